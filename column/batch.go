@@ -1,0 +1,112 @@
+package column
+
+// Field is one column of a schema. A Star field holds records whose fields
+// stand in the field's place when the row is printed or projected by `*`.
+type Field struct {
+	Name string
+	Star bool
+}
+
+// Schema names the columns of a batch.
+type Schema struct {
+	Fields []Field
+}
+
+// A Batch is immutable once it leaves the function that built it: keep it,
+// share it, read it anywhere.
+type Batch struct {
+	Schema *Schema
+	Rows   int
+	Time   []Ticks  // System.Timestamp() of each row
+	Cols   []Vector // one per schema field
+	Live   []int32  // rows that survive filters, ascending; nil means all
+}
+
+// LiveRows is the number of rows that survive filters.
+func (b *Batch) LiveRows() int {
+	if b.Live != nil {
+		return len(b.Live)
+	}
+	return b.Rows
+}
+
+// Row returns the index of the k-th live row.
+func (b *Batch) Row(k int) int {
+	if b.Live != nil {
+		return int(b.Live[k])
+	}
+	return k
+}
+
+// WithLive returns a batch that shares everything but the list of live rows.
+func (b *Batch) WithLive(live []int32) *Batch {
+	c := *b
+	c.Live = live
+	return &c
+}
+
+// Compact returns a batch that holds only the live rows of b.
+func (b *Batch) Compact() *Batch {
+	if b.Live == nil {
+		return b
+	}
+	out := &Batch{Schema: b.Schema, Rows: len(b.Live), Time: make([]Ticks, len(b.Live)), Cols: make([]Vector, len(b.Cols))}
+	for k, i := range b.Live {
+		out.Time[k] = b.Time[i]
+	}
+	for c := range b.Cols {
+		out.Cols[c] = b.Cols[c].Gather(b.Live)
+	}
+	return out
+}
+
+// Gather returns the rows listed, in that order.
+func (v *Vector) Gather(rows []int32) Vector {
+	out := Vector{Kind: v.Kind}
+	n := len(rows)
+	if v.Valid != nil {
+		out.Valid = gatherBits(v.Valid, rows)
+	}
+	switch {
+	case v.Kind == Any:
+		out.Anys = make([]Value, n)
+		for k, i := range rows {
+			out.Anys[k] = v.Anys[i]
+		}
+	case v.Kind == Float64:
+		out.Floats = make([]float64, n)
+		for k, i := range rows {
+			out.Floats[k] = v.Floats[i]
+		}
+		if v.Whole != nil {
+			out.Whole = gatherBits(v.Whole, rows)
+		}
+	case v.Kind == Text && v.Codes != nil:
+		out.Codes, out.Dict = make([]uint32, n), v.Dict
+		for k, i := range rows {
+			out.Codes[k] = v.Codes[i]
+		}
+	case v.Kind == Text:
+		out.Ends = make([]uint32, n)
+		for k, i := range rows {
+			out.Bytes = append(out.Bytes, v.TextAt(int(i))...)
+			out.Ends[k] = uint32(len(out.Bytes))
+		}
+	default:
+		out.Ints = make([]int64, n)
+		for k, i := range rows {
+			out.Ints[k] = v.Ints[i]
+		}
+	}
+	return out
+}
+
+func gatherBits(m []uint64, rows []int32) []uint64 {
+	out := make([]uint64, Words(len(rows)))
+	for k, i := range rows {
+		if Bit(m, int(i)) {
+			SetBit(out, k)
+		}
+	}
+	return out
+}

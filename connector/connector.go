@@ -1,0 +1,103 @@
+// Package connector holds the contracts between a job and the systems it reads
+// and writes.
+package connector
+
+import (
+	"context"
+
+	"spate/column"
+)
+
+// Start says where a reader begins.
+type Start struct {
+	Mode     StartMode
+	Time     column.Ticks // AtTime: the first message that arrived at or after Time
+	Position Position     // AtPosition: the message at this position
+}
+
+// StartMode is a kind of start.
+type StartMode uint8
+
+// Start modes.
+const (
+	Oldest StartMode = iota
+	Newest
+	AtTime
+	AtPosition
+)
+
+// Position is a place in one partition, in the source's own bytes: the first
+// message not yet read. It is kept in manifests.
+type Position []byte
+
+// Source is something a job reads.
+type Source interface {
+	Partitions(ctx context.Context) (int, error)
+	OpenReader(ctx context.Context, partition int, from Start) (Reader, error)
+}
+
+// Reader reads one partition. One goroutine uses it.
+type Reader interface {
+	// Read resets c and fills it with the next messages, waiting for at least one. It
+	// returns with none when wake fires, and io.EOF when a bounded source is read to its end.
+	Read(ctx context.Context, c *Chunk, wake <-chan struct{}) error
+	Close() error
+}
+
+// Chunk is what one Read brought. Message i is Data[Starts[i]:Ends[i]]; at least
+// 16 readable bytes follow the last message, so that decoders may load words.
+// The chunk is the caller's: its memory is reused by the next Read.
+type Chunk struct {
+	Data     []byte
+	Starts   []uint32
+	Ends     []uint32
+	Arrivals []column.Ticks // enqueued time of each message, never decreasing
+	Offsets  []int64        // of each message, for reports
+	Next     Position       // behind the messages
+	CaughtUp bool           // nothing more was there when this was read
+	Promise  column.Ticks   // no later message arrives before this; 0: no promise
+}
+
+// Reset empties c and keeps its memory.
+func (c *Chunk) Reset() {
+	c.Data, c.Starts, c.Ends = c.Data[:0], c.Starts[:0], c.Ends[:0]
+	c.Arrivals, c.Offsets = c.Arrivals[:0], c.Offsets[:0]
+	c.Next, c.CaughtUp, c.Promise = nil, false, 0
+}
+
+// Len is the number of messages.
+func (c *Chunk) Len() int { return len(c.Starts) }
+
+// Epoch names one checkpoint of one job.
+type Epoch struct {
+	Job         string // stable id of the job
+	Number      int64
+	Incarnation string // of the process; part of every name of what Prepare leaves behind
+}
+
+// Prepared describes, in the sink's own bytes, what one writer prepared. It is kept
+// in the manifest. Nil: nothing was written.
+type Prepared []byte
+
+// BadRow is a row that the target cannot hold.
+type BadRow struct {
+	Row    int // index in the batch
+	Reason string
+}
+
+// Writer takes the rows of one shard. One goroutine uses it.
+type Writer interface {
+	// Write may keep b; may block. Rows the target cannot hold come back.
+	Write(ctx context.Context, b *column.Batch) ([]BadRow, error)
+	// Prepare makes the rows since the last Prepare durable but not visible.
+	Prepare(ctx context.Context, epoch Epoch) (Prepared, error)
+	Close() error
+}
+
+// Sink is something a job writes. After a start the newest manifest's Commit
+// comes again, then OpenWriter.
+type Sink interface {
+	OpenWriter(ctx context.Context, shard, shards int) (Writer, error)
+	// Commit publishes what all shards prepared. Repeated, it changes nothing.
+	Commit(ctx context.Context, epoch Epoch, shards []Prepared) error
+}

@@ -1,0 +1,93 @@
+package plan
+
+import (
+	"spate/column"
+	"spate/sql/syntax"
+)
+
+// Expr is a bound expression over the columns of one node.
+type Expr interface {
+	// Type is the static type, column.Null where values may differ in kind.
+	Type() column.Kind
+	// Span is where the expression stands in the script.
+	Span() syntax.Span
+}
+
+// Base carries what every expression has.
+type Base struct {
+	Static column.Kind
+	Where  syntax.Span
+}
+
+// Type implements Expr.
+func (b Base) Type() column.Kind { return b.Static }
+
+// Span implements Expr.
+func (b Base) Span() syntax.Span { return b.Where }
+
+// Const is a literal or a folded constant.
+type Const struct {
+	Base
+	Value column.Value
+}
+
+// Col reads column Index of the node below.
+type Col struct {
+	Base
+	Index int
+	Name  string
+}
+
+// Field reads a field of a record by name; NULL where there is none.
+type Field struct {
+	Base
+	Of   Expr
+	Name string
+}
+
+// Element reads an array element by a constant position from 0.
+type Element struct {
+	Base
+	Of    Expr
+	Index int
+}
+
+// Timestamp is System.Timestamp().
+type Timestamp struct{ Base }
+
+// Call is an operator or scalar function. Func is upper-case: "+", "=", "AND",
+// "NOT", "NEG" (unary minus), "IS NULL", "LIKE", "BETWEEN", "IN", "ABS", "CONCAT", ...
+// BETWEEN has 3 arguments, IN has the left side first; negated forms are NOT
+// around them. Unit words ('minute' of DATEDIFF) are Text constants, in full
+// and lower case: 'year' 'quarter' 'month' 'dayofyear' 'day' 'week' 'weekday'
+// 'hour' 'minute' 'second' 'millisecond' 'microsecond'.
+type Call struct {
+	Base
+	Func string
+	Args []Expr
+}
+
+// Cast is CAST or TRY_CAST to the static type.
+type Cast struct {
+	Base
+	Of  Expr
+	Try bool
+}
+
+// Case is CASE; a simple CASE has been turned into equalities. ToFloat: all
+// branches are statically numbers of mixed kind, so the result is a float.
+type Case struct {
+	Base
+	Whens   []When
+	Else    Expr // nil: NULL
+	ToFloat bool
+}
+
+// When is one branch of a Case.
+type When struct{ Cond, Then Expr }
+
+// Coalesce returns the first argument that is not NULL.
+type Coalesce struct {
+	Base
+	Args []Expr
+}
