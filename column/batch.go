@@ -20,6 +20,12 @@ type Batch struct {
 	Time   []Ticks  // System.Timestamp() of each row
 	Cols   []Vector // one per schema field
 	Live   []int32  // rows that survive filters, ascending; nil means all
+
+	// Where the rows stand in the total order beside their time. Arrived is nil where it
+	// equals Time; Seq is nil behind an operator that makes new rows.
+	Arrived []Ticks
+	Seq     []int64 // of the message in its partition
+	Part    int32
 }
 
 // LiveRows is the number of rows that survive filters.
@@ -50,12 +56,17 @@ func (b *Batch) Compact() *Batch {
 	if b.Live == nil {
 		return b
 	}
-	out := &Batch{Schema: b.Schema, Rows: len(b.Live), Time: make([]Ticks, len(b.Live)), Cols: make([]Vector, len(b.Cols))}
-	for k, i := range b.Live {
-		out.Time[k] = b.Time[i]
-	}
+	return b.Gather(b.Live)
+}
+
+// Gather returns a batch of the rows listed, in that order.
+func (b *Batch) Gather(rows []int32) *Batch {
+	out := &Batch{Schema: b.Schema, Rows: len(rows), Cols: make([]Vector, len(b.Cols)), Part: b.Part}
+	out.Time = gatherOf(b.Time, rows)
+	out.Arrived = gatherOf(b.Arrived, rows)
+	out.Seq = gatherOf(b.Seq, rows)
 	for c := range b.Cols {
-		out.Cols[c] = b.Cols[c].Gather(b.Live)
+		out.Cols[c] = b.Cols[c].Gather(rows)
 	}
 	return out
 }
@@ -107,6 +118,17 @@ func gatherBits(m []uint64, rows []int32) []uint64 {
 		if Bit(m, int(i)) {
 			SetBit(out, k)
 		}
+	}
+	return out
+}
+
+func gatherOf[T any](from []T, rows []int32) []T {
+	if from == nil {
+		return nil
+	}
+	out := make([]T, len(rows))
+	for k, i := range rows {
+		out[k] = from[i]
 	}
 	return out
 }
