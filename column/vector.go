@@ -164,3 +164,13 @@ func (d *Dict) Len() int { return len(d.strings) }
 func (d *Dict) View() *DictView {
 	return &DictView{strings: d.strings[:len(d.strings):len(d.strings)], owner: d}
 }
+
+// Find returns the code of s, if the view has it.
+func (d *DictView) Find(s string) (uint32, bool) {
+	for c := 1; c < len(d.strings); c++ {
+		if d.strings[c] == s {
+			return uint32(c), true
+		}
+	}
+	return 0, false
+}
