@@ -1,0 +1,281 @@
+package query
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os/exec"
+	"runtime"
+	"sync"
+	"time"
+
+	"spate/sql/syntax"
+)
+
+// EngineOptions says how child processes are made.
+type EngineOptions struct {
+	Command []string // program and arguments that run lake/duckdb's Main; required
+	Env     []string // environment of the child; nothing of this process's is handed on
+	Workers int      // children at one time, default 2; more queries wait
+	Limits  Limits   // of each query
+	Log     *slog.Logger
+}
+
+// Engine runs emitted queries in child processes and keeps idle ones for the
+// next query. Its methods may be called concurrently.
+type Engine struct {
+	o     EngineOptions
+	slots chan struct{} // one token per running query
+
+	mu     sync.Mutex // guards the fields below
+	idle   []*process
+	closed bool
+}
+
+// NewEngine returns an engine; it starts no child before the first query.
+func NewEngine(o EngineOptions) (*Engine, error) {
+	if len(o.Command) == 0 {
+		return nil, errors.New("query engine: Command is required")
+	}
+	if o.Workers <= 0 {
+		o.Workers = 2
+	}
+	if o.Limits.MemoryBytes <= 0 {
+		o.Limits.MemoryBytes = 1 << 30
+	}
+	if o.Limits.Threads <= 0 {
+		o.Limits.Threads = runtime.NumCPU()
+	}
+	if o.Limits.Timeout <= 0 {
+		o.Limits.Timeout = 5 * time.Minute
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Engine{o: o, slots: make(chan struct{}, o.Workers)}, nil
+}
+
+// Close ends the idle children. Running queries keep theirs until they end.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	idle := e.idle
+	e.idle, e.closed = nil, true
+	e.mu.Unlock()
+	for _, p := range idle {
+		p.end()
+	}
+	return nil
+}
+
+// process is one child.
+type process struct {
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	out  *bufio.Reader
+	errs *tail
+	buf  []byte
+}
+
+// tail keeps the last bytes that the child wrote to standard error.
+type tail struct {
+	mu sync.Mutex
+	b  []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b = append(t.b, p...)
+	if n := len(t.b) - 4096; n > 0 {
+		t.b = append(t.b[:0], t.b[n:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(bytes.TrimSpace(t.b))
+}
+
+func (e *Engine) start() (*process, error) {
+	cmd := exec.Command(e.o.Command[0], e.o.Command[1:]...)
+	cmd.Env = append([]string{}, e.o.Env...)
+	p := &process{cmd: cmd, errs: new(tail)}
+	cmd.Stderr = p.errs
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start query process: %w", err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start query process: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start query process: %w", err)
+	}
+	p.in, p.out = in, bufio.NewReaderSize(out, 1<<16)
+	return p, nil
+}
+
+// end kills the child and waits for it.
+func (p *process) end() error {
+	p.in.Close()
+	p.cmd.Process.Kill()
+	return p.cmd.Wait()
+}
+
+func (e *Engine) take() (*process, error) {
+	e.mu.Lock()
+	if n := len(e.idle); n > 0 {
+		p := e.idle[n-1]
+		e.idle = e.idle[:n-1]
+		e.mu.Unlock()
+		return p, nil
+	}
+	e.mu.Unlock()
+	return e.start()
+}
+
+func (e *Engine) giveBack(p *process) {
+	e.mu.Lock()
+	if !e.closed {
+		e.idle = append(e.idle, p)
+		e.mu.Unlock()
+		return
+	}
+	e.mu.Unlock()
+	p.end()
+}
+
+// stream is the answer of a running query. One goroutine.
+type stream struct {
+	e      *Engine
+	p      *process
+	kinds  []Kind
+	ctx    context.Context // of this query: the deadline and the caller's cancellation
+	cancel context.CancelFunc
+	unhook func() bool
+	parent context.Context
+	done   bool
+}
+
+// run starts a query. ctx ends it, at any time until close.
+func (e *Engine) run(ctx context.Context, req *Request) (*stream, error) {
+	select {
+	case e.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for a query process: %w", ctx.Err())
+	}
+	req.Limits = e.o.Limits
+	for attempt := 0; ; attempt++ {
+		s, err := e.try(ctx, req)
+		if err == nil {
+			return s, nil
+		}
+		// An idle child may have died since its last query; a new one is asked.
+		if attempt == e.o.Workers || !errors.Is(err, ErrWorker) {
+			<-e.slots
+			return nil, err
+		}
+	}
+}
+
+func (e *Engine) try(parent context.Context, req *Request) (*stream, error) {
+	p, err := e.take()
+	if err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(req)
+	if err != nil {
+		e.giveBack(p)
+		return nil, fmt.Errorf("write query: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(parent, req.Limits.Timeout)
+	s := &stream{e: e, p: p, kinds: req.Kinds, ctx: ctx, cancel: cancel, parent: parent}
+	s.unhook = context.AfterFunc(ctx, func() { p.cmd.Process.Kill() })
+	if err := WriteFrame(p.in, FrameRequest, body); err != nil {
+		err = s.lost(err)
+		s.drop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// next returns the next rows; io.EOF behind the last ones.
+func (s *stream) next() ([][]Value, error) {
+	if s.done {
+		return nil, io.EOF
+	}
+	typ, body, err := ReadFrame(s.p.out, &s.p.buf)
+	if err != nil {
+		err = s.lost(err)
+		s.finish(false)
+		return nil, err
+	}
+	switch typ {
+	case FrameBatch:
+		rows, err := decodeBatch(body, s.kinds)
+		if err != nil {
+			s.finish(false)
+			return nil, fmt.Errorf("read query result: %w", err)
+		}
+		return rows, nil
+	case FrameDone:
+		s.finish(true)
+		return nil, io.EOF
+	case FrameError:
+		err := engineError(string(body))
+		s.finish(true)
+		return nil, err
+	}
+	s.finish(false)
+	return nil, fmt.Errorf("read query result: frame type %q", typ)
+}
+
+// lost explains why the pipe broke.
+func (s *stream) lost(err error) error {
+	if e := s.parent.Err(); e != nil {
+		return e
+	}
+	if s.ctx.Err() != nil {
+		return fmt.Errorf("%w after %v", ErrTimeout, s.e.o.Limits.Timeout)
+	}
+	waitErr := s.p.end()
+	s.e.o.Log.Warn("query process ended", "err", waitErr, "stderr", s.p.errs.String())
+	return fmt.Errorf("%w: %v (%v)", ErrWorker, waitErr, err)
+}
+
+// finish gives the child back when it is at the end of an answer, or ends it.
+func (s *stream) finish(whole bool) {
+	if s.done {
+		return
+	}
+	if whole && s.unhook() {
+		s.done = true
+		s.cancel()
+		s.e.giveBack(s.p)
+		<-s.e.slots
+		return
+	}
+	s.drop()
+	<-s.e.slots
+}
+
+func (s *stream) drop() {
+	s.done = true
+	s.unhook()
+	s.cancel()
+	s.p.end()
+}
+
+// close ends the query wherever it is.
+func (s *stream) close() { s.finish(false) }
+
+// noPos is the span of errors without a place.
+var noPos syntax.Span

@@ -1,0 +1,15 @@
+package query
+
+// Scalar is a function written in Go that emitted SQL calls by its Name. The
+// child registers all of Scalars. Arguments come as string, int64, float64,
+// bool, time.Time or []byte, by their kind; none is NULL. A nil result is NULL.
+type Scalar struct {
+	Name   string
+	Args   []Kind
+	Result Kind
+	Call   func(args []any) (any, error)
+}
+
+// Scalars are the functions of the language that the engine has not, or has
+// with another meaning.
+var Scalars = []Scalar{}
