@@ -1,0 +1,367 @@
+package hub
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"spate/hub/eventlog"
+)
+
+const (
+	namespaceFile = "namespace"
+	namespaceHead = "spate-namespace 1 "
+	deletedSuffix = ".deleted"
+)
+
+// Open opens the hubs of a data folder, repairing what a crash left behind. A
+// partition with damaged data opens read-only up to the damage and says so
+// through Err; the others work.
+func Open(ctx context.Context, o Options) (*Namespace, error) {
+	if o.Dir == "" {
+		return nil, errors.New("open namespace: no folder given")
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(filepath.Join(o.Dir, "hubs"), 0o755); err != nil {
+		return nil, fmt.Errorf("open namespace: %w", err)
+	}
+	n := &Namespace{o: o, syncer: eventlog.NewSyncer(), byName: make(map[string]*Hub), done: make(chan struct{})}
+	list, err := n.load()
+	if err == nil {
+		err = n.checkFolders(list)
+	}
+	for _, d := range list {
+		if err != nil {
+			break
+		}
+		if err = ctx.Err(); err == nil {
+			var h *Hub
+			if h, err = n.openHub(d, d.settings(), 0, false); err == nil {
+				n.add(h)
+			}
+		}
+	}
+	if err != nil {
+		for _, h := range n.hubs {
+			err = errors.Join(err, h.log.Close())
+		}
+		return nil, fmt.Errorf("open namespace %s: %w", o.Dir, err)
+	}
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	n.stop = stop
+	go n.retain(run)
+	return n, nil
+}
+
+// Close ends appends, waits for those under way, marks the logs as closed in
+// order and releases the files.
+func (n *Namespace) Close() error {
+	n.mu.Lock()
+	if n.closed {
+		n.mu.Unlock()
+		return nil
+	}
+	n.closed = true
+	hubs := slices.Clone(n.hubs)
+	n.mu.Unlock()
+	n.stop()
+	<-n.done
+	var errs []error
+	for _, h := range hubs {
+		errs = append(errs, h.log.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// described is a hub as the namespace file lists it.
+type described struct {
+	Name    string    `json:"name"`
+	ID      string    `json:"id"`
+	Created time.Time `json:"created"`
+	Groups  []string  `json:"groups,omitempty"`
+}
+
+func (d described) settings() *eventlog.Settings { return nil } // those of the log's manifest
+
+// Names follow the pattern of the emulator's schema.
+// Source: event-hubs.md 2.
+var hubName = regexp.MustCompile(`^[A-Za-z0-9]([\w\-./]*[A-Za-z0-9])?$`)
+
+func checkSpec(s *Spec) error {
+	switch {
+	case len(s.Name) > 256 || !hubName.MatchString(s.Name):
+		return fmt.Errorf("hub name %q: want letters, digits, '-', '_', '.' and '/' inside, at most 256", s.Name)
+	case s.Partitions < 0 || s.Partitions > 1024:
+		return fmt.Errorf("%d partitions: want 1 to 1024", s.Partitions)
+	case s.Retention < 0 || s.RetentionBytes < 0:
+		return errors.New("retention is negative")
+	}
+	for _, g := range s.ConsumerGroups {
+		if g == "" || len(g) > 50 {
+			return fmt.Errorf("consumer group %q: want 1 to 50 characters", g)
+		}
+	}
+	return nil
+}
+
+// Create makes a hub. If it is there already, its settings and consumer groups
+// become those of s (a partition count of 0 leaves the count) and it is
+// returned; partitions may be added but not taken away.
+func (n *Namespace) Create(ctx context.Context, s Spec) (*Hub, error) {
+	if err := checkSpec(&s); err != nil {
+		return nil, fmt.Errorf("create hub: %w", err)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return nil, fmt.Errorf("create hub %s: %w", s.Name, ErrClosed)
+	}
+	settings := &eventlog.Settings{SegmentBytes: s.SegmentBytes, Retention: s.Retention,
+		RetentionBytes: s.RetentionBytes, Policy: s.Policy, MaxBatchBytes: s.MaxBatchBytes}
+	var groups []string
+	for _, g := range s.ConsumerGroups {
+		known := func(x string) bool { return strings.EqualFold(x, g) }
+		if !strings.EqualFold(g, DefaultGroup) && !slices.ContainsFunc(groups, known) {
+			groups = append(groups, g)
+		}
+	}
+	if h, ok := n.byName[strings.ToLower(s.Name)]; ok {
+		return h, n.change(h, s.Partitions, settings, groups)
+	}
+	var id [16]byte
+	rand.Read(id[:])
+	d := described{Name: s.Name, ID: hex.EncodeToString(id[:]), Created: n.o.Clock().UTC().Truncate(time.Millisecond), Groups: groups}
+	h, err := n.openHub(d, settings, cmp.Or(s.Partitions, 4), true)
+	if err != nil {
+		return nil, fmt.Errorf("create hub %s: %w", s.Name, err)
+	}
+	n.add(h)
+	if err := n.save(); err != nil {
+		n.drop(h)
+		return nil, fmt.Errorf("create hub %s: %w", s.Name, errors.Join(err, h.log.Close(), os.RemoveAll(n.hubDir(d.ID))))
+	}
+	return h, nil
+}
+
+func (n *Namespace) change(h *Hub, partitions int, s *eventlog.Settings, groups []string) error {
+	if partitions != 0 && partitions < h.Partitions() {
+		return fmt.Errorf("create hub %s: it has %d partitions and cannot shrink to %d", h.name, h.Partitions(), partitions)
+	}
+	if err := h.log.SetSettings(*s); err != nil {
+		return fmt.Errorf("change hub %s: %w", h.name, err)
+	}
+	if partitions > h.Partitions() {
+		if err := h.log.Grow(partitions); err != nil {
+			return fmt.Errorf("add partitions to hub %s: %w", h.name, err)
+		}
+		h.adopt()
+	}
+	h.mu.Lock()
+	old := h.groups
+	h.groups = groups
+	h.mu.Unlock()
+	if slices.Equal(old, groups) {
+		return nil
+	}
+	return n.save()
+}
+
+// Delete removes a hub and its records. Its readers and senders get ErrDeleted.
+func (n *Namespace) Delete(name string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	h, ok := n.byName[strings.ToLower(name)]
+	if !ok {
+		return fmt.Errorf("delete hub %s: %w", name, ErrNotFound)
+	}
+	n.drop(h)
+	if err := n.save(); err != nil {
+		n.add(h)
+		return fmt.Errorf("delete hub %s: %w", name, err)
+	}
+	h.log.Delete()
+	dir := n.hubDir(hex.EncodeToString(h.id[:]))
+	err := os.Rename(dir, dir+deletedSuffix)
+	if err == nil {
+		err = os.RemoveAll(dir + deletedSuffix)
+	}
+	if err != nil {
+		return fmt.Errorf("delete hub %s: %w", name, err)
+	}
+	return nil
+}
+
+func (n *Namespace) add(h *Hub) {
+	n.hubs = append(n.hubs, h)
+	n.byName[strings.ToLower(h.name)] = h
+}
+
+func (n *Namespace) drop(h *Hub) {
+	n.hubs = slices.DeleteFunc(slices.Clone(n.hubs), func(x *Hub) bool { return x == h })
+	delete(n.byName, strings.ToLower(h.name))
+}
+
+func (n *Namespace) hubDir(id string) string { return filepath.Join(n.o.Dir, "hubs", id) }
+
+func (n *Namespace) openHub(d described, s *eventlog.Settings, partitions int, create bool) (*Hub, error) {
+	h := &Hub{name: d.Name, created: d.Created, groups: d.Groups,
+		outMessages: n.o.Metrics.Counter("OutgoingMessages", "EntityName", d.Name),
+		outBytes:    n.o.Metrics.Counter("OutgoingBytes", "EntityName", d.Name)}
+	if b, err := hex.DecodeString(d.ID); err != nil || copy(h.id[:], b) != 16 {
+		return nil, fmt.Errorf("hub %s: id %q is not 32 hex digits", d.Name, d.ID)
+	}
+	o := eventlog.Options{
+		Dir: n.hubDir(d.ID), Hub: d.Name, ID: h.id, Created: d.Created, Syncer: n.syncer, Clock: n.o.Clock,
+		Log:      n.o.Log.With("hub", d.Name),
+		Messages: n.o.Metrics.Counter("IncomingMessages", "EntityName", d.Name),
+		Bytes:    n.o.Metrics.Counter("IncomingBytes", "EntityName", d.Name),
+	}
+	var err error
+	if create {
+		h.log, err = eventlog.Create(o, *s, partitions)
+	} else {
+		h.log, err = eventlog.Open(o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	h.adopt()
+	return h, nil
+}
+
+// adopt takes over the log's partitions.
+func (h *Hub) adopt() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := len(h.parts); i < h.log.Partitions(); i++ {
+		h.parts = append(h.parts, &Partition{hub: h, log: h.log.Partition(i), id: i})
+	}
+}
+
+// load reads the namespace file; a new folder has none.
+func (n *Namespace) load() ([]described, error) {
+	path := filepath.Join(n.o.Dir, namespaceFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	head, body, ok := bytes.Cut(b, []byte("\n"))
+	if !ok || string(head) != checkLine(body) {
+		return nil, fmt.Errorf("read %s: first line %q does not fit the rest: %w", path, head, eventlog.ErrDamaged)
+	}
+	var list struct {
+		Hubs []described `json:"hubs"`
+	}
+	if err := json.Unmarshal(body, &list); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return list.Hubs, nil
+}
+
+// save writes the namespace file. The caller holds n.mu.
+func (n *Namespace) save() error {
+	list := struct {
+		Hubs []described `json:"hubs"`
+	}{Hubs: []described{}}
+	for _, h := range n.hubs {
+		h.mu.RLock()
+		list.Hubs = append(list.Hubs, described{Name: h.name, ID: hex.EncodeToString(h.id[:]), Created: h.created, Groups: h.groups})
+		h.mu.RUnlock()
+	}
+	body, err := json.MarshalIndent(list, "", " ")
+	if err != nil {
+		return err
+	}
+	body = append(body, '\n')
+	return eventlog.ReplaceFile(filepath.Join(n.o.Dir, namespaceFile), append([]byte(checkLine(body)+"\n"), body...))
+}
+
+func checkLine(body []byte) string {
+	return fmt.Sprintf("%s%08x", namespaceHead, crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)))
+}
+
+// checkFolders finishes deletions, removes hubs whose creation did not get as
+// far as the namespace file, and refuses folders with records that no name leads to.
+func (n *Namespace) checkFolders(list []described) error {
+	dirs, err := os.ReadDir(filepath.Join(n.o.Dir, "hubs"))
+	if err != nil {
+		return err
+	}
+	for _, e := range dirs {
+		known := slices.ContainsFunc(list, func(d described) bool { return d.ID == e.Name() })
+		if known {
+			continue
+		}
+		path := filepath.Join(n.o.Dir, "hubs", e.Name())
+		if !strings.HasSuffix(e.Name(), deletedSuffix) {
+			full, err := eventlog.HoldsRecords(path)
+			if err != nil {
+				return err
+			}
+			if full {
+				return fmt.Errorf("folder %s holds records but the file %s does not name it: %w", path, namespaceFile, eventlog.ErrDamaged)
+			}
+		}
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// retain applies retention once a minute. It pauses for ten minutes after the
+// wall clock has jumped by more than an hour, so that a wrong clock does not
+// delete records.
+func (n *Namespace) retain(ctx context.Context) {
+	defer close(n.done)
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	last, started, pause := n.o.Clock().Round(0), time.Now(), time.Duration(0)
+	lastRun := time.Duration(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now, run := n.o.Clock().Round(0), time.Since(started)
+		if step := now.Sub(last) - (run - lastRun); step.Abs() > time.Hour {
+			pause = run + 10*time.Minute
+			n.o.Log.Warn("retention paused: the clock jumped", "by", step)
+		}
+		last, lastRun = now, run
+		if run < pause {
+			continue
+		}
+		for _, h := range n.Hubs() {
+			if err := h.log.Trim(now); err != nil {
+				n.o.Log.Error("retention", "hub", h.name, "err", err)
+			}
+		}
+	}
+}
