@@ -1,0 +1,527 @@
+package syntax
+
+func (p *parser) expr() Expr { return p.binary(bindOr) }
+
+// binary reads an expression whose operators bind at least as strongly as min.
+func (p *parser) binary(min binding) Expr {
+	p.enter()
+	defer p.leave()
+	left := p.prefix(min)
+	for n := 0; p.chain(n); n++ {
+		if min <= bindCompare {
+			if e := p.predicate(left); e != nil {
+				left = e
+				continue
+			}
+		}
+		t := p.tok()
+		op, ok := operator{}, false
+		if t.kind == tokOp {
+			op, ok = infix[p.dialect][t.text]
+		} else if t.kind == tokName {
+			op, ok = infix[p.dialect][t.word]
+		}
+		if !ok || op.bind < min {
+			break
+		}
+		p.next()
+		if q := p.quantified(left, op); q != nil {
+			left = q
+			continue
+		}
+		right := p.binary(op.bind + 1)
+		left = &Binary{p.span(left.Loc()), op.op, left, right}
+	}
+	return left
+}
+
+// quantified reads ANY (query) or ALL (query) behind a comparison.
+func (p *parser) quantified(left Expr, op operator) Expr {
+	if p.dialect == ASA || op.bind != bindCompare || !p.isOp(1, "(") || !p.isWord(2, "SELECT") {
+		return nil
+	}
+	all := p.isWord(0, "ALL")
+	if !all && !p.isWord(0, "ANY") && !p.isWord(0, "SOME") {
+		return nil
+	}
+	p.next()
+	q := p.parenQuery()
+	return &Quantified{p.span(left.Loc()), op.op, left, all, q}
+}
+
+// predicate reads IS, LIKE, BETWEEN or IN behind x; nil if there is none.
+func (p *parser) predicate(x Expr) Expr {
+	from := x.Loc()
+	if p.word("IS") {
+		not := p.word("NOT")
+		if p.word("DISTINCT") {
+			p.needWord("FROM")
+			r := p.binary(bindCompare + 1)
+			return &IsDistinct{p.span(from), x, r, not}
+		}
+		p.needWord("NULL")
+		return &IsNull{p.span(from), x, not}
+	}
+	skip := 0
+	if p.isWord(0, "NOT") {
+		skip = 1
+	}
+	regex := p.dialect == Spark && p.isWord(skip, "RLIKE")
+	if !regex && !p.isWord(skip, "LIKE") && !p.isWord(skip, "BETWEEN") && !p.isWord(skip, "IN") {
+		return nil
+	}
+	not := p.word("NOT")
+	switch p.next().word {
+	case "BETWEEN":
+		lo := p.binary(bindCompare + 1)
+		p.needWord("AND")
+		hi := p.binary(bindCompare + 1)
+		return &Between{p.span(from), x, lo, hi, not}
+	case "IN":
+		in := &In{X: x, Not: not}
+		if p.isOp(0, "(") && p.queryAhead() {
+			in.Query = p.parenQuery()
+		} else {
+			in.List = inParens(p, p.expr)
+		}
+		in.Span = p.span(from)
+		return in
+	}
+	like := &Like{X: x, Not: not, Regex: regex}
+	like.Pattern = p.binary(bindCompare + 1)
+	if !regex && p.word("ESCAPE") {
+		like.Escape = p.binary(bindCompare + 1)
+	}
+	like.Span = p.span(from)
+	return like
+}
+
+func (p *parser) prefix(min binding) Expr {
+	from := p.tok().span
+	if min <= bindNot && p.word("NOT") {
+		x := p.binary(bindNot)
+		return &Unary{p.span(from), "NOT", x}
+	}
+	for _, op := range [...]string{"-", "+", "~"} {
+		if p.op(op) {
+			x := p.binary(bindUnary)
+			return &Unary{p.span(from), op, x}
+		}
+	}
+	return p.postfix(p.primary())
+}
+
+func (p *parser) postfix(x Expr) Expr {
+	from := x.Loc()
+	for n := 0; p.chain(n); n++ {
+		switch {
+		case p.isOp(0, ".") && !p.isOp(1, "*"):
+			p.next()
+			name := p.part()
+			x = &Field{p.span(from), x, name}
+		case p.dialect == Spark && p.op("["):
+			i := p.expr()
+			p.needOp("]")
+			x = &Index{p.span(from), x, i}
+		case p.dialect == Spark && p.op("::"):
+			t := p.typeName()
+			x = &Cast{Span: p.span(from), Func: "CAST", X: x, Type: t}
+		case p.dialect != ASA && p.word("COLLATE"):
+			name := p.ident()
+			x = &Collate{p.span(from), x, name}
+		case p.dialect != ASA && p.word("AT", "TIME", "ZONE"):
+			zone := p.binary(bindPostfix)
+			x = &AtTimeZone{p.span(from), x, zone}
+		default:
+			return x
+		}
+	}
+	return x
+}
+
+func (p *parser) primary() Expr {
+	t := p.tok()
+	switch t.kind {
+	case tokNumber:
+		p.next()
+		return &Literal{t.span, t.num, t.text}
+	case tokString:
+		p.next()
+		if t.national {
+			return &Literal{t.span, NationalLit, t.text}
+		}
+		return &Literal{t.span, StringLit, t.text}
+	case tokBinary:
+		p.next()
+		return &Literal{t.span, BinaryLit, t.text}
+	case tokVariable:
+		p.next()
+		return &Variable{t.span, t.text}
+	case tokName, tokQuoted:
+		return p.named()
+	case tokOp:
+		switch {
+		case t.text == "(" && p.queryAhead():
+			q := p.parenQuery()
+			return &Subquery{p.span(t.span), q}
+		case t.text == "(":
+			p.next()
+			x := p.expr()
+			p.needOp(")")
+			return x
+		case t.text == "?" && p.dialect == TSQL:
+			p.next()
+			p.params++
+			return &Param{t.span, p.params - 1}
+		case t.text == "{" && p.dialect == TSQL:
+			return p.odbc()
+		}
+	}
+	p.unexpected("an expression")
+	return &Literal{Span: t.span}
+}
+
+// named reads what begins with a word.
+func (p *parser) named() Expr {
+	t := p.tok()
+	call := p.isOp(1, "(")
+	if t.kind == tokName {
+		switch {
+		case t.word == "NULL":
+			p.next()
+			return &Literal{Span: t.span}
+		case p.dialect == Spark && (t.word == "TRUE" || t.word == "FALSE"):
+			p.next()
+			return &Literal{t.span, BoolLit, t.word}
+		case t.word == "CASE":
+			return p.caseExpr()
+		case t.word == "EXISTS" && call && p.dialect != ASA:
+			p.next()
+			q := p.parenQuery()
+			return &Exists{p.span(t.span), q}
+		case call && (t.word == "CAST" || t.word == "TRY_CAST"),
+			call && p.dialect == TSQL && (t.word == "PARSE" || t.word == "TRY_PARSE"):
+			return p.cast()
+		case call && p.dialect == TSQL && (t.word == "CONVERT" || t.word == "TRY_CONVERT"):
+			return p.convert()
+		case call && (t.word == "LEFT" || t.word == "RIGHT"):
+			p.next()
+			return p.call(&Name{t.span, []Ident{t.ident()}})
+		case p.dialect == Spark && (t.word == "DATE" || t.word == "TIMESTAMP") && p.peek(1).kind == tokString:
+			p.next()
+			s := p.next()
+			x := &Literal{s.span, StringLit, s.text}
+			return &Cast{Span: p.span(t.span), Func: "CAST", X: x, Type: &TypeName{Span: t.span, Name: t.word}}
+		}
+	}
+	if !p.isName(0) {
+		p.unexpected("an expression")
+		return &Literal{Span: t.span}
+	}
+	n := &Name{Parts: []Ident{p.ident()}}
+	for p.isOp(0, ".") && !p.isOp(1, "*") && p.chain(len(n.Parts)) {
+		p.next()
+		if p.dialect == TSQL && p.isOp(0, ".") {
+			n.Parts = append(n.Parts, Ident{Span: p.tok().span})
+			continue
+		}
+		n.Parts = append(n.Parts, p.part())
+	}
+	n.Span = p.span(t.span)
+	if p.isOp(0, "(") {
+		return p.call(n)
+	}
+	return &Path{n.Span, n.Parts}
+}
+
+func (p *parser) caseExpr() Expr {
+	from := p.next().span
+	c := &Case{}
+	if !p.isWord(0, "WHEN") {
+		c.Operand = p.expr()
+	}
+	for p.word("WHEN") {
+		cond := p.expr()
+		p.needWord("THEN")
+		then := p.expr()
+		c.Whens = append(c.Whens, When{cond, then})
+	}
+	if len(c.Whens) == 0 {
+		p.unexpected("WHEN")
+	}
+	if p.word("ELSE") {
+		c.Else = p.expr()
+	}
+	p.needWord("END")
+	c.Span = p.span(from)
+	return c
+}
+
+// cast reads CAST(x AS type) and its kin.
+func (p *parser) cast() Expr {
+	t := p.next()
+	c := &Cast{Func: t.word}
+	p.needOp("(")
+	c.X = p.expr()
+	p.needWord("AS")
+	c.Type = p.typeName()
+	if (c.Func == "PARSE" || c.Func == "TRY_PARSE") && p.word("USING") {
+		c.Style = p.expr()
+	}
+	p.needOp(")")
+	c.Span = p.span(t.span)
+	return c
+}
+
+// convert reads CONVERT(type, x [, style]).
+func (p *parser) convert() Expr {
+	t := p.next()
+	c := &Cast{Func: t.word}
+	p.needOp("(")
+	c.Type = p.typeName()
+	p.needOp(",")
+	c.X = p.expr()
+	if p.op(",") {
+		c.Style = p.expr()
+	}
+	p.needOp(")")
+	c.Span = p.span(t.span)
+	return c
+}
+
+// odbc reads {d '..'}, {t '..'}, {ts '..'} and {fn f()}.
+func (p *parser) odbc() Expr {
+	from := p.next().span
+	var x Expr
+	t := p.tok()
+	typ := map[string]string{"D": "DATE", "T": "TIME", "TS": "DATETIME"}[t.word]
+	switch {
+	case t.word == "FN":
+		p.next()
+		x = p.expr()
+	case typ != "" && p.peek(1).kind == tokString:
+		p.next()
+		s := p.next()
+		x = &Cast{Span: s.span, Func: "CAST", X: &Literal{s.span, StringLit, s.text}, Type: &TypeName{Span: t.span, Name: typ}}
+	default:
+		p.unexpected("d, t, ts or fn")
+		return &Literal{Span: from}
+	}
+	p.needOp("}")
+	return x
+}
+
+// call reads a call from its opening parenthesis on.
+func (p *parser) call(n *Name) Expr {
+	c := &Call{Name: n}
+	p.needOp("(")
+	if !p.isOp(0, ")") {
+		switch {
+		case p.isWord(0, "DISTINCT") && p.argStarts(1):
+			p.next()
+			c.Distinct = true
+		case p.isWord(0, "ALL") && p.argStarts(1):
+			p.next()
+			c.All = true
+		}
+		c.Args = list(p, p.arg)
+		p.nullsClause(c)
+	}
+	p.needOp(")")
+	if p.word("WITHIN", "GROUP") {
+		p.needOp("(")
+		p.needWord("ORDER", "BY")
+		c.WithinGroup = list(p, p.orderItem)
+		p.needOp(")")
+	}
+	p.nullsClause(c)
+	if p.isWord(0, "OVER") && (p.isOp(1, "(") || p.dialect != ASA && p.isName(1)) {
+		c.Over = p.over()
+	}
+	c.Span = p.span(n.Span)
+	return c
+}
+
+func (p *parser) nullsClause(c *Call) {
+	for _, w := range [...]string{"IGNORE", "RESPECT"} {
+		if c.Nulls == "" && p.word(w, "NULLS") {
+			c.Nulls = w
+		}
+	}
+}
+
+// argStarts reports whether the n-th token from here can begin an argument
+// behind DISTINCT or ALL, which are names otherwise.
+func (p *parser) argStarts(n int) bool {
+	t := p.peek(n)
+	if t.kind == tokOp {
+		return t.text == "(" || t.text == "-" || t.text == "~" || t.text == "*"
+	}
+	return t.kind != tokEOF && (t.kind != tokName || !reserved[p.dialect][t.word] || t.word == "CASE" || t.word == "NULL" || t.word == "LEFT")
+}
+
+func (p *parser) arg() Expr {
+	t := p.tok()
+	if p.isOp(0, "*") && (p.isOp(1, ")") || p.isOp(1, ",")) {
+		p.next()
+		return &Star{t.span}
+	}
+	if p.isWord(0, "BULK") && p.peek(1).kind == tokString {
+		p.next()
+		s := p.next()
+		bulk := &Path{t.span, []Ident{t.ident()}}
+		return &Binary{p.span(t.span), "=", bulk, &Literal{s.span, StringLit, s.text}}
+	}
+	return p.expr()
+}
+
+func (p *parser) over() *Over {
+	from := p.next().span
+	o := &Over{}
+	if p.isName(0) {
+		name := p.ident()
+		o.Name = &name
+		o.Span = p.span(from)
+		return o
+	}
+	p.overBody(o)
+	o.Span = p.span(from)
+	return o
+}
+
+// overBody reads the parenthesised part; its clauses come in any order.
+func (p *parser) overBody(o *Over) {
+	p.needOp("(")
+	for !p.failed && !p.isOp(0, ")") {
+		at := p.tok()
+		twice := false
+		switch {
+		case p.word("PARTITION", "BY"):
+			twice = o.PartitionBy != nil
+			o.PartitionBy = list(p, p.expr)
+		case p.word("ORDER", "BY"):
+			twice = o.OrderBy != nil
+			o.OrderBy = list(p, p.orderItem)
+		case p.isWord(0, "LIMIT"):
+			twice = o.Limit != nil
+			o.Limit = p.limitDuration()
+		case p.word("WHEN"):
+			twice = o.When != nil
+			o.When = p.expr()
+		case p.isWord(0, "ROWS"), p.isWord(0, "RANGE"):
+			twice = o.Frame != nil
+			o.Frame = p.frame()
+		default:
+			p.unexpected("PARTITION BY, ORDER BY, LIMIT DURATION, WHEN or ')'")
+		}
+		if twice {
+			p.fail(at.span, "", "%s stands twice in OVER", at.word)
+		}
+	}
+	p.needOp(")")
+}
+
+func (p *parser) limitDuration() *Duration {
+	from := p.next().span
+	p.needWord("DURATION")
+	d := &Duration{}
+	p.needOp("(")
+	d.Unit = p.ident()
+	p.needOp(",")
+	d.Count = p.expr()
+	p.needOp(")")
+	d.Span = p.span(from)
+	return d
+}
+
+func (p *parser) frame() *Frame {
+	t := p.next()
+	f := &Frame{Unit: t.word}
+	if p.word("BETWEEN") {
+		f.From = p.bound()
+		p.needWord("AND")
+		f.To = p.bound()
+	} else {
+		f.From = p.bound()
+		f.To = Bound{Kind: CurrentRow}
+	}
+	f.Span = p.span(t.span)
+	return f
+}
+
+func (p *parser) bound() Bound {
+	switch {
+	case p.word("UNBOUNDED", "PRECEDING"):
+		return Bound{Kind: UnboundedPreceding}
+	case p.word("UNBOUNDED", "FOLLOWING"):
+		return Bound{Kind: UnboundedFollowing}
+	case p.word("CURRENT", "ROW"):
+		return Bound{Kind: CurrentRow}
+	}
+	n := p.binary(bindAdd)
+	if p.word("FOLLOWING") {
+		return Bound{Following, n}
+	}
+	p.needWord("PRECEDING")
+	return Bound{Preceding, n}
+}
+
+func (p *parser) orderItem() OrderItem {
+	from := p.tok().span
+	o := OrderItem{Expr: p.expr()}
+	if p.word("DESC") {
+		o.Desc = true
+	} else {
+		p.word("ASC")
+	}
+	for _, w := range [...]string{"FIRST", "LAST"} {
+		if p.word("NULLS", w) {
+			o.Nulls = w
+		}
+	}
+	o.Span = p.span(from)
+	return o
+}
+
+// typeName reads a type with its arguments or element types.
+func (p *parser) typeName() *TypeName {
+	p.enter()
+	defer p.leave()
+	from := p.tok()
+	if from.kind != tokName && from.kind != tokQuoted {
+		p.unexpected("a type")
+		return &TypeName{Span: from.span}
+	}
+	p.next()
+	t := &TypeName{Name: upper(from.text)}
+	if t.Name == "DOUBLE" && p.word("PRECISION") {
+		t.Name = "DOUBLE PRECISION"
+	}
+	if p.op("(") {
+		t.Args = list(p, func() string {
+			a := p.tok()
+			if a.kind != tokNumber && a.kind != tokName {
+				p.unexpected("a length")
+				return ""
+			}
+			p.next()
+			return upper(a.text)
+		})
+		p.needOp(")")
+	} else if p.op("<") {
+		t.Elems = list(p, func() TypeField { return p.typeField(t.Name == "STRUCT") })
+		p.needOp(">")
+	}
+	t.Span = p.span(from.span)
+	return t
+}
+
+func (p *parser) typeField(named bool) TypeField {
+	f := TypeField{}
+	if named {
+		f.Name = p.part()
+		p.op(":")
+	}
+	f.Type = p.typeName()
+	return f
+}

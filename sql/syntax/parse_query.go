@@ -1,0 +1,461 @@
+package syntax
+
+// queryAhead reports whether the parenthesis here holds a query. The question
+// is open only while parentheses nest, as in ((SELECT 1) UNION SELECT 2)
+// against ((SELECT 1) + 1).
+func (p *parser) queryAhead() bool {
+	depth := 0
+	for p.isOp(depth, "(") {
+		depth++
+	}
+	if !p.isWord(depth, "SELECT") && !p.isWord(depth, "WITH") && !p.isWord(depth, "VALUES") {
+		return false
+	}
+	for i, open := depth, depth; depth > 1; i++ {
+		switch {
+		case p.peek(i).kind == tokEOF:
+			return true
+		case p.isOp(i, "("):
+			open++
+		case p.isOp(i, ")"):
+			open--
+			if open < depth {
+				depth--
+				if !p.isOp(i+1, ")") && !p.setOpAt(i+1) && !p.isWord(i+1, "ORDER") {
+					return depth == 0
+				}
+			}
+		}
+	}
+	return true
+}
+
+func (p *parser) setOpAt(n int) bool {
+	return p.isWord(n, "UNION") || p.isWord(n, "EXCEPT") || p.isWord(n, "INTERSECT")
+}
+
+func (p *parser) parenQuery() *Query {
+	p.enter()
+	defer p.leave()
+	p.needOp("(")
+	q := p.query()
+	p.needOp(")")
+	return q
+}
+
+func (p *parser) query() *Query {
+	from := p.tok().span
+	q := &Query{}
+	if p.isWord(0, "WITH") {
+		q.With = p.with()
+	}
+	q.Body = p.union()
+	p.tail(q)
+	q.Span = p.span(from)
+	if inner, ok := q.Body.(*Query); ok && q.With == nil && !q.ordered() {
+		return inner
+	}
+	return q
+}
+
+// ordered reports whether anything stands behind the body.
+func (q *Query) ordered() bool { return q.OrderBy != nil || q.Offset != nil || q.Limit != nil }
+
+func (p *parser) with() *With {
+	from := p.next().span
+	w := &With{}
+	for {
+		w.Steps = append(w.Steps, p.step())
+		if p.failed || !p.op(",") || p.dialect == ASA && (p.isWord(0, "SELECT") || p.isOp(0, "(")) {
+			break
+		}
+	}
+	w.Span = p.span(from)
+	return w
+}
+
+func (p *parser) step() *Step {
+	s := &Step{Name: p.ident()}
+	if p.isOp(0, "(") {
+		s.Columns = inParens(p, p.ident)
+	}
+	p.needWord("AS")
+	s.Query = p.parenQuery()
+	s.Span = p.span(s.Name.Span)
+	return s
+}
+
+// tail reads ORDER BY, OFFSET, FETCH and LIMIT.
+func (p *parser) tail(q *Query) {
+	at := p.tok().span
+	if p.word("ORDER", "BY") {
+		q.OrderBy = list(p, p.orderItem)
+	}
+	if p.dialect != ASA || p.numberAt(1) {
+		if p.word("LIMIT") {
+			q.Limit = p.expr()
+		}
+		if p.word("OFFSET") {
+			q.Offset = p.expr()
+			_ = p.word("ROWS") || p.word("ROW")
+		}
+		if p.word("FETCH") {
+			_ = p.word("NEXT") || p.word("FIRST")
+			q.Limit = p.expr()
+			_ = p.word("ROWS") || p.word("ROW")
+			p.needWord("ONLY")
+		}
+	}
+	if p.dialect == ASA && q.ordered() {
+		p.report(at, "use TopOne() or CollectTop() OVER (ORDER BY ...)", "ORDER BY, LIMIT and OFFSET are not part of the Stream Analytics language")
+	}
+	if p.dialect == TSQL && p.isWord(0, "FOR") {
+		p.fail(p.tok().span, "", "SELECT ... FOR is not supported yet")
+	}
+	if p.dialect == TSQL && p.word("OPTION") {
+		p.skipParens()
+	}
+}
+
+func (p *parser) numberAt(n int) bool { return p.peek(n).kind == tokNumber }
+
+// skipParens reads over a parenthesised hint.
+func (p *parser) skipParens() {
+	if !p.isOp(0, "(") {
+		p.unexpected("'('")
+	}
+	for depth := 0; !p.failed; {
+		switch t := p.next(); {
+		case t.kind == tokEOF:
+			p.unexpected("')'")
+		case t.kind == tokOp && t.text == "(":
+			depth++
+		case t.kind == tokOp && t.text == ")":
+			depth--
+			if depth == 0 {
+				return
+			}
+		}
+	}
+}
+
+// union reads set operators: INTERSECT binds before UNION and EXCEPT.
+func (p *parser) union() QueryBody {
+	left := p.intersect()
+	for n := 0; p.chain(n); n++ {
+		at := p.tok().span
+		kind := Union
+		switch {
+		case p.word("UNION"):
+			if p.word("ALL") {
+				kind = UnionAll
+			} else {
+				p.word("DISTINCT")
+			}
+		case p.isSetWord("EXCEPT"), p.dialect == Spark && p.isSetWord("MINUS"):
+			p.next()
+			kind = Except
+			p.word("DISTINCT")
+		default:
+			return left
+		}
+		p.streamSetOp(at, kind)
+		right := p.intersect()
+		left = &SetOp{p.span(left.Loc()), kind, left, right}
+	}
+	return left
+}
+
+// isSetWord reports whether w stands here as an operator, not as a name.
+func (p *parser) isSetWord(w string) bool {
+	return p.isWord(0, w) && (p.isWord(1, "SELECT") || p.isOp(1, "(") || p.isWord(1, "DISTINCT"))
+}
+
+func (p *parser) streamSetOp(at Span, kind SetKind) {
+	if p.dialect == ASA && kind > UnionAll {
+		p.report(at, "use WHERE or a JOIN", "EXCEPT and INTERSECT are not part of the Stream Analytics language")
+	}
+}
+
+func (p *parser) intersect() QueryBody {
+	left := p.body()
+	for n := 0; p.chain(n) && p.isSetWord("INTERSECT"); n++ {
+		p.streamSetOp(p.next().span, Intersect)
+		p.word("DISTINCT")
+		right := p.body()
+		left = &SetOp{p.span(left.Loc()), Intersect, left, right}
+	}
+	return left
+}
+
+func (p *parser) body() QueryBody {
+	t := p.tok()
+	switch {
+	case p.isOp(0, "("):
+		q := p.parenQuery()
+		if q.With == nil && !q.ordered() && q.Body != nil {
+			return q.Body
+		}
+		return q
+	case p.dialect != ASA && p.word("VALUES"):
+		v := &Values{Rows: list(p, func() []Expr { return inParens(p, p.expr) })}
+		v.Span = p.span(t.span)
+		return v
+	case p.isWord(0, "SELECT"):
+		return p.selectBody()
+	}
+	p.unexpected("SELECT")
+	return &Select{Span: t.span}
+}
+
+func (p *parser) selectBody() *Select {
+	from := p.next().span
+	s := &Select{}
+	if p.isWord(0, "DISTINCT") && (p.dialect != ASA || p.argStarts(1)) {
+		if at := p.next().span; p.dialect == ASA {
+			p.report(at, "use COUNT(DISTINCT x), or ISFIRST() in WHERE", "SELECT DISTINCT is not part of the Stream Analytics language")
+		}
+		s.Distinct = true
+	} else if p.dialect != ASA {
+		p.word("ALL")
+	}
+	if p.isWord(0, "TOP") && (p.dialect != ASA || p.numberAt(1) || p.isOp(1, "(") && p.numberAt(2)) {
+		s.Top = p.top()
+	}
+	s.Items = list(p, p.item)
+	if p.word("INTO") {
+		s.Into = p.name()
+	}
+	p.fromClause(s)
+	if p.word("WHERE") {
+		s.Where = p.expr()
+	}
+	if p.word("GROUP", "BY") {
+		p.groupBy(s)
+	}
+	if p.word("HAVING") {
+		s.Having = p.expr()
+	}
+	if p.dialect != ASA && p.isWord(0, "WINDOW") && p.isWord(2, "AS") {
+		p.next()
+		s.Windows = list(p, func() NamedWindow {
+			w := NamedWindow{Name: p.ident(), Over: &Over{}}
+			p.needWord("AS")
+			at := p.tok().span
+			p.overBody(w.Over)
+			w.Over.Span = p.span(at)
+			return w
+		})
+	}
+	s.Span = p.span(from)
+	return s
+}
+
+func (p *parser) fromClause(s *Select) {
+	if p.word("FROM") {
+		s.From = []Source{p.source()}
+		for !p.failed && p.isOp(0, ",") {
+			if at := p.next().span; p.dialect == ASA {
+				p.report(at, "write JOIN ... ON", "a comma join is not part of the Stream Analytics language")
+			}
+			s.From = append(s.From, p.source())
+		}
+	} else if p.dialect == ASA {
+		p.unexpected("',' or FROM")
+	}
+}
+
+func (p *parser) top() *Top {
+	from := p.next().span
+	t := &Top{}
+	switch n := p.tok(); {
+	case p.op("("):
+		t.Count = p.expr()
+		p.needOp(")")
+	case n.kind == tokNumber:
+		p.next()
+		t.Count = &Literal{n.span, n.num, n.text}
+	case n.kind == tokVariable:
+		p.next()
+		t.Count = &Variable{n.span, n.text}
+	default:
+		p.unexpected("a number behind TOP")
+	}
+	t.Percent = p.word("PERCENT")
+	t.WithTies = p.word("WITH", "TIES")
+	t.Span = p.span(from)
+	if p.dialect == ASA {
+		p.report(t.Span, "use CollectTop(n) OVER (ORDER BY ...)", "TOP is not part of the Stream Analytics language")
+	}
+	return t
+}
+
+func (p *parser) item() Item {
+	from := p.tok()
+	i := Item{}
+	switch {
+	case p.op("*"):
+		i.Star = true
+	case p.starPath() > 0:
+		i.Star = true
+		i.Of = &Path{}
+		for n := p.starPath(); n > 0; n-- {
+			i.Of.Parts = append(i.Of.Parts, p.part())
+			p.next() // the dot
+		}
+		i.Of.Span = Span{from.span.From, i.Of.Parts[len(i.Of.Parts)-1].To}
+		p.needOp("*")
+	case from.kind == tokVariable && p.isOp(1, "="):
+		p.next()
+		p.next()
+		i.Assign = from.text
+		i.Expr = p.expr()
+	case p.isName(0) && p.isOp(1, "="):
+		alias := p.ident()
+		p.next()
+		i.Alias = &alias
+		i.Expr = p.expr()
+	case p.isWord(0, "FROM"), p.isWord(0, "INTO"):
+		p.unexpected("a column")
+	default:
+		i.Expr = p.expr()
+		i.Alias = p.alias(true)
+	}
+	i.Span = p.span(from.span)
+	return i
+}
+
+// starPath returns the number of parts of `a.b.*` here, 0 if there is none.
+func (p *parser) starPath() int {
+	if !p.isName(0) {
+		return 0
+	}
+	for n := 1; p.isOp(2*n-1, "."); n++ {
+		if p.isOp(2*n, "*") {
+			return n
+		}
+		if k := p.peek(2 * n).kind; k != tokName && k != tokQuoted {
+			return 0
+		}
+	}
+	return 0
+}
+
+// alias reads [AS] name; with AS a column's alias may be a string.
+func (p *parser) alias(column bool) *Ident {
+	if p.word("AS") {
+		if t := p.tok(); column && t.kind == tokString {
+			p.next()
+			return &Ident{t.span, t.text, '\''}
+		}
+		name := p.ident()
+		return &name
+	}
+	if p.isName(0) && !p.clauseAhead() {
+		name := p.ident()
+		return &name
+	}
+	return nil
+}
+
+// clauseAhead reports whether the word here begins a clause, though it is not
+// reserved, so that it cannot be a bare alias.
+func (p *parser) clauseAhead() bool {
+	t := p.tok()
+	if t.kind != tokName {
+		return false
+	}
+	next := p.peek(1)
+	switch t.word {
+	case "TIMESTAMP", "VERSION":
+		return next.word == "BY" || next.word == "AS" && p.isWord(2, "OF")
+	case "PARTITION", "ORDER", "CLUSTER":
+		return next.word == "BY"
+	case "MATCH_RECOGNIZE":
+		return p.isOp(1, "(")
+	case "RIGHT", "FULL":
+		return next.word == "JOIN" || next.word == "OUTER"
+	case "LIMIT", "OFFSET":
+		return next.word == "DURATION" || next.kind == tokNumber || next.kind == tokVariable || p.dialect != ASA && p.isOp(1, "(")
+	case "FETCH":
+		return next.word == "NEXT" || next.word == "FIRST"
+	case "EXCEPT", "INTERSECT", "MINUS":
+		return p.isSetWord(t.word)
+	case "APPLY":
+		return false
+	case "WINDOW":
+		return p.isWord(2, "AS")
+	case "FOR":
+		return next.word == "SYSTEM_TIME"
+	case "DECLARE", "SET":
+		return next.kind == tokVariable || len(next.text) > 0 && next.text[0] == '@'
+	case "OPTIMIZE", "VACUUM", "DESCRIBE", "RESTORE", "ANALYZE", "EXPLAIN":
+		return p.dialect != ASA && next.kind == tokName && next.word != "WHERE"
+	}
+	return false
+}
+
+func (p *parser) groupBy(s *Select) {
+	s.GroupBy = list(p, p.groupItem)
+	for _, kind := range [...]string{"ROLLUP", "CUBE"} {
+		if p.dialect == TSQL && p.word("WITH", kind) {
+			g := &Grouping{Span: p.span(s.GroupBy[0].Loc()), Kind: kind}
+			for _, e := range s.GroupBy {
+				g.Sets = append(g.Sets, []Expr{e})
+			}
+			s.GroupBy = []Expr{g}
+		}
+	}
+}
+
+func (p *parser) groupItem() Expr {
+	t := p.tok()
+	kind := ""
+	switch {
+	case p.dialect == ASA:
+	case p.isWord(0, "GROUPING") && p.isWord(1, "SETS"):
+		p.next()
+		kind = "GROUPING SETS"
+	case (t.word == "ROLLUP" || t.word == "CUBE") && p.isOp(1, "("):
+		kind = t.word
+	case p.isOp(0, "(") && p.isOp(1, ")"):
+		p.next()
+		p.next()
+		return &Grouping{p.span(t.span), "GROUPING SETS", [][]Expr{{}}}
+	}
+	if kind == "" {
+		return p.expr()
+	}
+	p.next()
+	g := &Grouping{Kind: kind}
+	g.Sets = inParens(p, func() []Expr {
+		switch {
+		case p.isOp(0, "(") && p.isOp(1, ")"):
+			p.next()
+			p.next()
+			return []Expr{}
+		case p.isOp(0, "(") && !p.queryAhead() && p.tupleAhead():
+			return inParens(p, p.expr)
+		}
+		return []Expr{p.expr()}
+	})
+	g.Span = p.span(t.span)
+	return g
+}
+
+// tupleAhead reports whether the parenthesis here is closed right before a
+// comma or another parenthesis: (a, b) and not (a) + b.
+func (p *parser) tupleAhead() bool {
+	depth := 0
+	for i := 0; p.peek(i).kind != tokEOF; i++ {
+		if p.isOp(i, "(") {
+			depth++
+		} else if p.isOp(i, ")") {
+			depth--
+			if depth == 0 {
+				return p.isOp(i+1, ",") || p.isOp(i+1, ")")
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,216 @@
+package syntax
+
+// CreateTable is CREATE TABLE of every dialect: the declaration of an input's
+// types (ASA) or a table with USING, LOCATION and the like.
+type CreateTable struct {
+	Span
+	OrReplace     bool
+	IfNotExists   bool
+	Name          *Name
+	Columns       []ColumnDef
+	Using         string // upper case; empty: none
+	Location      string
+	PartitionedBy []Partitioning
+	ClusterBy     []Expr
+	Comment       string
+	Properties    []Property
+	As            *Query // nil: none
+}
+
+// ColumnDef is a column of a CREATE TABLE.
+type ColumnDef struct {
+	Span
+	Name      Ident
+	Type      *TypeName
+	NotNull   bool
+	Generated Expr // GENERATED ALWAYS AS (e); nil: none
+	Default   Expr // nil: none
+	Comment   string
+}
+
+// Partitioning is one entry of PARTITIONED BY: an expression, or a column that
+// it declares.
+type Partitioning struct {
+	Span
+	Expr   Expr       // nil if Column is set
+	Column *ColumnDef // nil if Expr is set
+}
+
+// Property is one pair of TBLPROPERTIES or of SET.
+type Property struct {
+	Span
+	Key, Value string
+}
+
+// CreateDatabase is CREATE DATABASE or CREATE SCHEMA.
+type CreateDatabase struct {
+	Span
+	IfNotExists bool
+	Name        *Name
+	Comment     string
+	Location    string
+}
+
+// Drop is DROP TABLE, VIEW, DATABASE or SCHEMA, as Kind says.
+type Drop struct {
+	Span
+	Kind     string
+	IfExists bool
+	Cascade  bool
+	Names    []*Name
+}
+
+// Use is USE database.
+type Use struct {
+	Span
+	Name *Name
+}
+
+// Set is SET: a variable (@v = e), an option (NOCOUNT ON) or, in Spark, a
+// setting (k = v). Words holds an option's words in upper case.
+type Set struct {
+	Span
+	Variable string // with its @; empty: an option
+	Expr     Expr   // of a variable
+	Words    []string
+}
+
+// Declare is DECLARE @v type [= e], ...
+type Declare struct {
+	Span
+	Vars []DeclareVar
+}
+
+// DeclareVar is one variable of a DECLARE.
+type DeclareVar struct {
+	Span
+	Name string // with its @
+	Type *TypeName
+	Init Expr // nil: none
+}
+
+// Print is PRINT e.
+type Print struct {
+	Span
+	Expr Expr
+}
+
+// Exec is EXEC procedure args, or EXEC ('text').
+type Exec struct {
+	Span
+	Name *Name // nil: Text
+	Text Expr
+	Args []ExecArg
+}
+
+// ExecArg is an argument of EXEC.
+type ExecArg struct {
+	Name   string // @name =; empty: by position
+	Value  Expr   // nil: DEFAULT
+	Output bool
+}
+
+// Transaction is BEGIN, COMMIT, ROLLBACK or SAVE TRANSACTION, as Verb says.
+type Transaction struct {
+	Span
+	Verb string
+	Name string
+}
+
+// If is IF cond then [ELSE else].
+type If struct {
+	Span
+	Cond       Expr
+	Then, Else Stmt // Else is nil if there is none
+}
+
+// Block is BEGIN ... END.
+type Block struct {
+	Span
+	Stmts []Stmt
+}
+
+// Optimize is OPTIMIZE t [FULL] [WHERE e] [ZORDER BY (cols)].
+type Optimize struct {
+	Span
+	Name   *Name
+	Full   bool
+	Where  Expr
+	ZOrder []*Path
+}
+
+// Vacuum is VACUUM t [FULL|LITE] [RETAIN n HOURS] [DRY RUN].
+type Vacuum struct {
+	Span
+	Name   *Name
+	Lite   bool
+	Retain Expr // hours; nil: the table's
+	DryRun bool
+}
+
+// Analyze is ANALYZE TABLE t COMPUTE STATISTICS [FOR ...].
+type Analyze struct {
+	Span
+	Name       *Name
+	NoScan     bool
+	AllColumns bool
+	Columns    []*Path
+}
+
+// Describe is DESCRIBE [HISTORY|DETAIL|EXTENDED] t; Kind is empty for a plain
+// one. Limit belongs to HISTORY.
+type Describe struct {
+	Span
+	Kind  string
+	Name  *Name
+	Limit Expr
+}
+
+// Show is SHOW TABLES, DATABASES and the like; Words in upper case.
+type Show struct {
+	Span
+	Words []string
+	In    *Name
+}
+
+// Restore is RESTORE [TABLE] t TO VERSION|TIMESTAMP AS OF e.
+type Restore struct {
+	Span
+	Name *Name
+	To   *AsOf
+}
+
+// Insert is INSERT INTO t [(columns)] query.
+type Insert struct {
+	Span
+	Overwrite bool
+	Name      *Name
+	Columns   []Ident
+	Query     *Query
+}
+
+// Explain is EXPLAIN statement.
+type Explain struct {
+	Span
+	Stmt Stmt
+}
+
+func (*CreateTable) stmt()    {}
+func (*CreateDatabase) stmt() {}
+func (*Drop) stmt()           {}
+func (*Use) stmt()            {}
+func (*Set) stmt()            {}
+func (*Declare) stmt()        {}
+func (*Print) stmt()          {}
+func (*Exec) stmt()           {}
+func (*Transaction) stmt()    {}
+func (*If) stmt()             {}
+func (*Block) stmt()          {}
+func (*Optimize) stmt()       {}
+func (*Vacuum) stmt()         {}
+func (*Analyze) stmt()        {}
+func (*Describe) stmt()       {}
+func (*Show) stmt()           {}
+func (*Restore) stmt()        {}
+func (*Insert) stmt()         {}
+func (*Explain) stmt()        {}
