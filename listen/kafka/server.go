@@ -1,0 +1,224 @@
+// Package kafka serves a namespace to Kafka clients. Hubs are topics.
+//
+// # How a connection works
+//
+// One goroutine reads requests and starts them: a produce request's batches are
+// appended at once, straight from the read buffer, and the request waits in the
+// connection's queue for its tickets. A second goroutine takes requests from the
+// queue in order, waits until each is durable (or, for a fetch, until there is
+// something to read), and writes the answers. So that pipelined requests share
+// the log's sync rounds, while answers keep the order of the requests. The queue
+// is bounded: a client that does not read its answers is not read from.
+//
+// Batches of Kafka producers are stored and served as they were sent. Batches of
+// events that came by other protocols are translated for Kafka readers when they
+// are fetched.
+//
+// Stability: importable, not promised before 1.0.
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"spate/access"
+	"spate/hub"
+	"spate/metric"
+)
+
+// Options of a server.
+type Options struct {
+	Namespace *hub.Namespace
+	Rules     *access.Rules
+
+	// TLS, if set, is spoken on every connection (SASL_SSL), otherwise none is.
+	TLS *tls.Config
+
+	// Advertise is the host and port that metadata names, and so where clients
+	// connect after their first request. Default: the address each client reached.
+	Advertise string
+
+	// RequireAuth refuses everything before a successful SASL exchange. Without it
+	// anybody may do everything; a client that authenticates nevertheless is checked.
+	RequireAuth bool
+
+	ClusterID string // default "spate"
+
+	Log     *slog.Logger     // default discards
+	Metrics *metric.Recorder // may be nil
+
+	idle time.Duration // a silent connection is closed after it; default 10 minutes
+}
+
+// Server answers Kafka requests on any number of listeners.
+type Server struct {
+	o    Options
+	host string
+	port int32 // host and port of Advertise; port 0: as reached
+
+	mu        sync.Mutex // guards the fields below
+	conns     map[*conn]struct{}
+	listeners map[net.Listener]struct{}
+	closing   bool
+
+	running  sync.WaitGroup // connections
+	draining atomic.Bool
+	counters counters
+}
+
+type counters struct {
+	requests, succeeded, userErrors, serverErrors *metric.Counter
+	opened, closed                                *metric.Counter
+	active                                        *metric.Gauge
+}
+
+// New builds a server. Options.Namespace is required.
+func New(o Options) (*Server, error) {
+	if o.Namespace == nil {
+		return nil, errors.New("kafka: Namespace is required")
+	}
+	if o.RequireAuth && o.Rules == nil {
+		return nil, errors.New("kafka: RequireAuth without Rules lets nobody in")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o.ClusterID = cmp.Or(o.ClusterID, "spate")
+	o.idle = cmp.Or(o.idle, 10*time.Minute)
+	s := &Server{o: o, conns: make(map[*conn]struct{}), listeners: make(map[net.Listener]struct{})}
+	if o.Advertise != "" {
+		host, port, err := splitHostPort(o.Advertise)
+		if err != nil {
+			return nil, fmt.Errorf("kafka: advertised address %q: %w", o.Advertise, err)
+		}
+		s.host, s.port = host, port
+	}
+	m := o.Metrics
+	s.counters = counters{
+		requests: m.Counter("IncomingRequests"), succeeded: m.Counter("SuccessfulRequests"),
+		userErrors: m.Counter("UserErrors"), serverErrors: m.Counter("ServerErrors"),
+		opened: m.Counter("ConnectionsOpened"), closed: m.Counter("ConnectionsClosed"),
+		active: m.Gauge("ActiveConnections", "Protocol", "kafka"),
+	}
+	return s, nil
+}
+
+func splitHostPort(address string) (string, int32, error) {
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, err
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return "", 0, fmt.Errorf("port %q: %w", text, err)
+	}
+	return host, int32(port), nil
+}
+
+// ErrServerClosed is what Serve returns after Shutdown.
+var ErrServerClosed = errors.New("kafka: server closed")
+
+// Serve accepts connections until Shutdown or until l fails. It closes l.
+func (s *Server) Serve(l net.Listener) error {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		l.Close()
+		return ErrServerClosed
+	}
+	s.listeners[l] = struct{}{}
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.listeners, l)
+		s.mu.Unlock()
+		l.Close()
+	}()
+	delay := 5 * time.Millisecond
+	for {
+		nc, err := l.Accept()
+		if err != nil {
+			if s.draining.Load() {
+				return ErrServerClosed
+			}
+			if errors.Is(err, net.ErrClosed) {
+				return fmt.Errorf("accept Kafka connections: %w", err)
+			}
+			// Out of file descriptors, most likely: others may close theirs.
+			s.o.Log.Warn("accept failed", "err", err)
+			time.Sleep(delay)
+			delay = min(2*delay, time.Second)
+			continue
+		}
+		delay = 5 * time.Millisecond
+		if s.o.TLS != nil {
+			nc = tls.Server(nc, s.o.TLS)
+		}
+		s.start(nc)
+	}
+}
+
+func (s *Server) start(nc net.Conn) {
+	c := newConn(s, nc)
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		nc.Close()
+		return
+	}
+	s.conns[c] = struct{}{}
+	s.counters.active.Set(float64(len(s.conns)))
+	s.running.Add(1)
+	s.mu.Unlock()
+	s.counters.opened.Add(1)
+	go func() {
+		defer s.running.Done()
+		c.run()
+		s.mu.Lock()
+		delete(s.conns, c)
+		s.counters.active.Set(float64(len(s.conns)))
+		s.mu.Unlock()
+		s.counters.closed.Add(1)
+	}()
+}
+
+// Shutdown stops accepting and reading, lets what was read be answered, and closes
+// all connections; those that are not done when ctx ends are cut.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.draining.Store(true)
+	s.mu.Lock()
+	s.closing = true
+	for l := range s.listeners {
+		l.Close()
+	}
+	for c := range s.conns {
+		c.drain()
+	}
+	s.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	for c := range s.conns {
+		c.abort()
+	}
+	s.mu.Unlock()
+	<-done
+	return ctx.Err()
+}
