@@ -96,7 +96,7 @@ func rulesOf(o Options) rules {
 type role uint8
 
 const (
-	plain      role = iota
+	ordinary   role = iota
 	dying           // battery below 10
 	quiet           // an event every 200 s
 	lowBattery      // battery about 15
@@ -109,7 +109,7 @@ func roleOf(device, devices int) role {
 	if r := role((devices - 1 - device) % 20); r < 5 && device >= 3 || devices == 1 {
 		return dying + r
 	}
-	return plain
+	return ordinary
 }
 
 // every returns how many beats lie between two events of a device with that role.

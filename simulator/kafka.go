@@ -1,0 +1,130 @@
+package simulator
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+
+	"spate/access"
+)
+
+// Connection says where a remote target is.
+type Connection struct {
+	String string // Event Hubs connection string
+	Hub    string // default: the string's EntityPath
+
+	// Brokers are the addresses of Kafka. Default: the endpoint's host, with port
+	// 9093 and TLS, or 9092 and none if the string says UseDevelopmentEmulator.
+	Brokers []string
+
+	// Plain speaks without TLS, which UseDevelopmentEmulator does as well.
+	Plain bool
+
+	TLS *tls.Config // default: the system's roots
+}
+
+func (c Connection) parse() (access.ConnectionString, string, error) {
+	cs, err := access.ParseConnectionString(c.String)
+	if err != nil {
+		return cs, "", err
+	}
+	hub := c.Hub
+	if hub == "" {
+		hub = cs.EntityPath
+	}
+	if hub == "" {
+		return cs, "", errors.New("neither the connection string nor the options name a hub")
+	}
+	return cs, hub, nil
+}
+
+// Kafka is a Target that sends over the Kafka protocol: one batch goes to one
+// partition, the properties become headers.
+type Kafka struct {
+	client  *kgo.Client
+	records []kgo.Record
+	list    []*kgo.Record
+}
+
+// NewKafka connects; it fails when the hub cannot be reached.
+func NewKafka(ctx context.Context, c Connection) (*Kafka, error) {
+	cs, hub, err := c.parse()
+	if err != nil {
+		return nil, fmt.Errorf("simulator: %w", err)
+	}
+	host, _ := cs.Host()
+	secure, port := true, "9093"
+	if c.Plain || cs.Emulator {
+		secure, port = false, "9092"
+	}
+	brokers := c.Brokers
+	if len(brokers) == 0 {
+		brokers = []string{net.JoinHostPort(host, port)}
+	}
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(brokers...),
+		kgo.DefaultProduceTopic(hub),
+		kgo.ClientID("spate-simulator"),
+		kgo.ProducerBatchCompression(kgo.NoCompression()), // small batches; and a real namespace may not take others
+		kgo.ProducerBatchMaxBytes(1_000_000),
+		kgo.SASL(plain.Auth{User: "$ConnectionString", Pass: c.String}.AsMechanism()),
+	}
+	if secure {
+		config := c.TLS
+		if config == nil {
+			config = new(tls.Config)
+		}
+		opts = append(opts, kgo.DialTLSConfig(config.Clone()))
+	}
+	client, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("simulator: %w", err)
+	}
+	if err := client.Ping(ctx); err != nil {
+		client.Close()
+		return nil, fmt.Errorf("simulator: reach Kafka at %v: %w", brokers, err)
+	}
+	return &Kafka{client: client}, nil
+}
+
+// Send produces events and waits for the acknowledgements.
+func (k *Kafka) Send(ctx context.Context, events []Event) (int, error) {
+	if cap(k.records) < len(events) {
+		k.records = make([]kgo.Record, len(events))
+	}
+	k.records, k.list = k.records[:len(events)], k.list[:0]
+	for i, e := range events {
+		r := &k.records[i]
+		*r = kgo.Record{
+			Value: e.Body, Timestamp: e.Time,
+			Headers: append(r.Headers[:0],
+				kgo.RecordHeader{Key: "DeviceType", Value: []byte(e.Type)},
+				kgo.RecordHeader{Key: "Location", Value: []byte(e.Location)}),
+		}
+		k.list = append(k.list, r)
+	}
+	sent := 0
+	var first error
+	for _, r := range k.client.ProduceSync(ctx, k.list...) {
+		if r.Err == nil {
+			sent++
+		} else if first == nil {
+			first = r.Err
+		}
+	}
+	if first != nil {
+		return sent, fmt.Errorf("produce: %w", first)
+	}
+	return sent, nil
+}
+
+// Close closes the client.
+func (k *Kafka) Close() error {
+	k.client.Close()
+	return nil
+}
