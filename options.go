@@ -12,6 +12,7 @@ type Options struct {
 	Dir          string // data folder, created if missing; required
 	Name         string // of the pipeline; the resource group in answers; default "spate"
 	Subscription string // used in resource ids; default the zero UUID
+	Location     string // region named in answers; default "local"
 	Namespace    string // Event Hubs namespace name; default "<Name>-ns"
 	Listen       Listen
 	Auth         Auth
@@ -106,8 +107,6 @@ type Table struct {
 	Path        string        // below the container; default "<Database>.db/<Name>"
 	Columns     []TableColumn // empty: inferred from the first rows
 	PartitionBy []PartitionBy
-	Properties  map[string]string // delta.* text values
-	Comment     string
 	Flush       Flush
 }
 
@@ -253,10 +252,6 @@ type Receiver struct {
 	File    string // JSON lines are appended
 	Headers map[string]string
 	Secret  string // signs webhook bodies: X-Spate-Signature
-
-	// CommonSchema wraps the event in Azure's Common Alert Schema. Off for
-	// event notifications: the body is the event.
-	CommonSchema bool
 }
 
 // Notify sends every event of a hub to action groups.

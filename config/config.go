@@ -1,0 +1,235 @@
+// Package config turns a pipeline file into spate.Options and says exactly what
+// is wrong with it: file, line, column, code, an excerpt with a caret, a hint.
+//
+// A folder with nothing but Stream Analytics scripts is a pipeline too (Derive),
+// and so is the built-in example (Example).
+//
+// Nothing else reads YAML or environment variables for a pipeline.
+//
+// Stability: importable, not promised before 1.0.
+package config
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"spate"
+)
+
+// Kind says where a pipeline came from.
+type Kind string
+
+// Kinds of pipelines.
+const (
+	File    Kind = "file"    // a pipeline file
+	Derived Kind = "derived" // a folder of scripts
+	BuiltIn Kind = "example" // the built-in example
+)
+
+// Source says what to load.
+type Source struct {
+	Path string // a pipeline file or a folder; empty: the current folder
+	Data string // data folder, instead of the file's storage.path
+	// NoScripts leaves the queries unchecked: for the verbs that only look at names.
+	NoScripts bool
+	Env       func(string) (string, bool) // default os.LookupEnv
+}
+
+// Pipeline is a loaded pipeline.
+type Pipeline struct {
+	Kind     Kind
+	Path     string // the pipeline file or folder as errors name it; empty: built in
+	Options  spate.Options
+	Warnings Problems
+	// Secrets are the values that came from references: prints show *** instead.
+	Secrets []string
+}
+
+// ErrNoPipeline is returned by Load for a folder that holds no pipeline.
+var ErrNoPipeline = errors.New("no pipeline here")
+
+// Load reads the pipeline at src. A wrong pipeline is an error of type Problems;
+// a folder without one is ErrNoPipeline.
+func Load(src Source) (*Pipeline, error) {
+	path := cmp.Or(src.Path, ".")
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, Problems{{File: path, Line: 1, Column: 1, Code: "E303", Severity: "error", Message: "there is no such file or folder"}}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return loadFile(src, path)
+	}
+	for _, name := range []string{"spate.yaml", "spate.yml"} {
+		file := filepath.Join(path, name)
+		if _, err := os.Stat(file); err == nil {
+			return loadFile(src, file)
+		}
+	}
+	scripts, err := filepath.Glob(filepath.Join(path, "*.asaql"))
+	if err != nil {
+		return nil, err
+	}
+	if len(scripts) == 0 {
+		return nil, ErrNoPipeline
+	}
+	return derive(src, path, scripts)
+}
+
+func loadFile(src Source, path string) (*Pipeline, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Dir(path)
+	return loadBytes(src, path, data, folder{dir: dir, read: func(name string) ([]byte, error) {
+		return os.ReadFile(resolvePath(dir, name))
+	}})
+}
+
+// folder is where the relative paths of a pipeline file begin.
+type folder struct {
+	dir  string
+	read func(name string) ([]byte, error)
+}
+
+func resolvePath(dir, name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(dir, name)
+}
+
+func loadBytes(src Source, file string, data []byte, at folder) (*Pipeline, error) {
+	env := src.Env
+	if env == nil {
+		env = os.LookupEnv
+	}
+	r := &reader{file: file, env: env, readFile: at.read}
+	l := &loader{reader: r, folder: at, data: src.Data}
+	if top := r.parse(data); top != nil {
+		l.top(top)
+		r.scanSecrets()
+	}
+	p := &Pipeline{Kind: File, Path: file, Options: l.o, Secrets: r.secrets}
+	if err := p.settle(r.problems); err != nil {
+		return nil, err
+	}
+	l.refer()
+	if !src.NoScripts {
+		l.checkScripts()
+	}
+	p.Options = l.o
+	if err := p.settle(r.problems[len(p.Warnings):]); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// settle keeps the warnings of ps and returns the errors.
+func (p *Pipeline) settle(ps Problems) error {
+	var bad Problems
+	for _, x := range ps {
+		if x.Severity == "warning" {
+			p.Warnings = append(p.Warnings, x)
+		} else {
+			bad = append(bad, x)
+		}
+	}
+	if len(bad) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(bad, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return bad[:min(len(bad), maxProblems)]
+}
+
+// loader reads the keys into Options and remembers where names stood, so that
+// references between them can be checked when all are known.
+type loader struct {
+	*reader
+	folder folder
+	data   string
+	o      spate.Options
+	refs   []func()
+	ports  map[string]string // address → path of the key
+	jobs   map[string]*jobPlaces
+}
+
+// jobPlaces is where the parts of a job stand.
+type jobPlaces struct {
+	query   place
+	script  string // file of the query as errors name it; empty: inline
+	inputs  map[string]place
+	outputs map[string]place
+}
+
+var notNameChars = regexp.MustCompile(`[^\pL\d._()-]+`)
+
+func (l *loader) top(o *object) {
+	if e := o.take("version"); e == nil {
+		o.r.fail(o.at, "E201", "version", "the first key of a pipeline file is version: 1", "version is missing")
+	} else if s, quoted, ok := scalar(e.value); !ok || quoted || strings.Trim(s, "0123456789") != "" || s == "" {
+		o.fail(e, "E104", "", "want an integer, got %s", kindOf(e.value))
+	} else if s != "1" {
+		o.fail(e, "E201", "this version of spate reads version 1", "%s is unknown", s)
+	}
+	abs, err := filepath.Abs(l.folder.dir)
+	if err != nil {
+		abs = "spate"
+	}
+	def := notNameChars.ReplaceAllString(filepath.Base(abs), "-")
+	if !groupName.form.MatchString(def) {
+		def = "spate"
+	}
+	l.o.Name = o.name("name", def, groupName)
+	l.o.Subscription = o.text("subscription", "00000000-0000-0000-0000-000000000000")
+	l.o.Location = o.text("location", "local")
+	l.server(o.child("server"))
+	l.namespace(o.child("namespace"))
+	l.storage(o.child("storage"))
+	l.tables(o.child("tables"))
+	l.jobsMap(o.child("jobs"))
+	l.capture(o.child("capture"))
+	l.monitor(o.child("monitor"))
+	l.notify(o.child("notify"))
+	l.simulate(o.child("simulate"))
+	o.later("include", "tests", "azure")
+	o.done()
+}
+
+// refer checks the references between the parts.
+func (l *loader) refer() {
+	for _, f := range l.refs {
+		f()
+	}
+}
+
+func (l *loader) storage(o *object) {
+	path := "./data"
+	l.o.Storage = spate.Storage{Account: "spate", Container: "data", Database: "default"}
+	if o != nil {
+		path = o.text("path", path)
+		l.o.Storage.Account = o.name("account", "spate", accountName)
+		l.o.Storage.Container = o.name("container", "data", containerName)
+		l.o.Storage.Database = o.name("database", "default", sqlName)
+		o.later("mounts", "diskReserve")
+		o.done()
+	}
+	l.o.Dir = resolvePath(l.folder.dir, path)
+	if l.data != "" {
+		l.o.Dir = l.data
+	}
+}
+
+const maxDuration = 100 * 365 * 24 * time.Hour

@@ -1,0 +1,3 @@
+package config
+
+func derive(src Source, dir string, scripts []string) (*Pipeline, error) { return nil, ErrNoPipeline }

@@ -1,0 +1,118 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Problem is one thing that is wrong with a pipeline, at a place a person can open.
+type Problem struct {
+	File     string `json:"file"`
+	Line     int    `json:"line"`     // from 1
+	Column   int    `json:"column"`   // from 1, in characters
+	Code     string `json:"code"`     // never changes meaning
+	Severity string `json:"severity"` // error or warning
+	Path     string `json:"path,omitempty"`
+	Message  string `json:"message"`
+	Hint     string `json:"hint,omitempty"`
+
+	excerpt string
+}
+
+// String is the line form, an excerpt with a caret, and the hint.
+func (p Problem) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s:%d:%d: %s %s\n", p.File, p.Line, p.Column, p.Code, p.Message)
+	b.WriteString(p.excerpt)
+	if p.Hint != "" {
+		fmt.Fprintf(&b, "hint: %s\n", p.Hint)
+	}
+	return b.String()
+}
+
+// Problems is the error of Load: everything that is wrong, in the order of the file.
+type Problems []Problem
+
+// Error is all problems in their line form.
+func (ps Problems) Error() string {
+	var b strings.Builder
+	for i, p := range ps {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(p.String())
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// maxProblems is how many problems of one stage are reported.
+const maxProblems = 50
+
+// excerpt shows the line before, the line, and a caret under the column.
+func excerpt(src string, line, col int) string {
+	lines := strings.Split(src, "\n")
+	if line < 1 || line > len(lines) {
+		return ""
+	}
+	var b strings.Builder
+	show := func(n int, mark string) {
+		fmt.Fprintf(&b, "%s%5d | %s\n", mark, n, strings.TrimRight(strings.ReplaceAll(lines[n-1], "\t", " "), "\r"))
+	}
+	if line > 1 {
+		show(line-1, "  ")
+	}
+	show(line, "> ")
+	width := min(col-1, utf8.RuneCountInString(lines[line-1]))
+	fmt.Fprintf(&b, "%s^\n", strings.Repeat(" ", len("> ")+5+len(" | ")+max(width, 0)))
+	return b.String()
+}
+
+// nearest returns the word that was probably meant, or "".
+func nearest(word string, words []string) string {
+	best, dist := "", 3
+	if len(word) < 4 {
+		dist = 2
+	}
+	for _, w := range words {
+		if strings.EqualFold(w, word) {
+			return w
+		}
+		if d := editDistance(strings.ToLower(word), strings.ToLower(w)); d < dist {
+			best, dist = w, d
+		}
+	}
+	return best
+}
+
+// editDistance counts insertions, deletions, replacements and swaps of neighbours.
+func editDistance(a, b string) int {
+	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		cur := make([]int, len(b)+1)
+		cur[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			cur[j] = min(last[j]+1, cur[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				cur[j] = min(cur[j], before[j-2]+1)
+			}
+		}
+		before, last = last, cur
+	}
+	return last[len(b)]
+}
+
+// didYouMean is the hint for a word that is not one of words.
+func didYouMean(word string, words []string) string {
+	if near := nearest(word, words); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return ""
+}
