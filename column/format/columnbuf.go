@@ -67,30 +67,36 @@ func grow[T any](s []T, n int) []T {
 	return out
 }
 
+// room makes the slices hold n rows at least.
+func (c *columnBuf) room(n int) {
+	if n <= c.size {
+		return
+	}
+	n = max(2*c.size, n, 64)
+	c.size = n
+	switch {
+	case c.vec.Floats != nil:
+		c.vec.Floats = grow(c.vec.Floats, n)
+	case c.vec.Codes != nil:
+		c.vec.Codes = grow(c.vec.Codes, n)
+	case c.vec.Ends != nil:
+		c.vec.Ends = grow(c.vec.Ends, n)
+	case c.vec.Anys != nil:
+		c.vec.Anys = grow(c.vec.Anys, n)
+	case c.vec.Ints != nil:
+		c.vec.Ints = grow(c.vec.Ints, n)
+	}
+	if c.vec.Valid != nil {
+		c.vec.Valid = grow(c.vec.Valid, column.Words(n))
+	}
+	if c.vec.Whole != nil {
+		c.vec.Whole = grow(c.vec.Whole, column.Words(n))
+	}
+}
+
 // reach makes room for row and fills the rows before it with nulls.
 func (c *columnBuf) reach(row int) {
-	if row >= c.size {
-		n := max(2*c.size, row+1, 64)
-		c.size = n
-		switch {
-		case c.vec.Floats != nil:
-			c.vec.Floats = grow(c.vec.Floats, n)
-		case c.vec.Codes != nil:
-			c.vec.Codes = grow(c.vec.Codes, n)
-		case c.vec.Ends != nil:
-			c.vec.Ends = grow(c.vec.Ends, n)
-		case c.vec.Anys != nil:
-			c.vec.Anys = grow(c.vec.Anys, n)
-		case c.vec.Ints != nil:
-			c.vec.Ints = grow(c.vec.Ints, n)
-		}
-		if c.vec.Valid != nil {
-			c.vec.Valid = grow(c.vec.Valid, column.Words(n))
-		}
-		if c.vec.Whole != nil {
-			c.vec.Whole = grow(c.vec.Whole, column.Words(n))
-		}
-	}
+	c.room(row + 1)
 	for c.filled < row {
 		c.null(c.filled)
 	}
@@ -168,11 +174,7 @@ func (c *columnBuf) become(row int, k column.Kind) column.Kind {
 	if c.kind != k && c.kind != column.Any {
 		switch {
 		case c.onlyNulls():
-			n := c.filled
 			c.start(k)
-			if k == column.Text && c.vec.Ends != nil {
-				clear(c.vec.Ends[:n])
-			}
 		case c.kind == column.Float64 && k == column.Int64:
 		case c.kind == column.Int64 && k == column.Float64 && c.intsFitFloat():
 			c.intsToFloats()
@@ -206,6 +208,12 @@ func (c *columnBuf) putFloat(row int, f float64) {
 }
 
 func (c *columnBuf) putInt(row int, i int64) {
+	if c.vec.Whole != nil && row == c.filled && row < c.size && i <= maxWhole && i >= -maxWhole {
+		c.vec.Floats[row] = float64(i)
+		column.SetBit(c.vec.Whole, row)
+		c.mark(row)
+		return
+	}
 	if c.kind != column.Int64 || row != c.filled || row >= c.size {
 		k := c.become(row, column.Int64)
 		if k == column.Float64 {
@@ -345,11 +353,14 @@ func (c *columnBuf) finish(rows int) column.Vector {
 	if c.kind == column.Null {
 		return column.Vector{Kind: column.Any, Anys: make([]column.Value, rows)}
 	}
-	c.reach(rows)
-	c.watch(rows)
+	c.room(rows)
+	for c.filled < rows {
+		c.null(c.filled)
+	}
 	if c.kind != column.Any {
 		c.predicted = c.kind
 	}
+	defer c.watch(rows)
 	v := c.vec
 	v.Kind = c.kind
 	switch {

@@ -1,0 +1,372 @@
+package format
+
+import (
+	"hash/maphash"
+)
+
+// Limits of the learned layer. Source: engine.md 4.5.
+const (
+	maxTemplates    = 8
+	maxSteps        = 256
+	maxLiteral      = 4 << 10
+	trialEvents     = 4_096
+	restEvents      = 65_536
+	maxLearnPending = 16
+)
+
+// class is what a step of a template accepts as value.
+type class uint8
+
+const (
+	anyValue class = iota
+	textValue
+	numberValue
+	boolValue
+)
+
+// step is the bytes between the previous value and this one, then a value. A
+// text's quotes belong to the literals around it.
+type step struct {
+	lit    string
+	w0, w1 uint64 // the first 16 bytes of lit
+	m0, m1 uint64 // which of them count
+	class  class
+	cols   []int // destinations; none: the value is checked and skipped
+	depth  int   // nesting the value stands in
+}
+
+// template is a layout that an event had which the general parser accepted.
+// Exchanging a value of a valid document for another valid one of its class gives
+// a valid document, so a match proves that the whole event is well-formed.
+type template struct {
+	steps []step // the last one is the tail: no value
+	sign  uint64
+}
+
+// templates is the most-recently-used list of one decoder, and the trial that
+// decides whether learning pays.
+type templates struct {
+	list    []*template
+	pending [maxLearnPending]uint64 // signs of layouts seen once
+	nextPen int
+	seed    maphash.Seed
+	seeded  bool
+
+	tried, hit, rest int
+}
+
+// template decodes the event that begins at data[at] by a learned layout and
+// returns the index behind it; 0, having written nothing, if none fits.
+func (d *Decoder) template(data []byte, at, end int) int {
+	l := &d.learned
+	if l.rest > 0 {
+		l.rest--
+		return 0
+	}
+	if len(l.list) == 0 {
+		return 0
+	}
+	if l.tried++; l.tried == trialEvents {
+		if 2*l.hit < l.tried {
+			l.rest = restEvents
+		}
+		l.tried, l.hit = 0, 0
+	}
+	for i, t := range l.list {
+		next := d.match(t, data, at, end)
+		if next == 0 {
+			continue
+		}
+		if i > 0 {
+			copy(l.list[1:i+1], l.list[:i])
+			l.list[0] = t
+		}
+		l.hit++
+		d.rows++
+		d.stats.Template++
+		return next
+	}
+	return 0
+}
+
+// match returns the index behind the event, 0 if t does not fit.
+func (d *Decoder) match(t *template, data []byte, p, end int) int {
+	row := d.rows
+	for i := range t.steps {
+		s := &t.steps[i]
+		n := len(s.lit)
+		if p+n > end || (load64(data, p)^s.w0)&s.m0|(load64(data, p+8)^s.w1)&s.m1 != 0 ||
+			n > 16 && string(data[p+16:p+n]) != s.lit[16:] {
+			return d.miss(row)
+		}
+		p += n
+		if i == len(t.steps)-1 {
+			return p
+		}
+		switch s.class {
+		case textValue:
+			q, ok := endOfText(data, p, end)
+			if !ok {
+				if q, ok = d.escaped(s, row, data, p, end); !ok {
+					return d.miss(row)
+				}
+				p = q
+				continue
+			}
+			for _, c := range s.cols {
+				d.bufs[c].putText(row, data, p, q)
+			}
+			p = q
+		case numberValue:
+			x, ok := parseNumber(data, p, end)
+			if !ok {
+				if end-p < 4 || string(data[p:p+4]) != "null" {
+					return d.miss(row)
+				}
+				p += 4
+				continue
+			}
+			for _, c := range s.cols {
+				if x.whole {
+					d.bufs[c].putInt(row, x.int)
+				} else {
+					d.bufs[c].putFloat(row, x.float)
+				}
+			}
+			p = x.next
+		case boolValue:
+			switch {
+			case end-p >= 4 && string(data[p:p+4]) == "true":
+				for _, c := range s.cols {
+					d.bufs[c].putBool(row, true)
+				}
+				p += 4
+			case end-p >= 5 && string(data[p:p+5]) == "false":
+				for _, c := range s.cols {
+					d.bufs[c].putBool(row, false)
+				}
+				p += 5
+			case end-p >= 4 && string(data[p:p+4]) == "null":
+				p += 4
+			default:
+				return d.miss(row)
+			}
+		default:
+			q, ok := d.rawValue(s, row, data, p, end)
+			if !ok {
+				return d.miss(row)
+			}
+			p = q
+		}
+	}
+	return d.miss(row)
+}
+
+// miss takes back what a template wrote before it failed.
+func (d *Decoder) miss(row int) int {
+	for i := range d.bufs {
+		d.bufs[i].truncate(row)
+	}
+	return 0
+}
+
+// escaped handles a text value that holds a backslash; p is behind its quote.
+func (d *Decoder) escaped(s *step, row int, data []byte, p, end int) (int, bool) {
+	g := &d.parser
+	g.data, g.pos, g.end = data, p-1, end
+	text, err := g.text()
+	if err != nil {
+		return 0, false
+	}
+	if len(s.cols) > 0 {
+		n := len(text)
+		text = append(text[:n:n], make([]byte, slack)...)
+		for _, c := range s.cols {
+			d.bufs[c].putText(row, text, 0, n)
+		}
+	}
+	return g.pos - 1, true
+}
+
+// rawValue takes any value at all.
+func (d *Decoder) rawValue(s *step, row int, data []byte, p, end int) (int, bool) {
+	g := &d.parser
+	g.data, g.pos, g.end = data, p, end
+	v, err := g.value(s.depth)
+	if err != nil {
+		return 0, false
+	}
+	if !v.IsNull() {
+		for _, c := range s.cols {
+			d.bufs[c].put(row, v)
+		}
+	}
+	return g.pos, true
+}
+
+// learn takes the layout of the event data[at:end], which the general parser
+// accepted. It is used from the second event of that layout on.
+func (l *templates) learn(d *Decoder, data []byte, at, end int) {
+	if l.rest > 0 {
+		return
+	}
+	if !l.seeded {
+		l.seed, l.seeded = maphash.MakeSeed(), true
+	}
+	w := learner{d: d, p: parser{data: data, pos: at, end: end}, lit: at}
+	if !w.object(nil, 1) || len(w.steps) >= maxSteps {
+		return
+	}
+	w.add(anyValue, nil, 0) // the tail
+	total := 0
+	var h maphash.Hash
+	h.SetSeed(l.seed)
+	for i := range w.steps {
+		s := &w.steps[i]
+		total += len(s.lit)
+		h.WriteString(s.lit)
+		h.WriteByte(byte(s.class))
+		var b [16]byte
+		copy(b[:], s.lit)
+		s.w0, s.w1 = load64(b[:], 0), load64(b[:], 8)
+		s.m0, s.m1 = lowBytes(len(s.lit)), lowBytes(len(s.lit)-8)
+	}
+	if total > maxLiteral {
+		return
+	}
+	sign := h.Sum64()
+	for _, t := range l.list {
+		if t.sign == sign {
+			return
+		}
+	}
+	for _, p := range l.pending {
+		if p == sign {
+			t := &template{steps: w.steps, sign: sign}
+			l.list = append([]*template{t}, l.list[:min(len(l.list), maxTemplates-1)]...)
+			return
+		}
+	}
+	l.pending[l.nextPen] = sign
+	l.nextPen = (l.nextPen + 1) % maxLearnPending
+}
+
+// lowBytes is the mask of the n low bytes of a word.
+func lowBytes(n int) uint64 {
+	switch {
+	case n <= 0:
+		return 0
+	case n >= 8:
+		return ^uint64(0)
+	}
+	return 1<<(8*uint(n)) - 1
+}
+
+// learner walks a valid event and writes down its layout.
+type learner struct {
+	d     *Decoder
+	p     parser
+	lit   int // where the next literal begins
+	steps []step
+}
+
+func (w *learner) add(c class, cols []int, depth int) {
+	w.steps = append(w.steps, step{lit: string(w.p.data[w.lit:w.p.pos]), class: c, cols: cols, depth: depth})
+}
+
+// object walks the record at p.pos, reached by path. It reports false for what
+// is not learned: keys equal ignoring case, a record read both whole and in part.
+func (w *learner) object(path []string, depth int) bool {
+	p := &w.p
+	p.pos++
+	p.space()
+	if p.peek() == '}' {
+		p.pos++
+		return true
+	}
+	var keys []string
+	for {
+		text, err := p.text()
+		if err != nil {
+			return false
+		}
+		key := string(text)
+		for _, k := range keys {
+			if sameName(k, key) {
+				return false
+			}
+		}
+		keys = append(keys, key)
+		p.space()
+		p.pos++ // colon
+		p.space()
+		if len(w.steps) >= maxSteps || !w.field(append(path[:len(path):len(path)], key), depth) {
+			return false
+		}
+		p.space()
+		more := p.peek() == ','
+		p.pos++
+		if !more {
+			return true
+		}
+		p.space()
+	}
+}
+
+func (w *learner) field(path []string, depth int) bool {
+	cols, inside := w.d.readers(path)
+	p := &w.p
+	switch c := p.peek(); {
+	case c == '{' && len(cols) == 0:
+		return w.object(path, depth+1)
+	case inside && c == '{':
+		return false
+	case c == '"':
+		p.pos++
+		w.add(textValue, cols, depth)
+		p.pos--
+		if _, err := p.text(); err != nil {
+			return false
+		}
+		w.lit = p.pos - 1
+		return true
+	case c == 't' || c == 'f':
+		w.add(boolValue, cols, depth)
+	case c == '-' || c >= '0' && c <= '9':
+		w.add(numberValue, cols, depth)
+	default:
+		// An object may stand here in a later event: not if a column reads inside it.
+		if inside {
+			return false
+		}
+		w.add(anyValue, cols, depth)
+	}
+	if _, err := p.value(depth); err != nil {
+		return false
+	}
+	w.lit = p.pos
+	return true
+}
+
+// readers returns the columns that read the field at path, and whether some
+// column reads a field inside it.
+func (d *Decoder) readers(path []string) (cols []int, inside bool) {
+next:
+	for i := range d.cols {
+		want := d.cols[i].Path
+		if len(want) < len(path) {
+			continue
+		}
+		for k := range path {
+			if want[k] != path[k] && !sameName(want[k], path[k]) {
+				continue next
+			}
+		}
+		if len(want) == len(path) {
+			cols = append(cols, i)
+		} else {
+			inside = true
+		}
+	}
+	return cols, inside
+}
