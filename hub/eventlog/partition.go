@@ -1,86 +1,185 @@
 package eventlog
 
 import (
-	"context"
-	"log/slog"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
-
-	"spate/metric"
 )
 
-type Syncer struct{}
+// maxStaged is how many bytes of a partition may wait for the disk before
+// appends wait too.
+const maxStaged = 4 << 20
 
-func NewSyncer() *Syncer { return &Syncer{} }
+// Partition is one ordered log. All methods may be called concurrently.
+type Partition struct {
+	log *Log
+	id  int
+	dir string
 
-type Settings struct {
-	SegmentBytes   int64
-	Retention      time.Duration
-	RetentionBytes int64
-	Policy         Policy
-	MaxBatchBytes  int
-}
+	// appendMu orders appends and guards the fields down to tailMu. It is not
+	// held during I/O. Lock order: appendMu, then tailMu.
+	appendMu sync.Mutex
+	room     *sync.Cond // of appendMu: staged bytes were taken, or the flush ended
+	stamp    *stamper
+	floor    int64    // newest promise: no append time below
+	lastTime int64    // append time of the last entry staged
+	active   *segment // that the next entry goes to
+	tail     extent   // of active, with everything staged
+	staged   *group   // waits for the flush; nil: nothing
+	flushing *group   // being written; nil: nothing
+	spare    []byte   // buffer for the next group
+	queued   bool     // the syncer knows of us, or a flush runs
+	unsynced *segment // written under a policy that does not wait for the disk
+	timer    *time.Timer
+	known    producers
+	err      error // why appends are refused
+	epoch    int32
 
-type Options struct {
-	Dir             string
-	Hub             string
-	ID              [16]byte
-	Created         time.Time
-	Syncer          *Syncer
-	Clock           func() time.Time
-	Log             *slog.Logger
-	Messages, Bytes *metric.Counter
-}
-type Log struct{}
+	// tailMu guards the fields below and the readable part of segments. Never held during I/O.
+	tailMu  sync.Mutex
+	segs    []*segment // by base offset; replaced, never changed in place, when one goes
+	start   int64      // log start
+	next    int64      // readable end
+	last    int64      // append time of the last readable record
+	grown   chan struct{}
+	readErr error // ErrClosed or ErrDeleted: readers too are refused
+	epochs  []epochStart
 
-func Create(o Options, s Settings, partitions int) (*Log, error) { return nil, ErrClosed }
-func Open(o Options) (*Log, error)                               { return nil, ErrClosed }
-func (l *Log) Close() error                                      { return nil }
-func (l *Log) Delete()                                           {}
-func (l *Log) Settings() Settings                                { return Settings{} }
-func (l *Log) SetSettings(Settings) error                        { return nil }
-func (l *Log) Grow(n int) error                                  { return nil }
-func (l *Log) Partitions() int                                   { return 0 }
-func (l *Log) Partition(i int) *Partition                        { return nil }
-func (l *Log) Trim(now time.Time) error                          { return nil }
-func ReplaceFile(path string, b []byte) error                    { return nil }
-func HoldsRecords(dir string) (bool, error)                      { return false, nil }
+	durable atomic.Int64 // offsets below it are on disk
 
-type Partition struct{}
-type group struct {
-	done chan struct{}
-	err  error
-}
-type place struct{}
-type decompressor struct{}
-
-func (d *decompressor) decompress(dst []byte, codec uint8, src []byte) ([]byte, error) {
-	return nil, nil
+	// Used by the flush only.
+	check     checkpoint
+	checkFile file
+	checkTime time.Time
+	snapshots []int64 // offsets of the producer snapshots on disk
 }
 
 // Bounds says where a log begins and ends for readers.
 type Bounds struct {
 	First        int64     // oldest offset kept
-	Next         int64     // durable end: offset of the next record
+	Next         int64     // readable end: offset of the next record
 	LastSequence int64     // offset of the last record ever written, -1 if there never was one
 	LastTime     time.Time // append time of that record; zero if there never was one
 	Empty        bool      // no record is kept
 	Bytes        int64     // on disk
 }
 
-func (p *Partition) Append(origin Origin, events []Event) *Ticket                      { return nil }
-func (p *Partition) AppendBatch(batch []byte) *Ticket                                  { return nil }
-func (p *Partition) AppendOnce(producer int64, firstSeq int32, events []Event) *Ticket { return nil }
-func (p *Partition) ProducerNext(producer int64) int32                                 { return 0 }
-func (p *Partition) Bounds() Bounds                                                    { return Bounds{} }
-func (p *Partition) Epoch() int32                                                      { return 0 }
-func (p *Partition) EpochEnd(e int32) int64                                            { return 0 }
-func (p *Partition) OffsetAt(t time.Time) (int64, error)                               { return 0, nil }
-func (p *Partition) OffsetAtRecordTime(ms int64) (offset, recordMs int64, err error)   { return }
-func (p *Partition) MaxRecordTime() (offset, recordMs int64, err error)                { return }
-func (p *Partition) Promise() time.Time                                                { return time.Time{} }
-func (p *Partition) PromiseFrom(next int64) int64                                      { return 0 }
-func (p *Partition) TrimTo(offset int64) error                                         { return nil }
-func (p *Partition) Err() error                                                        { return nil }
-func (p *Partition) Read(ctx context.Context, from int64, maxBytes int, c *Chunk, wake <-chan struct{}) error {
-	return nil
+// ID is the partition's number.
+func (p *Partition) ID() int { return p.id }
+
+// Bounds says where the log begins and ends for readers.
+func (p *Partition) Bounds() Bounds {
+	p.tailMu.Lock()
+	defer p.tailMu.Unlock()
+	b := Bounds{First: p.start, Next: p.next, LastSequence: p.next - 1, Empty: p.start == p.next}
+	if p.last > 0 {
+		b.LastTime = time.UnixMilli(p.last).UTC()
+	}
+	for _, s := range p.segs {
+		b.Bytes += s.length
+	}
+	return b
+}
+
+// Epoch is the log epoch that new batches are written with.
+func (p *Partition) Epoch() int32 {
+	p.appendMu.Lock()
+	defer p.appendMu.Unlock()
+	return p.epoch
+}
+
+// EpochEnd is the first offset of a later epoch than e, the end if there is none.
+func (p *Partition) EpochEnd(e int32) int64 {
+	p.tailMu.Lock()
+	defer p.tailMu.Unlock()
+	for _, s := range p.epochs {
+		if s.Epoch > e {
+			return s.Start
+		}
+	}
+	return p.next
+}
+
+// Err is why the partition takes no appends, nil if it does.
+func (p *Partition) Err() error {
+	p.appendMu.Lock()
+	defer p.appendMu.Unlock()
+	return p.err
+}
+
+// ProducerNext is the sequence that comes next for a job's producer. It counts
+// what is staged: a writer asks when its own appends are done.
+func (p *Partition) ProducerNext(producer int64) int32 {
+	p.appendMu.Lock()
+	defer p.appendMu.Unlock()
+	return p.known.next(producer)
+}
+
+// Promise is a time that no record behind the readable end will lie before.
+func (p *Partition) Promise() time.Time {
+	p.appendMu.Lock()
+	defer p.appendMu.Unlock()
+	return time.UnixMilli(p.promise()).UTC()
+}
+
+// PromiseFrom is a time, in Unix milliseconds, that no record at or behind
+// offset next will lie before; 0 if nothing can be promised, because records
+// from next on are readable already.
+func (p *Partition) PromiseFrom(next int64) int64 {
+	p.appendMu.Lock()
+	defer p.appendMu.Unlock()
+	p.tailMu.Lock()
+	behind := next < p.next
+	p.tailMu.Unlock()
+	if behind {
+		return 0
+	}
+	return p.promise()
+}
+
+// promise needs appendMu. What is on its way to the disk has its times already.
+func (p *Partition) promise() int64 {
+	for _, g := range []*group{p.flushing, p.staged} {
+		if g != nil && g.count > 0 {
+			return g.firstTime
+		}
+	}
+	p.floor = p.appendTime()
+	return p.floor
+}
+
+// appendTime needs appendMu.
+func (p *Partition) appendTime() int64 {
+	return max(p.stamp.millis(), p.lastTime, p.floor)
+}
+
+// where names the partition in errors.
+func (p *Partition) where() string { return fmt.Sprintf("%s partition %d", p.log.o.Hub, p.id) }
+
+// refuse takes the partition out of service for appends. It needs appendMu.
+func (p *Partition) refuse(err error) {
+	if p.err == nil || errors.Is(err, ErrDeleted) {
+		p.err = fmt.Errorf("%s: %w", p.where(), err)
+	}
+	p.room.Broadcast()
+}
+
+// refuseReaders ends all reads, now and later.
+func (p *Partition) refuseReaders(err error) {
+	p.tailMu.Lock()
+	defer p.tailMu.Unlock()
+	if p.readErr == nil {
+		p.readErr = fmt.Errorf("%s: %w", p.where(), err)
+	}
+	p.wake()
+}
+
+// wake lets waiting readers look again. It needs tailMu.
+func (p *Partition) wake() {
+	if p.grown != nil {
+		close(p.grown)
+		p.grown = nil
+	}
 }
