@@ -1,0 +1,100 @@
+package amqp
+
+import (
+	"strings"
+	"time"
+
+	"spate/access"
+	wire "spate/wire/amqp"
+)
+
+// grants are what a connection's tokens and keys allow, by audience; a newer
+// token for an audience replaces the one before.
+type grants map[string]access.Claims
+
+func (g *grants) add(audience string, c access.Claims) {
+	if *g == nil {
+		*g = make(grants)
+	}
+	(*g)[strings.ToLower(audience)] = c
+}
+
+// cover reports whether a grant gives right on path at now, and whether any,
+// with whatever rights, covers path at all.
+func (g grants) cover(path string, right access.Rights, now time.Time) (allowed, covered bool) {
+	for _, c := range g {
+		if c.Expired(now) || !c.Covers(path, access.Any) {
+			continue
+		}
+		covered = true
+		if c.Rights.Has(right) {
+			return true, true
+		}
+	}
+	return false, covered
+}
+
+// authorize reports why path must not be used; byGrant says that a token or key
+// allows it, so that its end matters.
+func (c *conn) authorize(path string, right access.Rights) (byGrant bool, refused *wire.Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	allowed, covered := c.grants.cover(path, right, c.s.o.Clock())
+	switch {
+	case allowed:
+		return true, nil
+	case covered:
+		return false, missingClaim(right)
+	case len(c.grants) > 0 || c.s.o.RequireAuth:
+		return false, missingClaim(right)
+	}
+	return false, nil
+}
+
+// expired returns the links that no grant covers any more. c.mu is held.
+func (c *conn) expired(now time.Time) []*link {
+	over := false
+	for _, g := range c.grants {
+		over = over || g.Expired(now)
+	}
+	if !over {
+		return nil
+	}
+	var lost []*link
+	for _, s := range c.sessions {
+		for _, l := range s.links {
+			if !l.byGrant || l.detached {
+				continue
+			}
+			if allowed, _ := c.grants.cover(l.addr.path, l.right, now); !allowed {
+				lost = append(lost, l)
+			}
+		}
+	}
+	for audience, g := range c.grants {
+		if g.Expired(now) && len(c.grants) > 1 {
+			delete(c.grants, audience)
+		}
+	}
+	return lost
+}
+
+// putToken verifies a token and keeps what it allows.
+func (c *conn) putToken(token, audience string) (status int32, text string) {
+	if !access.IsToken(token) {
+		return 401, "InvalidToken: Only shared access signatures are supported."
+	}
+	claims, err := c.s.o.Rules.VerifyToken(token, audience, c.s.o.Clock())
+	if err != nil {
+		rule := access.TokenRule(token)
+		if c.s.o.RequireAuth || rule == "" || c.s.o.Rules.Known(rule) {
+			c.log.Info("refused token", "rule", rule, "err", err)
+			return 401, err.Error() + "." + c.s.tail(nil)
+		}
+		claims = access.Claims{Rule: rule, Rights: access.Manage, Scope: access.Path(audience)}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.grants.add(audience, claims)
+	return 202, "Accepted"
+}

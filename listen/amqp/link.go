@@ -1,0 +1,361 @@
+package amqp
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"spate/access"
+	"spate/hub"
+	wire "spate/wire/amqp"
+)
+
+// link is one attached link; in or out is set.
+type link struct {
+	s       *session
+	handle  uint32 // the same in both directions
+	name    string
+	addr    address
+	right   access.Rights
+	byGrant bool // a token or key allows it; the link ends with it
+
+	in  *incoming
+	out *outgoing
+
+	detached bool // by us or by the client; conn.mu
+	once     sync.Once
+}
+
+const (
+	eventCredit = 1000
+	nodeCredit  = 100
+)
+
+// unlimited is what a node says about the size of messages.
+const unlimited = 1<<64 - 1
+
+func (s *session) attach(fields []byte) error {
+	a, err := wire.DecodeAttach(fields)
+	if err != nil {
+		return err
+	}
+	if old := s.links[a.Handle]; old != nil {
+		s.c.mu.Lock()
+		gone := old.detached
+		s.c.mu.Unlock()
+		if !gone {
+			return s.fail(fault(condHandleInUse, "Handle %d is in use by link %s.", a.Handle, old.name))
+		}
+	}
+	if a.Handle > ourHandles {
+		return fault(condFraming, "Handle %d is above %d.", a.Handle, ourHandles)
+	}
+	l := &link{s: s, handle: a.Handle, name: a.Name}
+	reply := &wire.Attach{
+		Name: a.Name, Handle: a.Handle, Receiver: !a.Receiver,
+		SndSettle: a.SndSettle, RcvSettle: a.RcvSettle, // A6
+		Properties: a.Properties, HasProps: a.HasProps,
+	}
+	terminus := a.Target
+	if a.Receiver {
+		terminus = a.Source
+	}
+	refused := l.prepare(&a, terminus, reply)
+	s.c.mu.Lock()
+	s.links[a.Handle] = l
+	s.c.mu.Unlock()
+	if refused != nil {
+		l.refuse(reply, refused)
+		return nil
+	}
+	reply.Source, reply.Target = rebuilt(a.Source), rebuilt(a.Target)
+	if a.Receiver {
+		return l.attachOut(&a, reply)
+	}
+	return l.attachIn(reply)
+}
+
+// rebuilt is a terminus with the fields that are echoed; never nil (A3).
+func rebuilt(t *wire.Terminus) *wire.Terminus {
+	if t == nil {
+		return new(wire.Terminus)
+	}
+	return &wire.Terminus{HasAddress: t.HasAddress, Address: t.Address, Durable: t.Durable, Expiry: t.Expiry, Timeout: t.Timeout, Filter: t.Filter}
+}
+
+// prepare resolves and authorises what the link is for.
+func (l *link) prepare(a *wire.Attach, t *wire.Terminus, reply *wire.Attach) *wire.Error {
+	c := l.s.c
+	switch {
+	case a.Coordinator:
+		return fault(condNotBuilt, "Transactions are not supported.")
+	case t == nil || !t.HasAddress && !t.Dynamic:
+		return fault(condInvalidField, "The link has no address.")
+	case t.Dynamic:
+		return fault(condNotBuilt, "Dynamic addresses are not supported.")
+	}
+	l.addr = parseAddress(t.Address)
+	if a.Receiver {
+		l.out = &outgoing{settled: a.SndSettle == wire.SndSettled}
+		if a.Target != nil {
+			l.out.target = a.Target.Address
+		}
+		l.right = access.Listen
+	} else {
+		l.in = new(incoming)
+		l.right = access.Send
+		reply.MaxMessage = uint64(c.s.o.MaxMessageBytes)
+	}
+	if l.addr.node != nodeEvents {
+		reply.MaxMessage = unlimited
+		return nil
+	}
+	var refused *wire.Error
+	if l.byGrant, refused = c.authorize(l.addr.path, l.right); refused != nil {
+		return refused
+	}
+	h, ok := c.s.o.Namespace.Hub(l.addr.hub)
+	if !ok {
+		return c.s.notFound(&address{hub: l.addr.hub})
+	}
+	partition := -1
+	if p := l.addr.partition; p != "" {
+		n, err := strconv.Atoi(p)
+		if err != nil || n < 0 || n >= h.Partitions() || strconv.Itoa(n) != p {
+			return badPartition(h.Partitions())
+		}
+		partition = n
+	}
+	if a.Receiver {
+		return l.prepareOut(a, h, partition)
+	}
+	for _, s := range a.Desired {
+		if s == "com.microsoft:idempotent-producer" {
+			return fault(condNotBuilt, "Idempotent publishing over AMQP is not supported yet.")
+		}
+	}
+	if l.addr.group != "" {
+		return c.s.notFound(&l.addr)
+	}
+	l.in.hub, l.in.partition = h, partition
+	l.in.publisher = l.addr.publisher
+	l.in.count = c.s.count.of(h.Name())
+	return nil
+}
+
+// refuse answers an attach with a detach right behind it (A8): both termini
+// null, which every SDK takes for a refusal, but for a stolen link, which one
+// of them knows only as the detach of a link that was attached.
+func (l *link) refuse(reply *wire.Attach, e *wire.Error) {
+	e = l.s.c.s.withTail(e, &l.addr)
+	l.s.c.log.Info("refused link", "link", l.name, "hub", l.addr.hub, "partition", l.addr.partition, "condition", string(e.Condition), "err", e.Description)
+	reply.Source, reply.Target = nil, nil
+	l.s.c.mu.Lock()
+	defer l.s.c.mu.Unlock()
+	l.detached = true
+	l.s.sendAttach(reply)
+	l.sendDetach(e)
+}
+
+// sendAttach sends an attach. conn.mu is held.
+func (s *session) sendAttach(a *wire.Attach) {
+	s.c.sendLocked(s.channel, func(dst []byte) []byte {
+		n := len(dst)
+		out, err := wire.AppendAttach(dst, a)
+		if err != nil { // properties of a kind we cannot write back
+			a.Properties = wire.Map{}
+			out, _ = wire.AppendAttach(dst[:n], a)
+		}
+		return out
+	})
+}
+
+// sendDetach sends a closing detach. conn.mu is held.
+func (l *link) sendDetach(e *wire.Error) {
+	l.s.c.sendLocked(l.s.channel, func(dst []byte) []byte {
+		return wire.AppendDetach(dst, &wire.Detach{Handle: l.handle, Closed: true, Error: e})
+	})
+}
+
+// detach ends the link with e, once.
+func (l *link) detach(e *wire.Error) {
+	c := l.s.c
+	c.mu.Lock()
+	first := !l.detached && !l.s.ended && c.sessions[l.s.channel] == l.s
+	l.detached = true
+	if first {
+		l.sendDetach(e)
+	}
+	c.space.Broadcast()
+	c.mu.Unlock()
+	if first {
+		c.log.Info("detached link", "link", l.name, "hub", l.addr.hub, "partition", l.addr.partition, "condition", string(e.Condition), "err", e.Description)
+	}
+	l.release()
+}
+
+// detachBehind is detach after the answers that wait now (A30).
+func (l *link) detachBehind(e *wire.Error) {
+	if l.in == nil {
+		l.detach(e)
+		return
+	}
+	l.s.c.behind(func() { l.detach(e) })
+}
+
+// release frees what the link holds outside its connection. It may be called
+// again.
+func (l *link) release() {
+	l.once.Do(func() {
+		if l.out != nil {
+			if l.out.cancel != nil {
+				l.out.cancel()
+			}
+			if l.out.seat != nil {
+				l.s.c.s.readers.leave(l.out.seat)
+			}
+		}
+	})
+}
+
+func (l *link) attachIn(reply *wire.Attach) error {
+	c := l.s.c
+	credit := uint32(eventCredit)
+	if l.addr.node != nodeEvents {
+		credit = nodeCredit
+	}
+	l.in.credit = credit
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l.in.limit = credit
+	l.s.sendAttach(reply)
+	l.s.sendFlow(wire.Flow{Link: true, Handle: l.handle, Credit: credit}) // A7: behind the attach
+	return nil
+}
+
+// prepareOut checks a receiver of events and finds where it begins.
+func (l *link) prepareOut(a *wire.Attach, h *hub.Hub, partition int) *wire.Error {
+	c := l.s.c
+	if l.addr.group == "" || partition < 0 {
+		return fault(condInvalidField, "A receiver needs an address of the form hub/ConsumerGroups/group/Partitions/0.")
+	}
+	if !h.HasConsumerGroup(l.addr.group) {
+		return c.s.notFound(&l.addr)
+	}
+	st, refused := parseFilter(a.Source.Filter)
+	if refused != nil {
+		return refused
+	}
+	o := l.out
+	o.hub, o.part = h, h.Partition(partition)
+	offsetAt := func(ms int64) (int64, error) { return o.part.OffsetAt(time.UnixMilli(ms)) }
+	if o.next, o.minTime, refused = st.resolve(o.part.Bounds().Next, offsetAt); refused != nil {
+		return refused
+	}
+	for _, s := range a.Desired {
+		o.runtime = o.runtime || s == "com.microsoft:enable-receiver-runtime-metric"
+	}
+	o.seat = &reader{seat: seatOf(h.Name(), l.addr.group, partition), link: l}
+	o.seat.name, _ = a.Properties.Get("com.microsoft:receiver-name").(string)
+	switch epoch := a.Properties.Get("com.microsoft:epoch").(type) {
+	case int64:
+		o.seat.epoch = &epoch
+	case int32:
+		wide := int64(epoch)
+		o.seat.epoch = &wide
+	case uint64:
+		wide := int64(epoch)
+		o.seat.epoch = &wide
+	}
+	return nil
+}
+
+func (l *link) attachOut(a *wire.Attach, reply *wire.Attach) error {
+	c := l.s.c
+	for _, s := range a.Desired {
+		if strings.HasPrefix(string(s), "com.microsoft:enable-receiver") {
+			reply.Offered = append(reply.Offered, s)
+		}
+	}
+	if l.addr.node != nodeEvents {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		l.s.sendAttach(reply)
+		return nil
+	}
+	losers, refused := c.s.readers.admit(l.out.seat)
+	switch {
+	case refused != nil && refused.Condition == condStolen:
+		c.mu.Lock()
+		l.s.sendAttach(reply)
+		c.mu.Unlock()
+		l.detach(c.s.withTail(refused, &l.addr))
+		return nil
+	case refused != nil:
+		l.refuse(reply, refused)
+		return nil
+	}
+	for loser, why := range losers {
+		loser.link.detach(c.s.withTail(why, &loser.link.addr))
+	}
+	ctx, cancel := context.WithCancel(c.ctx)
+	l.out.cancel = cancel
+	l.out.wake = make(chan struct{}, 1)
+	c.mu.Lock()
+	l.s.sendAttach(reply)
+	c.mu.Unlock()
+	c.pumps.Go(func() { l.pump(ctx) })
+	return nil
+}
+
+// flow takes the client's word on credit.
+func (l *link) flow(f *wire.Flow) {
+	c := l.s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l.detached {
+		return
+	}
+	if l.in != nil { // A25: a sender's own idea of its credit means nothing
+		if f.Echo {
+			l.sendCredit()
+		}
+		return
+	}
+	o := l.out
+	if f.HasCredit {
+		// A12, in serial-number arithmetic.
+		credit := int32(f.Count + f.Credit - o.delivered)
+		o.credit = uint32(max(credit, 0))
+	}
+	o.drain = f.Drain
+	c.space.Broadcast()
+	if l.addr.node != nodeEvents {
+		l.sendQueued()
+		if o.drain {
+			l.finishDrain()
+		}
+	} else if o.drain {
+		if o.credit == 0 {
+			l.finishDrain()
+		} else {
+			select {
+			case o.wake <- struct{}{}:
+			default:
+			}
+		}
+	}
+	if f.Echo {
+		l.s.sendFlow(wire.Flow{Link: true, Handle: l.handle, Count: o.delivered, Credit: o.credit, Drain: o.drain})
+	}
+}
+
+// finishDrain uses up what credit is left and says so. conn.mu is held.
+func (l *link) finishDrain() {
+	o := l.out
+	o.delivered += o.credit
+	o.credit, o.drain = 0, false
+	l.s.sendFlow(wire.Flow{Link: true, Handle: l.handle, Count: o.delivered, Drain: true, HasAvailable: true})
+}

@@ -1,0 +1,249 @@
+package amqp
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"spate/access"
+	wire "spate/wire/amqp"
+)
+
+// request is a message to $cbs or $management.
+type request struct {
+	id      []byte // message-id as encoded: the answer repeats its type (A16)
+	replyTo string
+	props   wire.Map // application properties
+	body    any      // of an amqp-value
+}
+
+func (r *request) text(name string) string {
+	switch v := r.props.Get(name).(type) {
+	case string:
+		return v
+	case wire.Symbol:
+		return string(v)
+	}
+	return ""
+}
+
+func parseRequest(msg []byte) (*request, error) {
+	r := new(request)
+	for rest := msg; len(rest) > 0; {
+		s, after, err := wire.NextSection(rest)
+		if err != nil {
+			return nil, err
+		}
+		rest = after
+		switch s.Code {
+		case wire.SectionProperties:
+			st := wire.Stored{Properties: s.Raw}
+			err := st.Property(func(place int, value []byte) {
+				switch place {
+				case 0:
+					r.id = value
+				case 4:
+					if b, ok := wire.Text(value); ok {
+						r.replyTo = string(b)
+					}
+				}
+			})
+			if err != nil {
+				return nil, err
+			}
+		case wire.SectionAppProperties, wire.SectionValue:
+			v, _, err := wire.Decode(s.Value)
+			if err != nil {
+				return nil, err
+			}
+			if s.Code == wire.SectionValue {
+				r.body = v
+				continue
+			}
+			m, ok := v.(wire.Map)
+			if !ok && v != nil {
+				return nil, errors.New("application properties are not a map")
+			}
+			r.props = m
+		}
+	}
+	return r, nil
+}
+
+// answer is what a node says to a request.
+type answer struct {
+	status    int32
+	text      string
+	condition wire.Symbol // sent if not empty
+	body      any
+}
+
+// request serves a message to a node. Only a wrong operation is refused by
+// rejecting the transfer; all else by a status (A20).
+func (l *link) request(msg []byte, settled bool) *wire.Error {
+	r, err := parseRequest(msg)
+	if err != nil {
+		if settled {
+			return nil
+		}
+		return fault(condDecode, "The request cannot be read.")
+	}
+	operation := r.text("operation")
+	want := "put-token"
+	if l.addr.node == nodeManagement {
+		want = "READ"
+	}
+	var a answer
+	switch {
+	case operation != want && !settled:
+		return fault(condNotAllowed, "Invalid command '%s'.", operation)
+	case operation != want:
+		a = answer{status: 400, text: "Invalid command '" + operation + "'.", condition: condNotAllowed}
+	case l.addr.node == nodeCBS:
+		a = l.putToken(r)
+	default:
+		a = l.readEntity(r)
+	}
+	l.s.c.reply(l, r, &a)
+	return nil
+}
+
+func (l *link) putToken(r *request) answer {
+	token, ok := r.body.(string)
+	if !ok || r.text("name") == "" {
+		return answer{status: 400, text: "The request needs a name and a token as its value."}
+	}
+	status, text := l.s.c.putToken(token, r.text("name"))
+	return answer{status: status, text: text}
+}
+
+// readEntity answers READ of a hub or partition.
+func (l *link) readEntity(r *request) answer {
+	c := l.s.c
+	name := r.text("name")
+	addr := address{node: nodeManagement, hub: name, path: name + "/$management"}
+	fail := func(status int32, e *wire.Error) answer {
+		return answer{status: status, text: e.Description + c.s.tail(&addr), condition: e.Condition}
+	}
+	if _, refused := c.authorize(addr.path, access.Any); refused != nil {
+		token := r.text("security_token")
+		if token == "" || c.s.o.Rules.Check(token, addr.path, access.Any, c.s.o.Clock()) != nil {
+			return fail(401, fault(condUnauthorized, "Unauthorized access. A token for '%s' is required to perform this operation.", name))
+		}
+	}
+	h, ok := c.s.o.Namespace.Hub(name)
+	if !ok {
+		return fail(404, c.s.notFound(&addr))
+	}
+	switch kind := r.text("type"); kind {
+	case "com.microsoft:eventhub":
+		ids := make([]string, h.Partitions())
+		for i := range ids {
+			ids[i] = strconv.Itoa(i)
+		}
+		return answer{status: 200, text: "OK", body: wire.Map{
+			{Key: "name", Value: h.Name()},
+			{Key: "type", Value: kind},
+			{Key: "created_at", Value: wire.Timestamp(h.Created().UnixMilli())},
+			{Key: "partition_count", Value: int32(len(ids))},
+			{Key: "partition_ids", Value: ids},
+			{Key: "georeplication_factor", Value: int32(1)},
+		}}
+	case "com.microsoft:partition":
+		id := r.text("partition")
+		n, err := strconv.Atoi(strings.TrimSpace(id))
+		if err != nil || n < 0 || n >= h.Partitions() {
+			return fail(400, badPartition(h.Partitions()))
+		}
+		b := h.Partition(n).Bounds()
+		seq, offset, at := lastOf(&b)
+		return answer{status: 200, text: "OK", body: wire.Map{
+			{Key: "name", Value: h.Name()},
+			{Key: "type", Value: kind},
+			{Key: "partition", Value: strconv.Itoa(n)},
+			{Key: "begin_sequence_number", Value: b.First},
+			{Key: "last_enqueued_sequence_number", Value: seq},
+			{Key: "last_enqueued_offset", Value: offset},
+			{Key: "last_enqueued_time_utc", Value: wire.Timestamp(at)},
+			{Key: "is_partition_empty", Value: b.Empty},
+		}}
+	default:
+		return fail(400, fault(condArgument, "The type '%s' is unknown.", kind))
+	}
+}
+
+// reply queues a's message on the link that the answer belongs to.
+func (c *conn) reply(from *link, r *request, a *answer) {
+	to := c.replyLink(from, r.replyTo)
+	if to == nil {
+		c.log.Info("dropped an answer", "node", from.addr.path, "err", "no link to send it on")
+		return
+	}
+	msg, err := encodeAnswer(r, a)
+	if err != nil {
+		c.log.Error("encode an answer", "node", from.addr.path, "err", err)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(to.out.queued) > 1000 {
+		c.log.Warn("dropped an answer", "node", from.addr.path, "err", "the client gives no credit")
+		return
+	}
+	to.out.queued = append(to.out.queued, msg)
+	to.sendQueued()
+}
+
+// replyLink finds the link for an answer: in the same session the one whose
+// target or name is reply-to, else one of the same node there, else anywhere
+// on the connection (A17).
+func (c *conn) replyLink(from *link, replyTo string) *link {
+	for _, l := range from.s.links {
+		if l.out != nil && !l.detached && replyTo != "" && (l.out.target == replyTo || l.name == replyTo) {
+			return l
+		}
+	}
+	sameNode := func(s *session) *link {
+		for _, l := range s.links {
+			if l.out != nil && !l.detached && l.addr.node == from.addr.node {
+				return l
+			}
+		}
+		return nil
+	}
+	if l := sameNode(from.s); l != nil {
+		return l
+	}
+	for _, s := range c.sessions {
+		if l := sameNode(s); l != nil {
+			return l
+		}
+	}
+	return nil
+}
+
+func encodeAnswer(r *request, a *answer) ([]byte, error) {
+	dst, open := wire.OpenList(wire.AppendDescriptor(nil, wire.SectionProperties), 6)
+	dst = append(dst, 0x40, 0x40) // message-id, user-id
+	if r.replyTo != "" {
+		dst = wire.AppendString(dst, r.replyTo)
+	} else {
+		dst = wire.AppendNull(dst)
+	}
+	dst = append(dst, 0x40, 0x40) // subject, reply-to
+	if r.id != nil {
+		dst = append(dst, r.id...)
+	} else {
+		dst = wire.AppendNull(dst)
+	}
+	dst = wire.CloseCompound(dst, open)
+	props := wire.Map{{Key: "status-code", Value: a.status}, {Key: "status-description", Value: a.text}}
+	if a.condition != "" {
+		props = append(props, wire.Entry{Key: "error-condition", Value: a.condition})
+	}
+	dst, err := wire.AppendValue(wire.AppendDescriptor(dst, wire.SectionAppProperties), props)
+	if err != nil {
+		return nil, err
+	}
+	return wire.AppendValue(wire.AppendDescriptor(dst, wire.SectionValue), a.body)
+}

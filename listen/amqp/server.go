@@ -1,0 +1,217 @@
+// Package amqp is the listener that Azure Event Hubs SDKs talk to: AMQP 1.0
+// over TCP, with or without TLS, in front of a hub.Namespace.
+//
+// A delivery is accepted when its append is durable; until then the connection
+// reads on. Each connection has a reader, which owns sessions and links, a
+// writer, an answerer, which waits for appends in order of arrival, a keeper of
+// time-outs, and a pump for every link that receives events. Lock order:
+// Server.mu, then conn.mu, then queue.mu; the readers' book has a lock of its
+// own that is held together with no other.
+//
+// Letters and numbers such as A8 or P13 in comments name the traps and rows of
+// the behaviour table that a piece of code answers.
+//
+// Stability: importable, not promised before 1.0.
+package amqp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"spate/access"
+	"spate/hub"
+	"spate/metric"
+)
+
+// Options say what a Server serves and to whom.
+type Options struct {
+	Namespace *hub.Namespace   // required
+	Rules     *access.Rules    // shared access policies; nil: none
+	TLS       *tls.Config      // required by ServeTLS
+	Log       *slog.Logger     // default: nothing is logged
+	Metrics   *metric.Recorder // may be nil
+	Host      string           // name of the namespace in error texts; default "spate"
+
+	// RequireAuth refuses links that no token or key covers. Without it a
+	// client that brings no token, or one of an unknown policy, may do
+	// anything; a wrong or expired token of a known policy is refused always.
+	RequireAuth bool
+
+	MaxMessageBytes int              // default 1 MiB
+	IdleTimeout     time.Duration    // a peer silent for so long is dropped; default 4 min
+	Clock           func() time.Time // for the expiry of tokens; default time.Now
+}
+
+// Server serves one namespace. It may serve several listeners.
+type Server struct {
+	o       Options
+	readers book
+	count   counters
+
+	mu        sync.Mutex // guards the fields below
+	listeners map[net.Listener]struct{}
+	conns     map[*conn]struct{}
+	stopping  bool
+	wg        sync.WaitGroup // of connections
+}
+
+// New returns a Server.
+func New(o Options) (*Server, error) {
+	if o.Namespace == nil {
+		return nil, errors.New("listen/amqp: Namespace is required")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Host == "" {
+		o.Host = "spate"
+	}
+	if o.MaxMessageBytes == 0 {
+		o.MaxMessageBytes = 1 << 20
+	}
+	if o.IdleTimeout == 0 {
+		o.IdleTimeout = 4 * time.Minute
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	s := &Server{o: o, listeners: make(map[net.Listener]struct{}), conns: make(map[*conn]struct{})}
+	s.count.open(o.Metrics)
+	return s, nil
+}
+
+// Serve accepts connections from l until Shutdown or an error of l. It closes l.
+func (s *Server) Serve(l net.Listener) error {
+	s.mu.Lock()
+	if s.stopping {
+		s.mu.Unlock()
+		l.Close()
+		return nil
+	}
+	s.listeners[l] = struct{}{}
+	s.mu.Unlock()
+	defer l.Close()
+	for {
+		raw, err := l.Accept()
+		if err != nil {
+			s.mu.Lock()
+			stopping := s.stopping
+			delete(s.listeners, l)
+			s.mu.Unlock()
+			if stopping {
+				return nil
+			}
+			return fmt.Errorf("accept AMQP connections on %s: %w", l.Addr(), err)
+		}
+		s.start(raw)
+	}
+}
+
+// ServeTLS is Serve with Options.TLS around every connection.
+func (s *Server) ServeTLS(l net.Listener) error {
+	if s.o.TLS == nil {
+		l.Close()
+		return errors.New("listen/amqp: ServeTLS without Options.TLS")
+	}
+	return s.Serve(tls.NewListener(l, s.o.TLS))
+}
+
+func (s *Server) start(raw net.Conn) {
+	c := newConn(s, raw)
+	s.mu.Lock()
+	if s.stopping {
+		s.mu.Unlock()
+		raw.Close()
+		return
+	}
+	s.conns[c] = struct{}{}
+	s.wg.Add(1)
+	n := len(s.conns)
+	s.mu.Unlock()
+	s.count.opened.Add(1)
+	s.count.active.Set(float64(n))
+	go func() {
+		defer s.wg.Done()
+		c.run()
+		s.mu.Lock()
+		delete(s.conns, c)
+		n := len(s.conns)
+		s.mu.Unlock()
+		s.count.closed.Add(1)
+		s.count.active.Set(float64(n))
+	}()
+}
+
+// Shutdown stops in order: no new connections, appends finished and answered,
+// then every connection closed with amqp:connection:forced. When ctx ends
+// first, the sockets are closed as they are and its error is returned.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.stopping = true
+	for l := range s.listeners {
+		l.Close()
+	}
+	for c := range s.conns {
+		c.shutdown()
+	}
+	s.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		s.wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	for c := range s.conns {
+		c.kill()
+	}
+	s.mu.Unlock()
+	<-done
+	return fmt.Errorf("close AMQP connections in order: %w", ctx.Err())
+}
+
+// entityNone is the entity of requests that belong to no hub.
+const entityNone = "-NamespaceOnlyMetric-"
+
+// counters are the listener's metrics; those of a hub are looked up when a link
+// is attached.
+type counters struct {
+	rec            *metric.Recorder
+	active         *metric.Gauge
+	opened, closed *metric.Counter
+	node           requestCounters
+}
+
+// requestCounters count the requests of one entity by how they ended.
+type requestCounters struct {
+	incoming, ok, user, server, throttled, quota *metric.Counter
+}
+
+func (c *counters) open(rec *metric.Recorder) {
+	c.rec = rec
+	c.active = rec.Gauge("ActiveConnections", "EntityName", entityNone, "Listener", "amqp")
+	c.opened = rec.Counter("ConnectionsOpened", "EntityName", entityNone)
+	c.closed = rec.Counter("ConnectionsClosed", "EntityName", entityNone)
+	c.node = c.of(entityNone)
+}
+
+func (c *counters) of(entity string) requestCounters {
+	return requestCounters{
+		incoming:  c.rec.Counter("IncomingRequests", "EntityName", entity),
+		ok:        c.rec.Counter("SuccessfulRequests", "EntityName", entity, "OperationResult", "Success"),
+		user:      c.rec.Counter("UserErrors", "EntityName", entity, "OperationResult", "ClientError"),
+		server:    c.rec.Counter("ServerErrors", "EntityName", entity, "OperationResult", "InternalServerError"),
+		throttled: c.rec.Counter("ThrottledRequests", "EntityName", entity, "OperationResult", "ServerBusy"),
+		quota:     c.rec.Counter("QuotaExceededErrors", "EntityName", entity, "OperationResult", "QuotaExceeded"),
+	}
+}
