@@ -52,6 +52,7 @@ func lex(src string, d Dialect) []token {
 		from := l.pos
 		switch {
 		case bad != "":
+			l.skip(len(l.rest()))
 			t = token{kind: tokBad, text: bad}
 		case l.pos.Offset < len(src):
 			t = l.token(glued)
@@ -116,7 +117,6 @@ func (l *lexer) blanks() string {
 			if n := l.comment(rest); n > 0 {
 				l.skip(n)
 			} else {
-				l.skip(len(rest))
 				return "comment without end"
 			}
 		default:
@@ -167,6 +167,9 @@ func (l *lexer) token(glued bool) token {
 		t := l.str('\'', false)
 		if t.kind == tokString {
 			t.kind = tokBinary
+			if strings.ContainsFunc(t.text, func(r rune) bool { return r > 'f' || !isHex(byte(r)) }) {
+				return token{kind: tokBad, text: "X'..' holds hexadecimal digits"}
+			}
 		}
 		return t
 	case c == '0' && (next == 'x' || next == 'X') && l.dialect != ASA:
@@ -177,7 +180,7 @@ func (l *lexer) token(glued bool) token {
 		}
 		t := token{kind: tokBinary, text: l.rest()[:n]}
 		l.skip(n)
-		return t
+		return l.alone(t)
 	case isDigit(c), c == '.' && isDigit(next):
 		return l.number()
 	case c == '$' && l.dialect == TSQL && isDigit(next):
@@ -354,6 +357,11 @@ func (l *lexer) number() token {
 		i += suffix(s[i:], &t)
 	}
 	l.skip(i)
+	return l.alone(t)
+}
+
+// alone refuses a number that runs into a name.
+func (l *lexer) alone(t token) token {
 	if r, _ := utf8.DecodeRuneInString(l.rest()); isNamePart(r) {
 		return token{kind: tokBad, text: "number " + t.text + " runs into a name"}
 	}

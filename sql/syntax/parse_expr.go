@@ -118,7 +118,11 @@ func (p *parser) postfix(x Expr) Expr {
 		case p.isOp(0, ".") && !p.isOp(1, "*"):
 			p.next()
 			name := p.part()
-			x = &Field{p.span(from), x, name}
+			if path, ok := x.(*Path); ok { // (a).b
+				x = &Path{p.span(from), append(path.Parts[:len(path.Parts):len(path.Parts)], name)}
+			} else {
+				x = &Field{p.span(from), x, name}
+			}
 		case p.dialect == Spark && p.op("["):
 			i := p.expr()
 			p.needOp("]")
@@ -130,7 +134,7 @@ func (p *parser) postfix(x Expr) Expr {
 			name := p.ident()
 			x = &Collate{p.span(from), x, name}
 		case p.dialect != ASA && p.word("AT", "TIME", "ZONE"):
-			zone := p.binary(bindPostfix)
+			zone := p.primary()
 			x = &AtTimeZone{p.span(from), x, zone}
 		default:
 			return x

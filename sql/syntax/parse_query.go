@@ -21,8 +21,8 @@ func (p *parser) queryAhead() bool {
 			open--
 			if open < depth {
 				depth--
-				if !p.isOp(i+1, ")") && !p.setOpAt(i+1) && !p.isWord(i+1, "ORDER") {
-					return depth == 0
+				if !p.isOp(i+1, ")") && !p.queryGoesOn(i+1) {
+					return false
 				}
 			}
 		}
@@ -30,8 +30,20 @@ func (p *parser) queryAhead() bool {
 	return true
 }
 
-func (p *parser) setOpAt(n int) bool {
-	return p.isWord(n, "UNION") || p.isWord(n, "EXCEPT") || p.isWord(n, "INTERSECT")
+// queryGoesOn reports whether the n-th token continues a query in parentheses.
+func (p *parser) queryGoesOn(n int) bool {
+	next := p.peek(n + 1)
+	switch p.peek(n).word {
+	case "UNION":
+		return true
+	case "EXCEPT", "INTERSECT", "MINUS":
+		return next.word == "SELECT" || next.word == "DISTINCT" || p.isOp(n+1, "(")
+	case "ORDER":
+		return next.word == "BY"
+	case "LIMIT", "OFFSET":
+		return next.kind == tokNumber
+	}
+	return false
 }
 
 func (p *parser) parenQuery() *Query {
@@ -381,8 +393,10 @@ func (p *parser) clauseAhead() bool {
 		return next.word == "NEXT" || next.word == "FIRST"
 	case "EXCEPT", "INTERSECT", "MINUS":
 		return p.isSetWord(t.word)
-	case "APPLY":
-		return false
+	case "AFTER":
+		return next.word == "MATCH"
+	case "PATTERN":
+		return p.isOp(1, "(")
 	case "WINDOW":
 		return p.isWord(2, "AS")
 	case "FOR":

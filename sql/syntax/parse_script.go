@@ -140,15 +140,10 @@ func (p *parser) setStmt() Stmt {
 	} else {
 		line := t.span.From.Line
 		for t := p.tok(); t.kind != tokEOF && !p.isOp(0, ";") && t.span.From.Line == line; t = p.tok() {
-			if reserved[p.dialect][t.word] && t.word != "ON" && t.word != "SET" && len(s.Words) > 0 {
+			if p.dialect == TSQL && reserved[TSQL][t.word] && t.word != "ON" && t.word != "SET" && len(s.Words) > 0 {
 				break
 			}
-			text := t.text
-			if t.kind == tokName {
-				text = t.word
-			}
-			s.Words = append(s.Words, text)
-			p.next()
+			s.Words = append(s.Words, p.setWord())
 		}
 		if len(s.Words) == 0 {
 			p.unexpected("an option or a variable")
@@ -156,6 +151,37 @@ func (p *parser) setStmt() Stmt {
 	}
 	s.Span = p.span(from)
 	return s
+}
+
+// setWord reads one token of an option as text: strings and names in their
+// quotes; words in upper case, but as written in Spark, whose settings are.
+func (p *parser) setWord() string {
+	t := p.tok()
+	out := &printer{dialect: p.dialect}
+	switch t.kind {
+	case tokBad:
+		p.unexpected("an option")
+	case tokOp:
+		if t.text == "[" { // of an index, which a setting has not
+			p.unexpected("an option")
+		}
+		out.put(t.text)
+	case tokName:
+		if p.dialect == Spark {
+			return p.next().text
+		}
+		return p.next().word
+	case tokString:
+		out.str(t.text)
+	case tokQuoted:
+		out.ident(t.ident())
+	case tokBinary:
+		out.put("0x", t.text)
+	default:
+		out.put(t.text)
+	}
+	p.next()
+	return out.b.String()
 }
 
 func (p *parser) printStmt() Stmt {

@@ -67,7 +67,8 @@ type Use struct {
 }
 
 // Set is SET: a variable (@v = e), an option (NOCOUNT ON) or, in Spark, a
-// setting (k = v). Words holds an option's words in upper case.
+// setting (k = v). Words holds an option's tokens: words in upper case (in
+// Spark as written), strings and quoted names in their quotes.
 type Set struct {
 	Span
 	Variable string // with its @; empty: an option
