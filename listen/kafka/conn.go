@@ -196,8 +196,12 @@ func (c *conn) readFrame(r *bufio.Reader) error {
 	limit := maxUnknownRequest
 	if c.auth == authDone {
 		limit = maxSmallRequest
-		if b, err := r.Peek(2); err == nil && int16(binary.BigEndian.Uint16(b)) == keyProduce {
-			limit = maxRequest
+		if size > limit && size <= maxRequest { // large ones have to be produce requests
+			if key, err := r.Peek(2); err != nil {
+				return noEOF(err)
+			} else if int16(binary.BigEndian.Uint16(key)) == keyProduce {
+				limit = maxRequest
+			}
 		}
 	}
 	if size < 0 || size > limit {
