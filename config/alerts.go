@@ -77,11 +77,7 @@ func (l *loader) receiver(o *object) spate.Receiver {
 			r.File = resolvePath(l.folder.dir, s)
 		}
 	default:
-		other := false
-		for _, k := range others {
-			other = other || o.find(k) != nil
-		}
-		if !other {
+		if !o.hasAny(others) {
 			o.missing("webhook or file", "say where messages go")
 		}
 	}

@@ -148,6 +148,7 @@ func (p *Pipeline) settle(ps Problems) error {
 	if len(bad) == 0 {
 		return nil
 	}
+	bad.hideSecrets()
 	slices.SortStableFunc(bad, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
@@ -162,7 +163,7 @@ type loader struct {
 	data   string
 	o      spate.Options
 	refs   []func()
-	ports  map[string]string // address → path of the key
+	ports  map[string]portUse // by address
 	jobs   map[string]*jobPlaces
 }
 

@@ -150,8 +150,11 @@ func (l *loader) input(alias string, o *object, j *spate.Job) {
 		o.fail(o.find("type"), "E206", "", "Reference is not supported yet")
 	}
 	e := o.take("eventHub")
-	if e == nil {
+	others := []string{"eventHubs", "kafka", "file", "table"}
+	if e == nil && !o.hasAny(others) {
 		o.missing("eventHub", "name the hub that is read")
+	} else if e == nil {
+		// done refuses the other source
 	} else if s, ok := o.textOf(e); ok {
 		in.Hub = s
 		l.needHub(o, e, s)
@@ -172,7 +175,7 @@ func (l *loader) input(alias string, o *object, j *spate.Job) {
 		in.Format = o.oneOf("serialization", "json", "json", "csv")
 	}
 	o.oneOf("compression", "None", "None")
-	o.later("eventHubs", "kafka", "file", "table", "path", "refresh", "partitionKey")
+	o.later(append(others, "path", "refresh", "partitionKey")...)
 	o.done()
 	j.Inputs = append(j.Inputs, in)
 }
@@ -211,7 +214,7 @@ func (l *loader) output(alias string, o *object, j *spate.Job) {
 			out.Hub = s
 			l.needHub(o, hub, s)
 		}
-	default:
+	case !o.hasAny(outputTargets()):
 		o.missing("table or eventHub", "say where the rows go")
 	}
 	if s := o.oneOf("visibility", "epoch", "epoch", "immediate"); s == "immediate" {
@@ -230,9 +233,14 @@ func (l *loader) output(alias string, o *object, j *spate.Job) {
 	o.oneOf("serialization", "json", "json")
 	out.PartitionKey = o.text("partitionKey", "")
 	out.ErrorPolicy = errorPolicy(o.oneOf("errorPolicy", "", "Drop", "Stop", "Retry"))
-	o.later("eventHubs", "kafka", "file", "blob", "webhook", "sql", "propertyColumns", "batch")
+	o.later(append(outputTargets(), "propertyColumns", "batch")...)
 	o.done()
 	j.Outputs = append(j.Outputs, out)
+}
+
+// outputTargets are the targets that are not built.
+func outputTargets() []string {
+	return []string{"eventHubs", "kafka", "file", "blob", "webhook", "sql"}
 }
 
 func outputColumns(o *object) []spate.OutputColumn {

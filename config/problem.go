@@ -46,6 +46,22 @@ func (ps Problems) Error() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
+// hideSecrets takes away the excerpts that show a line with a secret.
+func (ps Problems) hideSecrets() {
+	secret := map[string]bool{}
+	line := func(p Problem, n int) string { return fmt.Sprintf("%s:%d", p.File, n) }
+	for _, p := range ps {
+		if strings.HasPrefix(p.Code, "S") {
+			secret[line(p, p.Line)] = true
+		}
+	}
+	for i, p := range ps {
+		if secret[line(p, p.Line)] || secret[line(p, p.Line-1)] {
+			ps[i].excerpt = ""
+		}
+	}
+}
+
 // maxProblems is how many problems of one stage are reported.
 const maxProblems = 50
 

@@ -247,6 +247,16 @@ func (o *object) child(key string) *object {
 	return o.r.object(e.value, join(o.path, key))
 }
 
+// hasAny says whether one of keys is there.
+func (o *object) hasAny(keys []string) bool {
+	for _, k := range keys {
+		if o.find(k) != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // each calls f for every key of o: a map from names to things.
 func (o *object) each(f func(name string, e *entry)) {
 	for i := range o.entries {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -84,7 +85,10 @@ func (o *object) secretOf(e *entry) string {
 		o.fail(e, "S601", "keep it out of the file: ${env:NAME} or ${file:PATH}", "a secret is written out")
 		return ""
 	}
-	out, _ := o.resolve(e, s)
+	out, ok := o.resolve(e, s)
+	if !ok {
+		return ""
+	}
 	return out
 }
 
@@ -96,6 +100,9 @@ func (r *reader) scanSecrets() {
 		code, _, _ := strings.Cut(line, " #")
 		m := literalSecret.FindStringIndex(code)
 		if m == nil || strings.Contains(code, "SharedAccessKey=SAS_KEY_VALUE") {
+			continue
+		}
+		if slices.ContainsFunc(r.problems, func(p Problem) bool { return p.Code == "S601" && p.Line == i+1 }) {
 			continue
 		}
 		col := len([]rune(code[:m[0]])) + 1

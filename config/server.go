@@ -25,7 +25,7 @@ func (l *loader) server(o *object) {
 	bind := o.text("bind", "127.0.0.1")
 	auto := o.oneOf("ports", "fixed", "fixed", "auto") == "auto"
 	l.o.Listen.Advertised = o.text("advertisedHost", "")
-	l.ports = map[string]string{}
+	l.ports = map[string]portUse{}
 
 	amqp := o.child("amqp")
 	enabled := amqp == nil || amqp.boolean("enabled", true)
@@ -82,10 +82,16 @@ func (l *loader) address(o *object, key, bind, port string, auto, enabled, plain
 		return ""
 	}
 	addr := net.JoinHostPort(strings.Trim(bind, "[]"), port)
-	path := "server.*." + key
-	at := place{1, 1}
-	if o != nil {
+	path, at := "", place{1, 1}
+	switch {
+	case o != nil:
 		path, at = join(o.path, key), o.at
+	case port == kafkaPort:
+		path = "server.kafka." + key
+	case port == consolePort:
+		path = "server.console." + key
+	default:
+		path = "server.amqp." + key
 	}
 	if e != nil {
 		at = placeOf(e.value)
@@ -94,10 +100,19 @@ func (l *loader) address(o *object, key, bind, port string, auto, enabled, plain
 		l.fail(at, "E320", path, "set it to off, or bind to 127.0.0.1", "%s: a listener without TLS may not listen on %s", key, bind)
 	}
 	if other, taken := l.ports[addr]; taken && port != "0" {
-		l.fail(at, "E307", path, "", "%s: port %s is used by %s already", key, port, other)
+		if e == nil { // the place that can be changed is the other key
+			at, path, other.path = other.at, other.path, path
+		}
+		l.fail(at, "E307", path, "", "port %s is used by %s too", port, other.path)
 	}
-	l.ports[addr] = path
+	l.ports[addr] = portUse{path, at}
 	return addr
+}
+
+// portUse is the key that names a port.
+type portUse struct {
+	path string
+	at   place
 }
 
 func loopback(host string) bool {

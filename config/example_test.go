@@ -1,0 +1,59 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+func TestExampleIsCleanAndWritesBelowItsFolder(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "data"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Example(Source{Path: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := p.Options
+	if len(p.Warnings) > 0 {
+		t.Errorf("warnings: %v", p.Warnings)
+	}
+	if want := filepath.Join(dir, "data"); o.Dir != want {
+		t.Errorf("data folder %s, want %s", o.Dir, want)
+	}
+	if got, want := o.ActionGroups[0].Receivers[0].File, filepath.Join(dir, "data", "alerts.jsonl"); got != want {
+		t.Errorf("alerts go to %s, want %s", got, want)
+	}
+	if len(o.Hubs) != 2 || o.Hubs[0].Retention != 7*24*time.Hour || len(o.Tables) != 2 || len(o.Tables[1].Columns) != 11 {
+		t.Errorf("hubs %+v tables %+v", o.Hubs, o.Tables)
+	}
+	if by := o.Tables[0].PartitionBy; len(by) != 1 || by[0].Column != "Timestamp" || !by[0].Date {
+		t.Errorf("raw table is partitioned by %v", by)
+	}
+	if o.Listen.AMQP != "127.0.0.1:5672" || !o.Listen.NextFree || !o.Auth.EmulatorKey {
+		t.Errorf("listeners %+v, emulator key %v", o.Listen, o.Auth.EmulatorKey)
+	}
+	if out := o.Jobs[0].Outputs[0]; out.Table != "aggregated_metrics" || out.Rename["WindowEndTime"] != "WindowEnd" ||
+		out.Columns[0].Expr != "DATEADD(second, -20, WindowEndTime)" {
+		t.Errorf("output %+v", out)
+	}
+	if o.Simulate == nil || o.Simulate.Scenario != "overheating" || *o.Jobs[0].Policies.MaxLate != 5*time.Second {
+		t.Errorf("simulate %+v, policies %+v", o.Simulate, o.Jobs[0].Policies)
+	}
+}
+
+func TestExampleInAFolderWithOtherFilesKeepsToItsOwn(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "README.md"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Example(Source{Path: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := filepath.Join(dir, "spate-example"); p.Options.Dir != want {
+		t.Errorf("data folder %s, want %s", p.Options.Dir, want)
+	}
+}

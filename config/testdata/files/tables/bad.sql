@@ -1,0 +1,5 @@
+CREATE TABLE t (
+    DeviceId STRING,
+    Reading MAP
+)
+USING DELTA
