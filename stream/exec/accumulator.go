@@ -1,0 +1,352 @@
+package exec
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/big"
+	"sort"
+
+	"spate/column"
+	"spate/sql/plan"
+)
+
+// accumulator is the state of one aggregate of one group. Which fields are used
+// depends on the function.
+type accumulator struct {
+	n       int64    // values that are not null
+	sum     exactSum // SUM and AVG of floats; of bigints in units of one
+	squares *exactSum
+	best    column.Value     // MIN, MAX
+	seen    map[string]int64 // COUNT(DISTINCT): how often each value came
+}
+
+// aggregate is a compiled aggregate function.
+type aggregate struct {
+	spec plan.Agg
+	arg  value // nil: COUNT(*)
+	ints bool  // the argument is statically a bigint
+}
+
+func compileAggregate(a plan.Agg) (aggregate, error) {
+	out := aggregate{spec: a, ints: a.ArgType == column.Int64}
+	switch a.Func {
+	case plan.Count, plan.Sum, plan.Avg, plan.Min, plan.Max, plan.Stdev, plan.StdevP, plan.Var, plan.VarP:
+	default:
+		return out, &UnsupportedError{a.Where, "aggregate " + string(a.Func)}
+	}
+	if a.Distinct && a.Func != plan.Count {
+		return out, &UnsupportedError{a.Where, string(a.Func) + "(DISTINCT)"}
+	}
+	if a.Arg == nil {
+		return out, nil
+	}
+	var err error
+	out.arg, err = compile(a.Arg)
+	return out, err
+}
+
+// addFloat adds a float to SUM, AVG, MIN or MAX: the fast path.
+func (a *aggregate) addFloat(s *accumulator, f float64) {
+	s.n++
+	switch a.spec.Func {
+	case plan.Sum, plan.Avg:
+		s.sum.add(f)
+	case plan.Min:
+		if s.n == 1 || f < s.best.Float() {
+			s.best = column.FloatOf(f)
+		}
+	case plan.Max:
+		if s.n == 1 || f > s.best.Float() {
+			s.best = column.FloatOf(f)
+		}
+	}
+}
+
+// takesFloats reports whether addFloat handles floats of this aggregate.
+func (a *aggregate) takesFloats() bool {
+	switch a.spec.Func {
+	case plan.Sum, plan.Avg, plan.Min, plan.Max:
+		return !a.ints && a.spec.ArgType != column.Text
+	}
+	return false
+}
+
+// add adds one value: the general path.
+func (a *aggregate) add(s *accumulator, v column.Value) error {
+	if v.IsNull() {
+		return nil
+	}
+	switch a.spec.Func {
+	case plan.Count:
+		if !a.spec.Distinct {
+			s.n++
+			return nil
+		}
+		if s.seen == nil {
+			s.seen = make(map[string]int64)
+		}
+		s.seen[string(column.AppendKey(nil, v))]++
+		return nil
+	case plan.Min, plan.Max:
+		return a.addBest(s, v)
+	case plan.Sum, plan.Avg:
+		if a.ints && v.Kind == column.Int64 {
+			s.n++
+			s.sum.addInt(v.Int())
+			return nil
+		}
+	}
+	f, err := a.float(v)
+	if err != nil {
+		return err
+	}
+	s.n++
+	s.sum.add(f)
+	switch a.spec.Func {
+	case plan.Var, plan.VarP, plan.Stdev, plan.StdevP:
+		if s.squares == nil {
+			s.squares = new(exactSum)
+		}
+		hi := f * f
+		if math.IsInf(hi, 0) {
+			return fmt.Errorf("%s: the square of %v does not fit a float", a.spec.Func, f)
+		}
+		s.squares.add(hi)
+		s.squares.add(math.FMA(f, f, -hi))
+	}
+	return nil
+}
+
+// remove takes back a value that add took, for windows that slide. MIN and MAX
+// cannot be taken back.
+func (a *aggregate) remove(s *accumulator, v column.Value) {
+	if v.IsNull() {
+		return
+	}
+	if a.spec.Func == plan.Count {
+		if !a.spec.Distinct {
+			s.n--
+			return
+		}
+		k := string(column.AppendKey(nil, v))
+		if s.seen[k]--; s.seen[k] == 0 {
+			delete(s.seen, k)
+		}
+		return
+	}
+	s.n--
+	if a.ints && v.Kind == column.Int64 && s.squares == nil {
+		s.sum.subInt(v.Int())
+		return
+	}
+	f, _ := a.float(v)
+	s.sum.sub(f)
+	if s.squares != nil {
+		hi := f * f
+		s.squares.sub(hi)
+		s.squares.sub(math.FMA(f, f, -hi))
+	}
+}
+
+func (a *aggregate) float(v column.Value) (float64, error) {
+	switch v.Kind {
+	case column.Int64, column.Float64, column.Bool:
+		f, _ := v.Number()
+		return f, nil
+	case column.Text:
+		if f, ok := column.ParseFloat(v.Text()); ok {
+			return f.Float(), nil
+		}
+		return 0, fmt.Errorf("Cannot convert value '%s' of type 'nvarchar(max)' to type 'float' for aggregate %s", v.Text(), a.spec.Func)
+	}
+	return 0, fmt.Errorf("aggregate %s cannot take a value of type '%s'", a.spec.Func, v.Kind)
+}
+
+// addBest keeps the least or greatest value. Values without a static type are
+// numbers (as floats), datetimes, or text that reads as one of the two.
+func (a *aggregate) addBest(s *accumulator, v column.Value) error {
+	if a.spec.ArgType == column.Null || a.spec.ArgType == column.Any {
+		var err error
+		if v, err = a.untypedBest(v); err != nil {
+			return err
+		}
+	} else if v.Kind == column.Bool && a.spec.ArgType != column.Bool {
+		v, _ = column.Cast(v, column.Float64)
+	}
+	s.n++
+	if s.best.IsNull() {
+		s.best = v
+		return nil
+	}
+	if s.best.Kind != v.Kind && (s.best.Kind == column.Time || v.Kind == column.Time || s.best.Kind == column.Text || v.Kind == column.Text) {
+		return fmt.Errorf("aggregate %s cannot compare values of types '%s' and '%s'", a.spec.Func, s.best.Kind, v.Kind)
+	}
+	o, err := column.Compare(v, s.best)
+	if err != nil {
+		return err
+	}
+	if a.spec.Func == plan.Min && o == column.Less || a.spec.Func == plan.Max && o == column.Greater {
+		s.best = v
+	}
+	return nil
+}
+
+func (a *aggregate) untypedBest(v column.Value) (column.Value, error) {
+	switch v.Kind {
+	case column.Time:
+		return v, nil
+	case column.Text:
+		if f, ok := column.ParseFloat(v.Text()); ok {
+			return f, nil
+		}
+		if t, ok := column.ParseTicks(v.Text()); ok {
+			return column.TimeOf(t), nil
+		}
+		return v, fmt.Errorf("Cannot convert value '%s' of type 'nvarchar(max)' to type 'float' for aggregate %s", v.Text(), a.spec.Func)
+	case column.Record, column.Array:
+		return v, fmt.Errorf("aggregate %s cannot take a value of type '%s'", a.spec.Func, v.Kind)
+	}
+	f, _ := v.Number()
+	return column.FloatOf(f), nil
+}
+
+// merge adds the state of another part of the same group.
+func (a *aggregate) merge(s, o *accumulator) error {
+	s.sum.merge(&o.sum)
+	if o.squares != nil {
+		if s.squares == nil {
+			s.squares = new(exactSum)
+		}
+		s.squares.merge(o.squares)
+	}
+	for k, n := range o.seen {
+		if s.seen == nil {
+			s.seen = make(map[string]int64)
+		}
+		s.seen[k] += n
+	}
+	if !o.best.IsNull() {
+		n := s.n
+		if err := a.addBestMerged(s, o.best); err != nil {
+			return err
+		}
+		s.n = n
+	}
+	s.n += o.n
+	return nil
+}
+
+func (a *aggregate) addBestMerged(s *accumulator, v column.Value) error {
+	if s.best.IsNull() {
+		s.best = v
+		return nil
+	}
+	if s.best.Kind == column.Float64 && v.Kind == column.Float64 {
+		if f := v.Float(); a.spec.Func == plan.Min && f < s.best.Float() || a.spec.Func == plan.Max && f > s.best.Float() {
+			s.best = v
+		}
+		return nil
+	}
+	return a.addBest(s, v)
+}
+
+// result is the value of the aggregate.
+func (a *aggregate) result(s *accumulator) (column.Value, error) {
+	switch a.spec.Func {
+	case plan.Count:
+		if a.spec.Distinct {
+			return column.IntOf(int64(len(s.seen))), nil
+		}
+		return column.IntOf(s.n), nil
+	case plan.Min, plan.Max:
+		return s.best, nil
+	}
+	if s.n == 0 {
+		return column.Value{}, nil
+	}
+	switch a.spec.Func {
+	case plan.Sum:
+		if a.ints {
+			return s.sum.int()
+		}
+		return finite(a.spec.Func, s.sum.float())
+	case plan.Avg:
+		sum := s.sum.float()
+		if a.ints {
+			sum = s.sum.intFloat()
+		}
+		return finite(a.spec.Func, sum/float64(s.n))
+	}
+	return a.variance(s)
+}
+
+func finite(f plan.AggFunc, v float64) (column.Value, error) {
+	if math.IsInf(v, 0) || math.IsNaN(v) {
+		return column.Value{}, fmt.Errorf("arithmetic overflow: the result of %s does not fit a float", f)
+	}
+	return column.FloatOf(v), nil
+}
+
+// variance is computed from the exact sums of values and squares, so nothing
+// cancels: (n*Σv² - (Σv)²) / (n*d) with d = n-1 for a sample, n for a population.
+func (a *aggregate) variance(s *accumulator) (column.Value, error) {
+	d := s.n
+	if a.spec.Func == plan.Var || a.spec.Func == plan.Stdev {
+		d--
+	}
+	if d == 0 {
+		return column.Value{}, nil
+	}
+	sum := s.sum.total()
+	num := new(big.Int).Mul(big.NewInt(s.n), s.squares.total())
+	num.Lsh(num, wideScale)
+	num.Sub(num, new(big.Int).Mul(sum, sum))
+	den := new(big.Int).Mul(big.NewInt(s.n), big.NewInt(d))
+	den.Lsh(den, 2*wideScale)
+	v, _ := new(big.Rat).SetFrac(num, den).Float64()
+	if a.spec.Func == plan.Stdev || a.spec.Func == plan.StdevP {
+		v = math.Sqrt(v)
+	}
+	return finite(a.spec.Func, v)
+}
+
+func (s *accumulator) appendTo(dst []byte) []byte {
+	dst = binary.AppendVarint(dst, s.n)
+	dst = s.sum.appendTo(dst)
+	if s.squares != nil {
+		dst = s.squares.appendTo(append(dst, 1))
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = column.AppendBinary(dst, s.best)
+	keys := make([]string, 0, len(s.seen))
+	for k := range s.seen {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	dst = binary.AppendUvarint(dst, uint64(len(keys)))
+	for _, k := range keys {
+		dst = binary.AppendUvarint(dst, uint64(len(k)))
+		dst = append(dst, k...)
+		dst = binary.AppendVarint(dst, s.seen[k])
+	}
+	return dst
+}
+
+func (s *accumulator) readFrom(r *stateReader) {
+	s.n = r.varint()
+	r.sum(&s.sum)
+	if r.byte() == 1 {
+		s.squares = new(exactSum)
+		r.sum(s.squares)
+	}
+	s.best = r.value()
+	for range r.count() {
+		if s.seen == nil {
+			s.seen = make(map[string]int64)
+		}
+		k := r.text()
+		s.seen[k] = r.varint()
+	}
+}

@@ -1,0 +1,150 @@
+package exec
+
+import (
+	"encoding/binary"
+
+	"spate/column"
+)
+
+// Merge brings rows of several inputs, each in order, into total order: event
+// time, arrival time, partition, sequence. It holds a row until the watermark
+// is beyond it; whole runs pass as slices of their batches.
+type Merge struct {
+	schema *column.Schema
+	queues []queue
+}
+
+type queue struct {
+	parts []run
+	pos   int // next row of parts[0].rows
+}
+
+type run struct {
+	b    *column.Batch
+	rows []int32
+}
+
+// NewMerge returns a merge of the given number of inputs.
+func NewMerge(schema *column.Schema, inputs int) *Merge {
+	return &Merge{schema: schema, queues: make([]queue, inputs)}
+}
+
+// Process implements Operator.
+func (m *Merge) Process(in int, b *column.Batch, _ Emit) error {
+	n := b.LiveRows()
+	if n == 0 {
+		return nil
+	}
+	if b.Live != nil && n*4 < b.Rows {
+		b = b.Compact()
+	}
+	rows := b.Live
+	if rows == nil {
+		rows = allRows(b.Rows)
+	}
+	m.queues[in].parts = append(m.queues[in].parts, run{b, rows})
+	return nil
+}
+
+func allRows(n int) []int32 {
+	rows := make([]int32, n)
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	return rows
+}
+
+func (q *queue) head() (position, bool) {
+	if len(q.parts) == 0 {
+		return position{}, false
+	}
+	r := q.parts[0]
+	return positionOf(r.b, int(r.rows[q.pos])), true
+}
+
+// Advance implements Operator: it emits the rows below w in total order.
+func (m *Merge) Advance(w column.Ticks, out Emit) error {
+	for {
+		best, second := -1, -1
+		var least, next position
+		for i := range m.queues {
+			p, ok := m.queues[i].head()
+			if !ok || p.time >= w {
+				continue
+			}
+			switch {
+			case best < 0 || p.before(least):
+				second, next = best, least
+				best, least = i, p
+			case second < 0 || p.before(next):
+				second, next = i, p
+			}
+		}
+		if best < 0 {
+			return out.Advance(w)
+		}
+		q := &m.queues[best]
+		r := q.parts[0]
+		to := q.pos + 1
+		for to < len(r.rows) {
+			p := positionOf(r.b, int(r.rows[to]))
+			if p.time >= w || second >= 0 && next.before(p) {
+				break
+			}
+			to++
+		}
+		live := r.rows[q.pos:to:to]
+		b := r.b
+		if len(live) < b.Rows {
+			b = b.WithLive(live)
+		} else {
+			b = b.WithLive(nil)
+		}
+		if to == len(r.rows) {
+			q.parts, q.pos = q.parts[1:], 0
+			if len(q.parts) == 0 {
+				q.parts = nil
+			}
+		} else {
+			q.pos = to
+		}
+		if err := out.Rows(b); err != nil {
+			return err
+		}
+	}
+}
+
+// Snapshot implements Operator.
+func (m *Merge) Snapshot(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(m.queues)))
+	for i := range m.queues {
+		q := &m.queues[i]
+		dst = binary.AppendUvarint(dst, uint64(len(q.parts)))
+		for k, r := range q.parts {
+			rows := r.rows
+			if k == 0 {
+				rows = rows[q.pos:]
+			}
+			dst = appendBatch(dst, r.b, rows)
+		}
+	}
+	return dst
+}
+
+// Restore implements Operator.
+func (m *Merge) Restore(b []byte) error {
+	r := &stateReader{b: b}
+	n := r.count()
+	if r.err == nil && n != len(m.queues) {
+		return errState
+	}
+	for i := range n {
+		for range r.count() {
+			b := r.batch(m.schema)
+			if r.err == nil {
+				m.queues[i].parts = append(m.queues[i].parts, run{b, allRows(b.Rows)})
+			}
+		}
+	}
+	return r.done()
+}

@@ -1,0 +1,75 @@
+// Package exec holds the operators of a streaming job, one per file. An
+// operator takes batches and watermarks and gives batches and watermarks by
+// direct call; one goroutine owns it. It knows nothing of sources, sinks,
+// checkpoints or clocks.
+package exec
+
+import (
+	"fmt"
+
+	"spate/column"
+	"spate/sql/syntax"
+)
+
+// Operator is one step of a running plan.
+type Operator interface {
+	// Process takes rows of input in.
+	Process(in int, b *column.Batch, out Emit) error
+	// Advance says that no later row of any input has event time < w. It emits what is
+	// final, then passes on w, or less if rows are held back.
+	Advance(w column.Ticks, out Emit) error
+	// Snapshot appends the state; equal state gives equal bytes.
+	Snapshot(dst []byte) []byte
+	// Restore takes a snapshot into a new operator.
+	Restore(b []byte) error
+}
+
+// Emit is what an operator writes to: the next operator, or all readers of a
+// shared step.
+type Emit interface {
+	Rows(b *column.Batch) error
+	Advance(w column.Ticks) error
+}
+
+// Error is a runtime error of a query: it stops the job.
+type Error struct {
+	Where syntax.Span
+	Time  column.Ticks
+	Err   error
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	return fmt.Sprintf("runtime error at line %d and column %d for the row of %s: %v", e.Where.From.Line, e.Where.From.Col, e.Time, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// UnsupportedError names a construct that the engine does not run.
+type UnsupportedError struct {
+	Where syntax.Span
+	What  string
+}
+
+// Error implements error.
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("line %d, column %d: %s is not supported yet", e.Where.From.Line, e.Where.From.Col, e.What)
+}
+
+// stateless is embedded by operators that keep nothing.
+type stateless struct{}
+
+// Advance implements Operator.
+func (stateless) Advance(w column.Ticks, out Emit) error { return out.Advance(w) }
+
+// Snapshot implements Operator.
+func (stateless) Snapshot(dst []byte) []byte { return dst }
+
+// Restore implements Operator.
+func (stateless) Restore(b []byte) error {
+	if len(b) != 0 {
+		return fmt.Errorf("reading the state of a stateless step: %d bytes found", len(b))
+	}
+	return nil
+}

@@ -1,0 +1,213 @@
+package exec
+
+import (
+	"encoding/binary"
+	"sort"
+
+	"spate/column"
+	"spate/column/compute"
+	"spate/sql/plan"
+)
+
+// orderedAggregate runs aggregations with sliding or session windows: its rows
+// come in total order. Windows of other kinds beside them run as always.
+type orderedAggregate struct {
+	schema *column.Schema
+	subs   []Operator // one per window
+}
+
+func newOrderedAggregate(n *plan.Aggregate) (Operator, error) {
+	o := &orderedAggregate{schema: SchemaOf(n.Columns())}
+	for _, w := range n.Windows {
+		one := *n
+		one.Windows = []plan.Window{w}
+		var sub Operator
+		var err error
+		switch w.Kind {
+		case plan.Sliding:
+			sub, err = newSliding(&one)
+		case plan.Session:
+			sub, err = newSession(&one)
+		default:
+			sub, err = NewAggregate(&one)
+		}
+		if err != nil {
+			return nil, err
+		}
+		o.subs = append(o.subs, sub)
+	}
+	return o, nil
+}
+
+// Process implements Operator.
+func (o *orderedAggregate) Process(_ int, b *column.Batch, _ Emit) error {
+	for _, s := range o.subs {
+		if err := s.Process(0, b, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collected keeps what the windows emit, to bring it in order of time.
+type collected struct{ batches []*column.Batch }
+
+func (c *collected) Rows(b *column.Batch) error {
+	c.batches = append(c.batches, b)
+	return nil
+}
+
+func (c *collected) Advance(column.Ticks) error { return nil }
+
+// Advance implements Operator.
+func (o *orderedAggregate) Advance(w column.Ticks, out Emit) error {
+	var c collected
+	for _, s := range o.subs {
+		if err := s.Advance(w, &c); err != nil {
+			return err
+		}
+	}
+	// A batch holds rows of one time.
+	sort.SliceStable(c.batches, func(i, j int) bool { return c.batches[i].Time[0] < c.batches[j].Time[0] })
+	for _, b := range c.batches {
+		if err := out.Rows(b); err != nil {
+			return err
+		}
+	}
+	return out.Advance(w)
+}
+
+// Snapshot implements Operator.
+func (o *orderedAggregate) Snapshot(dst []byte) []byte {
+	for _, s := range o.subs {
+		b := s.Snapshot(nil)
+		dst = append(binary.AppendUvarint(dst, uint64(len(b))), b...)
+	}
+	return dst
+}
+
+// Restore implements Operator.
+func (o *orderedAggregate) Restore(b []byte) error {
+	r := &stateReader{b: b}
+	for _, s := range o.subs {
+		part := r.text()
+		if r.err != nil {
+			break
+		}
+		if err := s.Restore([]byte(part)); err != nil {
+			return err
+		}
+	}
+	return r.done()
+}
+
+// evaluated are the keys and arguments of an aggregation over one batch.
+type evaluated struct {
+	rows       compute.Rows
+	keys, args []compute.Operand
+}
+
+func (g *grouping) evaluate(b *column.Batch) (*evaluated, error) {
+	e := &evaluated{rows: compute.Rows{N: b.Rows, Live: b.Live}, args: make([]compute.Operand, len(g.aggs))}
+	for _, k := range g.keys {
+		o, err := k.eval(b, e.rows)
+		if err != nil {
+			return nil, rowError(b, err)
+		}
+		e.keys = append(e.keys, o)
+	}
+	for i := range g.aggs {
+		if g.aggs[i].arg == nil {
+			continue
+		}
+		var err *compute.RowError
+		if e.args[i], err = g.aggs[i].arg.eval(b, e.rows); err != nil {
+			return nil, rowError(b, err)
+		}
+	}
+	return e, nil
+}
+
+// item is one row of an aggregation, kept for as long as its window needs it.
+type item struct {
+	pos  position
+	keys []column.Value
+	args []column.Value
+}
+
+func (e *evaluated) item(b *column.Batch, i int) item {
+	it := item{pos: positionOf(b, i), keys: make([]column.Value, len(e.keys)), args: make([]column.Value, len(e.args))}
+	for k, o := range e.keys {
+		it.keys[k] = o.At(i)
+	}
+	for k, o := range e.args {
+		it.args[k] = o.At(i)
+	}
+	return it
+}
+
+func (it *item) key() string {
+	var b []byte
+	for _, v := range it.keys {
+		b = column.AppendKey(b, v)
+	}
+	return string(b)
+}
+
+func (it *item) appendTo(dst []byte) []byte {
+	dst = appendTicks(appendTicks(dst, it.pos.time), it.pos.arrived)
+	dst = binary.AppendVarint(binary.AppendVarint(dst, int64(it.pos.part)), it.pos.seq)
+	for _, v := range it.keys {
+		dst = column.AppendBinary(dst, v)
+	}
+	for _, v := range it.args {
+		dst = column.AppendBinary(dst, v)
+	}
+	return dst
+}
+
+func (g *grouping) readItem(r *stateReader) item {
+	it := item{pos: position{time: r.ticks(), arrived: r.ticks(), part: int32(r.varint()), seq: r.varint()}}
+	for range g.keys {
+		it.keys = append(it.keys, r.value())
+	}
+	for range g.aggs {
+		it.args = append(it.args, r.value())
+	}
+	return it
+}
+
+// apply adds one row to the accumulators of a group.
+func (g *grouping) apply(accs []accumulator, it *item) error {
+	for a := range g.aggs {
+		if g.aggs[a].arg == nil {
+			accs[a].n++
+			continue
+		}
+		if err := g.aggs[a].add(&accs[a], it.args[a]); err != nil {
+			return &Error{Where: g.aggs[a].spec.Where, Time: it.pos.time, Err: err}
+		}
+	}
+	return nil
+}
+
+// outRow is one output row before it is put into columns.
+type outRow struct {
+	keys []column.Value
+	accs []accumulator
+}
+
+// batchOf makes the output rows of one instant.
+func (g *grouping) batchOf(rows []outRow, at column.Ticks) (*column.Batch, error) {
+	t := newGroupTable(len(g.keys), len(g.aggs))
+	groups := make([]int, len(rows))
+	for i, r := range rows {
+		groups[i] = i
+		for k := range g.keys {
+			t.codes = append(t.codes, t.keys[k].code(r.keys[k]))
+		}
+		t.accs = append(t.accs, r.accs...)
+	}
+	t.groups = len(rows)
+	return g.rows(t, groups, at, g.node.Windows[0].ID)
+}

@@ -1,0 +1,66 @@
+package exec
+
+import (
+	"spate/column"
+	"spate/column/compute"
+	"spate/sql/plan"
+)
+
+// Project computes the columns of a SELECT list.
+type Project struct {
+	stateless
+	items  []value
+	schema *column.Schema
+}
+
+// NewProject compiles the items of p.
+func NewProject(p *plan.Project) (*Project, error) {
+	out := &Project{schema: SchemaOf(p.Columns())}
+	for _, it := range p.Items {
+		v, err := compile(it.Expr)
+		if err != nil {
+			return nil, err
+		}
+		out.items = append(out.items, v)
+	}
+	return out, nil
+}
+
+// SchemaOf is the schema of batches with the columns of a plan node.
+func SchemaOf(cols []plan.Column) *column.Schema {
+	s := &column.Schema{Fields: make([]column.Field, len(cols))}
+	for i, c := range cols {
+		s.Fields[i] = column.Field{Name: c.Name, Star: c.Star}
+	}
+	return s
+}
+
+// Process implements Operator.
+func (p *Project) Process(_ int, b *column.Batch, out Emit) error {
+	if b.Live != nil && len(b.Live)*4 < b.Rows {
+		b = b.Compact()
+	}
+	rows := compute.Rows{N: b.Rows, Live: b.Live}
+	res := *b
+	res.Schema = p.schema
+	res.Cols = make([]column.Vector, len(p.items))
+	var first *compute.RowError
+	for i, it := range p.items {
+		o, err := it.eval(b, rows)
+		if err != nil {
+			if first == nil || err.Row < first.Row {
+				first = err
+			}
+			continue
+		}
+		if o.Vec != nil {
+			res.Cols[i] = *o.Vec
+		} else {
+			res.Cols[i] = column.Constant(o.Const, b.Rows)
+		}
+	}
+	if first != nil {
+		return rowError(b, first)
+	}
+	return out.Rows(&res)
+}
