@@ -39,7 +39,7 @@ func AppendCSVRow(dst []byte, b *column.Batch, row int, delimiter byte) []byte {
 		case column.Int64:
 			dst = strconv.AppendInt(dst, x.Int(), 10)
 		case column.Float64:
-			dst = AppendFloat(dst, x.Float())
+			dst = column.AppendFloat(dst, x.Float())
 		case column.Time:
 			dst = column.AppendTicks(dst, x.Ticks())
 		case column.Text:
