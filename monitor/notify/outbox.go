@@ -230,7 +230,7 @@ func (b *outbox) put(partition int, ms []message) error {
 	var records []byte
 	added := make([]waiting, len(ms))
 	for i := range ms {
-		ms[i].number = b.next + uint64(i)
+		ms[i].number, ms[i].partition = b.next+uint64(i), partition
 		from := len(records)
 		records = appendPut(records, &ms[i])
 		added[i] = waiting{ms[i].number, b.end + int64(from), len(records) - from}
