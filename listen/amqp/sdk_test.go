@@ -202,8 +202,13 @@ func TestPropertiesOfHubAndPartition(t *testing.T) {
 	if err != nil || pp.IsEmpty || pp.BeginningSequenceNumber != 0 || pp.LastEnqueuedSequenceNumber != 9 || pp.LastEnqueuedOffset != "9" || time.Since(pp.LastEnqueuedOn) > time.Minute {
 		t.Errorf("partition: %+v, %v", pp, err)
 	}
-	if _, err := p.GetPartitionProperties(patience(t), "4", nil); err == nil {
-		t.Error("properties of partition 4 of 4")
+	once, err := azeventhubs.NewProducerClientFromConnectionString(w.connString(access.RootRule, rootKey), "", &azeventhubs.ProducerClientOptions{RetryOptions: azeventhubs.RetryOptions{MaxRetries: -1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer once.Close(context.Background())
+	if _, err := once.GetPartitionProperties(patience(t), "4", nil); err == nil || !strings.Contains(err.Error(), "It should be between 0 and 3.") {
+		t.Errorf("properties of partition 4 of 4: %v", err)
 	}
 	sender, err := azeventhubs.NewProducerClientFromConnectionString(w.connString("sender", "sender-key"), "", nil)
 	if err != nil {
