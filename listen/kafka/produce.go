@@ -55,7 +55,7 @@ func (p *produceReply) parse(r *reader, version int16) (transactional bool, err 
 			copy(t.id[:], r.take(16))
 		} else {
 			start := len(p.names)
-			p.names = append(p.names, r.text()...)
+			p.names = append(p.names, r.name()...)
 			t.name = [2]int{start, len(p.names)}
 		}
 		t.parts = r.array()

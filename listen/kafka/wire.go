@@ -69,6 +69,9 @@ func (r *reader) text() []byte {
 	return nil
 }
 
+// name reads a string that is not nullable.
+func (r *reader) name() []byte { return r.take(r.length(false)) }
+
 // bytes reads nullable bytes.
 func (r *reader) bytes() []byte {
 	if n := r.length(true); n >= 0 {
