@@ -409,3 +409,18 @@ func (b *rowReader) take(n *node) (any, error) {
 	}
 	return list, nil
 }
+
+// CountRows returns the number of rows that the footer of a file tells.
+func CountRows(data []byte) (n int64, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			n, err = 0, fmt.Errorf("damaged Parquet file: %v", r)
+		}
+	}()
+	f, err := file.NewParquetReader(bytes.NewReader(data))
+	if err != nil {
+		return 0, fmt.Errorf("Parquet file: %w", err)
+	}
+	defer f.Close()
+	return f.NumRows(), nil
+}

@@ -1,0 +1,297 @@
+// Package deltatable is the connector.Sink that writes the output of a job into
+// a Delta table, every row exactly once.
+//
+// Prepare writes Parquet files that no version names; Commit makes one version
+// with the files of all writers and a txn action that carries the epoch. A
+// repeated Commit finds that action and does nothing. Foreign writers may append
+// to the table at any time.
+//
+// Stability: importable, not promised before 1.0.
+package deltatable
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"spate/blob"
+	"spate/connector"
+	"spate/lake/delta"
+	"spate/lake/parquetfile"
+)
+
+// ErrAhead: the table holds a later epoch of this application than the one that
+// is committed, and not its files. Another copy of the job writes to the table,
+// or the manifests of the job were lost; a new start needs another AppID.
+var ErrAhead = errors.New("the table is ahead of the job")
+
+// Options are the settings of a Sink.
+type Options struct {
+	Store blob.Store // required
+	Path  string     // required: where the table lies in the store
+	// AppID is the name under which the table remembers the epoch; the same for
+	// each start of a job. Default <job>/<path>/#state.
+	AppID string
+	// Create describes the table if it does not exist yet. Nil: it must exist.
+	Create *delta.Definition
+
+	TargetFileBytes int64            // a data file ends at about so many bytes, default 64 MiB
+	BufferBytes     int64            // memory of one writer for rows not yet in files, default 64 MiB
+	MaxOpen         int              // partitions with an open file in one writer, default 64
+	Clock           func() time.Time // default time.Now
+	EngineInfo      string           // in the table's history, default "Spate"
+	Log             *slog.Logger
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Store == nil || o.Path == "" {
+		return o, errors.New("deltatable: Store and Path are required")
+	}
+	if o.TargetFileBytes <= 0 {
+		o.TargetFileBytes = 64 << 20
+	}
+	if o.BufferBytes <= 0 {
+		o.BufferBytes = 64 << 20
+	}
+	if o.MaxOpen <= 0 {
+		o.MaxOpen = 64
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.EngineInfo == "" {
+		o.EngineInfo = "Spate"
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o, nil
+}
+
+// Sink writes to one table. Its writers may run at the same time.
+type Sink struct {
+	opts  Options
+	table *delta.Table
+	snap  *delta.Snapshot // whose schema is written
+	codec string
+	cols  []target // data columns
+	parts []target // partition columns
+}
+
+// target is a table column and how rows get it.
+type target struct {
+	delta.Column
+	parquet parquetfile.Type
+	source  string // day columns: the column whose day it is
+}
+
+// Open opens the table, or creates it if Options.Create says how.
+func Open(ctx context.Context, o Options) (*Sink, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	do := delta.Options{Clock: o.Clock, EngineInfo: o.EngineInfo, Log: o.Log}
+	var t *delta.Table
+	if o.Create != nil {
+		t, err = do.OpenOrCreate(ctx, o.Store, o.Path, *o.Create)
+	} else {
+		t, err = do.Open(ctx, o.Store, o.Path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("output table: %w", err)
+	}
+	s := &Sink{opts: o, table: t, snap: t.Known()}
+	if err := s.plan(); err != nil {
+		return nil, fmt.Errorf("output table %s: %w", o.Path, err)
+	}
+	if s.snap.Property("delta.setTransactionRetentionDuration", "") != "" {
+		o.Log.Warn("the table forgets transactions, exactly-once ends with them", "table", o.Path, "property", "delta.setTransactionRetentionDuration")
+	}
+	return s, nil
+}
+
+func (s *Sink) plan() error {
+	if err := s.snap.CanWrite(); err != nil {
+		return err
+	}
+	var err error
+	codec := strings.ToLower(s.snap.Property("delta.parquet.compression.codec", "zstd"))
+	if s.codec, err = parquetfile.CodecName(codec); err != nil {
+		return err
+	}
+	for _, c := range s.snap.Columns {
+		p, err := parquetType(c)
+		if err != nil {
+			return err
+		}
+		s.cols = append(s.cols, target{Column: c, parquet: p})
+	}
+	for _, d := range s.snap.PartitionDates() {
+		for i := range s.cols {
+			if s.cols[i].Name == d.Column {
+				s.cols[i].source = d.Source
+			}
+		}
+	}
+	data := s.cols[:0:0]
+	for _, c := range s.cols {
+		if !contains(s.snap.Metadata.PartitionColumns, c.Name) {
+			data = append(data, c)
+		}
+	}
+	for _, name := range s.snap.Metadata.PartitionColumns {
+		for _, c := range s.cols {
+			if c.Name == name {
+				s.parts = append(s.parts, c)
+			}
+		}
+	}
+	s.cols = data
+	return nil
+}
+
+func contains(list []string, name string) bool {
+	for _, x := range list {
+		if x == name {
+			return true
+		}
+	}
+	return false
+}
+
+func parquetType(c delta.Column) (parquetfile.Type, error) {
+	kinds := map[delta.Type]parquetfile.Kind{delta.String: parquetfile.String, delta.Binary: parquetfile.Binary, delta.Boolean: parquetfile.Boolean,
+		delta.Byte: parquetfile.Byte, delta.Short: parquetfile.Short, delta.Integer: parquetfile.Integer, delta.Long: parquetfile.Long,
+		delta.Float: parquetfile.Float, delta.Double: parquetfile.Double, delta.Date: parquetfile.Date, delta.Timestamp: parquetfile.Timestamp}
+	if k, ok := kinds[c.Type]; ok {
+		return parquetfile.Type{Kind: k}, nil
+	}
+	if p, s, ok := c.Type.DecimalParts(); ok && p <= 18 {
+		return parquetfile.Type{Kind: parquetfile.Decimal, Precision: p, Scale: s}, nil
+	}
+	return parquetfile.Type{}, fmt.Errorf("column %s: writing the type %s is not supported yet", c.Name, c.Type)
+}
+
+// Table is the table that is written.
+func (s *Sink) Table() *delta.Table { return s.table }
+
+// Columns are the columns that a row should bring: those of the table without
+// the day columns that the sink fills.
+func (s *Sink) Columns() []delta.Column {
+	var out []delta.Column
+	for _, c := range s.snap.Columns {
+		day := false
+		for _, p := range s.parts {
+			day = day || p.Name == c.Name && p.source != ""
+		}
+		if !day {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// Match compares the columns of an output with the table: missing ones will be
+// NULL, extra ones are dropped. The caller warns of both.
+func (s *Sink) Match(names []string) (missing, extra []string) {
+	has := func(name string) bool {
+		for _, n := range names {
+			if strings.EqualFold(n, name) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, c := range s.Columns() {
+		if !has(c.Name) {
+			missing = append(missing, c.Name)
+		}
+	}
+	for _, n := range names {
+		if delta.FindColumn(s.snap.Columns, n) == nil {
+			extra = append(extra, n)
+		}
+	}
+	return missing, extra
+}
+
+// prepared is what a manifest keeps of one writer.
+type prepared struct {
+	Adds []*delta.Add `json:"adds"`
+	Rows int64        `json:"rows"`
+}
+
+func (s *Sink) appID(e connector.Epoch) string {
+	if s.opts.AppID != "" {
+		return s.opts.AppID
+	}
+	return e.Job + "/" + s.opts.Path + "/#state"
+}
+
+// Commit implements connector.Sink.
+func (s *Sink) Commit(ctx context.Context, epoch connector.Epoch, shards []connector.Prepared) error {
+	var all prepared
+	for i, p := range shards {
+		if len(p) == 0 {
+			continue
+		}
+		var one prepared
+		if err := json.Unmarshal(p, &one); err != nil {
+			return fmt.Errorf("commit epoch %d to %s: what shard %d prepared: %w", epoch.Number, s.opts.Path, i, err)
+		}
+		all.Adds = append(all.Adds, one.Adds...)
+		all.Rows += one.Rows
+	}
+	if len(all.Adds) == 0 {
+		return nil
+	}
+	for {
+		done, err := s.commit(ctx, epoch, &all)
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+// commit reports false when another commit of the same application came first
+// and has to be looked at.
+func (s *Sink) commit(ctx context.Context, epoch connector.Epoch, p *prepared) (bool, error) {
+	app := s.appID(epoch)
+	snap, err := s.table.Snapshot(ctx)
+	if err != nil {
+		return false, fmt.Errorf("commit epoch %d: %w", epoch.Number, err)
+	}
+	if v, ok := snap.TxnVersion(app); ok && v >= epoch.Number {
+		if v > epoch.Number && !snap.Knows(p.Adds[0].Path) {
+			return false, fmt.Errorf("commit epoch %d to %s: the table holds epoch %d of %q: %w", epoch.Number, s.opts.Path, v, app, ErrAhead)
+		}
+		return true, nil
+	}
+	bytes := int64(0)
+	for _, a := range p.Adds {
+		bytes += a.Size
+	}
+	number := strconv.FormatInt(epoch.Number, 10)
+	next, err := s.table.Commit(ctx, &delta.Transaction{
+		Operation:  "STREAMING UPDATE",
+		Parameters: map[string]any{"outputMode": "Append", "queryId": app, "epochId": number},
+		Metrics: map[string]string{"numAddedFiles": strconv.Itoa(len(p.Adds)), "numRemovedFiles": "0",
+			"numOutputRows": strconv.FormatInt(p.Rows, 10), "numOutputBytes": strconv.FormatInt(bytes, 10)},
+		Adds: p.Adds, Txns: []delta.Txn{{AppID: app, Version: epoch.Number, LastUpdated: s.opts.Clock().UnixMilli()}},
+		Base: snap, WrittenFor: s.snap,
+	})
+	if errors.Is(err, delta.ErrTransactionConflict) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("commit epoch %d: %w", epoch.Number, err)
+	}
+	s.opts.Log.Debug("committed", "table", s.opts.Path, "version", next.Version, "epoch", epoch.Number, "rows", p.Rows, "bytes", bytes)
+	return true, nil
+}

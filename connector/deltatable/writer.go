@@ -1,0 +1,290 @@
+package deltatable
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"spate/column"
+	"spate/connector"
+	"spate/lake/delta"
+	"spate/lake/parquetfile"
+)
+
+// writer implements connector.Writer. Rows wait in one open file per partition.
+type writer struct {
+	sink  *Sink
+	shard int
+	open  map[string]*openFile // by partition values
+	done  prepared             // files in the store that Prepare has not handed out
+	// sources is the plan for one schema: which column of a batch fills which
+	// of the table, -1 for none.
+	schema         *column.Schema
+	cols, parts    []int
+	days           []int // of parts: the batch column whose day it is
+	someColumn     bool
+	parquetColumns []parquetfile.Column
+	dataColumns    []delta.Column
+}
+
+// openFile is a data file that still takes rows.
+type openFile struct {
+	values map[string]*string
+	body   bytes.Buffer
+	file   *parquetfile.Writer
+}
+
+func (f *openFile) size() int64 { return f.file.Buffered() + int64(f.body.Len()) }
+
+// OpenWriter implements connector.Sink.
+func (s *Sink) OpenWriter(_ context.Context, shard, _ int) (connector.Writer, error) {
+	w := &writer{sink: s, shard: shard, open: make(map[string]*openFile)}
+	for _, c := range s.cols {
+		w.dataColumns = append(w.dataColumns, c.Column)
+		w.parquetColumns = append(w.parquetColumns, parquetfile.Column{Name: c.Name, Type: c.parquet, Nullable: c.Nullable})
+	}
+	return w, nil
+}
+
+// plan matches the columns of a schema.
+func (w *writer) plan(s *column.Schema) {
+	find := func(name string) int {
+		at := -1
+		for i, f := range s.Fields {
+			if f.Name == name {
+				return i
+			}
+			if at < 0 && strings.EqualFold(f.Name, name) {
+				at = i
+			}
+		}
+		return at
+	}
+	w.schema, w.cols, w.parts, w.days, w.someColumn = s, w.cols[:0], w.parts[:0], w.days[:0], false
+	for _, c := range w.sink.cols {
+		w.cols = append(w.cols, find(c.Name))
+		w.someColumn = w.someColumn || w.cols[len(w.cols)-1] >= 0
+	}
+	for _, c := range w.sink.parts {
+		w.parts = append(w.parts, find(c.Name))
+		w.someColumn = w.someColumn || w.parts[len(w.parts)-1] >= 0
+		day := -1
+		if c.source != "" {
+			day = find(c.source)
+		}
+		w.days = append(w.days, day)
+	}
+}
+
+// Write implements connector.Writer.
+func (w *writer) Write(ctx context.Context, b *column.Batch) ([]connector.BadRow, error) {
+	if b.LiveRows() == 0 {
+		return nil, nil
+	}
+	if w.schema != b.Schema {
+		w.plan(b.Schema)
+	}
+	rows := make([]int32, b.LiveRows())
+	for k := range rows {
+		rows[k] = int32(b.Row(k))
+	}
+	bad := badRows{}
+	if !w.someColumn {
+		for _, i := range rows {
+			bad.add(i, "no column of the row is a column of table %s", w.sink.opts.Path)
+		}
+		return bad.list(), nil
+	}
+	vecs := make([]*column.Vector, len(w.cols))
+	for c, at := range w.cols {
+		t := &w.sink.cols[c]
+		if at >= 0 {
+			vecs[c] = t.convert(&b.Cols[at], rows, bad)
+		}
+		t.checkNull(vecs[c], rows, bad)
+	}
+	parts := make([]*column.Vector, len(w.parts))
+	for p := range w.parts {
+		parts[p] = w.partition(p, b, rows, bad)
+		w.sink.parts[p].checkNull(parts[p], rows, bad)
+	}
+	if len(bad) > 0 {
+		rows = slices.DeleteFunc(rows, func(i int32) bool { _, is := bad[i]; return is })
+	}
+	if len(rows) == b.Rows && len(bad) == 0 && len(parts) == 0 {
+		return nil, w.append(ctx, nil, vecs, nil, b.Rows)
+	}
+	for _, g := range group(parts, rows) {
+		values := make([]*string, len(parts))
+		for p, v := range parts {
+			values[p] = w.sink.parts[p].text(v, g[0])
+		}
+		if len(g) == b.Rows {
+			g = nil // all: the quick way
+		}
+		if err := w.append(ctx, values, vecs, g, b.Rows); err != nil {
+			return nil, err
+		}
+	}
+	return bad.list(), w.shrink(ctx)
+}
+
+func (b badRows) list() []connector.BadRow {
+	if len(b) == 0 {
+		return nil
+	}
+	out := make([]connector.BadRow, 0, len(b))
+	for _, i := range slices.Sorted(maps.Keys(b)) {
+		out = append(out, connector.BadRow{Row: int(i), Reason: b[i]})
+	}
+	return out
+}
+
+func (t *target) checkNull(v *column.Vector, rows []int32, bad badRows) {
+	if t.Nullable {
+		return
+	}
+	for _, i := range rows {
+		if isNull(v, i) {
+			bad.add(i, "column %s is NOT NULL and the row has no value", t.Name)
+		}
+	}
+}
+
+func isNull(v *column.Vector, i int32) bool {
+	return v == nil || v.IsNull(int(i)) || v.Codes != nil && v.Codes[i] == 0
+}
+
+// append adds rows to the open file of a partition.
+func (w *writer) append(ctx context.Context, values []*string, vecs []*column.Vector, rows []int32, n int) error {
+	var key strings.Builder
+	for _, v := range values {
+		if v == nil {
+			key.WriteString("-")
+		} else {
+			fmt.Fprintf(&key, "%d:%s", len(*v), *v)
+		}
+	}
+	f := w.open[key.String()]
+	if f == nil {
+		if len(w.open) >= w.sink.opts.MaxOpen {
+			if err := w.finish(ctx, w.largest()); err != nil {
+				return err
+			}
+		}
+		f = &openFile{values: map[string]*string{}}
+		for p, v := range values {
+			f.values[w.sink.parts[p].Name] = v
+		}
+		var err error
+		f.file, err = parquetfile.NewWriter(&f.body, w.parquetColumns, parquetfile.Options{Codec: w.sink.codec, CreatedBy: w.sink.opts.EngineInfo})
+		if err != nil {
+			return fmt.Errorf("output table %s: %w", w.sink.opts.Path, err)
+		}
+		w.open[key.String()] = f
+	}
+	if err := f.file.Append(vecs, rows, n); err != nil {
+		return fmt.Errorf("output table %s: %w", w.sink.opts.Path, err)
+	}
+	if int64(f.body.Len()) >= w.sink.opts.TargetFileBytes {
+		return w.finish(ctx, key.String())
+	}
+	return nil
+}
+
+// shrink keeps the memory of the writer bounded.
+func (w *writer) shrink(ctx context.Context) error {
+	for {
+		total := int64(0)
+		for _, f := range w.open {
+			total += f.size()
+		}
+		if total <= w.sink.opts.BufferBytes {
+			return nil
+		}
+		key := w.largest()
+		if f := w.open[key]; f.file.Buffered() > int64(f.body.Len()) {
+			if err := f.file.Flush(); err != nil {
+				return fmt.Errorf("output table %s: %w", w.sink.opts.Path, err)
+			}
+			continue
+		}
+		if err := w.finish(ctx, key); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *writer) largest() string {
+	return slices.MaxFunc(slices.Sorted(maps.Keys(w.open)), func(a, b string) int { return cmp.Compare(w.open[a].size(), w.open[b].size()) })
+}
+
+// finish ends a file and puts it into the store, where no version names it yet.
+func (w *writer) finish(ctx context.Context, key string) error {
+	f, s := w.open[key], w.sink
+	delete(w.open, key)
+	st, err := f.file.Close()
+	if err != nil {
+		return fmt.Errorf("output table %s: %w", s.opts.Path, err)
+	}
+	size := int64(f.body.Len())
+	var id [16]byte
+	rand.Read(id[:])
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+	// The random part tells epochs and incarnations apart: a file of an epoch
+	// that is prepared again never meets its own leftover.
+	name := fmt.Sprintf("part-%05d-%x-%x-%x-%x-%x-c000.%sparquet", w.shard, id[:4], id[4:6], id[6:8], id[8:10], id[10:], codecPart(s.codec))
+	file := delta.PartitionFolder(s.snap.Metadata.PartitionColumns, f.values) + name
+	if _, err := s.opts.Store.Create(ctx, path.Join(s.opts.Path, file), &f.body); err != nil {
+		return fmt.Errorf("output table %s: data file: %w", s.opts.Path, err)
+	}
+	w.done.Rows += st.Rows
+	w.done.Adds = append(w.done.Adds, &delta.Add{Path: delta.EncodePath(file), PartitionValues: f.values, Size: size,
+		ModificationTime: s.opts.Clock().UnixMilli(), DataChange: true, Stats: s.snap.StatsOf(w.dataColumns, st)})
+	return nil
+}
+
+func codecPart(codec string) string {
+	switch codec {
+	case "uncompressed":
+		return ""
+	case "gzip":
+		return "gz."
+	}
+	return codec + "."
+}
+
+// Prepare implements connector.Writer.
+func (w *writer) Prepare(ctx context.Context, epoch connector.Epoch) (connector.Prepared, error) {
+	for _, key := range slices.Sorted(maps.Keys(w.open)) {
+		if err := w.finish(ctx, key); err != nil {
+			return nil, fmt.Errorf("prepare epoch %d: %w", epoch.Number, err)
+		}
+	}
+	if len(w.done.Adds) == 0 {
+		return nil, nil
+	}
+	out, err := json.Marshal(w.done)
+	if err != nil {
+		return nil, fmt.Errorf("prepare epoch %d of %s: %w", epoch.Number, w.sink.opts.Path, err)
+	}
+	w.done = prepared{}
+	return out, nil
+}
+
+// Close implements connector.Writer. Files that were not prepared are deleted.
+func (w *writer) Close() error {
+	var keys []string
+	for _, a := range w.done.Adds {
+		keys = append(keys, w.sink.snap.Key(a))
+	}
+	w.open, w.done = nil, prepared{}
+	return w.sink.opts.Store.Delete(context.Background(), keys...)
+}

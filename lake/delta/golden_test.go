@@ -1,0 +1,167 @@
+package delta
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"spate/blob"
+	"spate/lake/parquetfile"
+)
+
+func goldenDir(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("SPATE_GOLDEN")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared", "golden")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "delta")); err != nil {
+		t.Skip("no golden tables; SPATE_GOLDEN names their folder")
+	}
+	return filepath.Join(dir, "delta")
+}
+
+type goldenCase struct {
+	Name     string `json:"name"`
+	Versions []struct {
+		Version int64 `json:"version"`
+		Rows    int64 `json:"rows"`
+	} `json:"versions"`
+	Latest     int64           `json:"latest_version"`
+	Schema     json.RawMessage `json:"schema"`
+	Partitions []string        `json:"partition_columns"`
+}
+
+// refused are the tables that need a feature we do not read, and its name.
+var refused = map[string]string{
+	"hand_dv_example": "deletionVectors", "hand_dv_i": "deletionVectors", "hand_dv_uprefix": "deletionVectors", "spark_dv": "deletionVectors",
+	"spark_dv_v2_cdf": "deletionVectors", "spark_cm_id": "columnMapping", "spark_cm_name": "columnMapping", "spark_variant": "variantType",
+	"spark_widening": "typeWidening",
+}
+
+// readOnly are the tables that we read and must not write to.
+var readOnly = map[string]string{
+	"spark_clustered": "clustering", "spark_constraint": "delta.constraints.vpos", "spark_defaults": "allowColumnDefaults",
+	"spark_ict": "inCommitTimestamp", "spark_identity": "identityColumns", "spark_rowtracking": "rowTracking",
+}
+
+func TestGoldenTables(t *testing.T) {
+	dir := goldenDir(t)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		seen++
+		t.Run(e.Name(), func(t *testing.T) {
+			raw, err := os.ReadFile(filepath.Join(dir, e.Name(), "case.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var c goldenCase
+			if err := json.Unmarshal(raw, &c); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, dir, e.Name(), c)
+		})
+	}
+	if seen < 25 {
+		t.Errorf("%d golden tables found, want all", seen)
+	}
+}
+
+func golden(t *testing.T, dir, name string, c goldenCase) {
+	ctx, store := t.Context(), blob.NewLocal(dir)
+	table, err := Open(ctx, store, name+"/delta")
+	if feature := refused[name]; feature != "" {
+		if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), feature) {
+			t.Fatalf("Open: %v, want a refusal that names %s", err, feature)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := table.Snapshot(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Version != c.Latest {
+		t.Errorf("version %d, want %d", s.Version, c.Latest)
+	}
+	if got, want := strings.Join(s.Metadata.PartitionColumns, ","), strings.Join(c.Partitions, ","); got != want {
+		t.Errorf("partition columns %s, want %s", got, want)
+	}
+	want, err := ParseSchema(string(c.Schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(want) != len(s.Columns) {
+		t.Fatalf("%d columns, want %d", len(s.Columns), len(want))
+	}
+	for i := range want {
+		if !sameType(want[i].Type, s.Columns[i].Type) || want[i].Name != s.Columns[i].Name || want[i].Nullable != s.Columns[i].Nullable {
+			t.Errorf("column %+v, want %+v", s.Columns[i], want[i])
+		}
+	}
+	err = s.CanWrite()
+	if feature := readOnly[name]; feature == "" && err != nil || feature != "" && (err == nil || !strings.Contains(err.Error(), feature)) {
+		t.Errorf("CanWrite: %v, want %q", err, feature)
+	}
+	for _, v := range c.Versions {
+		at, err := table.SnapshotAt(ctx, v.Version)
+		if err != nil {
+			t.Errorf("version %d: %v", v.Version, err)
+			continue
+		}
+		rows := int64(0)
+		for _, a := range at.Files() {
+			data, err := table.read(ctx, at.Key(a))
+			if err != nil {
+				t.Fatalf("version %d: %v", v.Version, err)
+			}
+			if int64(len(data)) != a.Size {
+				t.Errorf("version %d, %s: %d bytes, the log says %d", v.Version, a.Path, len(data), a.Size)
+			}
+			n, err := parquetfile.CountRows(data)
+			if err != nil {
+				t.Fatalf("version %d, %s: %v", v.Version, a.Path, err)
+			}
+			rows += n
+			if st, err := ParseStats(a.Stats); err != nil || st.NumRecords != nil && *st.NumRecords != n {
+				t.Errorf("version %d, %s: stats %s, want %d rows (%v)", v.Version, a.Path, a.Stats, n, err)
+			}
+		}
+		if rows != v.Rows {
+			t.Errorf("version %d: %d rows, want %d", v.Version, rows, v.Rows)
+		}
+	}
+	h, err := table.History(ctx, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(h) == 0 || h[0].Version != c.Latest || h[0].Operation == "" {
+		t.Errorf("history begins with %+v", h[0])
+	}
+	if name == "rs_ops" {
+		if v, ok := s.TxnVersion("job/out/0"); !ok || v != 19 {
+			t.Errorf("txn version %d %v, want 19", v, ok)
+		}
+	}
+}
+
+// sameType compares types; the members of nested ones may come in any order.
+func sameType(a, b Type) bool {
+	if !a.Nested() || !b.Nested() {
+		return a == b
+	}
+	var x, y any
+	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && string(marshal(x)) == string(marshal(y))
+}

@@ -1,0 +1,297 @@
+package delta
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"spate/blob"
+)
+
+const logFolder = "_delta_log"
+
+func (t *Table) logKey(name string) string { return path.Join(t.prefix, logFolder, name) }
+
+func (t *Table) commitKey(version int64) string { return t.logKey(fmt.Sprintf("%020d.json", version)) }
+
+func (t *Table) read(ctx context.Context, key string) ([]byte, error) {
+	r, err := t.store.Open(ctx, key, 0, -1)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	return data, nil
+}
+
+// readCommit returns blob.ErrNotFound when there is no such version yet. A store
+// without atomic writes may show a torn last line: it is read again for a while.
+func (t *Table) readCommit(ctx context.Context, version int64) (*commit, error) {
+	for wait := time.Duration(0); ; {
+		data, err := t.read(ctx, t.commitKey(version))
+		if err != nil {
+			return nil, err
+		}
+		c, err := parseCommit(version, data)
+		torn := len(data) == 0 || data[len(data)-1] != '\n'
+		if err == nil && len(data) > 0 || !torn || wait > 2*time.Second {
+			if err == nil && len(data) == 0 {
+				err = fmt.Errorf("version %d: %w: empty commit", version, ErrDamaged)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("table %s: %w", t.prefix, err)
+			}
+			return c, nil
+		}
+		step := 50 * time.Millisecond
+		wait += step
+		if err := sleep(ctx, step); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// listing is what the log folder holds from some version on.
+type listing struct {
+	commits     []int64
+	modified    map[int64]time.Time
+	checkpoints map[int64][]string // file names, by version: complete ones only
+}
+
+func (t *Table) list(ctx context.Context, from int64) (*listing, error) {
+	l := &listing{modified: make(map[int64]time.Time), checkpoints: make(map[int64][]string)}
+	prefix := t.logKey("") + "/"
+	after := ""
+	if from > 0 {
+		after = prefix + fmt.Sprintf("%020d", from)
+	}
+	type set struct {
+		version int64
+		parts   int
+	}
+	multi := make(map[set][]string)
+	for info, err := range t.store.List(ctx, prefix, after) {
+		if err != nil {
+			return nil, fmt.Errorf("list the log of %s: %w", t.prefix, err)
+		}
+		name := strings.TrimPrefix(info.Key, prefix)
+		if len(name) < 25 || strings.Contains(name, "/") {
+			continue
+		}
+		version, err := strconv.ParseInt(name[:20], 10, 64)
+		if err != nil || name[20] != '.' {
+			continue
+		}
+		rest := name[21:]
+		parts := strings.Split(rest, ".")
+		switch {
+		case rest == "json":
+			l.commits = append(l.commits, version)
+			l.modified[version] = info.Modified
+		case rest == "checkpoint.parquet",
+			len(parts) == 3 && parts[0] == "checkpoint" && len(parts[1]) == 36 && (parts[2] == "json" || parts[2] == "parquet"):
+			l.checkpoints[version] = append(l.checkpoints[version], name)
+		case len(parts) == 4 && parts[0] == "checkpoint" && parts[3] == "parquet" && len(parts[1]) == 10 && len(parts[2]) == 10:
+			if n, err := strconv.Atoi(parts[2]); err == nil && n > 0 {
+				k := set{version, n}
+				if multi[k] = append(multi[k], name); len(multi[k]) == n && len(l.checkpoints[version]) == 0 {
+					l.checkpoints[version] = multi[k]
+				}
+			}
+		}
+	}
+	return l, nil
+}
+
+// newest returns the newest checkpoint not above version (any if negative).
+func (l *listing) newest(version int64) (int64, bool) {
+	best, ok := int64(0), false
+	for v := range l.checkpoints {
+		if (version < 0 || v <= version) && (!ok || v > best) {
+			best, ok = v, true
+		}
+	}
+	return best, ok
+}
+
+// load builds the snapshot of a version from the log, or the newest one if
+// version is negative.
+func (t *Table) load(ctx context.Context, version int64) (*Snapshot, error) {
+	from := int64(0)
+	if h, ok := t.readHint(ctx); ok && (version < 0 || h.Version <= version) {
+		from = h.Version
+	}
+	l, err := t.list(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	at, ok := l.newest(version)
+	if !ok && from > 0 { // the hint led nowhere
+		if l, err = t.list(ctx, 0); err != nil {
+			return nil, err
+		}
+		at, ok = l.newest(version)
+	}
+	if !ok && len(l.commits) == 0 {
+		return nil, fmt.Errorf("%s: %w", t.prefix, ErrNotATable)
+	}
+	s := t.empty()
+	if ok {
+		if s, err = t.readCheckpoint(ctx, at, l.checkpoints[at]); err != nil {
+			return nil, fmt.Errorf("table %s: checkpoint %d: %w", t.prefix, at, err)
+		}
+	}
+	slices.Sort(l.commits)
+	for _, v := range l.commits {
+		if v <= s.Version || version >= 0 && v > version {
+			continue
+		}
+		if v != s.Version+1 {
+			if s.Version < 0 {
+				return nil, fmt.Errorf("table %s: %w: the log begins at version %d and has no checkpoint", t.prefix, ErrDamaged, v)
+			}
+			return nil, fmt.Errorf("table %s: %w: version %d is followed by %d", t.prefix, ErrDamaged, s.Version, v)
+		}
+		c, err := t.readCommit(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		if s, err = s.apply(c); err != nil {
+			return nil, fmt.Errorf("table %s: %w", t.prefix, err)
+		}
+	}
+	if version >= 0 && s.Version != version {
+		return nil, fmt.Errorf("table %s has no version %d, the newest is %d: %w", t.prefix, version, s.Version, ErrVersionNotFound)
+	}
+	return s, t.check(s)
+}
+
+func (t *Table) empty() *Snapshot {
+	return &Snapshot{Version: -1, prefix: t.prefix, root: t.root, files: newBase(t.root, nil, nil),
+		txns: map[string]Txn{}, domains: map[string]DomainMetadata{}}
+}
+
+// check looks whether a loaded snapshot can be used.
+func (t *Table) check(s *Snapshot) error {
+	switch {
+	case s.Protocol.MinReaderVersion == 0:
+		return fmt.Errorf("table %s: %w: no protocol action", t.prefix, ErrDamaged)
+	case s.Metadata.SchemaString == "":
+		return fmt.Errorf("table %s: %w: no metaData action", t.prefix, ErrDamaged)
+	}
+	if err := s.checkRead(); err != nil {
+		return fmt.Errorf("table %s: %w", t.prefix, err)
+	}
+	return nil
+}
+
+// advance applies the commits behind s, as far as there are any. It returns
+// them too.
+func (t *Table) advance(ctx context.Context, s *Snapshot) (*Snapshot, []*commit, error) {
+	var won []*commit
+	for {
+		c, err := t.readCommit(ctx, s.Version+1)
+		if errors.Is(err, blob.ErrNotFound) {
+			return s, won, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		next, err := s.apply(c)
+		if err != nil {
+			return nil, nil, fmt.Errorf("table %s: %w", t.prefix, err)
+		}
+		if c.protocol != nil || c.metadata != nil {
+			if err := t.check(next); err != nil {
+				return nil, nil, err
+			}
+		}
+		s, won = next, append(won, c)
+	}
+}
+
+// HistoryEntry is one version as DESCRIBE HISTORY shows it.
+type HistoryEntry struct {
+	Version int64
+	Time    time.Time       // of the commit, by its commitInfo, else by the file
+	Info    json.RawMessage // commitInfo; nil if the commit has none
+	CommitInfo
+}
+
+// History returns the newest versions first, at most limit of them (all if 0).
+func (t *Table) History(ctx context.Context, limit int) ([]HistoryEntry, error) {
+	l, err := t.list(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(l.commits)
+	slices.Reverse(l.commits)
+	if limit > 0 && len(l.commits) > limit {
+		l.commits = l.commits[:limit]
+	}
+	var out []HistoryEntry
+	for _, v := range l.commits {
+		c, err := t.readCommit(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		e := HistoryEntry{Version: v, Info: c.info, Time: l.modified[v]}
+		// Foreign commits hold values of any type here: take what fits.
+		var fields map[string]json.RawMessage
+		if json.Unmarshal(c.info, &fields) == nil {
+			for name, to := range map[string]any{"timestamp": &e.Timestamp, "operation": &e.Operation, "operationParameters": &e.OperationParameters,
+				"readVersion": &e.ReadVersion, "isolationLevel": &e.IsolationLevel, "isBlindAppend": &e.IsBlindAppend,
+				"userMetadata": &e.UserMetadata, "engineInfo": &e.EngineInfo, "txnId": &e.TxnID} {
+				if raw, ok := fields[name]; ok {
+					_ = json.Unmarshal(raw, to) // a value of another type stays out
+				}
+			}
+			e.OperationMetrics = metricTexts(fields["operationMetrics"])
+		}
+		if e.Timestamp != 0 {
+			e.Time = time.UnixMilli(e.Timestamp).UTC()
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+func metricTexts(raw json.RawMessage) map[string]string {
+	var m map[string]any
+	if json.Unmarshal(raw, &m) != nil || len(m) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(m))
+	for k, v := range m {
+		switch x := v.(type) {
+		case string:
+			out[k] = x
+		case float64:
+			out[k] = strconv.FormatFloat(x, 'f', -1, 64)
+		default:
+			out[k] = string(marshal(v))
+		}
+	}
+	return out
+}

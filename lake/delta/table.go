@@ -1,0 +1,295 @@
+package delta
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"spate/blob"
+)
+
+// Options are the settings of a Table. The zero value is ready.
+type Options struct {
+	Clock         func() time.Time // for the times in the log, default time.Now
+	EngineInfo    string           // in commitInfo, default "Spate"
+	CommitTimeout time.Duration    // of one Commit with its retries, default 60 s
+	Log           *slog.Logger     // default: nothing is logged
+}
+
+func (o Options) withDefaults() Options {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.EngineInfo == "" {
+		o.EngineInfo = "Spate"
+	}
+	if o.CommitTimeout <= 0 {
+		o.CommitTimeout = time.Minute
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Table is a Delta table in a store.
+type Table struct {
+	store  blob.Store
+	prefix string
+	root   string // absolute path of the table, if the store has such
+	opts   Options
+
+	mu   sync.Mutex // guards head; held while the log is read
+	head *Snapshot
+}
+
+// Open opens the table whose files lie under prefix, with default options.
+func Open(ctx context.Context, store blob.Store, prefix string) (*Table, error) {
+	return Options{}.Open(ctx, store, prefix)
+}
+
+// Open opens the table whose files lie under prefix.
+func (o Options) Open(ctx context.Context, store blob.Store, prefix string) (*Table, error) {
+	t := o.table(store, prefix)
+	s, err := t.load(ctx, -1)
+	if err != nil {
+		return nil, err
+	}
+	t.head = s
+	return t, nil
+}
+
+func (o Options) table(store blob.Store, prefix string) *Table {
+	t := &Table{store: store, prefix: strings.Trim(path.Clean(prefix), "/"), opts: o.withDefaults()}
+	if l, ok := store.(interface{ Path(string) (string, error) }); ok {
+		if p, err := l.Path(t.prefix); err == nil {
+			if p, err = filepath.Abs(p); err == nil {
+				t.root = filepath.ToSlash(p)
+			}
+		}
+	}
+	return t
+}
+
+// Prefix is where the table lies in its store.
+func (t *Table) Prefix() string { return t.prefix }
+
+// Store is the store of the table.
+func (t *Table) Store() blob.Store { return t.store }
+
+// Snapshot returns the newest version.
+func (t *Table) Snapshot(ctx context.Context) (*Snapshot, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s, _, err := t.advance(ctx, t.head)
+	if err != nil {
+		return nil, err
+	}
+	t.head = s
+	return s, nil
+}
+
+// Known returns the newest version that this Table has seen, without a look at
+// the store.
+func (t *Table) Known() *Snapshot {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.head
+}
+
+// SnapshotAt returns one version.
+func (t *Table) SnapshotAt(ctx context.Context, version int64) (*Snapshot, error) {
+	if s := t.Known(); s.Version == version {
+		return s, nil
+	}
+	if version < 0 {
+		return nil, fmt.Errorf("version %d: %w", version, ErrVersionNotFound)
+	}
+	return t.load(ctx, version)
+}
+
+// SnapshotAsOf returns the newest version that was there at the time. Times are
+// those of the commit files, made strictly increasing.
+func (t *Table) SnapshotAsOf(ctx context.Context, at time.Time) (*Snapshot, error) {
+	l, err := t.list(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(l.commits)
+	best, last := int64(-1), int64(-1<<62)
+	for _, v := range l.commits {
+		ms := max(l.modified[v].UnixMilli(), last+1)
+		last = ms
+		if ms <= at.UnixMilli() {
+			best = v
+		}
+	}
+	switch {
+	case best < 0:
+		return nil, fmt.Errorf("table %s at %s: the first version is younger: %w", t.prefix, at.UTC().Format(time.RFC3339Nano), ErrVersionNotFound)
+	case at.UnixMilli() > last:
+		return nil, fmt.Errorf("table %s at %s: the last commit is of %s: %w", t.prefix, at.UTC().Format(time.RFC3339Nano),
+			time.UnixMilli(last).UTC().Format(time.RFC3339Nano), ErrVersionNotFound)
+	}
+	return t.SnapshotAt(ctx, best)
+}
+
+// Partition is one entry of a PARTITIONED BY clause: a column, or the day of a
+// timestamp column.
+type Partition struct {
+	Column string // with DateOf: the name of the DATE column, <DateOf>Date if empty
+	DateOf string
+}
+
+// Definition describes a new table.
+type Definition struct {
+	Columns     []Column
+	PartitionBy []Partition
+	Name        string
+	Description string
+	Properties  map[string]string
+}
+
+// resolve adds the day columns of the partitions.
+func (d Definition) resolve() (cols []Column, partitions []string, props map[string]string, err error) {
+	cols = slices.Clone(d.Columns)
+	props = maps.Clone(d.Properties)
+	if props == nil {
+		props = map[string]string{}
+	}
+	var dates []PartitionDate
+	for _, p := range d.PartitionBy {
+		name := p.Column
+		if p.DateOf != "" {
+			source := FindColumn(cols, p.DateOf)
+			if source == nil || source.Type != Timestamp && source.Type != Date {
+				return nil, nil, nil, fmt.Errorf("PARTITIONED BY the day of %s: there is no such timestamp column", p.DateOf)
+			}
+			if name == "" {
+				name = DateColumnName(cols, source.Name)
+			}
+			if FindColumn(cols, name) == nil {
+				cols = append(cols, Column{Name: name, Type: Date, Nullable: true})
+			}
+			dates = append(dates, PartitionDate{name, source.Name})
+		}
+		c := FindColumn(cols, name)
+		if c == nil {
+			return nil, nil, nil, fmt.Errorf("partition column %s is not in the schema", name)
+		}
+		if slices.Contains(partitions, c.Name) {
+			return nil, nil, nil, fmt.Errorf("partition column %s is named twice", c.Name)
+		}
+		if c.Type.Nested() {
+			return nil, nil, nil, fmt.Errorf("partition column %s has the nested type %s", c.Name, c.Type)
+		}
+		partitions = append(partitions, c.Name)
+	}
+	if len(partitions) == len(cols) {
+		return nil, nil, nil, errors.New("a table needs a column that is no partition column")
+	}
+	if len(dates) > 0 {
+		props[PartitionDateProperty] = formatPartitionDates(dates)
+	}
+	if _, ok := props["delta.checkpointInterval"]; !ok {
+		// A foreign writer would otherwise write a checkpoint every 10 versions,
+		// which for a commit a second costs more than the data.
+		props["delta.checkpointInterval"] = strconv.Itoa(streamCheckpointInterval)
+	}
+	return cols, partitions, props, nil
+}
+
+const (
+	streamCheckpointInterval  = 600
+	defaultCheckpointInterval = 10 // of the protocol, when the property is absent
+)
+
+// Create makes version 0 of a table, with reader version 1 and writer version 2.
+// It returns ErrTableExists if there is a log.
+func (o Options) Create(ctx context.Context, store blob.Store, prefix string, d Definition) (*Table, error) {
+	t := o.table(store, prefix)
+	for _, err := range store.List(ctx, t.logKey("")+"/", "") {
+		if err != nil {
+			return nil, fmt.Errorf("create table %s: %w", prefix, err)
+		}
+		return nil, fmt.Errorf("create table %s: %w", prefix, ErrTableExists)
+	}
+	cols, partitions, props, err := d.resolve()
+	if err != nil {
+		return nil, fmt.Errorf("create table %s: %w", prefix, err)
+	}
+	schema, err := SchemaString(cols)
+	if err != nil {
+		return nil, fmt.Errorf("create table %s: %w", prefix, err)
+	}
+	for _, c := range cols {
+		if c.Type == TimestampNTZ || c.Type == Variant || strings.Contains(string(c.Type), `"timestamp_ntz"`) {
+			return nil, fmt.Errorf("create table %s: column %s: %w", prefix, c.Name, unsupported("type "+string(c.Type), "a table feature"))
+		}
+	}
+	m := &Metadata{ID: newUUID(), Name: d.Name, Description: d.Description, Format: Format{Provider: "parquet", Options: map[string]string{}},
+		SchemaString: schema, PartitionColumns: append([]string{}, partitions...), Configuration: props, CreatedTime: t.opts.Clock().UnixMilli()}
+	t.head = t.empty()
+	blind := true
+	_, err = t.commit(ctx, &Transaction{Operation: "CREATE TABLE", Metadata: m, Protocol: &Protocol{MinReaderVersion: 1, MinWriterVersion: 2},
+		Parameters: map[string]any{"isManaged": "false", "description": nil, "partitionBy": string(marshal(m.PartitionColumns)),
+			"clusterBy": "[]", "properties": string(marshal(props))}, Metrics: map[string]string{}}, t.head, &blind)
+	if errors.Is(err, ErrMetadataChanged) || errors.Is(err, ErrProtocolChanged) {
+		return nil, fmt.Errorf("create table %s: %w", prefix, ErrTableExists)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("create table %s: %w", prefix, err)
+	}
+	return t, nil
+}
+
+// Create makes a table with default options.
+func Create(ctx context.Context, store blob.Store, prefix string, d Definition) (*Table, error) {
+	return Options{}.Create(ctx, store, prefix, d)
+}
+
+// OpenOrCreate opens the table, which must then agree with d in its columns and
+// partitions, or creates it.
+func (o Options) OpenOrCreate(ctx context.Context, store blob.Store, prefix string, d Definition) (*Table, error) {
+	t, err := o.Open(ctx, store, prefix)
+	if errors.Is(err, ErrNotATable) {
+		t, err = o.Create(ctx, store, prefix, d)
+		if !errors.Is(err, ErrTableExists) {
+			return t, err
+		}
+		t, err = o.Open(ctx, store, prefix)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t, t.Known().agrees(d)
+}
+
+func (s *Snapshot) agrees(d Definition) error {
+	cols, partitions, _, err := d.resolve()
+	if err != nil {
+		return err
+	}
+	for _, c := range cols {
+		have := FindColumn(s.Columns, c.Name)
+		if have == nil {
+			return fmt.Errorf("table %s exists without the column %s", s.prefix, c.Name)
+		}
+		if have.Type != c.Type {
+			return fmt.Errorf("table %s exists with column %s of type %s, not %s", s.prefix, c.Name, have.Type, c.Type)
+		}
+	}
+	if !slices.EqualFunc(partitions, s.Metadata.PartitionColumns, strings.EqualFold) {
+		return fmt.Errorf("table %s exists partitioned by (%s), not (%s)", s.prefix, strings.Join(s.Metadata.PartitionColumns, ", "), strings.Join(partitions, ", "))
+	}
+	return nil
+}
