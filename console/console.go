@@ -1,0 +1,168 @@
+// Package console is the instance's HTTP port: /metrics for Prometheus, /healthz,
+// the metrics call of Azure Monitor, and the state of the pipeline as JSON.
+//
+// It is served on loopback only and answers requests that name a loopback host, so
+// that a page in a browser cannot reach it under a name of its own.
+//
+// Stability: importable, not promised before 1.0.
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"spate/metric"
+	"spate/monitor"
+)
+
+// Options is what the console shows.
+type Options struct {
+	Namespace string // of Event Hubs; a label of /metrics
+	Recorder  *metric.Recorder
+	History   *monitor.History // nil: no metrics call
+	Health    func() error     // why the instance is not healthy; nil: it always is
+	Status    func() any       // what /api/status prints as JSON; nil: not served
+	Log       *slog.Logger
+}
+
+// Handler returns the console's routes.
+func Handler(o Options) http.Handler {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	c := &console{o: o}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", c.index)
+	mux.HandleFunc("GET /healthz", c.health)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry(o), promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	if o.Status != nil {
+		mux.HandleFunc("GET /api/status", func(w http.ResponseWriter, _ *http.Request) { c.write(w, 200, o.Status()) })
+	}
+	if o.History != nil {
+		mux.HandleFunc("GET /api/metrics", func(w http.ResponseWriter, r *http.Request) { c.metrics(w, r, "") })
+		mux.HandleFunc("GET /subscriptions/", c.arm)
+	}
+	return local(mux)
+}
+
+// Serve answers on ln until ctx ends.
+func Serve(ctx context.Context, ln net.Listener, o Options) error {
+	s := &http.Server{Handler: Handler(o), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ln) }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("serving the console on %s: %w", ln.Addr(), err)
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := s.Shutdown(stop); err != nil {
+		if err := s.Close(); err != nil {
+			return err
+		}
+	}
+	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+type console struct{ o Options }
+
+// local refuses requests for other hosts than loopback.
+func local(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+		if !strings.EqualFold(host, "localhost") && (err != nil || !addr.IsLoopback()) {
+			http.Error(w, "this host name is not served here", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (c *console) index(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	c.text(w, "Spate\n\n/metrics      for Prometheus\n/healthz      200 while healthy\n/api/status   the pipeline as JSON\n"+
+		"/api/metrics  ?metricnames=InputEvents,OutputEvents&interval=PT1M\n")
+}
+
+func (c *console) health(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if c.o.Health != nil {
+		if err := c.o.Health(); err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			c.text(w, err.Error()+"\n")
+			return
+		}
+	}
+	c.text(w, "ok\n")
+}
+
+func (c *console) text(w http.ResponseWriter, s string) {
+	if _, err := w.Write([]byte(s)); err != nil {
+		c.o.Log.Debug("answer not taken", "err", err)
+	}
+}
+
+func (c *console) write(w http.ResponseWriter, status int, v any) {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	c.text(w, string(data)+"\n")
+}
+
+// arm serves {resource id}/providers/Microsoft.Insights/metrics; names compare ignoring case.
+func (c *console) arm(w http.ResponseWriter, r *http.Request) {
+	const call = "/providers/microsoft.insights/metrics"
+	path := strings.TrimSuffix(r.URL.Path, "/")
+	at := len(path) - len(call)
+	if at < 0 || !strings.EqualFold(path[at:], call) {
+		c.fail(w, &monitor.Error{Status: 404, Code: "NotFound", Message: "this call is not supported yet"})
+		return
+	}
+	c.metrics(w, r, path[:at])
+}
+
+func (c *console) metrics(w http.ResponseWriter, r *http.Request, resource string) {
+	q, err := monitor.ParseQuery(resource, r.URL.Query())
+	if err != nil {
+		c.fail(w, err)
+		return
+	}
+	a, err := c.o.History.List(q)
+	if err != nil {
+		c.fail(w, err)
+		return
+	}
+	c.write(w, 200, a)
+}
+
+// fail writes the error envelope of Azure's management API.
+func (c *console) fail(w http.ResponseWriter, err error) {
+	var e *monitor.Error
+	if !errors.As(err, &e) {
+		c.o.Log.Error("metrics call", "err", err)
+		e = &monitor.Error{Status: 500, Code: "InternalServerError", Message: err.Error()}
+	}
+	c.write(w, e.Status, map[string]any{"error": map[string]string{"code": e.Code, "message": e.Message}})
+}

@@ -1,0 +1,156 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"spate/metric"
+	"spate/monitor"
+)
+
+func serve(t *testing.T, o Options) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(Handler(o))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func get(t *testing.T, s *httptest.Server, path string) (int, string) {
+	t.Helper()
+	resp, err := s.Client().Get(s.URL + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+func TestPrometheusNames(t *testing.T) {
+	r := &metric.Recorder{}
+	r.Counter("IncomingMessages", "EntityName", "h").Add(3)
+	r.Counter("IncomingRequests").Add(1)
+	r.Counter("IncomingRequests", "EntityName", "h").Add(1)
+	r.Gauge("Size", "EntityName", "h").Set(10)
+	r.Counter("InputEvents", "JobName", "j", "LogicalName", "in", "PartitionId", "0").Add(2)
+	r.Gauge("OutputWatermarkDelaySeconds", "JobName", "j").Set(1.5)
+	r.Counter("NotificationsDelivered", "ReceiverKind", "webhook").Add(1)
+	status, body := get(t, serve(t, Options{Namespace: "ns", Recorder: r}), "/metrics")
+	if status != 200 {
+		t.Fatalf("status %d: %s", status, body)
+	}
+	got := strings.Join(regexp.MustCompile(`(?m)^spate_.*$`).FindAllString(body, -1), "\n")
+	want := `spate_eventhubs_incoming_messages_total{eventhub="h",namespace="ns"} 3
+spate_eventhubs_incoming_requests_total{namespace="ns"} 1
+spate_eventhubs_incoming_requests_total{eventhub="h",namespace="ns"} 1
+spate_eventhubs_size_bytes{eventhub="h",namespace="ns"} 10
+spate_job_input_events_total{alias="in",job="j",partition="0"} 2
+spate_job_output_watermark_delay_seconds{job="j"} 1.5
+spate_notifications_delivered_total{receiver_kind="webhook"} 1`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestHealthSaysWhy(t *testing.T) {
+	var sick error
+	s := serve(t, Options{Health: func() error { return sick }})
+	if status, body := get(t, s, "/healthz"); status != 200 || body != "ok\n" {
+		t.Errorf("%d %q", status, body)
+	}
+	sick = errors.New("job j: stopped")
+	if status, body := get(t, s, "/healthz"); status != 503 || body != "job j: stopped\n" {
+		t.Errorf("%d %q", status, body)
+	}
+}
+
+func TestMetricsCallTakesResourceIDsWithAnySubscription(t *testing.T) {
+	r := &metric.Recorder{}
+	r.Counter("InputEvents", "JobName", "sa-j").Add(7)
+	h, err := monitor.Open(monitor.Options{Dir: t.TempDir(), Recorder: r, Site: monitor.Site{Group: "rg", Namespace: "ns-one", Jobs: []string{"sa-j"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Sample()
+	s := serve(t, Options{Recorder: r, History: h})
+	id := "/subscriptions/<sub-id>/resourceGroups/rg/providers/Microsoft.StreamAnalytics/streamingjobs/SA-J"
+	status, body := get(t, s, (&url.URL{Path: id + "/providers/Microsoft.Insights/metrics"}).String()+"?metricnames=InputEvents&interval=PT1M")
+	var a monitor.Answer
+	if err := json.Unmarshal([]byte(body), &a); err != nil || status != 200 {
+		t.Fatalf("%d %s %v", status, body, err)
+	}
+	data := a.Value[0].Timeseries[0].Data
+	if v := data[len(data)-1].Total; v == nil || *v != 7 {
+		t.Errorf("newest point %+v, want 7", data[len(data)-1])
+	}
+	for path, want := range map[string]int{"/api/metrics?metricnames=Nope": 400, "/api/metrics?metricnames=InputEvents&resource=job/x": 404,
+		"/subscriptions/x/resourceGroups/y": 404, "/api/metrics?metricnames=InputEvents&interval=PT2M": 400} {
+		status, body := get(t, s, path)
+		if status != want || !strings.Contains(body, `"code"`) {
+			t.Errorf("%s: %d %s, want %d", path, status, body, want)
+		}
+	}
+}
+
+func TestOtherHostNamesAreRefused(t *testing.T) {
+	s := serve(t, Options{})
+	req, err := http.NewRequest("GET", s.URL+"/healthz", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "evil.example.com"
+	resp, err := s.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusMisdirectedRequest {
+		t.Errorf("status %d, want 421", resp.StatusCode)
+	}
+}
+
+func TestServeEndsWithItsContext(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := Serve(ctx, ln, Options{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestInstanceFile(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := ReadInstance(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v, want ErrNotExist", err)
+	}
+	if err := WriteInstance(dir, Instance{PID: 7, Addresses: map[string]string{"console": "127.0.0.1:1"}}); err != nil {
+		t.Fatal(err)
+	}
+	i, err := ReadInstance(dir)
+	if err != nil || i.PID != 7 || i.Version != 1 || i.Addresses["console"] != "127.0.0.1:1" {
+		t.Errorf("%+v, %v", i, err)
+	}
+	info, err := os.Stat(instancePath(dir))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if err := errors.Join(RemoveInstance(dir), RemoveInstance(dir)); err != nil {
+		t.Error(err)
+	}
+}
