@@ -82,17 +82,17 @@ func TestNullAndEmptyStayApart(t *testing.T) {
 func TestReadFromEveryOffsetWithSmallReads(t *testing.T) {
 	o, _ := tempLog(t)
 	p := create(t, o, Settings{}, 1).Partition(0)
-	all := numbers(0, 3000)
+	all := numbers(0, 700)
 	for part := range slices.Chunk(all, 7) {
 		mustAppend(t, p.Append(Kafka, bodies(part...)))
 	}
-	for from := int64(0); from < 3000; from += 113 {
+	for from := int64(0); from < 700; from += 31 {
 		if got := readAllFrom(t, p, from, 200); !slices.Equal(got, all[from:]) {
 			t.Fatalf("read from %d: %d records, want %d", from, len(got), len(all[from:]))
 		}
 	}
 	var c Chunk
-	if err := p.Read(context.Background(), 3001, 100, &c, nil); !errors.Is(err, ErrOffsetOutOfRange) {
+	if err := p.Read(context.Background(), 701, 100, &c, nil); !errors.Is(err, ErrOffsetOutOfRange) {
 		t.Errorf("read beyond the end: %v, want ErrOffsetOutOfRange", err)
 	}
 }
@@ -124,8 +124,8 @@ func TestRestartKeepsRecordsOffsetsAndTimes(t *testing.T) {
 		o, clock := tempLog(t)
 		l := create(t, o, Settings{SegmentBytes: 1 << 20}, 2)
 		p := l.Partition(1)
-		all := numbers(0, 500)
-		pad := strings.Repeat("x", 8000)
+		all := numbers(0, 120)
+		pad := strings.Repeat("x", 32_000)
 		for i, s := range all {
 			clock.ms.Add(10)
 			all[i] = s + pad
@@ -157,8 +157,8 @@ func TestRestartKeepsRecordsOffsetsAndTimes(t *testing.T) {
 		}
 		clock.ms.Store(testTime - 1000) // the clock fell back: times must not
 		tk := mustAppend(t, p2.Append(AMQP, bodies("y")))
-		if tk.Offset() != 500 || tk.Time().Before(before.LastTime) {
-			t.Errorf("orderly %v: append at %d, %v, want 500 and not before %v", orderly, tk.Offset(), tk.Time(), before.LastTime)
+		if tk.Offset() != 120 || tk.Time().Before(before.LastTime) {
+			t.Errorf("orderly %v: append at %d, %v, want 120 and not before %v", orderly, tk.Offset(), tk.Time(), before.LastTime)
 		}
 		if err := l2.Close(); err != nil {
 			t.Fatal(err)

@@ -1,0 +1,168 @@
+// Package eventhub lets jobs read and write the hubs of this process: messages
+// come straight from the log, with the log's promise about later ones, and rows
+// go out as JSON events, exactly once.
+//
+// Stability: importable, not promised before 1.0.
+package eventhub
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+
+	"spate/column"
+	"spate/connector"
+	"spate/hub"
+	"spate/metric"
+)
+
+// chunkBytes is how much one Read asks the log for.
+const chunkBytes = 1 << 20
+
+// Source reads a hub.
+type Source struct {
+	hub *hub.Hub
+	o   SourceOptions
+}
+
+// SourceOptions say what a Source reports to.
+type SourceOptions struct {
+	Job     string           // for metrics
+	Metrics *metric.Recorder // may be nil
+	Log     *slog.Logger     // default: nothing is logged
+	Bytes   int              // of one Read, about; default 1 MiB
+}
+
+// NewSource returns a source over h.
+func NewSource(h *hub.Hub, o SourceOptions) *Source {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Bytes <= 0 {
+		o.Bytes = chunkBytes
+	}
+	return &Source{hub: h, o: o}
+}
+
+// Partitions is the number of the hub's partitions.
+func (s *Source) Partitions(context.Context) (int, error) { return s.hub.Partitions(), nil }
+
+// OpenReader opens a reader of one partition. Records that retention removed
+// before they were read are counted as EventsTrimmedUnread and passed over.
+func (s *Source) OpenReader(_ context.Context, partition int, from connector.Start) (connector.Reader, error) {
+	if partition < 0 || partition >= s.hub.Partitions() {
+		return nil, fmt.Errorf("read hub %s: partition %d of %d", s.hub.Name(), partition, s.hub.Partitions())
+	}
+	p := s.hub.Partition(partition)
+	r := &reader{source: s, p: p,
+		trimmed: s.o.Metrics.Counter("EventsTrimmedUnread", "EntityName", s.hub.Name(), "JobName", s.o.Job, "PartitionId", strconv.Itoa(partition))}
+	var err error
+	switch from.Mode {
+	case connector.Oldest:
+		r.next = p.Bounds().First
+	case connector.Newest:
+		r.next = p.Bounds().Next
+	case connector.AtTime:
+		r.next, err = p.OffsetAt(from.Time.Time())
+	case connector.AtPosition:
+		r.next, err = parsePosition(from.Position)
+	default:
+		err = fmt.Errorf("start mode %d is unknown", from.Mode)
+	}
+	if err == nil && r.next > p.Bounds().Next {
+		err = fmt.Errorf("the position is %d and the log ends at %d: the hub is not the one that was read", r.next, p.Bounds().Next)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read hub %s partition %d: %w", s.hub.Name(), partition, err)
+	}
+	return r, nil
+}
+
+// A position is the offset of the next record, as a varint.
+func position(next int64) connector.Position {
+	return binary.AppendVarint(nil, next)
+}
+
+func parsePosition(b connector.Position) (int64, error) {
+	next, n := binary.Varint(b)
+	if n <= 0 || n != len(b) || next < 0 {
+		return 0, fmt.Errorf("position %x is no offset", []byte(b))
+	}
+	return next, nil
+}
+
+// reader reads one partition.
+type reader struct {
+	source  *Source
+	p       *hub.Partition
+	next    int64
+	chunk   hub.Chunk
+	trimmed *metric.Counter
+}
+
+// Read resets c and fills it with the next messages: the values of records.
+func (r *reader) Read(ctx context.Context, c *connector.Chunk, wake <-chan struct{}) error {
+	c.Reset()
+	r.chunk.Data = c.Data // the log reads into the caller's memory
+	err := r.p.Read(ctx, r.next, r.source.o.Bytes, &r.chunk, wake)
+	if errors.Is(err, hub.ErrOffsetOutOfRange) && r.skipTrimmed() {
+		err = r.p.Read(ctx, r.next, r.source.o.Bytes, &r.chunk, wake)
+	}
+	if err != nil {
+		c.Data = r.chunk.Data
+		return fmt.Errorf("read hub %s partition %d at %d: %w", r.source.hub.Name(), r.p.ID(), r.next, err)
+	}
+	r.fill(c)
+	c.Data = r.chunk.Data
+	c.Next = position(r.next)
+	if promise := r.p.PromiseFrom(r.next); promise != 0 {
+		c.CaughtUp, c.Promise = true, column.TicksOfMillis(promise)
+	}
+	return nil
+}
+
+// skipTrimmed moves to the log's start if the next record was removed.
+func (r *reader) skipTrimmed() bool {
+	first := r.p.Bounds().First
+	if r.next >= first {
+		return false
+	}
+	r.trimmed.Add(first - r.next)
+	r.source.o.Log.Warn("events were removed by retention before they were read",
+		"hub", r.source.hub.Name(), "partition", r.p.ID(), "offset", r.next, "rows", first-r.next)
+	r.next = first
+	return true
+}
+
+func (r *reader) fill(c *connector.Chunk) {
+	var bytes int64
+	for i := range r.chunk.Batches {
+		b := &r.chunk.Batches[i]
+		bytes += int64(b.End - b.Start)
+		var err error
+		c.Starts, c.Ends, c.Offsets, err = r.chunk.AppendValues(i, r.next, c.Starts, c.Ends, c.Offsets)
+		if err != nil {
+			// Compressed records are not looked into when they are stored. What
+			// cannot be taken apart becomes one message, which the job's decoder
+			// refuses and counts.
+			r.source.o.Log.Warn("batch cannot be taken apart", "hub", r.source.hub.Name(), "partition", r.p.ID(), "offset", b.BaseOffset, "err", err)
+			start, end := r.chunk.Payload(i)
+			c.Starts, c.Ends = append(c.Starts, uint32(start)), append(c.Ends, uint32(end))
+			c.Offsets = append(c.Offsets, max(b.BaseOffset, r.next))
+		}
+		at := column.TicksOfMillis(b.AppendTime)
+		for len(c.Arrivals) < len(c.Starts) {
+			c.Arrivals = append(c.Arrivals, at)
+		}
+		r.next = b.Next()
+	}
+	if len(c.Starts) > 0 {
+		r.source.hub.CountOutgoing(len(c.Starts), bytes)
+	}
+}
+
+// Close does nothing: the reader holds no file.
+func (r *reader) Close() error { return nil }
