@@ -1,3 +1,202 @@
 package config
 
-func (l *loader) checkScripts() {}
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"spate"
+	"spate/sql/bind"
+	"spate/sql/plan"
+	"spate/sql/syntax"
+)
+
+// checkScripts compiles the query of every job against the hubs and tables, and gives
+// the aliases that the file does not name their hub or table.
+func (l *loader) checkScripts() {
+	for i := range l.o.Jobs {
+		if j := &l.o.Jobs[i]; j.Script != "" {
+			l.checkScript(j, l.jobs[j.Name])
+		}
+	}
+}
+
+// compile parses and binds a script; any alias is taken.
+func compile(src string) (*plan.Job, syntax.Errors, []bind.Warning) {
+	script, errs := syntax.Parse(src, syntax.ASA)
+	if len(errs) > 0 {
+		return nil, errs, nil
+	}
+	return bind.Job(script, src, bind.Options{})
+}
+
+// inScript reports a problem at a place in the query of a job.
+func (l *loader) inScript(j *spate.Job, places *jobPlaces, code string, at syntax.Pos, hint, format string, args ...any) {
+	path := "jobs." + j.Name + ".query"
+	if j.ScriptFile == "" {
+		l.fail(places.query, code, path, hint, "line %d column %d of the query: %s", at.Line, at.Col, fmt.Sprintf(format, args...))
+		return
+	}
+	l.problems = append(l.problems, Problem{File: j.ScriptFile, Line: max(at.Line, 1), Column: max(at.Col, 1), Code: code,
+		Severity: severity(code), Path: path, Message: fmt.Sprintf(format, args...), Hint: hint, excerpt: excerpt(j.Script, at.Line, at.Col)})
+}
+
+func (l *loader) checkScript(j *spate.Job, places *jobPlaces) {
+	p, errs, warnings := compile(j.Script)
+	for _, err := range errs {
+		l.inScript(j, places, "E400", err.Span.From, err.Hint, "%s", err.Msg)
+	}
+	for _, w := range warnings {
+		l.inScript(j, places, w.Code, w.Span.From, "", "%s", w.Msg)
+	}
+	if p == nil {
+		return
+	}
+	for _, in := range p.Inputs {
+		l.bindInput(j, places, in)
+	}
+	for _, out := range p.Outputs {
+		l.bindOutput(j, places, out)
+	}
+	for _, in := range j.Inputs {
+		if !slices.ContainsFunc(p.Inputs, func(i *plan.Input) bool { return strings.EqualFold(i.Name, in.Alias) }) {
+			l.fail(places.inputs[strings.ToLower(in.Alias)], "E305", "jobs."+j.Name+".inputs."+in.Alias, "", "%s: the query does not read this input", in.Alias)
+		}
+		for _, out := range j.Outputs {
+			if out.Hub != "" && strings.EqualFold(in.Hub, out.Hub) {
+				l.fail(places.outputs[strings.ToLower(out.Alias)], "E308", "jobs."+j.Name+".outputs."+out.Alias, "write to another hub",
+					"%s: the job reads the hub %s that it writes", out.Alias, out.Hub)
+			}
+		}
+	}
+	for _, out := range j.Outputs {
+		if !slices.ContainsFunc(p.Outputs, func(o *plan.Output) bool { return strings.EqualFold(o.Name, out.Alias) }) {
+			l.fail(places.outputs[strings.ToLower(out.Alias)], "E306", "jobs."+j.Name+".outputs."+out.Alias, "", "%s: the query does not write this output", out.Alias)
+		}
+	}
+}
+
+func (l *loader) findHub(name string) *spate.Hub {
+	for i := range l.o.Hubs {
+		if strings.EqualFold(l.o.Hubs[i].Name, name) {
+			return &l.o.Hubs[i]
+		}
+	}
+	return nil
+}
+
+// bindInput finds what an alias of FROM reads: the job's input, or the hub of that name.
+func (l *loader) bindInput(j *spate.Job, places *jobPlaces, in *plan.Input) {
+	var names []string
+	for _, have := range j.Inputs {
+		if strings.EqualFold(have.Alias, in.Name) {
+			return
+		}
+		names = append(names, have.Alias)
+	}
+	if h := l.findHub(in.Name); h != nil {
+		j.Inputs = append(j.Inputs, spate.Input{Alias: in.Name, Hub: h.Name, ConsumerGroup: "$Default", Format: "json"})
+		return
+	}
+	for _, h := range l.o.Hubs {
+		names = append(names, h.Name)
+	}
+	l.inScript(j, places, "E305", in.Where.From, didYouMean(in.Name, names), "%s is no input of the job %s and no hub", in.Name, j.Name)
+}
+
+// bindOutput finds where INTO goes: the job's output, the hub, or the table of that name.
+func (l *loader) bindOutput(j *spate.Job, places *jobPlaces, out *plan.Output) {
+	var names []string
+	for i := range j.Outputs {
+		if have := &j.Outputs[i]; strings.EqualFold(have.Alias, out.Name) {
+			l.checkColumns(j, places, have, out)
+			return
+		}
+		names = append(names, j.Outputs[i].Alias)
+	}
+	target := spate.Output{Alias: out.Name}
+	if h := l.findHub(out.Name); h != nil {
+		target.Hub = h.Name
+	} else if t := l.findTable(out.Name); t != nil {
+		target.Table = t.Database + "." + t.Name
+	} else {
+		for _, h := range l.o.Hubs {
+			names = append(names, h.Name)
+		}
+		for _, t := range l.o.Tables {
+			names = append(names, t.Name)
+		}
+		l.inScript(j, places, "E306", out.Where.From, didYouMean(out.Name, names), "%s is no output of the job %s, no hub and no table", out.Name, j.Name)
+		return
+	}
+	j.Outputs = append(j.Outputs, target)
+	l.checkColumns(j, places, &j.Outputs[len(j.Outputs)-1], out)
+}
+
+// checkColumns compares what a SELECT gives with what the output asks for.
+func (l *loader) checkColumns(j *spate.Job, places *jobPlaces, out *spate.Output, from *plan.Output) {
+	at, ok := places.outputs[strings.ToLower(out.Alias)]
+	if !ok {
+		at = places.query
+	}
+	path := "jobs." + j.Name + ".outputs." + out.Alias
+	for _, c := range out.Columns {
+		if _, errs := syntax.ParseExpr(c.Expr, syntax.ASA); len(errs) > 0 {
+			l.fail(at, "E400", path+".columns."+c.Name, errs[0].Hint, "%s: %s", c.Name, errs[0].Msg)
+		}
+	}
+	var names []string
+	for _, c := range from.In.Columns() {
+		if c.Star {
+			return // the columns are known at run time only
+		}
+		names = append(names, c.Name)
+	}
+	for _, c := range out.Columns {
+		names = append(names, c.Name)
+	}
+	for old, renamed := range out.Rename {
+		i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, old) })
+		if i < 0 {
+			l.fail(at, "E310", path+".rename", didYouMean(old, names), "%s: rename: the query has no column %s", out.Alias, old)
+			continue
+		}
+		names[i] = renamed
+	}
+	if t := l.findTable(out.Table); out.Table != "" && t != nil && len(t.Columns) > 0 {
+		l.compareColumns(at, path, t, names)
+	}
+}
+
+func (l *loader) compareColumns(at place, path string, t *spate.Table, names []string) {
+	var missing, extra []string
+	for _, c := range t.Columns {
+		if !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, c.Name) }) {
+			missing = append(missing, c.Name)
+		}
+	}
+	for _, n := range names {
+		if !hasColumn(t.Columns, n) {
+			extra = append(extra, n)
+		}
+	}
+	if len(missing)+len(extra) == 0 {
+		return
+	}
+	var parts []string
+	if len(missing) > 0 {
+		parts = append(parts, "the table has "+strings.Join(missing, ", ")+", which will be null")
+	}
+	if len(extra) > 0 {
+		parts = append(parts, "the query has "+strings.Join(extra, ", ")+", which will be dropped")
+	}
+	hint := ""
+	if len(missing) > 0 && len(extra) > 0 {
+		if near := nearest(extra[0], missing); near != "" {
+			hint = fmt.Sprintf("rename: { %s: %s }", extra[0], near)
+		} else {
+			hint = "see rename and columns"
+		}
+	}
+	l.fail(at, "W505", path, hint, "columns differ: %s", strings.Join(parts, "; "))
+}

@@ -169,6 +169,7 @@ func (h *History) Close() error {
 	if h.last == nil {
 		return nil
 	}
+	h.meet()
 	h.sample()
 	err := h.roll()
 	return cmp.Or(h.last.close(), err)
@@ -179,6 +180,7 @@ func (h *History) Sample() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := minuteOf(h.o.Clock())
+	h.meet()
 	if now > h.minute {
 		err := h.roll()
 		if err != nil && !h.failed {
@@ -190,16 +192,21 @@ func (h *History) Sample() {
 	h.sample()
 }
 
-func (h *History) sample() {
+// meet takes in the series that are new in the recorder: what they counted belongs
+// to the current minute.
+func (h *History) meet() {
 	for _, s := range h.o.Recorder.Series() {
-		key := keyOf(s.Name, s.Labels)
-		l := h.live[key]
-		if l == nil {
-			l = &sampled{s: s, id: len(h.live) + 1}
-			h.live[key] = l
+		if key := keyOf(s.Name, s.Labels); h.live[key] == nil {
+			h.live[key] = &sampled{s: s, id: len(h.live) + 1}
 		}
-		if s.Gauge != nil {
-			v := s.Gauge.Value()
+	}
+}
+
+// sample takes the gauges.
+func (h *History) sample() {
+	for _, l := range h.live {
+		if l.s.Gauge != nil {
+			v := l.s.Gauge.Value()
 			l.row.merge(Row{Count: 1, Total: v, Min: v, Max: v})
 		}
 	}
