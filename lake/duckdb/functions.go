@@ -15,7 +15,7 @@ var macros = []string{}
 
 // registerFunctions adds the scalar functions that lake/query computes in Go.
 func registerFunctions(conn *sql.Conn) error {
-	for _, f := range query.Scalars {
+	for _, f := range query.Scalars() {
 		if err := duckdb.RegisterScalarUDF(conn, f.Name, scalar{f}); err != nil {
 			return fmt.Errorf("register function %s: %w", f.Name, err)
 		}

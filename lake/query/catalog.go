@@ -1,0 +1,61 @@
+package query
+
+import (
+	"context"
+	"errors"
+)
+
+// ErrNoTable and ErrNoDatabase are returned by a Catalog, wrapped or not.
+var (
+	ErrNoTable    = errors.New("no such table")
+	ErrNoDatabase = errors.New("no such database")
+)
+
+// Catalog finds tables. Names come as the user wrote them and match without
+// regard to case.
+type Catalog interface {
+	// HasDatabase reports whether there is a database of this name.
+	HasDatabase(name string) bool
+	// Table returns a table at its newest version, or at the version or time that at names.
+	Table(ctx context.Context, database, name string, at AsOf) (*Table, error)
+}
+
+// AsOf picks a version of a table. The zero AsOf is the newest.
+type AsOf struct {
+	Set       bool
+	IsVersion bool
+	Version   int64
+	UnixMilli int64 // newest version not after this time
+}
+
+// Table is one version of a table, all that a query needs of it.
+type Table struct {
+	Database, Name string
+	Version        int64
+	Columns        []TableColumn
+	Files          []File
+	// Widened: files may hold columns in narrower types than the table's.
+	Widened bool
+}
+
+// TableColumn is a column of a table.
+type TableColumn struct {
+	Name      string
+	Physical  string // name in the files and their statistics
+	Type      Type
+	Zoned     bool // a Delta timestamp: an instant, stored with UTC
+	Nested    bool // a struct, array or map, shown as JSON text
+	Partition bool // its values stand in the log, not in the files
+}
+
+// File is a data file of a table.
+type File struct {
+	Path      string // absolute, on this machine
+	Size      int64
+	Partition map[string]*string // physical name to Delta's text of the value; nil is NULL
+	Stats     string             // JSON of Delta's statistics; may be empty
+	// Deleted returns the positions of rows that a deletion vector removes, and how
+	// many there are is DeletedRows; nil if there are none.
+	Deleted     func(ctx context.Context) ([]int64, error)
+	DeletedRows int64
+}

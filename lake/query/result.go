@@ -1,0 +1,81 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"time"
+)
+
+// Stats counts what one query read.
+type Stats struct {
+	FilesOpened  int
+	FilesSkipped int
+	BytesOpened  int64 // sizes of the opened files
+	Rows         int64 // rows handed out so far
+	Started      time.Time
+}
+
+// Result is the answer of a query. It is used by one goroutine, and must be
+// closed.
+type Result struct {
+	Columns  []Column
+	Stats    Stats
+	Warnings []string // for the person who asked, one sentence each
+	SQL      string   // what the engine runs: for --explain and tests, not for readers of errors
+
+	s    *stream
+	rows [][]Value
+}
+
+// Next returns the next row, valid for good, and io.EOF behind the last one.
+func (r *Result) Next() ([]Value, error) {
+	for len(r.rows) == 0 {
+		if r.s == nil {
+			return nil, io.EOF
+		}
+		rows, err := r.s.next()
+		if err != nil {
+			return nil, err
+		}
+		r.rows = rows
+	}
+	row := r.rows[0]
+	r.rows = r.rows[1:]
+	r.Stats.Rows++
+	return row, nil
+}
+
+// Rows yields all rows that are left; an error ends it.
+func (r *Result) Rows() iter.Seq2[[]Value, error] {
+	return func(yield func([]Value, error) bool) {
+		for {
+			row, err := r.Next()
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if !yield(row, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Close ends the query; rows not read are dropped.
+func (r *Result) Close() error {
+	if r.s != nil {
+		r.s.close()
+	}
+	return nil
+}
+
+// start has the engine run what was planned.
+func (r *Result) start(ctx context.Context, e *Engine, req *Request) error {
+	s, err := e.run(ctx, req)
+	if err != nil {
+		return err
+	}
+	r.s = s
+	return nil
+}

@@ -1,0 +1,206 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"spate/sql/syntax"
+)
+
+// Session runs the queries of one person. It is used by one goroutine.
+type Session struct {
+	Catalog  Catalog
+	Engine   *Engine
+	Database string           // current database, "default" if empty; USE changes it
+	Now      func() time.Time // time.Now if nil; every statement reads it once
+	Params   map[string]Param // by name without @, lower case
+	MaxFiles int              // refuse a query that opens more; 0: no limit
+	// WarnFiles is the number of opened files from which a result carries a warning, default 200.
+	WarnFiles int
+}
+
+// Param is the value of a parameter.
+type Param struct {
+	Type  Type
+	Value Value
+}
+
+// TextParam is a parameter of type nvarchar, which converts to other types as
+// T-SQL converts texts.
+func TextParam(s string) Param {
+	return Param{Type: Type{ID: NVarChar, Size: 4000}, Value: textValue(KindText, s)}
+}
+
+// IntParam is a parameter of type bigint.
+func IntParam(i int64) Param { return Param{Type: Type{ID: BigInt}, Value: intValue(i)} }
+
+// Run runs a text that holds exactly one query. The caller closes the result.
+func (s *Session) Run(ctx context.Context, sql string) (*Result, error) {
+	stmts, err := parse(sql)
+	if err != nil {
+		return nil, err
+	}
+	var out *Result
+	for _, st := range stmts {
+		if q, ok := st.(*syntax.QueryStmt); ok && out == nil {
+			if out, err = s.query(ctx, q); err != nil {
+				return nil, err
+			}
+			continue
+		} else if ok {
+			out.Close()
+			return nil, errorf(102, q.Loc(), "Incorrect syntax: a second query, where one is expected.")
+		}
+		if err := s.command(st); err != nil {
+			return nil, err
+		}
+	}
+	if out == nil {
+		return nil, &Error{Number: 102, Class: 15, Message: "Incorrect syntax: there is no query in the text."}
+	}
+	return out, nil
+}
+
+// Each runs the statements of a text in order and hands the result of every
+// query to f, closing it afterwards. The first error ends it.
+func (s *Session) Each(ctx context.Context, sql string, f func(*Result) error) error {
+	stmts, err := parse(sql)
+	if err != nil {
+		return err
+	}
+	for _, st := range stmts {
+		q, ok := st.(*syntax.QueryStmt)
+		if !ok {
+			if err := s.command(st); err != nil {
+				return err
+			}
+			continue
+		}
+		r, err := s.query(ctx, q)
+		if err != nil {
+			return err
+		}
+		err = f(r)
+		r.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func parse(sql string) ([]syntax.Stmt, error) {
+	if len(sql) > 1<<20 {
+		return nil, &Error{Number: 8631, Class: 17, Message: "The text of the query is longer than 1 MB."}
+	}
+	script, errs := syntax.Parse(sql, syntax.TSQL)
+	if len(errs) > 0 {
+		e := errs[0]
+		return nil, &Error{Number: 102, Class: 15, Message: "Incorrect syntax: " + e.Msg, Pos: e.Span.From, Hint: e.Hint}
+	}
+	return script.Stmts, nil
+}
+
+// command carries out a statement that is no query.
+func (s *Session) command(st syntax.Stmt) error {
+	switch st := st.(type) {
+	case *syntax.Use:
+		name := st.Name.Last().Name
+		if !s.Catalog.HasDatabase(name) {
+			return errorf(911, st.Loc(), "Database '%s' does not exist. Make sure that the name is entered correctly.", name)
+		}
+		s.Database = name
+		return nil
+	case *syntax.Set:
+		if st.Variable == "" {
+			return nil // options such as NOCOUNT change nothing here
+		}
+	}
+	return errorf(40510, st.Loc(), "Statement '%s' is not supported in this version of Spate's query endpoint.", stmtName(st))
+}
+
+func stmtName(st syntax.Stmt) string {
+	name := fmt.Sprintf("%T", st)
+	return strings.ToUpper(name[strings.LastIndexByte(name, '.')+1:])
+}
+
+// query plans and starts one query.
+func (s *Session) query(ctx context.Context, q *syntax.QueryStmt) (*Result, error) {
+	r, req, err := s.plan(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.start(ctx, s.Engine, req); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Explain plans a text that holds exactly one query and runs nothing: the
+// result has no rows, its SQL and Stats say what would be done.
+func (s *Session) Explain(ctx context.Context, sql string) (*Result, error) {
+	stmts, err := parse(sql)
+	if err != nil {
+		return nil, err
+	}
+	for _, st := range stmts {
+		if q, ok := st.(*syntax.QueryStmt); ok {
+			r, _, err := s.plan(ctx, q)
+			return r, err
+		}
+		if err := s.command(st); err != nil {
+			return nil, err
+		}
+	}
+	return nil, &Error{Number: 102, Class: 15, Message: "Incorrect syntax: there is no query in the text."}
+}
+
+func (s *Session) plan(ctx context.Context, q *syntax.QueryStmt) (*Result, *Request, error) {
+	now := time.Now
+	if s.Now != nil {
+		now = s.Now
+	}
+	database := s.Database
+	if database == "" {
+		database = "default"
+	}
+	b := &binder{ctx: ctx, catalog: s.Catalog, database: database, now: now().UTC(), params: s.Params}
+	rel, err := b.statement(q.Query)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := &Result{}
+	r.Stats.Started = b.now
+	req := &Request{}
+	for _, c := range rel.cols {
+		r.Columns = append(r.Columns, Column{Name: c.name, Type: c.typ})
+		req.Kinds = append(req.Kinds, c.typ.kind())
+	}
+	if req.SQL, err = b.finish(rel.sql, req, &r.Stats); err != nil {
+		return nil, nil, err
+	}
+	r.SQL = req.SQL
+	warn := s.WarnFiles
+	if warn <= 0 {
+		warn = 200
+	}
+	if n := r.Stats.FilesOpened; s.MaxFiles > 0 && n > s.MaxFiles {
+		return nil, nil, &Error{Number: 50000, Class: 16,
+			Message: fmt.Sprintf("SPATE-QUERY-003: the query would open %d files, more than the limit of %d.", n, s.MaxFiles),
+			Hint:    "OPTIMIZE the table, or narrow the query with a predicate on its time or partition column."}
+	} else if n >= warn {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the query opens %d files; OPTIMIZE would make it faster", n))
+	}
+	return r, req, nil
+}
+
+// catalogError gives a Catalog's error its number and place.
+func catalogError(err error, at syntax.Span, name string) error {
+	if errors.Is(err, ErrNoTable) || errors.Is(err, ErrNoDatabase) {
+		return errorf(208, at, "Invalid object name '%s'.", name)
+	}
+	return fmt.Errorf("open table %s: %w", name, err)
+}

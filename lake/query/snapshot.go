@@ -1,0 +1,99 @@
+package query
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"spate/lake/delta"
+)
+
+// Local finds the file of a blob on this machine.
+type Local interface {
+	Path(key string) (string, error)
+}
+
+// TableOf describes a snapshot for queries. store is where the table's blobs
+// lie; only stores with local files can be read.
+func TableOf(database, name string, snap *delta.Snapshot, store any) (*Table, error) {
+	local, ok := store.(Local)
+	if !ok {
+		return nil, fmt.Errorf("read table %s.%s: queries over tables that are not on a local disk are not supported yet", database, name)
+	}
+	t := &Table{Database: database, Name: name, Version: snap.Version}
+	partition := map[string]bool{}
+	for _, p := range snap.Metadata.PartitionColumns {
+		partition[p] = true
+	}
+	for _, c := range snap.Columns {
+		col, err := columnOf(c)
+		if err != nil {
+			return nil, fmt.Errorf("read table %s.%s: %w", database, name, err)
+		}
+		col.Partition = partition[c.Name]
+		t.Columns = append(t.Columns, col)
+	}
+	for _, f := range snap.Protocol.ReaderFeatures {
+		t.Widened = t.Widened || strings.HasPrefix(f, "typeWidening")
+	}
+	for _, a := range snap.Files() {
+		if a.DeletionVector != nil {
+			return nil, fmt.Errorf("read table %s.%s: deletion vectors are not supported yet", database, name)
+		}
+		path, err := local.Path(snap.Key(a))
+		if err == nil {
+			path, err = filepath.Abs(path)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read table %s.%s: %w", database, name, err)
+		}
+		t.Files = append(t.Files, File{Path: path, Size: a.Size, Partition: a.PartitionValues, Stats: a.Stats})
+	}
+	return t, nil
+}
+
+// columnOf maps a Delta column to its T-SQL type (sql-endpoint.md 7.1).
+func columnOf(c delta.Column) (TableColumn, error) {
+	out := TableColumn{Name: c.Name, Physical: c.Name}
+	if raw, ok := c.Metadata["delta.columnMapping.physicalName"]; ok {
+		if err := json.Unmarshal(raw, &out.Physical); err != nil {
+			return out, fmt.Errorf("column %s: physical name: %w", c.Name, err)
+		}
+	}
+	switch c.Type {
+	case delta.String:
+		out.Type = Type{ID: NVarChar, Size: 4000}
+	case delta.Long:
+		out.Type = Type{ID: BigInt}
+	case delta.Integer:
+		out.Type = Type{ID: Int}
+	case delta.Short, delta.Byte:
+		out.Type = Type{ID: SmallInt}
+	case delta.Float:
+		out.Type = Type{ID: Real}
+	case delta.Double:
+		out.Type = Type{ID: Float}
+	case delta.Boolean:
+		out.Type = Type{ID: Bit}
+	case delta.Binary:
+		out.Type = Type{ID: VarBinary, Size: Max}
+	case delta.Date:
+		out.Type = Type{ID: Date}
+	case delta.Timestamp:
+		out.Type, out.Zoned = Type{ID: DateTime2, Scale: 6}, true
+	case delta.TimestampNTZ:
+		out.Type = Type{ID: DateTime2, Scale: 6}
+	default:
+		p, s, ok := c.Type.DecimalParts()
+		switch {
+		case ok:
+			out.Type = Type{ID: Decimal, Prec: p, Scale: s}
+		case c.Type.Nested():
+			out.Type, out.Nested = Type{ID: NVarChar, Size: Max}, true
+		default:
+			return out, fmt.Errorf("column %s: the type %s is not supported yet", c.Name, c.Type)
+		}
+	}
+	return out, nil
+}
