@@ -3,6 +3,7 @@ package kafka
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -49,9 +50,12 @@ func (c *conn) saslAuthenticate(p *pending, req *kmsg.SASLAuthenticateRequest) e
 		return errEnd
 	}
 	claims, err := c.verify(req.SASLAuthBytes)
+	if err == nil && c.claims.Rule != "" && claims.Rule != c.claims.Rule {
+		err = fmt.Errorf("the connection belongs to %s and cannot become that of %s", c.claims.Rule, claims.Rule)
+	}
 	if err != nil {
 		c.log.Warn("authentication refused", "err", err)
-		c.s.counters.userErrors.Add(1)
+		c.s.requestsOfNone.count(codeSASLFailed)
 		resp.ErrorCode = codeSASLFailed
 		resp.ErrorMessage = kmsg.StringPtr(err.Error())
 		p.closing = true
@@ -69,7 +73,7 @@ func (c *conn) saslAuthenticate(p *pending, req *kmsg.SASLAuthenticateRequest) e
 func (c *conn) rawToken(p *pending, token []byte) error {
 	claims, err := c.verify(token)
 	if err != nil {
-		c.s.counters.userErrors.Add(1)
+		c.s.requestsOfNone.count(codeSASLFailed)
 		return err
 	}
 	c.admit(claims)

@@ -65,6 +65,3 @@ func codeOf(err error) int16 {
 	}
 	return codeUnknown
 }
-
-// isOurs says whether a code is the server's fault, for the metrics.
-func isOurs(code int16) bool { return code == codeStorage || code == codeUnknown }

@@ -83,6 +83,7 @@ func (p *pending) reset() {
 type topic struct {
 	hub          *hub.Hub
 	send, listen bool
+	requests     requestCounters
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
@@ -249,7 +250,6 @@ func (c *conn) handle(p *pending) error {
 	if !ok {
 		return fmt.Errorf("request with key %d, which is not supported", key)
 	}
-	c.s.counters.requests.Add(1)
 	if version < a.min || version > a.max {
 		if key == keyAPIVersions {
 			p.answer = tooNewAPIVersions()
@@ -257,8 +257,13 @@ func (c *conn) handle(p *pending) error {
 		}
 		return fmt.Errorf("request with key %d has version %d, want %d to %d", key, version, a.min, a.max)
 	}
-	if c.auth != authDone && key != keyAPIVersions && key != keySASLHandshake && key != keySASLAuth {
-		return fmt.Errorf("request with key %d before authentication", key)
+	if key != keyAPIVersions && key != keySASLHandshake && key != keySASLAuth {
+		if c.auth != authDone {
+			return fmt.Errorf("request with key %d before authentication", key)
+		}
+		if c.claims.Expired(time.Now()) {
+			return fmt.Errorf("request with key %d after the token of %s expired", key, c.claims.Rule)
+		}
 	}
 	if r.flexible = flexibleRequest(key, version); r.flexible {
 		r.tags()
@@ -369,8 +374,8 @@ func (c *conn) respond(p *pending) (err error) {
 		if err := p.produce.wait(c); err != nil {
 			return err
 		}
+		c.countProduce(&p.produce)
 		if p.produce.acks == 0 {
-			c.countProduce(&p.produce)
 			return nil
 		}
 	}
@@ -395,7 +400,6 @@ func (c *conn) respond(p *pending) (err error) {
 		}
 		switch {
 		case p.produce.active:
-			c.countProduce(&p.produce)
 			c.out = p.produce.appendTo(c.out)
 		case p.fetch != nil:
 			if err := c.appendFetch(p); err != nil {
@@ -403,7 +407,7 @@ func (c *conn) respond(p *pending) (err error) {
 			}
 		default:
 			c.out = p.answer.AppendTo(c.out)
-			c.s.counters.succeeded.Add(1)
+			c.s.requestsOfNone.count(codeNone)
 		}
 	}
 	binary.BigEndian.PutUint32(c.out[at:], uint32(len(c.out)-at-4))
@@ -443,7 +447,8 @@ func (c *conn) topicByID(id [16]byte) *topic {
 }
 
 func (c *conn) newTopic(h *hub.Hub) *topic {
-	return &topic{hub: h, send: c.claims.Allows(h.Name(), access.Send), listen: c.claims.Allows(h.Name(), access.Listen)}
+	return &topic{hub: h, send: c.claims.Allows(h.Name(), access.Send), listen: c.claims.Allows(h.Name(), access.Listen),
+		requests: newRequestCounters(c.s.o.Metrics, h.Name())}
 }
 
 // forgetTopics is called when the claims change or a hub has gone.

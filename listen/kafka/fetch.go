@@ -196,11 +196,11 @@ func (c *conn) appendFetch(p *pending) error {
 		w.length(0)
 		w.tags()
 		c.out = w.b
-		c.count(codeFetchSession)
+		c.s.requestsOfNone.count(codeFetchSession)
 		return nil
 	}
 	w.length(len(req.Topics))
-	at, worst := 0, codeNone
+	at := 0
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		if v >= 13 {
@@ -209,13 +209,12 @@ func (c *conn) appendFetch(p *pending) error {
 			w.text([]byte(t.Topic))
 		}
 		w.length(len(t.Partitions))
+		worst := codeNone
 		for range t.Partitions {
 			r := &c.results[at]
 			at++
 			records, ok := c.translated(r)
-			if r.code != codeNone {
-				worst = r.code
-			}
+			worst = worse(worst, r.code)
 			w.partition(v, req.IsolationLevel, r)
 			switch {
 			case ok:
@@ -236,10 +235,10 @@ func (c *conn) appendFetch(p *pending) error {
 			}
 		}
 		w.tags()
+		c.s.requests(p.topics[i]).count(worst)
 	}
 	w.tags()
 	c.out = w.b
-	c.count(worst)
 	for i := range c.results {
 		if f := c.results[i].f; f != nil {
 			f.claimed = false

@@ -35,7 +35,7 @@ func (c *conn) metadata(req *kmsg.MetadataRequest) kmsg.Response {
 	all := req.Topics == nil || req.Version == 0 && len(req.Topics) == 0
 	if all {
 		for _, h := range c.s.o.Namespace.Hubs() {
-			if t := c.newTopic(h); t.send || t.listen {
+			if c.mayDescribe(h) {
 				resp.Topics = append(resp.Topics, c.describeTopic(h, h.Name()))
 			}
 		}
@@ -59,11 +59,9 @@ func (c *conn) metadata(req *kmsg.MetadataRequest) kmsg.Response {
 				failed.Topic = kmsg.StringPtr("") // the name may be null from version 12 on
 			}
 		}
-		if ok {
-			if t := c.newTopic(h); !t.send && !t.listen {
-				ok = false
-				failed.Topic, failed.ErrorCode = &name, codeTopicAuth
-			}
+		if ok && !c.mayDescribe(h) {
+			ok = false
+			failed.Topic, failed.ErrorCode = &name, codeTopicAuth
 		}
 		if !ok {
 			resp.Topics = append(resp.Topics, failed)
@@ -73,6 +71,9 @@ func (c *conn) metadata(req *kmsg.MetadataRequest) kmsg.Response {
 	}
 	return resp
 }
+
+// mayDescribe says whether the client has any right on the hub.
+func (c *conn) mayDescribe(h *hub.Hub) bool { return c.claims.Allows(h.Name(), access.Any) }
 
 // describeTopic answers with the name as the client spelled it: it looks for that.
 func (c *conn) describeTopic(h *hub.Hub, name string) kmsg.MetadataResponseTopic {
@@ -107,7 +108,7 @@ func (c *conn) partition(name string, id [16]byte, index int32) (*hub.Partition,
 	} else if t = c.topicByName([]byte(name)); t == nil {
 		return nil, codeUnknownTopic
 	}
-	if !c.claims.Allows(t.hub.Name(), access.Listen) {
+	if !t.listen {
 		return nil, codeTopicAuth
 	}
 	p, ok := t.partition(index)

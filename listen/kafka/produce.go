@@ -206,23 +206,14 @@ func (p *produceReply) wait(c *conn) error {
 }
 
 func (c *conn) countProduce(p *produceReply) {
-	worst := codeNone
-	for i := range p.parts {
-		if code := p.parts[i].code; code != 0 && !isOurs(worst) {
-			worst = code
+	at := 0
+	for i := range p.topics {
+		t, code := &p.topics[i], codeNone
+		for _, d := range p.parts[at : at+t.parts] {
+			code = worse(code, d.code)
 		}
-	}
-	c.count(worst)
-}
-
-func (c *conn) count(code int16) {
-	switch {
-	case code == codeNone:
-		c.s.counters.succeeded.Add(1)
-	case isOurs(code):
-		c.s.counters.serverErrors.Add(1)
-	default:
-		c.s.counters.userErrors.Add(1)
+		at += t.parts
+		c.s.requests(t.topic).count(code)
 	}
 }
 

@@ -512,3 +512,66 @@ func TestShutdownAnswersWhatWasRead(t *testing.T) {
 		t.Errorf("Serve after Shutdown: %v", err)
 	}
 }
+
+func TestMetricsCountRequestsEventsAndConnections(t *testing.T) {
+	in, m := openMetered(t)
+	c := dial(t, in)
+	c.roundTrip(produceRequest(9, in, 0, batch(5, nil)))
+	c.roundTrip(produceRequest(9, in, 9, batch(5, nil))) // no such partition
+	c.roundTrip(fetchRequest(12, in, 0, 0))
+	c.roundTrip(kmsg.NewPtrMetadataRequest())
+	for _, want := range []struct {
+		name   string
+		labels []string
+		value  int64
+	}{
+		{"IncomingRequests", []string{"EntityName", topicName}, 3},
+		{"SuccessfulRequests", []string{"EntityName", topicName, "OperationResult", "Success"}, 2},
+		{"UserErrors", []string{"EntityName", topicName, "OperationResult", "ClientError"}, 1},
+		{"IncomingRequests", []string{"EntityName", "-NamespaceOnlyMetric-"}, 1},
+		{"IncomingMessages", []string{"EntityName", topicName}, 5},
+		{"OutgoingMessages", []string{"EntityName", topicName}, 5},
+		{"ConnectionsOpened", []string{"EntityName", "-NamespaceOnlyMetric-"}, 1},
+	} {
+		if got := m.Counter(want.name, want.labels...).Value(); got != want.value {
+			t.Errorf("%s %v = %d, want %d", want.name, want.labels, got, want.value)
+		}
+	}
+}
+
+func TestAConnectionEndsWithItsToken(t *testing.T) {
+	in, _ := secured(t)
+	login := func(life time.Duration) *rawConn {
+		c := dial(t, in)
+		shake := kmsg.NewPtrSASLHandshakeRequest()
+		shake.Version, shake.Mechanism = 1, "PLAIN"
+		c.roundTrip(shake)
+		token := access.Sign("sb://localhost/", "root", key, time.Now().Add(life))
+		auth := kmsg.NewPtrSASLAuthenticateRequest()
+		auth.Version = 2
+		auth.SASLAuthBytes = []byte("\x00$ConnectionString\x00Endpoint=sb://localhost;SharedAccessSignature=" + token)
+		resp := c.roundTrip(auth).(*kmsg.SASLAuthenticateResponse)
+		if resp.ErrorCode != 0 || resp.SessionLifetimeMillis <= 0 || resp.SessionLifetimeMillis > life.Milliseconds() {
+			t.Fatalf("%+v", resp)
+		}
+		// Re-authentication keeps the principal.
+		auth.SASLAuthBytes = []byte("\x00reader\x00" + key)
+		if life > time.Minute {
+			if resp := c.roundTrip(auth).(*kmsg.SASLAuthenticateResponse); resp.ErrorCode != 58 {
+				t.Errorf("another principal: %+v", resp)
+			}
+		}
+		return c
+	}
+	login(time.Hour)
+	c := login(2 * time.Second)
+	for { // until the token ends
+		c.send(kmsg.NewPtrMetadataRequest(), 1)
+		if _, err := c.frame(); err != nil {
+			if ne, ok := err.(net.Error); ok && ne.Timeout() {
+				t.Fatal("the connection outlives its token")
+			}
+			return
+		}
+	}
+}

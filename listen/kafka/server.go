@@ -72,13 +72,9 @@ type Server struct {
 
 	running  sync.WaitGroup // connections
 	draining atomic.Bool
-	counters counters
-}
 
-type counters struct {
-	requests, succeeded, userErrors, serverErrors *metric.Counter
-	opened, closed                                *metric.Counter
-	active                                        *metric.Gauge
+	connections    connectionCounters
+	requestsOfNone requestCounters
 }
 
 // New builds a server. Options.Namespace is required.
@@ -102,13 +98,8 @@ func New(o Options) (*Server, error) {
 		}
 		s.host, s.port = host, port
 	}
-	m := o.Metrics
-	s.counters = counters{
-		requests: m.Counter("IncomingRequests"), succeeded: m.Counter("SuccessfulRequests"),
-		userErrors: m.Counter("UserErrors"), serverErrors: m.Counter("ServerErrors"),
-		opened: m.Counter("ConnectionsOpened"), closed: m.Counter("ConnectionsClosed"),
-		active: m.Gauge("ActiveConnections", "Protocol", "kafka"),
-	}
+	s.connections = newConnectionCounters(o.Metrics)
+	s.requestsOfNone = newRequestCounters(o.Metrics, namespaceOnly)
 	return s, nil
 }
 
@@ -176,18 +167,18 @@ func (s *Server) start(nc net.Conn) {
 		return
 	}
 	s.conns[c] = struct{}{}
-	s.counters.active.Set(float64(len(s.conns)))
+	s.connections.active.Set(float64(len(s.conns)))
 	s.running.Add(1)
 	s.mu.Unlock()
-	s.counters.opened.Add(1)
+	s.connections.opened.Add(1)
 	go func() {
 		defer s.running.Done()
 		c.run()
 		s.mu.Lock()
 		delete(s.conns, c)
-		s.counters.active.Set(float64(len(s.conns)))
+		s.connections.active.Set(float64(len(s.conns)))
 		s.mu.Unlock()
-		s.counters.closed.Add(1)
+		s.connections.closed.Add(1)
 	}()
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"spate/hub"
 	"spate/listen/kafka"
+	"spate/metric"
 )
 
 // instance is a namespace with one server on a free port.
@@ -29,7 +30,7 @@ const topicName = "device-telemetry"
 
 func open(t testing.TB, o kafka.Options) *instance {
 	t.Helper()
-	ns, err := hub.Open(t.Context(), hub.Options{Dir: t.TempDir()})
+	ns, err := hub.Open(t.Context(), hub.Options{Dir: t.TempDir(), Metrics: o.Metrics})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,6 +64,11 @@ func open(t testing.TB, o kafka.Options) *instance {
 		}
 	})
 	return &instance{ns: ns, server: s, addr: l.Addr().String()}
+}
+
+func openMetered(t testing.TB) (*instance, *metric.Recorder) {
+	m := new(metric.Recorder)
+	return open(t, kafka.Options{Metrics: m}), m
 }
 
 func (in *instance) partition(t testing.TB, i int) *hub.Partition {
