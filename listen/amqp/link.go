@@ -98,7 +98,10 @@ func (l *link) prepare(a *wire.Attach, t *wire.Terminus, reply *wire.Attach) *wi
 	}
 	l.addr = parseAddress(t.Address)
 	if a.Receiver {
-		l.out = &outgoing{settled: a.SndSettle == wire.SndSettled}
+		// A receiver that leaves the choice to us and settles first is sent
+		// settled deliveries: the Go SDK asks for this, sends no dispositions,
+		// and gets its credit back only for what came settled.
+		l.out = &outgoing{settled: a.SndSettle == wire.SndSettled || a.SndSettle == wire.SndMixed && a.RcvSettle == 0}
 		if a.Target != nil {
 			l.out.target = a.Target.Address
 		}

@@ -322,6 +322,21 @@ func TestLargeEventsAndCreditByHand(t *testing.T) {
 	}
 }
 
+// R10, R12: the SDK gets its credit back, so that it reads on behind its prefetch
+// of 300.
+func TestReceiverReadsBeyondItsPrefetch(t *testing.T) {
+	w := newWorld(t, nil)
+	p, c := w.producer(t), w.consumer(t, azeventhubs.DefaultConsumerGroup)
+	for i := range 5 {
+		send(t, p, &azeventhubs.EventDataBatchOptions{PartitionID: ptr("0")}, numbered(1000*i, 1000)...)
+	}
+	for i, e := range receive(t, c, "0", azeventhubs.StartPosition{Earliest: ptr(true)}, 5000) {
+		if string(e.Body) != fmt.Sprintf(`{"n":%d}`, i) {
+			t.Fatalf("event %d is %s", i, e.Body)
+		}
+	}
+}
+
 // P04: batches without a key take partitions in turn.
 func TestRoundRobin(t *testing.T) {
 	w := newWorld(t, nil)
