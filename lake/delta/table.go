@@ -213,7 +213,8 @@ const (
 	defaultCheckpointInterval = 10 // of the protocol, when the property is absent
 )
 
-// Create makes version 0 of a table, with reader version 1 and writer version 2.
+// Create makes version 0 of a table, with reader version 1 and writer version 2,
+// or writer features if a column is generated.
 // It returns ErrTableExists if there is a log.
 func (o Options) Create(ctx context.Context, store blob.Store, prefix string, d Definition) (*Table, error) {
 	t := o.table(store, prefix)
@@ -238,9 +239,15 @@ func (o Options) Create(ctx context.Context, store blob.Store, prefix string, d 
 	}
 	m := &Metadata{ID: newUUID(), Name: d.Name, Description: d.Description, Format: Format{Provider: "parquet", Options: map[string]string{}},
 		SchemaString: schema, PartitionColumns: append([]string{}, partitions...), Configuration: props, CreatedTime: t.opts.Clock().UnixMilli()}
+	protocol := &Protocol{MinReaderVersion: 1, MinWriterVersion: 2}
+	for i := range cols {
+		if _, ok := cols[i].Generation(); ok {
+			protocol = &Protocol{MinReaderVersion: 1, MinWriterVersion: 7, WriterFeatures: []string{"appendOnly", "invariants", "generatedColumns"}}
+		}
+	}
 	t.head = t.empty()
 	blind := true
-	_, err = t.commit(ctx, &Transaction{Operation: "CREATE TABLE", Metadata: m, Protocol: &Protocol{MinReaderVersion: 1, MinWriterVersion: 2},
+	_, err = t.commit(ctx, &Transaction{Operation: "CREATE TABLE", Metadata: m, Protocol: protocol,
 		Parameters: map[string]any{"isManaged": "false", "description": nil, "partitionBy": string(marshal(m.PartitionColumns)),
 			"clusterBy": "[]", "properties": string(marshal(props))}, Metrics: map[string]string{}}, t.head, &blind)
 	if errors.Is(err, ErrMetadataChanged) || errors.Is(err, ErrProtocolChanged) {
