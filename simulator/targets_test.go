@@ -3,11 +3,13 @@ package simulator_test
 import (
 	"context"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
 	"spate/access"
 	"spate/hub"
+	"spate/listen/amqp"
 	"spate/listen/kafka"
 	"spate/simulator"
 )
@@ -83,5 +85,43 @@ func TestFleetSendsOverKafka(t *testing.T) {
 	}
 	if _, err := simulator.NewKafka(ctx, simulator.Connection{String: connection + ";EntityPath=x", Brokers: []string{"127.0.0.1:1"}}); err == nil {
 		t.Error("connected to a closed port")
+	}
+}
+
+func TestFleetSendsOverAMQP(t *testing.T) {
+	ns, rules := namespace(t)
+	s, err := amqp.New(amqp.Options{Namespace: ns, Rules: rules, RequireAuth: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.Serve(l)
+	defer s.Shutdown(context.Background())
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	text := strings.Replace(connection, "127.0.0.1", l.Addr().String(), 1)
+	target, err := simulator.NewAMQP(ctx, simulator.Connection{String: text, Hub: hubName})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	// 6000 events a beat do not fit into one batch.
+	f, err := simulator.New(simulator.Options{Devices: 6000, Interval: time.Millisecond, Duration: 2 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stats, err := f.Run(ctx, target, func(p simulator.Progress) {
+		if p.Err != nil {
+			t.Error(p.Err)
+		}
+	})
+	if err != nil || stats.Sent != 12_000 || stats.Failed != 0 {
+		t.Errorf("stats %+v, %v", stats, err)
+	}
+	if got := stored(t, ns); got != 12_000 {
+		t.Errorf("%d events stored, want 12000", got)
 	}
 }

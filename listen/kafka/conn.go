@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,8 +36,10 @@ type conn struct {
 	nc  net.Conn
 	log *slog.Logger
 
-	ctx    context.Context // ends when the reader has ended by itself
+	ctx    context.Context // of waiting fetches; ends when the client has gone, or at shutdown
 	cancel context.CancelFunc
+	gone   chan struct{} // closed when no answer can be written any more
+	once   sync.Once     // closes gone
 	queue  chan *pending
 	free   chan *pending // used ones, for the reader
 
@@ -91,7 +94,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 		s: s, nc: nc, log: s.o.Log.With("client", nc.RemoteAddr().String()),
 		queue: make(chan *pending, queueLength), free: make(chan *pending, queueLength),
 		hubs: make(map[string]*topic), ids: make(map[[16]byte]*topic),
-		readers: make(map[*hub.Partition]*fetcher),
+		readers: make(map[*hub.Partition]*fetcher), gone: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	if !s.o.RequireAuth {
@@ -134,6 +137,7 @@ func (c *conn) drain() {
 
 // abort cuts the connection.
 func (c *conn) abort() {
+	c.once.Do(func() { close(c.gone) })
 	c.cancel()
 	c.nc.Close()
 }
@@ -166,7 +170,7 @@ func (c *conn) read() (err error) {
 		default: // full
 			select {
 			case c.queue <- p:
-			case <-c.ctx.Done():
+			case <-c.gone:
 				return nil
 			}
 		}
@@ -339,9 +343,7 @@ func (c *conn) write() {
 				c.flush()
 				broken = true
 			}
-			c.cancel()
-			c.nc.SetReadDeadline(time.Unix(1, 0))
-			c.nc.Close()
+			c.abort()
 		}
 		select {
 		case c.free <- p:
