@@ -24,6 +24,7 @@ type writer struct {
 	shard int
 	open  map[string]*openFile // by partition values
 	done  prepared             // files in the store that Prepare has not handed out
+	spare []*openFile          // ended ones whose memory serves again
 	// sources is the plan for one schema: which column of a batch fills which
 	// of the table, -1 for none.
 	schema         *column.Schema
@@ -179,14 +180,13 @@ func (w *writer) append(ctx context.Context, values []*string, vecs []*column.Ve
 				return err
 			}
 		}
-		f = &openFile{values: map[string]*string{}}
+		var err error
+		if f, err = w.begin(); err != nil {
+			return fmt.Errorf("output table %s: %w", w.sink.opts.Path, err)
+		}
+		f.values = make(map[string]*string, len(values))
 		for p, v := range values {
 			f.values[w.sink.parts[p].Name] = v
-		}
-		var err error
-		f.file, err = parquetfile.NewWriter(&f.body, w.parquetColumns, parquetfile.Options{Codec: w.sink.codec, CreatedBy: w.sink.opts.EngineInfo})
-		if err != nil {
-			return fmt.Errorf("output table %s: %w", w.sink.opts.Path, err)
 		}
 		w.open[key.String()] = f
 	}
@@ -197,6 +197,21 @@ func (w *writer) append(ctx context.Context, values []*string, vecs []*column.Ve
 		return w.finish(ctx, key.String())
 	}
 	return nil
+}
+
+// begin makes a file without rows.
+func (w *writer) begin() (*openFile, error) {
+	if n := len(w.spare); n > 0 {
+		f := w.spare[n-1]
+		w.spare = w.spare[:n-1]
+		f.body.Reset()
+		return f, f.file.Reset(&f.body)
+	}
+	f := &openFile{}
+	var err error
+	f.file, err = parquetfile.NewWriter(&f.body, w.parquetColumns, parquetfile.Options{Codec: w.sink.codec, CreatedBy: w.sink.opts.EngineInfo,
+		BufferBytes: w.sink.opts.BufferBytes})
+	return f, err
 }
 
 // shrink keeps the memory of the writer bounded.
@@ -242,8 +257,11 @@ func (w *writer) finish(ctx context.Context, key string) error {
 	// that is prepared again never meets its own leftover.
 	name := fmt.Sprintf("part-%05d-%x-%x-%x-%x-%x-c000.%sparquet", w.shard, id[:4], id[4:6], id[6:8], id[8:10], id[10:], codecPart(s.codec))
 	file := delta.PartitionFolder(s.snap.Metadata.PartitionColumns, f.values) + name
-	if _, err := s.opts.Store.Create(ctx, path.Join(s.opts.Path, file), &f.body); err != nil {
+	if _, err := s.opts.Store.Create(ctx, path.Join(s.opts.Path, file), bytes.NewReader(f.body.Bytes())); err != nil {
 		return fmt.Errorf("output table %s: data file: %w", s.opts.Path, err)
+	}
+	if len(w.spare) == 0 { // one is enough for a stream: most epochs write one day
+		w.spare = append(w.spare, f)
 	}
 	w.done.Rows += st.Rows
 	w.done.Adds = append(w.done.Adds, &delta.Add{Path: delta.EncodePath(file), PartitionValues: f.values, Size: size,

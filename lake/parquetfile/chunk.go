@@ -159,6 +159,14 @@ func (c *chunk) appendText(v *column.Vector, rows []int32, n int) {
 		c.appendCodes(v, rows, n)
 	} else if c.coded {
 		each(rows, n, func(i int) { c.codes = append(c.codes, c.dict.intern(string(v.TextAt(i)))) })
+	} else if v.Codes == nil && rows == nil {
+		if n > 0 {
+			base := len(c.text)
+			c.text = append(c.text, v.Bytes[:v.Ends[n-1]]...)
+			for _, end := range v.Ends[:n] {
+				c.ends = append(c.ends, base+int(end))
+			}
+		}
 	} else {
 		each(rows, n, func(i int) {
 			c.text = append(c.text, v.TextAt(i)...)

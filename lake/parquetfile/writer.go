@@ -14,6 +14,8 @@ import (
 // Writer writes one flat file. One goroutine uses it.
 type Writer struct {
 	opts   Options
+	props  *parquet.WriterProperties
+	root   *schema.GroupNode
 	chunks []chunk
 	file   *file.Writer
 	rows   int // in the row group that is being filled
@@ -46,7 +48,7 @@ func NewWriter(w io.Writer, cols []Column, o Options) (*Writer, error) {
 		props = append(props, parquet.WithCreatedBy(o.CreatedBy))
 	}
 	fields := make(schema.FieldList, len(cols))
-	out := &Writer{opts: o, chunks: make([]chunk, len(cols)), stats: Stats{Columns: make([]ColumnStats, len(cols))}}
+	out := &Writer{opts: o, chunks: make([]chunk, len(cols)), props: parquet.NewWriterProperties(props...)}
 	for i, c := range cols {
 		rep := parquet.Repetitions.Required
 		if c.Nullable {
@@ -57,14 +59,24 @@ func NewWriter(w io.Writer, cols []Column, o Options) (*Writer, error) {
 		}
 		out.chunks[i].col = c
 	}
-	root, err := schema.NewGroupNode("spark_schema", parquet.Repetitions.Required, fields, -1)
-	if err != nil {
+	if out.root, err = schema.NewGroupNode("spark_schema", parquet.Repetitions.Required, fields, -1); err != nil {
 		return nil, fmt.Errorf("Parquet schema: %w", err)
 	}
-	if out.file, err = file.NewParquetWriterWithError(w, root, file.WithWriterProps(parquet.NewWriterProperties(props...))); err != nil {
-		return nil, fmt.Errorf("begin Parquet file: %w", err)
+	return out, out.Reset(w)
+}
+
+// Reset begins another file of the same columns and options. It keeps the
+// memory of the last one, so that a stream of small files costs no growing.
+func (w *Writer) Reset(to io.Writer) error {
+	w.rows, w.stats = 0, Stats{Columns: make([]ColumnStats, len(w.chunks))}
+	for i := range w.chunks {
+		w.chunks[i].reset()
 	}
-	return out, nil
+	var err error
+	if w.file, err = file.NewParquetWriterWithError(to, w.root, file.WithWriterProps(w.props)); err != nil {
+		return fmt.Errorf("begin Parquet file: %w", err)
+	}
+	return nil
 }
 
 const writeBatch = 8192

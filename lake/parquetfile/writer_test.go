@@ -323,9 +323,12 @@ func BenchmarkTelemetry(b *testing.B) {
 	for _, codec := range []string{"zstd", "snappy", "uncompressed"} {
 		b.Run(codec, func(b *testing.B) {
 			var size int64
+			w, err := NewWriter(io.Discard, cols, Options{Codec: codec})
+			if err != nil {
+				b.Fatal(err)
+			}
 			for b.Loop() {
-				w, err := NewWriter(io.Discard, cols, Options{Codec: codec})
-				if err != nil {
+				if err := w.Reset(io.Discard); err != nil {
 					b.Fatal(err)
 				}
 				for _, v := range batches {
