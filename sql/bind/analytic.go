@@ -1,0 +1,188 @@
+package bind
+
+import (
+	"strconv"
+
+	"spate/column"
+	"spate/sql/plan"
+	"spate/sql/syntax"
+)
+
+// analyticFuncs are the analytic functions; false: not run yet.
+var analyticFuncs = map[string]bool{
+	"LAG": true, "LAST": true, "ISFIRST": true,
+	"ANOMALYDETECTION_SPIKEANDDIP": false, "ANOMALYDETECTION_CHANGEPOINT": false,
+}
+
+// analyticCall binds LAG, LAST or ISFIRST: a column that a step below the WHERE
+// computes on all rows of the source.
+func (q *query) analyticCall(c *syntax.Call) plan.Expr {
+	name := callName(c)
+	null := constant(c.Span, column.Value{})
+	switch {
+	case !analyticFuncs[name]:
+		q.b.unsupported(c.Span, syntax.FormatName(c.Name))
+		return null
+	case q.analyticKey == nil || q.inTime:
+		q.b.fail(c.Span, "", "%s is not allowed in %s", name, q.clause)
+		return null
+	case q.inOver:
+		q.b.fail(c.Span, "compute the inner one in a step", "an analytic function inside an analytic function")
+		return null
+	case q.post:
+		q.b.fail(c.Span, "add it to GROUP BY, or compute it in a step", "%s is neither in GROUP BY nor in an aggregate", name)
+		return null
+	}
+	key := canon(c, q.from.alias)
+	if i, ok := q.analyticKey[key]; ok {
+		return q.analyticCol(i, c.Span)
+	}
+	q.inOver = true
+	f, ok := q.analyticFunc(c, name)
+	q.inOver = false
+	if !ok {
+		return null
+	}
+	if q.analytic == nil {
+		q.analytic = &plan.Analytic{In: q.from.node}
+	}
+	i := len(q.analytic.Funcs)
+	q.analyticKey[key] = i
+	q.analytic.Funcs = append(q.analytic.Funcs, f)
+	return q.analyticCol(i, c.Span)
+}
+
+// analyticCol reads the i-th analytic column. Its index is known only when the
+// columns of the source are.
+func (q *query) analyticCol(i int, at syntax.Span) plan.Expr {
+	node := q.analytic
+	f := &node.Funcs[i]
+	col := &plan.Col{Base: plan.Base{Static: f.Type, Where: at}, Name: f.Name}
+	q.b.late = append(q.b.late, func() { col.Index = len(node.In.Columns()) + i })
+	return col
+}
+
+func (q *query) analyticFunc(c *syntax.Call, name string) (plan.AnalyticFunc, bool) {
+	f := plan.AnalyticFunc{Column: plan.Column{Name: q.b.text(c.Span)}}
+	if !q.analyticOver(c, name, &f) {
+		return f, false
+	}
+	switch name {
+	case "ISFIRST":
+		f.Kind = plan.IsFirst
+		f.Type = column.Int64
+		if len(c.Args) != 2 {
+			q.b.fail(c.Span, "write ISFIRST(minute, 10)", "ISFIRST takes a unit and a number")
+			return f, false
+		}
+		unit, ok := q.b.unit(c.Args[0])
+		if !ok {
+			return f, false
+		}
+		f.Limit, ok = q.b.span(unit, c.Args[1], false)
+		return f, ok
+	case "LAST":
+		f.Kind = plan.Last
+		if len(c.Args) < 1 || len(c.Args) > 2 {
+			q.b.fail(c.Span, "", "LAST takes an expression and a default, %d arguments given", len(c.Args))
+			return f, false
+		}
+		if len(c.Args) == 2 {
+			f.Default = q.expr(c.Args[1])
+		}
+	case "LAG":
+		f.Kind = plan.Lag
+		f.Offset = 1
+		if len(c.Args) < 1 || len(c.Args) > 3 {
+			q.b.fail(c.Span, "", "LAG takes an expression, an offset and a default, %d arguments given", len(c.Args))
+			return f, false
+		}
+		if len(c.Args) > 1 {
+			lit, ok := c.Args[1].(*syntax.Literal)
+			n, err := 0, error(nil)
+			if ok && lit.Kind == syntax.IntLit {
+				n, err = strconv.Atoi(lit.Text)
+			}
+			if n < 1 || n > 1_000_000 || err != nil {
+				q.b.fail(c.Args[1].Loc(), "", "the offset of LAG is a number from 1 on")
+				return f, false
+			}
+			f.Offset = n
+		}
+		if len(c.Args) == 3 {
+			f.Default = q.expr(c.Args[2])
+		}
+	}
+	if _, star := c.Args[0].(*syntax.Star); star {
+		if f.Arg = q.event(c, name); f.Arg == nil {
+			return f, false
+		}
+	} else {
+		f.Arg = q.expr(c.Args[0])
+	}
+	f.Type = f.Arg.Type()
+	if f.Default != nil && !isNull(f.Default) {
+		if d := f.Default.Type(); d != column.Null && f.Type != column.Null && d != f.Type {
+			q.b.fail(f.Default.Span(), "", "the default of %s is a %s, the expression a %s", name, d, f.Type)
+		}
+		if f.Default.Type() != f.Type {
+			f.Type = column.Null
+		}
+	}
+	return f, true
+}
+
+// event is the whole row of the source as a record.
+func (q *query) event(c *syntax.Call, name string) plan.Expr {
+	if q.from.stream != nil {
+		return starCol(q.from.stream.whole(), c.Span)
+	}
+	q.b.unsupported(c.Span, name+"(*) over a step")
+	return nil
+}
+
+// analyticOver binds the OVER clause.
+func (q *query) analyticOver(c *syntax.Call, name string, f *plan.AnalyticFunc) bool {
+	o := c.Over
+	if o == nil {
+		if name == "ISFIRST" {
+			return true
+		}
+		q.b.fail(c.Span, "write "+name+"(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5))", "%s needs OVER (LIMIT DURATION(...))", name)
+		return false
+	}
+	switch {
+	case o.OrderBy != nil:
+		q.b.fail(o.OrderBy[0].Span, "leave ORDER BY out: rows come in the order of their timestamps", "%s takes no ORDER BY", name)
+		return false
+	case o.Frame != nil:
+		q.b.fail(o.Frame.Span, "use LIMIT DURATION(unit, n)", "%s takes no ROWS or RANGE", name)
+		return false
+	case name == "ISFIRST" && o.Limit != nil:
+		q.b.fail(o.Limit.Span, "the interval is the argument: ISFIRST(minute, 10)", "ISFIRST takes no LIMIT DURATION")
+		return false
+	case name != "ISFIRST" && o.Limit == nil:
+		q.b.fail(o.Span, "add LIMIT DURATION(minute, 5) behind PARTITION BY", "%s needs LIMIT DURATION", name)
+		return false
+	}
+	for _, k := range o.PartitionBy {
+		f.Keys = append(f.Keys, q.expr(k))
+	}
+	if o.When != nil {
+		f.When = q.cond(o.When)
+	}
+	if o.Limit == nil {
+		return true
+	}
+	unit, ok := q.b.unit(&syntax.Path{Span: o.Limit.Unit.Span, Parts: []syntax.Ident{o.Limit.Unit}})
+	if !ok {
+		return false
+	}
+	f.Limit, ok = q.b.span(unit, o.Limit.Count, false)
+	return ok
+}
+
+func isNull(e plan.Expr) bool {
+	c, ok := e.(*plan.Const)
+	return ok && c.Value.IsNull()
+}

@@ -1,0 +1,354 @@
+// Package bind gives a parsed script its meaning: it resolves names, static
+// types, windows and analytic functions, reports every mistake with its place,
+// and produces the plan that the engine runs.
+//
+// Scripts are bound at compatibility level 1.2. What the language has and the
+// engine does not run is refused here, by name and at its place.
+package bind
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"spate/column"
+	"spate/sql/plan"
+	"spate/sql/syntax"
+)
+
+// InputKind tells where an input's events come from.
+type InputKind uint8
+
+// Kinds of inputs. Events of a hub carry system columns; a file has only the
+// fields of its events.
+const (
+	EventHub InputKind = iota
+	File
+)
+
+// InputInfo describes an input that a script may read.
+type InputInfo struct {
+	Name      string
+	Kind      InputKind
+	Reference bool // reference data
+}
+
+// Options says what stands around a script.
+type Options struct {
+	Inputs      []InputInfo   // nil: any name that is no step is an event hub
+	Outputs     []string      // nil: any name is an output
+	MaxDuration time.Duration // longest window or duration; default 7 days
+}
+
+// Warning is advice about a script that is bound all the same. Code is the
+// number under which the pipeline checks list it.
+type Warning struct {
+	Span syntax.Span
+	Code string
+	Msg  string
+}
+
+// String returns "line:column: message (code)".
+func (w Warning) String() string {
+	return fmt.Sprintf("%d:%d: %s (%s)", w.Span.From.Line, w.Span.From.Col, w.Msg, w.Code)
+}
+
+// Codes of warnings.
+const (
+	severalWith = "W507"
+	quotedText  = "W513"
+	notPortable = "W518"
+)
+
+// binder holds what is known of the whole script.
+type binder struct {
+	opts     Options
+	src      string
+	errs     syntax.Errors
+	warnings []Warning
+	muted    int // above 0 errors and warnings are not kept
+
+	inputs   map[string]*inputDecl // by lower-case name
+	streams  map[string]*stream    // by input and TIMESTAMP BY
+	steps    map[string]*step      // by lower-case name
+	stepList []*step
+	late     []func() // what waits until all columns are known
+}
+
+// inputDecl is an input with its declared columns.
+type inputDecl struct {
+	info     InputInfo
+	declared map[string]column.Kind // by lower-case name; nil: no CREATE TABLE
+	order    []string               // declared names as written
+	streams  int                    // different TIMESTAMP BY so far
+}
+
+// step is a query with a name.
+type step struct {
+	name string
+	node plan.Node // nil: it has a mistake
+}
+
+// Job binds a script of the ASA dialect; src is its text. With errors the plan
+// is nil.
+func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Errors, []Warning) {
+	if opts.MaxDuration == 0 {
+		opts.MaxDuration = 7 * 24 * time.Hour
+	}
+	b := &binder{opts: opts, src: src, inputs: map[string]*inputDecl{}, streams: map[string]*stream{}, steps: map[string]*step{}}
+	for _, in := range opts.Inputs {
+		b.inputs[strings.ToLower(in.Name)] = &inputDecl{info: in}
+	}
+	for _, s := range script.Stmts {
+		if c, ok := s.(*syntax.CreateTable); ok {
+			b.declare(c)
+		}
+	}
+	job := &plan.Job{}
+	groups := 0
+	for _, s := range script.Stmts {
+		switch s := s.(type) {
+		case *syntax.QueryStmt:
+			if w := s.Query.With; w != nil {
+				if groups++; groups == 2 {
+					b.warn(w.Span, severalWith, "several WITH clauses in one script: no public example on the real service")
+				}
+			}
+			if out := b.statement(s); out != nil {
+				job.Outputs = append(job.Outputs, out)
+			}
+		case *syntax.CreateTable:
+		default:
+			b.fail(s.Loc(), "", "this statement is not part of the Stream Analytics language")
+		}
+	}
+	if len(b.errs) == 0 && len(job.Outputs) == 0 {
+		b.fail(syntax.Span{From: syntax.Pos{Line: 1, Col: 1}, To: syntax.Pos{Line: 1, Col: 1}}, "", "the script has no SELECT statement")
+	}
+	sort.SliceStable(b.warnings, func(i, j int) bool {
+		return b.warnings[i].Span.From.Offset < b.warnings[j].Span.From.Offset
+	})
+	if len(b.errs) > 0 {
+		b.errs.Sort()
+		return nil, b.errs, b.warnings
+	}
+	for _, f := range b.late {
+		f()
+	}
+	finish(job)
+	return job, nil, b.warnings
+}
+
+// Script parses and binds a text.
+func Script(src string, opts Options) (*plan.Job, syntax.Errors, []Warning) {
+	script, errs := syntax.Parse(src, syntax.ASA)
+	if len(errs) > 0 {
+		return nil, errs, nil
+	}
+	return Job(script, src, opts)
+}
+
+// Expression binds a scalar expression over given columns, as the output maps
+// of a pipeline file hold them.
+func Expression(src string, cols []plan.Column) (plan.Expr, syntax.Errors) {
+	e, errs := syntax.ParseExpr(src, syntax.ASA)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	b := &binder{src: src}
+	q := &query{b: b, from: &scope{node: &plan.Union{Cols: cols}}, clause: "an output column"}
+	bound := q.expr(e)
+	if len(b.errs) > 0 {
+		b.errs.Sort()
+		return nil, b.errs
+	}
+	return bound, nil
+}
+
+func (b *binder) fail(at syntax.Span, hint, format string, args ...any) {
+	if b.muted == 0 {
+		b.errs = append(b.errs, &syntax.Error{Span: at, Msg: fmt.Sprintf(format, args...), Hint: hint})
+	}
+}
+
+func (b *binder) unsupported(at syntax.Span, what string) {
+	b.fail(at, "", "%s is not supported yet", what)
+}
+
+func (b *binder) warn(at syntax.Span, code, format string, args ...any) {
+	if b.muted == 0 {
+		b.warnings = append(b.warnings, Warning{at, code, fmt.Sprintf(format, args...)})
+	}
+}
+
+// text is the piece of the script at a span, on one line.
+func (b *binder) text(at syntax.Span) string {
+	from, to := at.From.Offset, at.To.Offset
+	if from < 0 || to > len(b.src) || from > to {
+		return ""
+	}
+	return strings.Join(strings.Fields(b.src[from:to]), " ")
+}
+
+// statement binds one SELECT ... INTO.
+func (b *binder) statement(s *syntax.QueryStmt) *plan.Output {
+	if s.Query.With != nil {
+		for _, st := range s.Query.With.Steps {
+			b.step(st)
+		}
+	}
+	at := s.Query.Body.Loc()
+	out := &plan.Output{Name: "output", Where: syntax.Span{From: at.From, To: at.From}}
+	if into := b.into(s.Query.Body, nil); into != nil {
+		out.Name, out.Where = into.Last().Name, into.Span
+		if len(into.Parts) > 1 {
+			b.fail(into.Span, "write the name in brackets if it holds a dot", "the name of an output has one part")
+		}
+	}
+	if b.opts.Outputs != nil {
+		out.Name = b.outputName(out)
+	}
+	out.In = b.body(s.Query.Body)
+	if out.In == nil {
+		return nil
+	}
+	return out
+}
+
+// outputName is the name as the job spells it.
+func (b *binder) outputName(out *plan.Output) string {
+	for _, name := range b.opts.Outputs {
+		if strings.EqualFold(name, out.Name) {
+			return name
+		}
+	}
+	b.fail(out.Where, nearest(out.Name, b.opts.Outputs), "the job has no output [%s]", out.Name)
+	return out.Name
+}
+
+// into finds the INTO of a statement, which any member of a UNION may hold.
+func (b *binder) into(body syntax.QueryBody, found *syntax.Name) *syntax.Name {
+	switch body := body.(type) {
+	case *syntax.Query:
+		return b.into(body.Body, found)
+	case *syntax.SetOp:
+		return b.into(body.Right, b.into(body.Left, found))
+	case *syntax.Select:
+		if body.Into != nil {
+			if found != nil {
+				b.fail(body.Into.Span, "", "a statement has one INTO")
+			}
+			return body.Into
+		}
+	}
+	return found
+}
+
+// step binds a step of a WITH clause, visible from here to the end.
+func (b *binder) step(s *syntax.Step) {
+	key := strings.ToLower(s.Name.Name)
+	if _, ok := b.steps[key]; ok {
+		b.fail(s.Name.Span, "", "step %s is already defined", s.Name.Name)
+	} else if in, ok := b.inputs[key]; ok && b.opts.Inputs != nil {
+		b.warn(s.Name.Span, notPortable, "step %s hides the input of this name", in.info.Name)
+	}
+	if s.Columns != nil {
+		b.fail(s.Name.Span, "use AS in the SELECT list", "a step has no column list")
+	}
+	st := &step{name: s.Name.Name, node: b.inner(s.Query)}
+	b.steps[key] = st
+	b.stepList = append(b.stepList, st)
+}
+
+// inner binds a query that is no statement: a step or a sub-query.
+func (b *binder) inner(q *syntax.Query) plan.Node {
+	if q.With != nil {
+		b.fail(q.With.Span, "move the steps to the WITH of the statement", "WITH inside a query")
+	}
+	if into := b.into(q.Body, nil); into != nil {
+		b.fail(into.Span, "", "INTO stands only in a statement, not in a step or a sub-query")
+	}
+	return b.body(q.Body)
+}
+
+// declare reads CREATE TABLE.
+func (b *binder) declare(c *syntax.CreateTable) {
+	name := c.Name.Last().Name
+	in := b.input(name)
+	if in == nil {
+		b.unknownSource(c.Name.Span, name)
+		return
+	}
+	if in.declared != nil {
+		b.fail(c.Span, "", "input %s has two CREATE TABLE statements", name)
+		return
+	}
+	in.declared = map[string]column.Kind{}
+	for _, col := range c.Columns {
+		kind, ok := b.kindOf(col.Type)
+		if !ok {
+			continue
+		}
+		key := strings.ToLower(col.Name.Name)
+		if _, twice := in.declared[key]; twice {
+			b.fail(col.Span, "", "column %s is declared twice", col.Name.Name)
+		}
+		in.declared[key] = kind
+		in.order = append(in.order, col.Name.Name)
+	}
+}
+
+// input finds an input by name; nil if the job has none.
+func (b *binder) input(name string) *inputDecl {
+	key := strings.ToLower(name)
+	in, ok := b.inputs[key]
+	if !ok && b.opts.Inputs == nil {
+		in = &inputDecl{info: InputInfo{Name: name}}
+		b.inputs[key] = in
+	}
+	return in
+}
+
+func (b *binder) unknownSource(at syntax.Span, name string) {
+	var names []string
+	for _, in := range b.opts.Inputs {
+		names = append(names, in.Name)
+	}
+	for _, st := range b.stepList {
+		names = append(names, st.name)
+	}
+	b.fail(at, nearest(name, names), "there is no input or step [%s]", name)
+}
+
+// kinds are the types of the language.
+var kinds = map[string]column.Kind{
+	"BIGINT": column.Int64, "FLOAT": column.Float64, "NVARCHAR": column.Text, "DATETIME": column.Time,
+	"BIT": column.Bool, "RECORD": column.Record, "ARRAY": column.Array,
+}
+
+// kindHints are types of other dialects.
+var kindHints = map[string]string{
+	"INT": "bigint", "INTEGER": "bigint", "SMALLINT": "bigint", "TINYINT": "bigint", "LONG": "bigint",
+	"REAL": "float", "DOUBLE": "float", "DECIMAL": "float", "NUMERIC": "float", "MONEY": "float",
+	"VARCHAR": "nvarchar(max)", "CHAR": "nvarchar(max)", "NCHAR": "nvarchar(max)", "TEXT": "nvarchar(max)", "STRING": "nvarchar(max)",
+	"DATE": "datetime", "DATETIME2": "datetime", "TIMESTAMP": "datetime", "DATETIMEOFFSET": "datetime",
+	"BOOLEAN": "bit", "BOOL": "bit",
+}
+
+func (b *binder) kindOf(t *syntax.TypeName) (column.Kind, bool) {
+	k, ok := kinds[t.Name]
+	switch {
+	case !ok && kindHints[t.Name] != "":
+		b.fail(t.Span, "use "+kindHints[t.Name], "there is no type %s", strings.ToLower(t.Name))
+	case !ok:
+		b.fail(t.Span, "the types are bigint, float, nvarchar(max), datetime, bit, record and array", "there is no type %s", strings.ToLower(t.Name))
+	case k == column.Text && (len(t.Args) != 1 || t.Args[0] != "MAX"):
+		b.fail(t.Span, "use nvarchar(max)", "nvarchar has no length but max")
+		return k, false
+	case k != column.Text && t.Args != nil:
+		b.fail(t.Span, "", "type %s takes no length", strings.ToLower(t.Name))
+		return k, false
+	}
+	return k, ok
+}

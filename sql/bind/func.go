@@ -1,0 +1,292 @@
+package bind
+
+import (
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+
+	"spate/column"
+	"spate/sql/plan"
+	"spate/sql/syntax"
+)
+
+// signature is what a scalar function takes: one letter an argument, optional
+// ones behind '?', the last repeated if it ends in '*'. u is a date part, d a
+// datetime or its text, n a number, i a whole number, t a text, r a record, A
+// an array, a anything. Result is column.Any where the result has the type of
+// the first argument.
+type signature struct {
+	args   string
+	result column.Kind
+}
+
+var functions = map[string]signature{
+	"GETTYPE": {"a", column.Text},
+
+	"DATEADD": {"und", column.Time}, "DATEDIFF": {"udd", column.Int64}, "DATENAME": {"ud", column.Text},
+	"DATEPART": {"ud", column.Int64}, "DAY": {"d", column.Int64}, "MONTH": {"d", column.Int64}, "YEAR": {"d", column.Int64},
+	"DATETIMEFROMPARTS": {"iiiiiii", column.Time},
+
+	"ABS": {"n", column.Any}, "CEILING": {"n", column.Any}, "FLOOR": {"n", column.Any}, "SIGN": {"n", column.Any},
+	"ROUND": {"ni", column.Any}, "POWER": {"nn", column.Any},
+	"EXP": {"n", column.Float64}, "SQRT": {"n", column.Float64}, "SQUARE": {"n", column.Float64},
+
+	"CHARINDEX": {"tt?i", column.Int64}, "PATINDEX": {"tt", column.Int64}, "REGEXMATCH": {"tt", column.Int64},
+	"LEN": {"t", column.Int64}, "UNICODE": {"t", column.Int64}, "NCHAR": {"i", column.Text},
+	"CONCAT": {"aaa*", column.Text}, "CONCAT_WS": {"taaa*", column.Text},
+	"LEFT": {"ti", column.Text}, "RIGHT": {"ti", column.Text}, "SUBSTRING": {"tii", column.Text},
+	"LOWER": {"t", column.Text}, "UPPER": {"t", column.Text}, "REVERSE": {"t", column.Text},
+	"LTRIM": {"t", column.Text}, "RTRIM": {"t", column.Text}, "TRIM": {"t", column.Text},
+	"REPLACE": {"ttt", column.Text}, "REPLICATE": {"ti", column.Text}, "SPACE": {"i", column.Text},
+	"STUFF": {"tiit", column.Text}, "TRANSLATE": {"ttt", column.Text},
+	"JSON_PARSE": {"a", column.Record},
+
+	"GETARRAYELEMENT": {"Ai", column.Null}, "GETARRAYLENGTH": {"A", column.Int64},
+	"GETRECORDPROPERTYVALUE": {"rt", column.Null}, "NULLIF": {"aa", column.Any},
+
+	"CREATEPOINT": {"nn", column.Record}, "CREATELINESTRING": {"aaa*", column.Record}, "CREATEPOLYGON": {"aaaa*", column.Record},
+	"ST_DISTANCE": {"aa", column.Float64}, "ST_WITHIN": {"aa", column.Int64}, "ST_OVERLAPS": {"aa", column.Int64}, "ST_INTERSECTS": {"aa", column.Int64},
+}
+
+// replacements are functions of other dialects.
+var replacements = map[string]string{
+	"ISNULL": "use COALESCE(a, b)", "IFNULL": "use COALESCE(a, b)", "NVL": "use COALESCE(a, b)",
+	"IIF": "use CASE WHEN ... THEN ... ELSE ... END", "CHOOSE": "use CASE",
+	"GETDATE": "use System.Timestamp()", "GETUTCDATE": "use System.Timestamp()", "SYSDATETIME": "use System.Timestamp()",
+	"SYSUTCDATETIME": "use System.Timestamp()", "CURRENT_TIMESTAMP": "use System.Timestamp()", "NOW": "use System.Timestamp()",
+	"CONVERT": "use CAST(x AS type)", "TRY_CONVERT": "use TRY_CAST(x AS type)", "LENGTH": "use LEN(x)",
+	"LEAD": "there is no look-ahead in a stream; use LAG", "FIRST_VALUE": "use TopOne() OVER (ORDER BY ...)",
+	"ROW_NUMBER": "use TopOne() or CollectTop() OVER (ORDER BY ...)", "RANK": "use CollectTop() OVER (ORDER BY ...)",
+	"STRING_AGG": "use Collect()", "GETARRAYELEMENTS": "it stands only behind CROSS APPLY or OUTER APPLY",
+	"GETRECORDPROPERTIES": "it stands only behind CROSS APPLY or OUTER APPLY",
+}
+
+// call binds a function call.
+func (q *query) call(c *syntax.Call) plan.Expr {
+	null := constant(c.Span, column.Value{})
+	if isSystemTimestamp(c) {
+		return q.timestamp(c.Span)
+	}
+	name := callName(c)
+	_, analytic := analyticFuncs[name]
+	switch {
+	case name == "":
+		return q.prefixed(c)
+	case aggregates[name]:
+		return q.aggregate(c)
+	case analytic:
+		return q.analyticCall(c)
+	case windowName(name) != "" || name == "WINDOW":
+		q.b.fail(c.Span, "", "a window stands only in GROUP BY, by itself")
+		return null
+	case c.Over != nil:
+		q.b.fail(c.Over.Span, "", "%s takes no OVER", name)
+		return null
+	case c.Distinct:
+		q.b.fail(c.Span, "", "%s takes no DISTINCT", name)
+		return null
+	case name == "COALESCE":
+		return q.coalesce(c)
+	case name == "GETMETADATAPROPERTYVALUE":
+		return q.metadata(c)
+	}
+	sig, ok := functions[name]
+	if !ok {
+		hint := replacements[name]
+		if hint == "" {
+			hint = nearest(name, functionNames())
+		}
+		q.b.fail(c.Name.Span, hint, "there is no function %s", syntax.FormatName(c.Name))
+		return null
+	}
+	args, ok := q.arguments(c, name, sig)
+	if !ok {
+		return null
+	}
+	return scalar(c.Span, name, sig, args)
+}
+
+func scalar(at syntax.Span, name string, sig signature, args []plan.Expr) plan.Expr {
+	kind := sig.result
+	if kind == column.Any {
+		kind = args[0].Type()
+		if kind == column.Bool && name != "NULLIF" {
+			kind = column.Null
+		}
+	}
+	switch name {
+	case "GETARRAYELEMENT":
+		if i, ok := args[1].(*plan.Const); ok && i.Value.Kind == column.Int64 && i.Value.Int() >= 0 && i.Value.Int() < 1<<31 && args[0].Type() != column.Null {
+			return &plan.Element{Base: plan.Base{Where: at}, Of: args[0], Index: int(i.Value.Int())}
+		}
+	case "GETRECORDPROPERTYVALUE":
+		if n, ok := args[1].(*plan.Const); ok && n.Value.Kind == column.Text && args[0].Type() == column.Record && !strings.HasPrefix(n.Value.Text(), "[") {
+			return &plan.Field{Base: plan.Base{Where: at}, Of: args[0], Name: n.Value.Text()}
+		}
+	}
+	return call(at, kind, name, args...)
+}
+
+func functionNames() []string {
+	names := []string{"COALESCE", "LAG", "LAST", "ISFIRST", "GetMetadataPropertyValue"}
+	for n := range functions {
+		names = append(names, n)
+	}
+	for n := range aggregates {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// arguments checks the number of arguments and binds each as the signature
+// says.
+func (q *query) arguments(c *syntax.Call, name string, sig signature) ([]plan.Expr, bool) {
+	required, repeat := sig.args, byte(0)
+	if strings.HasSuffix(required, "*") {
+		repeat = required[len(required)-2]
+		required = required[:len(required)-2]
+	}
+	optional := ""
+	if i := strings.IndexByte(required, '?'); i >= 0 {
+		required, optional = required[:i], required[i+1:]
+	}
+	n := len(c.Args)
+	if n < len(required) || repeat == 0 && n > len(required)+len(optional) {
+		want := strconv.Itoa(len(required))
+		switch {
+		case repeat != 0:
+			want = "at least " + want
+		case optional != "":
+			want += " or " + strconv.Itoa(len(required)+len(optional))
+		}
+		q.b.fail(c.Span, "", "%s takes %s arguments, %d given", name, want, n)
+		return nil, false
+	}
+	letters := required + optional
+	var args []plan.Expr
+	for i, a := range c.Args {
+		letter := repeat
+		if i < len(letters) {
+			letter = letters[i]
+		}
+		if letter == 'u' {
+			part, ok := datePart(a)
+			if !ok {
+				q.b.fail(a.Loc(), "such as minute, hour or day", "%s is no part of a date", q.b.text(a.Loc()))
+				return nil, false
+			}
+			args = append(args, constant(a.Loc(), column.TextOf(part)))
+			continue
+		}
+		x := q.expr(a)
+		q.checkType(x, name, i, letter)
+		args = append(args, x)
+	}
+	return args, true
+}
+
+// allowed are the static types of each letter of a signature.
+var allowed = map[byte][]column.Kind{
+	'd': {column.Time, column.Text}, 'n': {column.Int64, column.Float64}, 'i': {column.Int64, column.Float64},
+	't': {column.Text}, 'r': {column.Record}, 'A': {column.Array},
+}
+
+// checkType reports an argument whose static type is wrong, in the words of the
+// service.
+func (q *query) checkType(x plan.Expr, name string, i int, letter byte) {
+	kinds := allowed[letter]
+	if kinds == nil || x.Type() == column.Null {
+		return
+	}
+	var names []string
+	for _, k := range kinds {
+		if x.Type() == k {
+			return
+		}
+		names = append(names, "'"+k.String()+"'")
+	}
+	q.b.fail(x.Span(), "", "The %s argument of function %s has invalid type '%s'. Only %s is allowed.",
+		ordinal(i+1), strings.ToLower(name), x.Type(), strings.Join(names, ", "))
+}
+
+func ordinal(n int) string {
+	if n <= 3 {
+		return [...]string{"0th", "1st", "2nd", "3rd"}[n]
+	}
+	return fmt.Sprintf("%dth", n)
+}
+
+func (q *query) coalesce(c *syntax.Call) plan.Expr {
+	out := &plan.Coalesce{Base: plan.Base{Where: c.Span}}
+	if len(c.Args) < 2 {
+		q.b.fail(c.Span, "", "COALESCE takes at least 2 arguments, %d given", len(c.Args))
+		return constant(c.Span, column.Value{})
+	}
+	first := true
+	for _, a := range c.Args {
+		x := q.expr(a)
+		out.Args = append(out.Args, x)
+		if isNull(x) {
+			continue
+		}
+		if first {
+			out.Static, first = x.Type(), false
+		} else if out.Static != x.Type() {
+			out.Static = column.Null
+		}
+	}
+	return out
+}
+
+// prefixed handles a call with a prefix, such as udf.f().
+func (q *query) prefixed(c *syntax.Call) plan.Expr {
+	prefix := strings.ToLower(c.Name.Parts[0].Name)
+	last := c.Name.Last().Name
+	switch {
+	case len(c.Name.Parts) > 2:
+		q.b.fail(c.Name.Span, "", "there is no function %s", syntax.FormatName(c.Name))
+	case prefix == "udf" || prefix == "uda":
+		q.b.unsupported(c.Span, "a user function ("+syntax.FormatName(c.Name)+")")
+	case isSystemWindow(c):
+		q.b.fail(c.Span, "use System.Window().Id", "System.Window() stands only with .Id")
+	case prefix == "system":
+		hint := ""
+		if strings.EqualFold(last, "timestamp") {
+			hint = "System.Timestamp() has no argument"
+		}
+		q.b.fail(c.Name.Span, hint, "there is no function System.%s", last)
+	default:
+		q.b.fail(c.Name.Span, "leave the prefix out", "function %s takes no prefix at compatibility level 1.2", last)
+	}
+	return constant(c.Span, column.Value{})
+}
+
+// metadata binds GetMetadataPropertyValue(input, path) where the property is a
+// system column.
+func (q *query) metadata(c *syntax.Call) plan.Expr {
+	null := constant(c.Span, column.Value{})
+	if len(c.Args) != 2 {
+		q.b.fail(c.Span, "", "GetMetadataPropertyValue takes 2 arguments, %d given", len(c.Args))
+		return null
+	}
+	src, ok := c.Args[0].(*syntax.Path)
+	if !ok || len(src.Parts) != 1 || !strings.EqualFold(src.Parts[0].Name, q.from.alias) || q.from.stream == nil {
+		q.b.fail(c.Args[0].Loc(), "", "the first argument of GetMetadataPropertyValue is the input of this SELECT")
+		return null
+	}
+	name, ok := c.Args[1].(*syntax.Literal)
+	if !ok || name.Kind != syntax.StringLit {
+		q.b.fail(c.Args[1].Loc(), "", "the second argument of GetMetadataPropertyValue is a string")
+		return null
+	}
+	parts := bracketPath(name.Text)
+	if len(parts) == 2 && strings.EqualFold(parts[0], "EventHub") && q.from.stream.decl.info.Kind == EventHub {
+		if _, ok := systemColumns[strings.ToLower(parts[1])]; ok && !q.post {
+			return q.column(c.Span, parts[1:])
+		}
+	}
+	q.b.unsupported(c.Span, "the metadata property '"+name.Text+"'")
+	return null
+}

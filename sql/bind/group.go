@@ -1,0 +1,252 @@
+package bind
+
+import (
+	"strings"
+
+	"spate/column"
+	"spate/sql/plan"
+	"spate/sql/syntax"
+)
+
+// aggregates are the aggregate functions of the language; those that
+// runAggregates lacks are refused.
+var aggregates = map[string]bool{
+	"COUNT": true, "SUM": true, "AVG": true, "MIN": true, "MAX": true, "STDEV": true, "STDEVP": true, "VAR": true, "VARP": true,
+	"PERCENTILE_CONT": true, "PERCENTILE_DISC": true, "COLLECT": true, "COLLECTTOP": true, "TOPONE": true,
+}
+
+var runAggregates = map[string]plan.AggFunc{
+	"COUNT": plan.Count, "SUM": plan.Sum, "AVG": plan.Avg, "MIN": plan.Min, "MAX": plan.Max,
+	"STDEV": plan.Stdev, "STDEVP": plan.StdevP, "VAR": plan.Var, "VARP": plan.VarP,
+}
+
+// group is the GROUP BY of a query.
+type group struct {
+	node *plan.Aggregate
+	keys []string       // canonical texts of node.Keys
+	aggs map[string]int // index in node.Aggs by canonical text
+	ids  bool           // the windows have ids
+}
+
+// groupBy binds keys and windows.
+func (q *query) groupBy(s *syntax.Select) {
+	q.clause = "GROUP BY"
+	g := &group{node: &plan.Aggregate{}, aggs: map[string]int{}}
+	var snapshots, keys []syntax.Expr
+	var windows []*syntax.Call
+	for _, e := range s.GroupBy {
+		c, isCall := e.(*syntax.Call)
+		switch {
+		case isSystemTimestamp(e):
+			snapshots = append(snapshots, e)
+		case isCall && windowName(callName(c)) != "":
+			windows = append(windows, c)
+		default:
+			keys = append(keys, e)
+		}
+	}
+	switch {
+	case len(windows) > 1:
+		q.b.fail(windows[1].Span, "use Windows(...) for several", "GROUP BY has two windows")
+	case len(windows) == 1:
+		q.windows(g, windows[0])
+		keys = append(keys, snapshots...)
+	case len(snapshots) > 0:
+		g.node.Windows = []plan.Window{{Kind: plan.Snapshot}}
+	default:
+		q.b.fail(s.GroupBy[0].Loc(), "add one to GROUP BY, such as TumblingWindow(minute, 5)", "a window must be specified")
+	}
+	for _, e := range keys {
+		q.key(g, e)
+	}
+	q.group = g
+}
+
+func (q *query) key(g *group, e syntax.Expr) {
+	text := canon(e, q.from.alias)
+	for _, k := range g.keys {
+		if k == text {
+			return
+		}
+	}
+	bound := q.expr(e)
+	name := q.b.text(e.Loc())
+	switch x := e.(type) {
+	case *syntax.Path:
+		name = x.Parts[len(x.Parts)-1].Name
+	case *syntax.Field:
+		name = x.Name.Name
+	}
+	g.keys = append(g.keys, text)
+	g.node.Keys = append(g.node.Keys, plan.Item{Column: plan.Column{Name: name, Type: bound.Type()}, Expr: bound})
+}
+
+// grouped returns the group key that e is, nil if it is none. A key that holds
+// System.Timestamp() is never meant: behind GROUP BY that is the row's stamp.
+func (q *query) grouped(e syntax.Expr) plan.Expr {
+	stamp := false
+	walk(e, func(e syntax.Expr) bool {
+		stamp = stamp || isSystemTimestamp(e)
+		return !stamp
+	})
+	if stamp {
+		return nil
+	}
+	text := canon(e, q.from.alias)
+	for i, k := range q.group.keys {
+		if k == text {
+			key := &q.group.node.Keys[i]
+			return &plan.Col{Base: plan.Base{Static: key.Type, Where: e.Loc()}, Index: i, Name: key.Name}
+		}
+	}
+	return nil
+}
+
+// ungrouped handles a name behind GROUP BY that is no group key.
+func (q *query) ungrouped(p *syntax.Path, parts []string) plan.Expr {
+	if q.inHaving && len(p.Parts) == 1 && q.aliasing < 20 {
+		for i := range q.sel.Items {
+			it := &q.sel.Items[i]
+			if it.Star || it.Expr == nil || !strings.EqualFold(itemName(it, i), parts[0]) {
+				continue
+			}
+			q.aliasing++
+			e := q.expr(it.Expr)
+			q.aliasing--
+			return e
+		}
+	}
+	name := strings.Join(parts, ".")
+	q.b.fail(p.Span, "add it to GROUP BY or put it into an aggregate such as MAX("+name+")",
+		"column %s is neither in GROUP BY nor in an aggregate", name)
+	return constant(p.Span, column.Value{})
+}
+
+// aggregate binds an aggregate call.
+func (q *query) aggregate(c *syntax.Call) plan.Expr {
+	name := callName(c)
+	at := c.Span
+	null := constant(at, column.Value{})
+	f, run := runAggregates[name]
+	switch {
+	case c.WithinGroup != nil:
+		q.b.fail(at, "write "+name+"(p) OVER (ORDER BY x)", "WITHIN GROUP is not part of the Stream Analytics language")
+		return null
+	case c.Over != nil && c.Over.Limit == nil && run:
+		q.b.fail(c.Over.Span, "write OVER (PARTITION BY k LIMIT DURATION(minute, 5))", "%s with OVER needs LIMIT DURATION", name)
+		return null
+	case c.Over != nil && c.Over.Limit != nil:
+		q.b.unsupported(at, name+" with OVER (LIMIT DURATION)")
+		return null
+	case !run:
+		q.b.unsupported(at, name)
+		return null
+	case q.inAgg:
+		q.b.fail(at, "compute the inner one in a step", "an aggregate inside an aggregate")
+		return null
+	case q.inOver:
+		q.b.fail(at, "compute the aggregate in a step and apply the analytic function to that step", "an aggregate inside an analytic function")
+		return null
+	case !q.post:
+		q.b.fail(at, "use HAVING, or a step", "an aggregate is not allowed in %s", q.clause)
+		return null
+	}
+	g := q.group
+	key := canon(c, q.from.alias)
+	if i, ok := g.aggs[key]; ok {
+		return q.aggCol(i, at)
+	}
+	agg := plan.Agg{Func: f, Distinct: c.Distinct, Where: at, Column: plan.Column{Name: q.b.text(at)}}
+	if !q.aggArg(c, &agg) {
+		return null
+	}
+	agg.Type = aggType(&agg)
+	g.aggs[key] = len(g.node.Aggs)
+	g.node.Aggs = append(g.node.Aggs, agg)
+	return q.aggCol(len(g.node.Aggs)-1, at)
+}
+
+func (q *query) aggCol(i int, at syntax.Span) plan.Expr {
+	agg := &q.group.node.Aggs[i]
+	return &plan.Col{Base: plan.Base{Static: agg.Type, Where: at}, Index: len(q.group.node.Keys) + i, Name: agg.Name}
+}
+
+// aggArg binds the argument of an aggregate.
+func (q *query) aggArg(c *syntax.Call, agg *plan.Agg) bool {
+	if agg.Func == plan.Count {
+		if len(c.Args) == 0 {
+			return true
+		}
+		if _, star := c.Args[0].(*syntax.Star); star && len(c.Args) == 1 {
+			if agg.Distinct {
+				q.b.fail(c.Span, "name a column, or the input", "COUNT(DISTINCT *)")
+			}
+			return true
+		}
+		if p, ok := c.Args[0].(*syntax.Path); ok && len(c.Args) == 1 && q.isSource(p) {
+			if !agg.Distinct {
+				return true
+			}
+			if q.from.stream == nil {
+				q.b.unsupported(c.Span, "COUNT(DISTINCT step)")
+				return false
+			}
+			agg.Arg, agg.ArgType = starCol(q.from.stream.whole(), c.Span), column.Record
+			return true
+		}
+	}
+	if len(c.Args) != 1 {
+		q.b.fail(c.Span, "", "%s takes one argument, %d given", agg.Func, len(c.Args))
+		return false
+	}
+	if _, star := c.Args[0].(*syntax.Star); star {
+		q.b.fail(c.Span, "name a column", "%s(*)", agg.Func)
+		return false
+	}
+	post := q.post
+	q.post, q.inAgg = false, true
+	agg.Arg = q.expr(c.Args[0])
+	q.post, q.inAgg = post, false
+	agg.ArgType = agg.Arg.Type()
+	if k := agg.ArgType; agg.Func != plan.Count && (k == column.Record || k == column.Array || k == column.Time && agg.Func != plan.Min && agg.Func != plan.Max) {
+		q.b.fail(c.Args[0].Loc(), "", "%s does not take a %s", agg.Func, k)
+	}
+	return true
+}
+
+// isSource reports whether p is the alias of the source and no column of it.
+func (q *query) isSource(p *syntax.Path) bool {
+	return len(p.Parts) == 1 && q.from.alias != "" && strings.EqualFold(p.Parts[0].Name, q.from.alias) && !q.known(p.Parts[0].Name)
+}
+
+// aggType is the static type of an aggregate: values without a static type are
+// read as floats.
+func aggType(a *plan.Agg) column.Kind {
+	switch a.Func {
+	case plan.Count:
+		return column.Int64
+	case plan.Sum:
+		if a.ArgType == column.Int64 || a.ArgType == column.Bool {
+			return column.Int64
+		}
+	case plan.Min, plan.Max:
+		return a.ArgType
+	}
+	return column.Float64
+}
+
+// windowID is System.Window().Id.
+func (q *query) windowID(at syntax.Span) plan.Expr {
+	if !q.post {
+		q.b.fail(at, "", "System.Window() stands only in the SELECT of a query with GROUP BY")
+		return constant(at, column.Value{})
+	}
+	if !q.group.ids {
+		return constant(at, column.Value{})
+	}
+	g := q.group.node
+	g.WindowID = true
+	col := &plan.Col{Base: plan.Base{Static: column.Text, Where: at}, Name: "Id"}
+	q.b.late = append(q.b.late, func() { col.Index = len(g.Keys) + len(g.Aggs) })
+	return col
+}

@@ -1,0 +1,155 @@
+package bind
+
+import (
+	"strings"
+
+	"spate/column"
+	"spate/sql/plan"
+	"spate/sql/syntax"
+)
+
+// path binds a name: a qualified or bare column, with a path into a record.
+func (q *query) path(p *syntax.Path) plan.Expr {
+	if isSystemTimestamp(p) {
+		return q.timestamp(p.Span)
+	}
+	parts, text := q.parts(p)
+	if text != nil {
+		return text
+	}
+	if len(parts) > 1 && q.from.alias != "" && strings.EqualFold(parts[0], q.from.alias) {
+		parts = parts[1:]
+	}
+	if q.post {
+		return q.ungrouped(p, parts)
+	}
+	return q.column(p.Span, parts)
+}
+
+// parts splits a path; a part in double quotes may be a string, a column or a
+// bracket path, as the scope says.
+func (q *query) parts(p *syntax.Path) ([]string, plan.Expr) {
+	if len(p.Parts) == 1 && p.Parts[0].Quote == '"' {
+		text := p.Parts[0].Name
+		bracket := bracketPath(text)
+		if bracket == nil && !q.known(text) {
+			q.b.warn(p.Span, quotedText, "%q is read as a string; use single quotes", text)
+			return nil, constant(p.Span, column.TextOf(text))
+		}
+		q.b.warn(p.Span, quotedText, "%q is read as a column; use brackets", text)
+		if bracket != nil {
+			return bracket, nil
+		}
+	}
+	names := make([]string, len(p.Parts))
+	for i, part := range p.Parts {
+		names[i] = part.Name
+	}
+	return names, nil
+}
+
+// known reports whether the scope statically has a column.
+func (q *query) known(name string) bool {
+	if q.from.stream != nil {
+		_, ok := q.from.stream.decl.declared[strings.ToLower(name)]
+		return ok
+	}
+	return find(q.from.node.Columns(), name) >= 0
+}
+
+// bracketPath splits "[a][b]" or "[a].[b]"; nil for other texts.
+func bracketPath(s string) []string {
+	var parts []string
+	for s != "" {
+		if len(parts) > 0 {
+			s = strings.TrimPrefix(s, ".")
+		}
+		end := strings.IndexByte(s, ']')
+		if s == "" || s[0] != '[' || end < 0 {
+			return nil
+		}
+		parts = append(parts, s[1:end])
+		s = s[end+1:]
+	}
+	return parts
+}
+
+// column reads a column of the source, then the fields inside it.
+func (q *query) column(at syntax.Span, parts []string) plan.Expr {
+	if s := q.from.stream; s != nil {
+		i := s.read(q.b, at, parts)
+		src := s.node.Cols[i]
+		return &plan.Col{Base: plan.Base{Static: src.Type, Where: at}, Index: i, Name: src.Name}
+	}
+	cols := q.from.node.Columns()
+	star := q.from.star()
+	i := find(cols, parts[0])
+	var e plan.Expr
+	switch {
+	case i >= 0:
+		e = &plan.Col{Base: plan.Base{Static: cols[i].Type, Where: at}, Index: i, Name: cols[i].Name}
+		if star >= 0 && star < i { // the record's own field wins over a column right of it
+			field := &plan.Field{Base: plan.Base{Where: at}, Of: starCol(star, at), Name: parts[0]}
+			e = &plan.Coalesce{Base: plan.Base{Where: at}, Args: []plan.Expr{field, e}}
+		}
+	case star >= 0:
+		e = &plan.Field{Base: plan.Base{Where: at}, Of: starCol(star, at), Name: parts[0]}
+	default:
+		names := make([]string, len(cols))
+		for k, c := range cols {
+			names[k] = c.Name
+		}
+		q.b.fail(at, nearest(parts[0], names), "there is no column %s%s", parts[0], q.inSource())
+		return constant(at, column.Value{})
+	}
+	for _, name := range parts[1:] {
+		e = &plan.Field{Base: plan.Base{Where: at}, Of: e, Name: name}
+	}
+	return e
+}
+
+func (q *query) inSource() string {
+	if q.from.alias == "" {
+		return ""
+	}
+	return " in " + q.from.alias
+}
+
+func starCol(i int, at syntax.Span) *plan.Col {
+	return &plan.Col{Base: plan.Base{Static: column.Record, Where: at}, Index: i, Name: "*"}
+}
+
+// timestamp is System.Timestamp().
+func (q *query) timestamp(at syntax.Span) plan.Expr {
+	if q.inTime {
+		q.b.fail(at, "", "System.Timestamp() is not allowed in TIMESTAMP BY")
+	}
+	return &plan.Timestamp{Base: plan.Base{Static: column.Time, Where: at}}
+}
+
+// isSystemTimestamp recognises System.Timestamp with or without parentheses.
+func isSystemTimestamp(e syntax.Expr) bool {
+	var parts []syntax.Ident
+	switch e := e.(type) {
+	case *syntax.Path:
+		parts = e.Parts
+	case *syntax.Call:
+		if len(e.Args) > 0 || e.Over != nil {
+			return false
+		}
+		parts = e.Name.Parts
+	}
+	return len(parts) == 2 && strings.EqualFold(parts[0].Name, "system") && strings.EqualFold(parts[1].Name, "timestamp")
+}
+
+func constant(at syntax.Span, v column.Value) *plan.Const {
+	return &plan.Const{Base: plan.Base{Static: v.Kind, Where: at}, Value: v}
+}
+
+// callName is the upper-case name of a call without prefix, empty for others.
+func callName(c *syntax.Call) string {
+	if len(c.Name.Parts) != 1 {
+		return ""
+	}
+	return strings.ToUpper(c.Name.Parts[0].Name)
+}

@@ -1,0 +1,276 @@
+package bind
+
+import (
+	"fmt"
+	"strings"
+
+	"spate/column"
+	"spate/sql/plan"
+	"spate/sql/syntax"
+)
+
+// query is one SELECT being bound.
+type query struct {
+	b    *binder
+	from *scope
+	sel  *syntax.Select
+
+	// What an expression may hold depends on where it stands.
+	clause   string // for messages
+	inTime   bool   // TIMESTAMP BY
+	inAgg    bool   // argument of an aggregate
+	inOver   bool   // argument of an analytic function
+	post     bool   // behind GROUP BY: keys and aggregates instead of columns
+	inHaving bool   // a name may be an alias of the SELECT list
+	aliasing int    // guards against an alias that refers to itself
+
+	analytic    *plan.Analytic // nil: none so far
+	analyticKey map[string]int
+	group       *group // nil: no GROUP BY
+}
+
+// body binds a query body; nil if it has a mistake.
+func (b *binder) body(body syntax.QueryBody) plan.Node {
+	switch body := body.(type) {
+	case *syntax.Select:
+		return b.selectNode(body)
+	case *syntax.SetOp:
+		return b.union(body)
+	case *syntax.Query:
+		return b.body(body.Body)
+	}
+	return nil
+}
+
+// union binds the members and matches their columns by position.
+func (b *binder) union(u *syntax.SetOp) plan.Node {
+	var members []plan.Node
+	ok := true
+	var collect func(body syntax.QueryBody)
+	collect = func(body syntax.QueryBody) {
+		if inner, isUnion := body.(*syntax.SetOp); isUnion {
+			collect(inner.Left)
+			collect(inner.Right)
+			return
+		}
+		n := b.body(body)
+		if n == nil {
+			ok = false
+			return
+		}
+		members = append(members, n)
+	}
+	collect(u)
+	if !ok {
+		return nil
+	}
+	out := &plan.Union{Ins: members}
+	for _, m := range members {
+		for _, c := range m.Columns() {
+			if c.Star {
+				out.Cols = []plan.Column{{Name: "*", Star: true, Type: column.Record}}
+				return out
+			}
+		}
+	}
+	out.Cols = append([]plan.Column(nil), members[0].Columns()...)
+	for k, m := range members[1:] {
+		cols := m.Columns()
+		if len(cols) != len(out.Cols) {
+			b.fail(u.Span, "", "the members of a UNION have the same number of columns: member 1 has %d, member %d has %d", len(out.Cols), k+2, len(cols))
+			return nil
+		}
+		for i, c := range cols {
+			if !strings.EqualFold(c.Name, out.Cols[i].Name) {
+				b.warn(u.Span, notPortable, "column %d of the UNION is named %s and %s; the result is named %s", i+1, out.Cols[i].Name, c.Name, out.Cols[i].Name)
+			}
+			out.Cols[i].Type = common(out.Cols[i].Type, c.Type)
+		}
+	}
+	return out
+}
+
+// common is the static type of values that have type a or b.
+func common(a, b column.Kind) column.Kind {
+	switch {
+	case a == b:
+		return a
+	case a == column.Int64 && b == column.Float64, a == column.Float64 && b == column.Int64:
+		return column.Float64
+	}
+	return column.Null
+}
+
+// selectNode binds one SELECT: analytic functions on all rows, WHERE, GROUP BY,
+// HAVING, projection.
+func (b *binder) selectNode(s *syntax.Select) plan.Node {
+	before := len(b.errs)
+	sc := b.from(s.From)
+	if sc == nil {
+		return nil
+	}
+	q := &query{b: b, from: sc, sel: s, analyticKey: map[string]int{}}
+	var where plan.Expr
+	if s.Where != nil {
+		q.clause = "WHERE"
+		where = q.cond(s.Where)
+	}
+	if s.GroupBy != nil {
+		q.groupBy(s)
+	} else if agg := q.firstAggregate(); agg != nil {
+		b.fail(agg.Span, "add GROUP BY with a window such as TumblingWindow(minute, 5)", "a window must be specified")
+		return nil
+	}
+	q.post = q.group != nil
+	q.clause = "SELECT"
+	items := q.items(s)
+	var having plan.Expr
+	if s.Having != nil {
+		q.clause = "HAVING"
+		q.inHaving = q.post
+		having = q.cond(s.Having)
+		q.inHaving = false
+	}
+	if len(b.errs) > before {
+		return nil
+	}
+	node := sc.node
+	if q.analytic != nil {
+		node = q.analytic
+	}
+	if where != nil {
+		node = &plan.Filter{In: node, Cond: where}
+	}
+	if q.group != nil {
+		q.group.node.In = node
+		node = q.group.node
+	}
+	if having != nil {
+		node = &plan.Filter{In: node, Cond: having}
+	}
+	return &plan.Project{In: node, Items: items}
+}
+
+// firstAggregate finds an aggregate in SELECT or HAVING.
+func (q *query) firstAggregate() *syntax.Call {
+	var found *syntax.Call
+	look := func(e syntax.Expr) {
+		walk(e, func(e syntax.Expr) bool {
+			c, ok := e.(*syntax.Call)
+			if ok && found == nil && aggregates[callName(c)] && (c.Over == nil || c.Over.Limit == nil) {
+				found = c
+			}
+			return found == nil
+		})
+	}
+	for i := range q.sel.Items {
+		if q.sel.Items[i].Expr != nil {
+			look(q.sel.Items[i].Expr)
+		}
+	}
+	if q.sel.Having != nil {
+		look(q.sel.Having)
+	}
+	return found
+}
+
+// items binds the SELECT list. Of equal names the leftmost wins over a `*`.
+func (q *query) items(s *syntax.Select) []plan.Item {
+	var items []plan.Item
+	taken := map[string]bool{}
+	explicit := map[string]bool{}
+	starred := false
+	for i := range s.Items {
+		it := &s.Items[i]
+		if it.Star {
+			for _, item := range q.star(it) {
+				starred = starred || item.Star
+				if !item.Star && taken[strings.ToLower(item.Name)] {
+					continue
+				}
+				taken[strings.ToLower(item.Name)] = true
+				items = append(items, item)
+			}
+			continue
+		}
+		if it.Assign != "" {
+			q.b.fail(it.Span, "", "the language has no variables")
+			continue
+		}
+		e := q.expr(it.Expr)
+		name := itemName(it, i)
+		key := strings.ToLower(name)
+		switch {
+		case explicit[key]:
+			q.b.fail(it.Span, "give it another name with AS", "two columns are named %s", name)
+		case taken[key]:
+			q.b.warn(it.Span, notPortable, "column %s is already given by the * to its left and is ignored", name)
+			continue
+		case starred:
+			q.b.warn(it.Span, notPortable, "where an event has a field %s, the * to the left wins over this column", name)
+		}
+		explicit[key], taken[key] = true, true
+		items = append(items, plan.Item{Column: plan.Column{Name: name, Type: e.Type()}, Expr: e})
+	}
+	return items
+}
+
+// itemName is the alias or the name that the language gives.
+func itemName(it *syntax.Item, i int) string {
+	if it.Alias != nil {
+		return it.Alias.Name
+	}
+	switch e := it.Expr.(type) {
+	case *syntax.Path:
+		if isSystemTimestamp(e) {
+			return "timestamp"
+		}
+		if part := e.Parts[len(e.Parts)-1]; part.Quote != '"' || len(e.Parts) > 1 {
+			return part.Name
+		} else if parts := bracketPath(part.Name); parts != nil {
+			return parts[len(parts)-1]
+		}
+	case *syntax.Field:
+		return e.Name.Name
+	case *syntax.Call:
+		if isSystemTimestamp(e) {
+			return "timestamp"
+		}
+		if aggregates[callName(e)] && e.Over == nil {
+			return strings.ToLower(callName(e))
+		}
+	}
+	return fmt.Sprintf("column%d", i+1)
+}
+
+// star expands `*`, `alias.*` and `record.*`.
+func (q *query) star(it *syntax.Item) []plan.Item {
+	if q.post {
+		q.b.fail(it.Span, "name the columns", "SELECT * is not allowed with GROUP BY")
+		return nil
+	}
+	if it.Of != nil && (len(it.Of.Parts) > 1 || !strings.EqualFold(it.Of.Parts[0].Name, q.from.alias)) {
+		e := q.path(it.Of)
+		return []plan.Item{{Column: plan.Column{Name: "*", Star: true, Type: column.Record}, Expr: e}}
+	}
+	if q.from.stream != nil {
+		i := q.from.stream.whole()
+		return []plan.Item{starItem(i, it.Span)}
+	}
+	var items []plan.Item
+	for i, c := range q.from.node.Columns() {
+		if c.Star {
+			items = append(items, starItem(i, it.Span))
+			continue
+		}
+		items = append(items, plan.Item{Column: c, Expr: &plan.Col{Base: plan.Base{Static: c.Type, Where: it.Span}, Index: i, Name: c.Name}})
+	}
+	return items
+}
+
+func starItem(i int, at syntax.Span) plan.Item {
+	return plan.Item{
+		Column: plan.Column{Name: "*", Star: true, Type: column.Record},
+		Expr:   &plan.Col{Base: plan.Base{Static: column.Record, Where: at}, Index: i, Name: "*"},
+	}
+}

@@ -1,0 +1,107 @@
+package bind
+
+import (
+	"math/big"
+	"strings"
+	"time"
+
+	"spate/column"
+	"spate/sql/syntax"
+)
+
+// dateParts are the words for parts of a date, in full by their abbreviations.
+var dateParts = map[string]string{
+	"year": "year", "yy": "year", "yyyy": "year",
+	"quarter": "quarter", "qq": "quarter", "q": "quarter",
+	"month": "month", "mm": "month", "m": "month",
+	"dayofyear": "dayofyear", "dy": "dayofyear", "y": "dayofyear",
+	"day": "day", "dd": "day", "d": "day",
+	"week": "week", "wk": "week", "ww": "week",
+	"weekday": "weekday", "dw": "weekday", "w": "weekday",
+	"hour": "hour", "hh": "hour",
+	"minute": "minute", "mi": "minute", "n": "minute",
+	"second": "second", "ss": "second", "s": "second",
+	"millisecond": "millisecond", "ms": "millisecond",
+	"microsecond": "microsecond", "mcs": "microsecond",
+}
+
+// unitTicks are the units of windows and durations.
+var unitTicks = map[string]column.Ticks{
+	"day": column.Day, "hour": column.Hour, "minute": column.Minute, "second": column.Second,
+	"millisecond": column.Millisecond, "microsecond": 10,
+}
+
+// datePart reads a unit word: one bare name.
+func datePart(e syntax.Expr) (string, bool) {
+	p, ok := e.(*syntax.Path)
+	if !ok || len(p.Parts) != 1 {
+		return "", false
+	}
+	word := strings.ToLower(p.Parts[0].Name)
+	part, ok := dateParts[word]
+	if !ok {
+		part, ok = dateParts[strings.TrimSuffix(word, "s")]
+		ok = ok && len(word) > 4 // plurals of full words only
+	}
+	return part, ok
+}
+
+// unit reads a unit of a window or duration.
+func (b *binder) unit(e syntax.Expr) (column.Ticks, bool) {
+	part, ok := datePart(e)
+	ticks := unitTicks[part]
+	if !ok || ticks == 0 {
+		b.fail(e.Loc(), "the units are day, hour, minute, second, millisecond and microsecond", "%s is no unit of time here", b.text(e.Loc()))
+		return 0, false
+	}
+	return ticks, true
+}
+
+// span reads a number of units: a literal that amounts to whole ticks. It must
+// be positive unless signed is set, and no longer than the longest duration.
+func (b *binder) span(unit column.Ticks, e syntax.Expr, signed bool) (column.Ticks, bool) {
+	at := e.Loc()
+	minus := false
+	if u, ok := e.(*syntax.Unary); ok && (u.Op == "-" || u.Op == "+") {
+		minus = u.Op == "-"
+		e = u.X
+	}
+	lit, ok := e.(*syntax.Literal)
+	if !ok || lit.Kind < syntax.IntLit || lit.Kind > syntax.FloatLit {
+		b.fail(at, "", "a span of time is a number, not an expression")
+		return 0, false
+	}
+	limit := column.Ticks(b.opts.MaxDuration / 100)
+	n, ok := number(lit.Text)
+	if ok {
+		n.Mul(n, new(big.Rat).SetInt64(int64(unit)))
+	}
+	switch {
+	case ok && (!n.IsInt()):
+		b.fail(at, "", "%s does not amount to whole ticks of 100 ns", b.text(at))
+		return 0, false
+	case !ok || !n.Num().IsInt64() || !signed && column.Ticks(n.Num().Int64()) > limit:
+		b.fail(at, "", "the longest window or duration is %d days", b.opts.MaxDuration/(24*time.Hour))
+		return 0, false
+	}
+	ticks := column.Ticks(n.Num().Int64())
+	if minus {
+		ticks = -ticks
+	}
+	if ticks <= 0 && !signed {
+		b.fail(at, "", "a span of time is positive")
+		return 0, false
+	}
+	return ticks, true
+}
+
+// number reads a numeric literal of reasonable length exactly.
+func number(text string) (*big.Rat, bool) {
+	if len(text) > 40 {
+		return nil, false
+	}
+	if i := strings.IndexAny(text, "eE"); i >= 0 && len(text)-i > 4 { // an exponent of three digits is too much
+		return nil, false
+	}
+	return new(big.Rat).SetString(text)
+}
