@@ -319,4 +319,3 @@ func (e *epochs) last() error {
 	}
 	return nil
 }
-

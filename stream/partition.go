@@ -322,11 +322,10 @@ func (p *partition) column(s plan.Source, from int, rows format.Rows, arrivals [
 	switch s.Kind {
 	case plan.EventEnqueued, plan.EventProcessed:
 		v := column.Vector{Kind: column.Time, Ints: make([]int64, rows.Rows)}
-		processed := int64(p.received)
 		for i := range v.Ints {
 			v.Ints[i] = int64(arrivals[i])
-			if s.Kind == plan.EventProcessed && p.in.SystemColumns {
-				v.Ints[i] = processed
+			if s.Kind == plan.EventProcessed {
+				v.Ints[i] = int64(p.processed(arrivals[i]))
 			}
 		}
 		return v
@@ -358,10 +357,19 @@ func (p *partition) withSystem(v column.Vector, arrivals []column.Ticks) column.
 			}
 		}
 		r.Names = append(r.Names, "EventProcessedUtcTime", "PartitionId", "EventEnqueuedUtcTime")
-		r.Values = append(r.Values, column.TimeOf(p.received), column.IntOf(int64(p.number)), column.TimeOf(arrivals[i]))
+		r.Values = append(r.Values, column.TimeOf(p.processed(arrivals[i])), column.IntOf(int64(p.number)), column.TimeOf(arrivals[i]))
 		out.Anys[i] = column.RecordOf(r)
 	}
 	return out
+}
+
+// processed is the value of EventProcessedUtcTime: when the reader took the
+// batch, and in offline runs, which have no clock, the arrival time.
+func (p *partition) processed(arrival column.Ticks) column.Ticks {
+	if p.received == 0 {
+		return arrival
+	}
+	return p.received
 }
 
 func isSystem(name string) bool {

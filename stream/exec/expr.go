@@ -367,3 +367,19 @@ func grown[T any](s []T, n int) []T {
 	}
 	return s[:n]
 }
+
+// Evaluate computes an expression for every row of a batch.
+func Evaluate(e plan.Expr, b *column.Batch) (column.Vector, error) {
+	v, err := compile(e)
+	if err != nil {
+		return column.Vector{}, err
+	}
+	o, rowErr := v.eval(b, compute.Rows{N: b.Rows, Live: b.Live})
+	if rowErr != nil {
+		return column.Vector{}, rowError(b, rowErr)
+	}
+	if o.Vec == nil {
+		return column.Constant(o.Const, b.Rows), nil
+	}
+	return *o.Vec, nil
+}

@@ -1,0 +1,26 @@
+# What people type. Every target works on a fresh clone with Go and a C compiler.
+.PHONY: run test check race conform fuzz bench build
+
+run: ## the built-in pipeline
+	go run ./cmd/spate up
+
+build:
+	go build -o bin/spate ./cmd/spate
+
+test: ## the whole test suite
+	go test ./...
+
+check: ## format, vet, staticcheck
+	bash .ci/lint
+
+race: ## the packages that share memory between goroutines
+	go test -race ./hub/... ./stream/... ./listen/... ./monitor/... ./blob/... ./connector/...
+
+conform: ## the cases of the language, engine and reference interpreter
+	go test ./conform/...
+
+fuzz: ## every fuzz target, briefly
+	bash .ci/fuzz 10s
+
+bench: ## the primary benchmark
+	go run ./cmd/spate bench seed3

@@ -1,0 +1,105 @@
+package spate
+
+import (
+	"context"
+	"fmt"
+
+	"spate/column"
+	"spate/connector"
+	"spate/connector/file"
+	"spate/sql/bind"
+	"spate/sql/plan"
+	"spate/sql/syntax"
+	"spate/stream"
+)
+
+// ScriptError is a script that does not compile.
+type ScriptError struct {
+	File   string
+	Errors syntax.Errors
+}
+
+// Error implements error.
+func (e *ScriptError) Error() string {
+	return fmt.Sprintf("compiling %s: %v", e.File, e.Errors)
+}
+
+// Unwrap returns the errors with their places.
+func (e *ScriptError) Unwrap() error { return e.Errors }
+
+// Eval runs a script over files: offline, deterministic, with no clock but the
+// events' own.
+func Eval(ctx context.Context, o EvalOptions) error {
+	compiled, err := evalPlan(o)
+	if err != nil {
+		return err
+	}
+	if o.Steps {
+		return fmt.Errorf("evaluating %s: writing the steps is not supported yet", o.ScriptFile)
+	}
+	var collect file.Collector
+	so := stream.Options{
+		Name: "eval", Plan: compiled, Policy: policyOf(o.Policies), Inputs: make(map[string]stream.Input), Outputs: make(map[string]connector.Sink),
+		IdleTick: -1, NoFlush: o.NoFlush, Log: o.Log, Clock: stillClock{},
+	}
+	if !o.Until.IsZero() {
+		so.Until = column.TicksOf(o.Until)
+	}
+	if !o.OutputStart.IsZero() {
+		so.Start.First = column.TicksOf(o.OutputStart)
+	}
+	if o.Diagnostic != nil {
+		so.Diagnostic = func(d stream.Diagnostic) {
+			o.Diagnostic(EvalDiagnostic{Kind: d.Kind, Input: d.Input, Output: d.Output, Line: d.Offset, Drop: d.Dropped, Reason: d.Reason})
+		}
+	}
+	for _, in := range o.Inputs {
+		var refs []*plan.Input
+		for _, ref := range compiled.Inputs {
+			if column.EqualNames(ref.Name, in.Name) {
+				refs = append(refs, ref)
+			}
+		}
+		messages, err := evalMessages(&o, in, refs)
+		if err != nil {
+			return err
+		}
+		source := stream.Input{Source: file.NewSource(messages, in.Partitions, o.BatchRows), SystemColumns: o.SystemCols, LineOrder: true}
+		for _, ref := range refs {
+			so.Inputs[ref.Name] = source
+		}
+	}
+	for _, out := range compiled.Outputs {
+		so.Outputs[out.Name] = collect.Sink(out.Name)
+	}
+	job, err := stream.New(ctx, so)
+	if err != nil {
+		return err
+	}
+	if err := job.Run(ctx); err != nil {
+		return err
+	}
+	for _, r := range collect.Rows() {
+		if err := o.Row(r.Output, r.JSON); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func evalPlan(o EvalOptions) (*plan.Job, error) {
+	bo := bind.Options{}
+	for _, in := range o.Inputs {
+		bo.Inputs = append(bo.Inputs, bind.InputInfo{Name: in.Name, Kind: bind.EventHub})
+	}
+	compiled, errs, _ := bind.Script(o.Script, bo)
+	if len(errs) > 0 {
+		return nil, &ScriptError{File: o.ScriptFile, Errors: errs}
+	}
+	return compiled, nil
+}
+
+// stillClock is the clock of offline runs: nothing in them waits for it.
+type stillClock struct{}
+
+func (stillClock) Now() column.Ticks { return 0 }

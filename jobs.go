@@ -1,0 +1,300 @@
+package spate
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+
+	"spate/column"
+	"spate/connector"
+	"spate/connector/eventhub"
+	"spate/sql/bind"
+	"spate/sql/plan"
+	"spate/stream"
+	"spate/stream/exec"
+)
+
+// runningJob is a job of the pipeline, or a capture, which is a job of its own.
+type runningJob struct {
+	name    string
+	capture bool
+	job     *stream.Job
+
+	mu  sync.Mutex
+	now string
+	err error
+}
+
+func (j *runningJob) state() (string, string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.err != nil {
+		return j.now, j.err.Error()
+	}
+	return j.now, ""
+}
+
+func (j *runningJob) become(state string, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.now, j.err = state, err
+}
+
+func (p *Pipeline) runJob(ctx context.Context, j *runningJob) {
+	j.become("Running", nil)
+	if err := j.job.Run(ctx); err != nil {
+		j.become("Failed", err)
+		p.log.Error("job failed", "job", j.name, "err", err)
+		return
+	}
+	j.become("Stopped", nil)
+}
+
+// openJobs compiles all jobs and captures. A new one saves its first manifest
+// here, before any listener is open.
+func (p *Pipeline) openJobs(ctx context.Context) error {
+	for _, j := range p.opts.Jobs {
+		if j.Disabled {
+			continue
+		}
+		if err := p.openJob(ctx, j); err != nil {
+			return err
+		}
+	}
+	for _, c := range p.opts.Captures {
+		if err := p.openCapture(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Pipeline) openJob(ctx context.Context, j Job) error {
+	compiled, err := compileJob(j)
+	if err != nil {
+		return err
+	}
+	o := p.jobOptions(j.Name, compiled)
+	o.Policy = policyOf(j.Policies)
+	o.Interval = j.CheckpointInterval
+	o.Start = stream.Start{First: column.TicksOf(p.opts.Clock())}
+	if j.Start.Mode == StartCustomTime {
+		o.Start.First = column.TicksOf(j.Start.Time)
+	}
+	for _, in := range compiled.Inputs {
+		h := in.Name
+		for _, b := range j.Inputs {
+			if column.EqualNames(b.Alias, in.Name) {
+				h = b.Hub
+			}
+		}
+		if err := p.bindInput(&o, j.Name, in.Name, h); err != nil {
+			return err
+		}
+	}
+	for i, out := range compiled.Outputs {
+		b := outputOf(j, out.Name)
+		if b == nil {
+			return fmt.Errorf("opening job %s: output %s is bound to no table and no hub", j.Name, out.Name)
+		}
+		if b.Immediate {
+			return fmt.Errorf("opening job %s: output %s: visibility immediate is not supported yet", j.Name, out.Name)
+		}
+		if compiled.Outputs[i], err = mapOutput(out, *b); err != nil {
+			return fmt.Errorf("opening job %s: %w", j.Name, err)
+		}
+		if o.Outputs[out.Name] != nil {
+			continue
+		}
+		if o.Outputs[out.Name], err = p.openOutput(ctx, j.Name, *b); err != nil {
+			return err
+		}
+	}
+	return p.addJob(ctx, j.Name, false, o)
+}
+
+func (p *Pipeline) jobOptions(name string, compiled *plan.Job) stream.Options {
+	return stream.Options{
+		Name: name, Plan: compiled, Inputs: make(map[string]stream.Input), Outputs: make(map[string]connector.Sink),
+		Store: p.store, Prefix: "jobs/" + url.PathEscape(name), Metrics: p.metrics, Log: p.log,
+		Diagnostic: func(d stream.Diagnostic) {
+			p.log.Warn("event dropped or changed", "job", name, "kind", d.Kind, "input", d.Input, "output", d.Output,
+				"partition", d.Part, "offset", d.Offset, "dropped", d.Dropped, "err", d.Reason)
+		},
+	}
+}
+
+func (p *Pipeline) bindInput(o *stream.Options, job, alias, name string) error {
+	h, ok := p.namespace.Hub(name)
+	if !ok {
+		return fmt.Errorf("opening job %s: input %s reads hub %s, which does not exist", job, alias, name)
+	}
+	o.Inputs[alias] = stream.Input{
+		Source:        eventhub.NewSource(h, eventhub.SourceOptions{Job: job, Metrics: p.metrics, Log: p.log}),
+		SystemColumns: true,
+	}
+	return nil
+}
+
+func (p *Pipeline) openOutput(ctx context.Context, job string, b Output) (connector.Sink, error) {
+	if b.Table != "" {
+		return p.tables.sink(ctx, job, b.Alias, b.Table)
+	}
+	h, ok := p.namespace.Hub(b.Hub)
+	if !ok {
+		return nil, fmt.Errorf("opening job %s: output %s writes hub %s, which does not exist", job, b.Alias, b.Hub)
+	}
+	return eventhub.NewSink(h, eventhub.SinkOptions{Job: job, Output: b.Alias, KeyColumn: b.PartitionKey}), nil
+}
+
+func (p *Pipeline) addJob(ctx context.Context, name string, capture bool, o stream.Options) error {
+	job, err := stream.New(ctx, o)
+	if err != nil {
+		return err
+	}
+	p.jobs = append(p.jobs, &runningJob{name: name, capture: capture, job: job, now: "Starting"})
+	return nil
+}
+
+// compileJob binds the script of a job.
+func compileJob(j Job) (*plan.Job, error) {
+	o := bind.Options{}
+	compiled, errs, _ := bind.Script(j.Script, o)
+	if len(errs) > 0 {
+		file := j.ScriptFile
+		if file == "" {
+			file = "query of job " + j.Name
+		}
+		return nil, fmt.Errorf("compiling %s: %w", file, errs)
+	}
+	return compiled, nil
+}
+
+func outputOf(j Job, name string) *Output {
+	for i := range j.Outputs {
+		if column.EqualNames(j.Outputs[i].Alias, name) {
+			return &j.Outputs[i]
+		}
+	}
+	return nil
+}
+
+// mapOutput puts the output map behind INTO: extra columns computed from the
+// row, then the new names.
+func mapOutput(o *plan.Output, b Output) (*plan.Output, error) {
+	if len(b.Columns) == 0 && len(b.Rename) == 0 {
+		return o, nil
+	}
+	cols := o.In.Columns()
+	project := &plan.Project{In: o.In}
+	for i, c := range cols {
+		it := plan.Item{Column: c, Expr: &plan.Col{Base: plan.Base{Static: c.Type}, Index: i, Name: c.Name}}
+		for from, to := range b.Rename {
+			if column.EqualNames(from, c.Name) {
+				it.Name = to
+			}
+		}
+		project.Items = append(project.Items, it)
+	}
+	for _, c := range b.Columns {
+		e, errs := bind.Expression(c.Expr, cols)
+		if len(errs) > 0 {
+			return nil, fmt.Errorf("output %s, column %s: %w", b.Alias, c.Name, errs)
+		}
+		project.Items = append(project.Items, plan.Item{Column: plan.Column{Name: c.Name, Type: e.Type()}, Expr: e})
+	}
+	return &plan.Output{Name: o.Name, In: project, Where: o.Where}, nil
+}
+
+func policyOf(p Policies) exec.TimePolicy {
+	out := exec.TimePolicy{Late: 5 * column.Second, Disorder: column.Ticks(p.MaxDisorder / 100), Drop: p.Action == Drop}
+	if p.MaxLate != nil {
+		out.Late = column.Ticks(*p.MaxLate / 100)
+		if *p.MaxLate == Infinite {
+			out.Late = -1
+		}
+	}
+	return out
+}
+
+// openCapture makes the job that appends every event of a hub to a table: a
+// plan that passes the table's columns through, from the oldest event on.
+func (p *Pipeline) openCapture(ctx context.Context, c Capture) error {
+	name := "capture-" + strings.ToLower(c.Hub)
+	tb, err := p.tables.find(c.Table)
+	if err != nil {
+		return fmt.Errorf("opening the capture of hub %s: %w", c.Hub, err)
+	}
+	compiled, err := capturePlan(c, tb)
+	if err != nil {
+		return fmt.Errorf("opening the capture of hub %s: %w", c.Hub, err)
+	}
+	o := p.jobOptions(name, compiled)
+	o.Start = stream.Start{Oldest: true}
+	if err := p.bindInput(&o, name, c.Hub, c.Hub); err != nil {
+		return err
+	}
+	if o.Outputs[c.Table], err = p.tables.sink(ctx, name, c.Table, c.Table); err != nil {
+		return err
+	}
+	return p.addJob(ctx, name, true, o)
+}
+
+func capturePlan(c Capture, tb Table) (*plan.Job, error) {
+	if len(tb.Columns) == 0 {
+		return nil, fmt.Errorf("table %s has no schema", tb.Name)
+	}
+	in := &plan.Input{Name: c.Hub}
+	project := &plan.Project{In: in}
+	computed := func(name string) *OutputColumn {
+		for i := range c.Columns {
+			if column.EqualNames(c.Columns[i].Name, name) {
+				return &c.Columns[i]
+			}
+		}
+		return nil
+	}
+	for _, col := range tb.Columns {
+		if computed(col.Name) == nil {
+			in.Cols = append(in.Cols, plan.Source{Column: plan.Column{Name: col.Name}, Kind: plan.Payload, Path: []string{col.Name}})
+		}
+	}
+	payload := len(in.Cols)
+	for kind, name := range map[plan.SourceKind]string{
+		plan.EventEnqueued: "EventEnqueuedUtcTime", plan.EventProcessed: "EventProcessedUtcTime", plan.Partition: "PartitionId",
+	} {
+		t := column.Time
+		if kind == plan.Partition {
+			t = column.Int64
+		}
+		in.Cols = append(in.Cols, plan.Source{Column: plan.Column{Name: name, Type: t}, Kind: kind})
+	}
+	sortSystem(in.Cols[payload:])
+	cols := in.Columns()
+	next := 0
+	for _, col := range tb.Columns {
+		if x := computed(col.Name); x != nil {
+			e, errs := bind.Expression(x.Expr, cols)
+			if len(errs) > 0 {
+				return nil, fmt.Errorf("column %s: %w", col.Name, errs)
+			}
+			project.Items = append(project.Items, plan.Item{Column: plan.Column{Name: col.Name, Type: e.Type()}, Expr: e})
+			continue
+		}
+		project.Items = append(project.Items, plan.Item{Column: plan.Column{Name: col.Name}, Expr: &plan.Col{Index: next, Name: col.Name}})
+		next++
+	}
+	return &plan.Job{Inputs: []*plan.Input{in}, Outputs: []*plan.Output{{Name: c.Table, In: project}}}, nil
+}
+
+// sortSystem brings the system columns into one order, so that the plan's text
+// is the same in every process.
+func sortSystem(cols []plan.Source) {
+	for i := range cols {
+		for k := i; k > 0 && cols[k].Kind < cols[k-1].Kind; k-- {
+			cols[k], cols[k-1] = cols[k-1], cols[k]
+		}
+	}
+}
