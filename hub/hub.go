@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,6 +23,7 @@ type Hub struct {
 	turn    atomic.Uint32
 
 	outMessages, outBytes *metric.Counter
+	size                  *metric.Gauge
 
 	mu     sync.RWMutex // guards the fields below
 	parts  []*Partition
@@ -99,6 +101,9 @@ func (h *Hub) CountOutgoing(events int, bytes int64) {
 
 // Settings returns the settings in force.
 func (h *Hub) Settings() eventlog.Settings { return h.log.Settings() }
+
+// Verify checks every readable byte of the hub's log and changes nothing.
+func (h *Hub) Verify(ctx context.Context) ([]eventlog.Damage, error) { return h.log.Verify(ctx) }
 
 // Size is the hub's bytes on disk.
 func (h *Hub) Size() int64 {

@@ -1,16 +1,12 @@
 package hub
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -22,11 +18,7 @@ import (
 	"spate/hub/eventlog"
 )
 
-const (
-	namespaceFile = "namespace"
-	namespaceHead = "spate-namespace 1 "
-	deletedSuffix = ".deleted"
-)
+const deletedSuffix = ".deleted"
 
 // Open opens the hubs of a data folder, repairing what a crash left behind. A
 // partition with damaged data opens read-only up to the damage and says so
@@ -55,7 +47,7 @@ func Open(ctx context.Context, o Options) (*Namespace, error) {
 		}
 		if err = ctx.Err(); err == nil {
 			var h *Hub
-			if h, err = n.openHub(d, d.settings(), 0, false); err == nil {
+			if h, err = n.openHub(d, nil, 0); err == nil {
 				n.add(h)
 			}
 		}
@@ -91,16 +83,6 @@ func (n *Namespace) Close() error {
 	}
 	return errors.Join(errs...)
 }
-
-// described is a hub as the namespace file lists it.
-type described struct {
-	Name    string    `json:"name"`
-	ID      string    `json:"id"`
-	Created time.Time `json:"created"`
-	Groups  []string  `json:"groups,omitempty"`
-}
-
-func (d described) settings() *eventlog.Settings { return nil } // those of the log's manifest
 
 // Names follow the pattern of the emulator's schema.
 // Source: event-hubs.md 2.
@@ -153,7 +135,7 @@ func (n *Namespace) Create(ctx context.Context, s Spec) (*Hub, error) {
 	var id [16]byte
 	rand.Read(id[:])
 	d := described{Name: s.Name, ID: hex.EncodeToString(id[:]), Created: n.o.Clock().UTC().Truncate(time.Millisecond), Groups: groups}
-	h, err := n.openHub(d, settings, cmp.Or(s.Partitions, 4), true)
+	h, err := n.openHub(d, settings, cmp.Or(s.Partitions, 4))
 	if err != nil {
 		return nil, fmt.Errorf("create hub %s: %w", s.Name, err)
 	}
@@ -225,21 +207,23 @@ func (n *Namespace) drop(h *Hub) {
 
 func (n *Namespace) hubDir(id string) string { return filepath.Join(n.o.Dir, "hubs", id) }
 
-func (n *Namespace) openHub(d described, s *eventlog.Settings, partitions int, create bool) (*Hub, error) {
+// openHub opens a hub's log; with settings it makes a new one.
+func (n *Namespace) openHub(d described, s *eventlog.Settings, partitions int) (*Hub, error) {
 	h := &Hub{name: d.Name, created: d.Created, groups: d.Groups,
 		outMessages: n.o.Metrics.Counter("OutgoingMessages", "EntityName", d.Name),
-		outBytes:    n.o.Metrics.Counter("OutgoingBytes", "EntityName", d.Name)}
+		outBytes:    n.o.Metrics.Counter("OutgoingBytes", "EntityName", d.Name),
+		size:        n.o.Metrics.Gauge("Size", "EntityName", d.Name)}
 	if b, err := hex.DecodeString(d.ID); err != nil || copy(h.id[:], b) != 16 {
 		return nil, fmt.Errorf("hub %s: id %q is not 32 hex digits", d.Name, d.ID)
 	}
 	o := eventlog.Options{
 		Dir: n.hubDir(d.ID), Hub: d.Name, ID: h.id, Created: d.Created, Syncer: n.syncer, Clock: n.o.Clock,
-		Log:      n.o.Log.With("hub", d.Name),
+		Log: n.o.Log.With("hub", d.Name), AcceptLoss: n.o.AcceptLoss,
 		Messages: n.o.Metrics.Counter("IncomingMessages", "EntityName", d.Name),
 		Bytes:    n.o.Metrics.Counter("IncomingBytes", "EntityName", d.Name),
 	}
 	var err error
-	if create {
+	if s != nil {
 		h.log, err = eventlog.Create(o, *s, partitions)
 	} else {
 		h.log, err = eventlog.Open(o)
@@ -257,111 +241,5 @@ func (h *Hub) adopt() {
 	defer h.mu.Unlock()
 	for i := len(h.parts); i < h.log.Partitions(); i++ {
 		h.parts = append(h.parts, &Partition{hub: h, log: h.log.Partition(i), id: i})
-	}
-}
-
-// load reads the namespace file; a new folder has none.
-func (n *Namespace) load() ([]described, error) {
-	path := filepath.Join(n.o.Dir, namespaceFile)
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	head, body, ok := bytes.Cut(b, []byte("\n"))
-	if !ok || string(head) != checkLine(body) {
-		return nil, fmt.Errorf("read %s: first line %q does not fit the rest: %w", path, head, eventlog.ErrDamaged)
-	}
-	var list struct {
-		Hubs []described `json:"hubs"`
-	}
-	if err := json.Unmarshal(body, &list); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	return list.Hubs, nil
-}
-
-// save writes the namespace file. The caller holds n.mu.
-func (n *Namespace) save() error {
-	list := struct {
-		Hubs []described `json:"hubs"`
-	}{Hubs: []described{}}
-	for _, h := range n.hubs {
-		h.mu.RLock()
-		list.Hubs = append(list.Hubs, described{Name: h.name, ID: hex.EncodeToString(h.id[:]), Created: h.created, Groups: h.groups})
-		h.mu.RUnlock()
-	}
-	body, err := json.MarshalIndent(list, "", " ")
-	if err != nil {
-		return err
-	}
-	body = append(body, '\n')
-	return eventlog.ReplaceFile(filepath.Join(n.o.Dir, namespaceFile), append([]byte(checkLine(body)+"\n"), body...))
-}
-
-func checkLine(body []byte) string {
-	return fmt.Sprintf("%s%08x", namespaceHead, crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)))
-}
-
-// checkFolders finishes deletions, removes hubs whose creation did not get as
-// far as the namespace file, and refuses folders with records that no name leads to.
-func (n *Namespace) checkFolders(list []described) error {
-	dirs, err := os.ReadDir(filepath.Join(n.o.Dir, "hubs"))
-	if err != nil {
-		return err
-	}
-	for _, e := range dirs {
-		known := slices.ContainsFunc(list, func(d described) bool { return d.ID == e.Name() })
-		if known {
-			continue
-		}
-		path := filepath.Join(n.o.Dir, "hubs", e.Name())
-		if !strings.HasSuffix(e.Name(), deletedSuffix) {
-			full, err := eventlog.HoldsRecords(path)
-			if err != nil {
-				return err
-			}
-			if full {
-				return fmt.Errorf("folder %s holds records but the file %s does not name it: %w", path, namespaceFile, eventlog.ErrDamaged)
-			}
-		}
-		if err := os.RemoveAll(path); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// retain applies retention once a minute. It pauses for ten minutes after the
-// wall clock has jumped by more than an hour, so that a wrong clock does not
-// delete records.
-func (n *Namespace) retain(ctx context.Context) {
-	defer close(n.done)
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
-	last, started, pause := n.o.Clock().Round(0), time.Now(), time.Duration(0)
-	lastRun := time.Duration(0)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		now, run := n.o.Clock().Round(0), time.Since(started)
-		if step := now.Sub(last) - (run - lastRun); step.Abs() > time.Hour {
-			pause = run + 10*time.Minute
-			n.o.Log.Warn("retention paused: the clock jumped", "by", step)
-		}
-		last, lastRun = now, run
-		if run < pause {
-			continue
-		}
-		for _, h := range n.Hubs() {
-			if err := h.log.Trim(now); err != nil {
-				n.o.Log.Error("retention", "hub", h.name, "err", err)
-			}
-		}
 	}
 }

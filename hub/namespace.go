@@ -25,6 +25,9 @@ type Options struct {
 	Clock   func() time.Time // stamps records; default time.Now
 	Metrics *metric.Recorder // may be nil
 	Log     *slog.Logger     // default: nothing is logged
+	// AcceptLoss has damaged partitions cut at the damage instead of opened
+	// read-only: what lies behind it is given up.
+	AcceptLoss bool
 }
 
 // Spec describes a hub to Create.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,15 +107,16 @@ func TestReaderGivesMessagesPositionsAndAPromise(t *testing.T) {
 }
 
 func TestReaderStarts(t *testing.T) {
-	now := time.UnixMilli(1_700_000_000_000)
-	n, err := hub.Open(t.Context(), hub.Options{Dir: t.TempDir(), Clock: func() time.Time { return now }})
+	start := time.UnixMilli(1_700_000_000_000)
+	var run atomic.Int64
+	n, err := hub.Open(t.Context(), hub.Options{Dir: t.TempDir(), Clock: func() time.Time { return start.Add(time.Duration(run.Load())) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer n.Close()
 	h := makeHub(t, n, hub.Spec{Name: "h", Partitions: 1})
 	send(t, h.Partition(0), "a")
-	now = now.Add(time.Second)
+	run.Store(int64(time.Second))
 	send(t, h.Partition(0), "b")
 	src := NewSource(h, SourceOptions{})
 	wake := make(chan struct{})
@@ -125,7 +127,7 @@ func TestReaderStarts(t *testing.T) {
 	}{
 		{connector.Start{Mode: connector.Oldest}, []string{"a", "b"}},
 		{connector.Start{Mode: connector.Newest}, nil},
-		{connector.Start{Mode: connector.AtTime, Time: column.TicksOf(now.Add(-time.Millisecond))}, []string{"b"}},
+		{connector.Start{Mode: connector.AtTime, Time: column.TicksOf(start.Add(time.Second - time.Millisecond))}, []string{"b"}},
 		{connector.Start{Mode: connector.AtPosition, Position: position(1)}, []string{"b"}},
 	} {
 		r, err := src.OpenReader(t.Context(), 0, c.start)

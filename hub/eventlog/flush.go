@@ -285,6 +285,9 @@ func (p *Partition) cutBack(g *group) error {
 			if err := p.log.fs.Remove(snapshotPath(p.dir, q.seg.base)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
+			if p.unsynced == q.seg {
+				p.unsynced = nil
+			}
 			p.snapshots = slices.DeleteFunc(p.snapshots, func(o int64) bool { return o == q.seg.base })
 			if q.seg.file == nil {
 				continue // it was not reached

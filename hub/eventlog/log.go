@@ -39,6 +39,7 @@ type Options struct {
 	Clock           func() time.Time // default time.Now
 	Log             *slog.Logger     // default: nothing is logged
 	Messages, Bytes *metric.Counter  // count what became durable; may be nil
+	AcceptLoss      bool             // cut partitions at damage to acknowledged data, giving up what lies behind it
 
 	fs fileSystem // of tests
 }
@@ -159,7 +160,12 @@ func (l *Log) open() error {
 		if r.cut > 0 {
 			l.o.Log.Info("torn tail cut", "partition", i, "offset", p.next, "bytes", r.cut)
 		}
-		if r.damaged != nil {
+		if r.damaged != nil && l.o.AcceptLoss {
+			l.o.Log.Warn("damaged data given up", "partition", i, "offset", p.next, "err", r.damaged)
+			if err := p.giveUp(); err != nil {
+				return fmt.Errorf("partition %d: %w", i, err)
+			}
+		} else if r.damaged != nil {
 			l.o.Log.Error("acknowledged data is damaged; the partition is read-only", "partition", i, "offset", p.next, "err", r.damaged)
 			p.refuse(fmt.Errorf("%w: %w", ErrOffline, r.damaged))
 		}

@@ -87,11 +87,14 @@ func (p *Partition) loadIndex(s *segment, x extent) ([]indexEntry, error) {
 		_, index, err = parseIndex(b, p.log.o.ID, p.id, s.base, x.length, x)
 	}
 	if err != nil {
-		sc, scanErr := p.rescan(s, x)
-		if scanErr != nil {
-			return nil, scanErr
+		sc, bad, err := p.rescan(s, x)
+		if err != nil {
+			return nil, err
 		}
-		index = sc
+		if bad != nil { // what lies before the damage is still found
+			p.log.o.Log.Error("segment is damaged", "partition", p.id, "offset", sc.x.end, "err", bad)
+		}
+		index = sc.index
 	}
 	p.tailMu.Lock()
 	s.index, s.unloaded = index, false

@@ -135,10 +135,18 @@ func (p *Partition) openSegment(s *segment, last bool, m *manifestPartition, che
 		return false, fmt.Errorf("scan %s: %w", s.path, err)
 	}
 	s.extent, s.index = sc.x, sc.index
+	if bad == nil && !last {
+		b := encodeIndex(p.log.o.ID, p.id, s.base, &s.extent, s.index)
+		return false, replace(p.log.fs, companion(s.path, idxSuffix), b)
+	}
 	if bad == nil {
-		if !last {
-			b := encodeIndex(p.log.o.ID, p.id, s.base, &s.extent, s.index)
-			return false, replace(p.log.fs, companion(s.path, idxSuffix), b)
+		// What a killed process left in the page cache is served from now on: it
+		// has to be on the disk first.
+		if err = f.Sync(); err == nil {
+			err = p.log.fs.SyncDir(p.dir)
+		}
+		if err != nil {
+			return false, fmt.Errorf("sync %s: %w", s.path, err)
 		}
 		return false, nil
 	}

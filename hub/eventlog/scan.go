@@ -137,20 +137,17 @@ func (s *scan) provesLoss(next int64) (bool, error) {
 	return false, nil
 }
 
-// rescan makes the index of a sealed segment anew.
-func (p *Partition) rescan(s *segment, x extent) ([]indexEntry, error) {
+// rescan walks the readable part of a segment again. bad says why it ended early.
+func (p *Partition) rescan(s *segment, x extent) (sc *scan, bad, err error) {
 	f, err := s.use()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer s.fileMu.RUnlock()
-	sc := scan{window: window{f: f, size: x.length}, base: s.base, x: emptyExtent(s.base, x.created, x.floor)}
-	bad, err := sc.run()
-	if err == nil {
-		err = bad
-	}
+	sc = &scan{window: window{f: f, size: x.length}, base: s.base, x: emptyExtent(s.base, x.created, x.floor)}
+	bad, err = sc.run()
 	if err != nil {
-		return nil, fmt.Errorf("%s: make the index of %s: %w", p.where(), s.path, err)
+		err = fmt.Errorf("%s: scan %s: %w", p.where(), s.path, err)
 	}
-	return sc.index, nil
+	return sc, bad, err
 }
