@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,8 +12,6 @@ import (
 	"runtime"
 	"sync"
 	"time"
-
-	"spate/sql/syntax"
 )
 
 // EngineOptions says how child processes are made.
@@ -191,15 +188,10 @@ func (e *Engine) try(parent context.Context, req *Request) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(req)
-	if err != nil {
-		e.giveBack(p)
-		return nil, fmt.Errorf("write query: %w", err)
-	}
 	ctx, cancel := context.WithTimeout(parent, req.Limits.Timeout)
 	s := &stream{e: e, p: p, kinds: req.Kinds, ctx: ctx, cancel: cancel, parent: parent}
 	s.unhook = context.AfterFunc(ctx, func() { p.cmd.Process.Kill() })
-	if err := WriteFrame(p.in, FrameRequest, body); err != nil {
+	if err := WriteRequest(p.in, req); err != nil {
 		err = s.lost(err)
 		s.drop()
 		return nil, err
@@ -276,6 +268,3 @@ func (s *stream) drop() {
 
 // close ends the query wherever it is.
 func (s *stream) close() { s.finish(false) }
-
-// noPos is the span of errors without a place.
-var noPos syntax.Span

@@ -96,6 +96,15 @@ func unexpected(err error) error {
 	return err
 }
 
+// WriteRequest sends a request to the child.
+func WriteRequest(w io.Writer, req *Request) error {
+	body, err := json.Marshal(req)
+	if err != nil {
+		return fmt.Errorf("write request: %w", err)
+	}
+	return WriteFrame(w, FrameRequest, body)
+}
+
 // ReadRequest reads the next request of the parent; io.EOF when there is none.
 func ReadRequest(r *bufio.Reader) (*Request, error) {
 	var buf []byte

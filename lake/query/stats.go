@@ -138,7 +138,7 @@ func ulp(f float64, upper bool) float64 {
 }
 
 // partitionValue reads Delta's text of a partition value; an empty text is NULL
-// for every type but none keeps it.
+// but in a column of texts.
 func partitionValue(text *string, t Type) (Value, error) {
 	if text == nil || *text == "" && !t.isText() {
 		return Value{}, nil
@@ -146,9 +146,6 @@ func partitionValue(text *string, t Type) (Value, error) {
 	s := *text
 	switch {
 	case t.isText():
-		if s == "" {
-			return Value{}, nil
-		}
 		return textValue(KindText, s), nil
 	case t.isInteger():
 		i, err := strconv.ParseInt(s, 10, 64)
