@@ -1,0 +1,168 @@
+package bind
+
+import (
+	"strings"
+	"testing"
+
+	"spate/sql/plan"
+)
+
+func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
+	for _, c := range []struct{ src, want string }{
+		// names
+		{"SELECT a INTO alert FROM j", "1:26: there is no input or step [j]"},
+		{"SELECT a INTO alert FROM inn", "did you mean in?"},
+		{"SELECT a INTO alrt FROM [in]", "1:15: the job has no output [alrt] (did you mean alert?)"},
+		{"WITH s AS (SELECT a, b AS Bee FROM [in]) SELECT bea INTO alert FROM s", "1:49: there is no column bea in s (did you mean Bee?)"},
+		{"WITH s AS (SELECT a FROM [in]), s AS (SELECT b FROM [in]) SELECT a INTO alert FROM s", "1:33: step s is already defined"},
+		{"WITH s AS (SELECT a INTO alert FROM [in]) SELECT a INTO alert FROM s", "1:26: INTO stands only in a statement"},
+		{"SELECT a INTO alert FROM [in] UNION SELECT a INTO alert FROM [in]", "1:51: a statement has one INTO"},
+		{"SELECT a, A INTO alert FROM [in]", "1:11: two columns are named A"},
+		{"SELECT AVG(a), AVG(b) INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "1:16: two columns are named avg"},
+		{"SELECT a INTO alert FROM later; WITH later AS (SELECT a FROM [in]) SELECT a INTO alert FROM later", "1:26: there is no input or step [later]"},
+		// grouping
+		{"SELECT a, COUNT(*) AS n INTO alert FROM [in] GROUP BY a", "1:55: a window must be specified"},
+		{"SELECT COUNT(*) AS n INTO alert FROM [in]", "1:8: a window must be specified"},
+		{"SELECT a INTO alert FROM [in] HAVING COUNT(*) > 1", "1:38: a window must be specified"},
+		{"SELECT COUNT(*) AS n INTO alert FROM [in] GROUP BY DATEPART(minute, System.Timestamp())", "a window must be specified"},
+		{"SELECT a, b, COUNT(*) AS n INTO alert FROM [in] GROUP BY a, TumblingWindow(s, 1)", "1:11: column b is neither in GROUP BY nor in an aggregate"},
+		{"SELECT x.y AS q INTO alert FROM [in] GROUP BY x, TumblingWindow(s, 1)", "column x.y is neither"},
+		{"SELECT a INTO alert FROM [in] GROUP BY a, TumblingWindow(s, 1), SlidingWindow(s, 1)", "1:65: GROUP BY has two windows"},
+		{"SELECT * INTO alert FROM [in] GROUP BY a, TumblingWindow(s, 1)", "1:8: SELECT * is not allowed with GROUP BY"},
+		{"SELECT MAX(MIN(a)) AS m INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "an aggregate inside an aggregate"},
+		{"SELECT a INTO alert FROM [in] WHERE COUNT(*) > 1", "1:37: an aggregate is not allowed in WHERE"},
+		{"SELECT a AS b INTO alert FROM [in] GROUP BY a, TumblingWindow(s, 1) HAVING c > 1", "column c is neither"},
+		{"SELECT SUM(a, b) AS s INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "SUM takes one argument, 2 given"},
+		{"SELECT SUM(CAST(a AS datetime)) AS s INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "SUM does not take a datetime"},
+		// windows
+		{"SELECT COUNT(*) INTO alert FROM [in] GROUP BY TumblingWindow(fortnight, 1)", "1:62: fortnight is no unit of time here"},
+		{"SELECT COUNT(*) INTO alert FROM [in] GROUP BY TumblingWindow(month, 1)", "month is no unit"},
+		{"SELECT COUNT(*) INTO alert FROM [in] GROUP BY TumblingWindow(minute, 0)", "a span of time is positive"},
+		{"SELECT COUNT(*) INTO alert FROM [in] GROUP BY TumblingWindow(minute, a)", "a span of time is a number"},
+		{"SELECT COUNT(*) INTO alert FROM [in] GROUP BY TumblingWindow(mcs, 0.33)", "does not amount to whole ticks"},
+		{"SELECT COUNT(*) INTO alert FROM [in] GROUP BY TumblingWindow(day, 8)", "the longest window or duration is 7 days"},
+		{"SELECT COUNT(*) INTO alert FROM [in] GROUP BY TumblingWindow(day, 99999999999999999999)", "the longest window"},
+		{"SELECT COUNT(*) INTO alert FROM [in] GROUP BY HoppingWindow(minute, 5)", "write HoppingWindow(minute, 10, 5)"},
+		{"SELECT COUNT(*) INTO alert FROM [in] GROUP BY SessionWindow(minute, 5)", "add the maximum duration"},
+		{"SELECT COUNT(*) INTO alert FROM [in] GROUP BY HoppingWindow(Hop(minute, 5), Duration(minute, 5))", "wants DURATION(unit, n) here"},
+		{"SELECT COUNT(*) INTO alert FROM [in] GROUP BY TumblingWindow(minute, 5) OVER (PARTITION BY a)", "only SessionWindow takes OVER"},
+		{"SELECT COUNT(*) INTO alert FROM [in] GROUP BY Windows(Window('a', TumblingWindow(s, 1)), TumblingWindow(s, 2))", "either all windows have an id or none"},
+		{"SELECT COUNT(*) INTO alert FROM [in] GROUP BY Windows(Window('a', TumblingWindow(s, 1)), Window('A', TumblingWindow(s, 2)))", "two windows have the id"},
+		{"SELECT TumblingWindow(s, 1) AS w INTO alert FROM [in]", "a window stands only in GROUP BY"},
+		// analytic functions
+		{"SELECT LAG(a) AS p INTO alert FROM [in]", "1:8: LAG needs OVER (LIMIT DURATION(...))"},
+		{"SELECT LAG(a) OVER (PARTITION BY b) AS p INTO alert FROM [in]", "LAG needs LIMIT DURATION"},
+		{"SELECT LAG(a) OVER (PARTITION BY b ORDER BY t LIMIT DURATION(s, 1)) AS p INTO alert FROM [in]", "LAG takes no ORDER BY"},
+		{"SELECT LAG(a, 0) OVER (LIMIT DURATION(s, 1)) AS p INTO alert FROM [in]", "the offset of LAG is a number from 1 on"},
+		{"SELECT LAG(LAG(a) OVER (LIMIT DURATION(s, 1))) OVER (LIMIT DURATION(s, 1)) AS p INTO alert FROM [in]", "an analytic function inside an analytic function"},
+		{"SELECT LAG(AVG(a)) OVER (LIMIT DURATION(s, 1)) AS p INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "LAG is neither in GROUP BY"},
+		{"SELECT LAG(CAST(a AS bigint), 1, 'x') OVER (LIMIT DURATION(s, 1)) AS p INTO alert FROM [in]", "the default of LAG is a nvarchar(max), the expression a bigint"},
+		{"SELECT ISFIRST(mi, 1) OVER (LIMIT DURATION(s, 1)) AS p INTO alert FROM [in]", "ISFIRST takes no LIMIT DURATION"},
+		{"SELECT AVG(a) OVER (PARTITION BY b) AS p INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "AVG with OVER needs LIMIT DURATION"},
+		// expressions
+		{"SELECT ISNULL(a, 1) AS b INTO alert FROM [in]", "1:8: there is no function ISNULL (use COALESCE(a, b))"},
+		{"SELECT CONCATT(a, b) AS b INTO alert FROM [in]", "did you mean CONCAT?"},
+		{"SELECT ABS(a, 1) AS b INTO alert FROM [in]", "ABS takes 1 arguments, 2 given"},
+		{"SELECT CONCAT(a) AS b INTO alert FROM [in]", "CONCAT takes at least 2 arguments, 1 given"},
+		{"SELECT CHARINDEX(a) AS b INTO alert FROM [in]", "CHARINDEX takes 2 or 3 arguments, 1 given"},
+		{"SELECT ROUND('NaN', 1) AS b INTO alert FROM [in]", "The 1st argument of function round has invalid type 'nvarchar(max)'. Only 'bigint', 'float' is allowed."},
+		{"SELECT DATEADD(fortnight, 1, t) AS b INTO alert FROM [in]", "1:16: fortnight is no part of a date"},
+		{"SELECT CAST(a AS int) AS b INTO alert FROM [in]", "there is no type int (use bigint)"},
+		{"SELECT CAST(a AS nvarchar(10)) AS b INTO alert FROM [in]", "nvarchar has no length but max"},
+		{"SELECT x.ABS(a) AS b INTO alert FROM [in]", "function ABS takes no prefix at compatibility level 1.2"},
+		{"SELECT a + System.Timestamp() AS b INTO alert FROM [in]", "operator + does not take a datetime"},
+		{"SELECT 9223372036854775808 AS b INTO alert FROM [in]", "outside the range of bigint"},
+		{"SELECT a INTO alert FROM [in] WHERE a", "1:37: a condition is expected in WHERE"},
+		{"SELECT a INTO alert FROM [in] WHERE a IN (SELECT b FROM [in])", "a query inside an expression"},
+		// time
+		{"SELECT a INTO alert FROM [in] TIMESTAMP BY System.Timestamp()", "System.Timestamp() is not allowed in TIMESTAMP BY"},
+		{"SELECT a INTO alert FROM [in] TIMESTAMP BY CAST(a AS bigint)", "TIMESTAMP BY wants a datetime, not a bigint"},
+		{"WITH s AS (SELECT a FROM [in]) SELECT a INTO alert FROM s TIMESTAMP BY a", "TIMESTAMP BY on a step is not allowed"},
+		// declarations
+		{"CREATE TABLE [in] (a bigint); CREATE TABLE [in] (b bigint); SELECT a INTO alert FROM [in]", "has two CREATE TABLE"},
+		{"CREATE TABLE [in] (a bigint, A float); SELECT a INTO alert FROM [in]", "column A is declared twice"},
+		{"CREATE TABLE nope (a bigint); SELECT a INTO alert FROM [in]", "there is no input or step [nope]"},
+		{"SELECT a INTO alert FROM [in] UNION SELECT a, b FROM [in]", "the members of a UNION have the same number of columns"},
+		{"", "1:1: the script has no SELECT statement"},
+		// what the engine does not run
+		{"SELECT a.x INTO alert FROM [in] a JOIN [in] b ON a.x = b.x", "The join predicate is not time bounded"},
+		{"SELECT a.x INTO alert FROM [in] a JOIN [in] b ON DATEDIFF(s, a, b) BETWEEN 0 AND 5", "1:40: JOIN is not supported yet"},
+		{"SELECT a.x INTO alert FROM [in] a JOIN ref r ON a.x = r.x", "JOIN is not supported yet"},
+		{"SELECT x INTO alert FROM ref", "reference data is not supported yet"},
+		{"SELECT x INTO alert FROM [in] CROSS APPLY GetArrayElements(a) AS e", "APPLY is not supported yet"},
+		{"SELECT x INTO alert FROM [in] MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS A.x = 1) AS t", "MATCH_RECOGNIZE is not supported yet"},
+		{"SELECT TopOne() OVER (ORDER BY a) AS x INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "1:8: TOPONE is not supported yet"},
+		{"SELECT Collect() AS x INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "COLLECT is not supported yet"},
+		{"SELECT PERCENTILE_CONT(0.5) OVER (ORDER BY a) AS x INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "PERCENTILE_CONT is not supported yet"},
+		{"SELECT AVG(a) OVER (LIMIT DURATION(s, 5)) AS x INTO alert FROM [in]", "AVG with OVER (LIMIT DURATION) is not supported yet"},
+		{"SELECT udf.f(a) AS x INTO alert FROM [in]", "a user function (udf.f) is not supported yet"},
+		{"SELECT AnomalyDetection_SpikeAndDip(a, 95, 120, 'spikes') OVER (LIMIT DURATION(s, 120)) AS x INTO alert FROM [in]", "AnomalyDetection_SpikeAndDip is not supported yet"},
+		{"WITH s AS (SELECT a FROM [in]) SELECT LAG(*) OVER (LIMIT DURATION(s, 1)) AS x INTO alert FROM s", "LAG(*) over a step is not supported yet"},
+	} {
+		_, errs, _ := Script(c.src, Options{
+			Inputs:  []InputInfo{{Name: "in"}, {Name: "ref", Reference: true}},
+			Outputs: []string{"alert"},
+		})
+		if len(errs) == 0 || !strings.Contains(errs[0].Error(), c.want) {
+			t.Errorf("%s\n got %v\nwant %s", c.src, errs, c.want)
+		}
+	}
+}
+
+func TestEveryMistakeOfAScriptIsReported(t *testing.T) {
+	_, errs, _ := Script("SELECT ISNULL(a, 1) AS x, IIF(a > 1, 2, 3) AS y INTO o FROM i;\nSELECT LEAD(a) AS z INTO o FROM i", Options{})
+	if len(errs) != 3 {
+		t.Errorf("%d mistakes, want 3:\n%v", len(errs), errs)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	for _, c := range []struct{ src, want string }{
+		{`SELECT a INTO o FROM i WHERE b = "x"`, `1:34: "x" is read as a string; use single quotes (W513)`},
+		{`SELECT "[a][b]" INTO o FROM i`, "is read as a column; use brackets (W513)"},
+		{"WITH s AS (SELECT a FROM i) SELECT a INTO o FROM s; WITH u AS (SELECT a FROM s) SELECT a INTO o FROM u", "several WITH clauses"},
+		{"SELECT a INTO o FROM i TIMESTAMP BY EventProcessedUtcTime", "processing time"},
+		{"SELECT *, a INTO o FROM i", "the * to the left wins"},
+		{"SELECT a INTO o FROM i PARTITION BY PartitionId", "read as a hint"},
+		{"SELECT a INTO o FROM i WHERE a = NULL", "never true; use IS NULL"},
+		{"CREATE TABLE i (a bigint); SELECT b INTO o FROM i", "1:35: column b is not declared in CREATE TABLE i"},
+		{"SELECT a INTO o FROM i UNION SELECT b FROM i", "column 1 of the UNION is named a and b"},
+		{"SELECT a INTO o FROM i TIMESTAMP BY t; SELECT a INTO o FROM i TIMESTAMP BY u", "different TIMESTAMP BY"},
+		{"WITH s AS (SELECT System.Timestamp() AS w FROM i) SELECT w INTO o FROM s TIMESTAMP BY w", "changes nothing"},
+	} {
+		_, errs, warnings := Script(c.src, Options{})
+		if len(errs) > 0 {
+			t.Errorf("%s: %v", c.src, errs)
+			continue
+		}
+		if len(warnings) != 1 || !strings.Contains(warnings[0].String(), c.want) {
+			t.Errorf("%s\n got %v\nwant %s", c.src, warnings, c.want)
+		}
+	}
+}
+
+func TestExpressionOfAnOutputMap(t *testing.T) {
+	cols := []plan.Column{{Name: "WindowEndTime"}, {Name: "n"}}
+	e, errs := Expression("DATEADD(minute, -5, WindowEndTime)", cols)
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	c, ok := e.(*plan.Call)
+	if !ok || c.Func != "DATEADD" || len(c.Args) != 3 {
+		t.Fatalf("got %#v", e)
+	}
+	if col, ok := c.Args[2].(*plan.Col); !ok || col.Index != 0 {
+		t.Errorf("third argument %#v, want column 0", c.Args[2])
+	}
+	for src, want := range map[string]string{
+		"WindowEnd":                          "1:1: there is no column WindowEnd (did you mean WindowEndTime?)",
+		"COUNT(*)":                           "an aggregate is not allowed in an output column",
+		"LAG(n) OVER (LIMIT DURATION(s, 1))": "LAG is not allowed in an output column",
+		"n +":                                "1:4: the text ends where an expression is expected",
+		"n n":                                "1:3: unexpected name n, want the end of the expression",
+	} {
+		if _, errs := Expression(src, cols); len(errs) == 0 || !strings.Contains(errs[0].Error(), want) {
+			t.Errorf("%s: got %v, want %s", src, errs, want)
+		}
+	}
+}
