@@ -1,0 +1,29 @@
+// Package conform holds conformance cases as text and what runs them: a script,
+// the events of its inputs, and the rows its outputs must hold. Cases run against
+// any Engine; conform/reference is one, the streaming engine another. The package
+// also makes random scripts and streams, so that engines can be compared.
+//
+// A case is a txtar archive:
+//
+//	Title, then the rule in a few sentences.
+//	Source: where the rule comes from.
+//
+//	-- settings --       optional, NAME=VALUE lines
+//	-- query.sql --
+//	-- in/NAME.jsonl --  events in arrival order, once per input
+//	-- want/NAME.jsonl -- rows of an output, in any order
+//	-- want-error --     instead of rows: a part of the message, in any case
+//
+// The arrival time of an event is its field _arrival, which is taken out of the
+// payload; else its field t, if that is a time; else what TIMESTAMP BY gives; else
+// 2026-01-05T00:00:00Z. Rows are compared as multisets. Key spelling counts, key
+// order only with keyorder=true. 3 is a bigint and 3.0 a float; floats may differ
+// by 1e-9 of their size. A column that is null and one that is missing differ.
+//
+// Settings: late and outoforder (seconds; late -1, the default, is unlimited),
+// policy (adjust or drop), start (a time), stringCompare (ordinal or ignoreCase),
+// keyorder (true or false), noearly (true lifts the early limit, which jobs
+// cannot).
+//
+// Stability: importable, not promised before 1.0.
+package conform

@@ -1,0 +1,199 @@
+package reference
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+
+	"spate/column"
+	"spate/sql/plan"
+)
+
+// group is the rows of one key in one window, in total order.
+type group struct {
+	end  column.Ticks
+	keys []column.Value // as the first row has them
+	rows []row
+}
+
+// aggregate evaluates the windows by definition: it forms the set of rows of
+// every group and window, then computes each aggregate over the set.
+func (r *runner) aggregate(n *plan.Aggregate) ([]row, error) {
+	in, err := r.rows(n.In)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([][]column.Value, len(in)) // of each row
+	for i := range in {
+		keys[i] = make([]column.Value, len(n.Keys))
+		for k := range n.Keys {
+			if keys[i][k], err = r.eval(n.Keys[k].Expr, &in[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	var out []row
+	for w := range n.Windows {
+		groups, err := r.window(&n.Windows[w], in, keys)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range groups {
+			x := row{time: g.end, at: g.rows[0].at, vals: append([]column.Value(nil), g.keys...)}
+			for a := range n.Aggs {
+				v, err := r.agg(&n.Aggs[a], g.rows)
+				if err != nil {
+					return nil, err
+				}
+				x.vals = append(x.vals, v)
+			}
+			if n.WindowID {
+				id := null
+				if n.Windows[w].ID != "" {
+					id = column.TextOf(n.Windows[w].ID)
+				}
+				x.vals = append(x.vals, id)
+			}
+			out = append(out, x)
+		}
+	}
+	return out, nil
+}
+
+// agg computes one aggregate over a set of rows.
+func (r *runner) agg(a *plan.Agg, rows []row) (column.Value, error) {
+	if a.Arg == nil {
+		return column.IntOf(int64(len(rows))), nil
+	}
+	var vals []column.Value
+	seen := map[string]bool{}
+	for i := range rows {
+		v, err := r.eval(a.Arg, &rows[i])
+		if err != nil {
+			return null, err
+		}
+		if a.Func != plan.Count && a.ArgType == column.Null {
+			if v, err = untyped(a.Func, v); err != nil {
+				return null, err
+			}
+		}
+		if v.IsNull() {
+			continue
+		}
+		if a.Distinct {
+			key := string(appendKey(nil, v))
+			if seen[key] {
+				continue
+			}
+			seen[key] = true
+		}
+		vals = append(vals, v)
+	}
+	switch {
+	case a.Func == plan.Count:
+		return column.IntOf(int64(len(vals))), nil
+	case len(vals) == 0:
+		return null, nil
+	case a.Func == plan.Min || a.Func == plan.Max:
+		return r.extreme(a.Func, vals)
+	}
+	sum, squares := new(big.Rat), new(big.Rat)
+	floats := false
+	for _, v := range vals {
+		if !isNumber(v) && v.Kind != column.Bool {
+			return null, wrongType(string(a.Func), 1, v, column.Int64, column.Float64)
+		}
+		floats = floats || v.Kind == column.Float64
+		x := exact(v)
+		sum.Add(sum, x)
+		squares.Add(squares, x.Mul(x, x))
+	}
+	switch a.Func {
+	case plan.Sum:
+		if !floats {
+			if !sum.Num().IsInt64() {
+				return null, errOverflow
+			}
+			return column.IntOf(sum.Num().Int64()), nil
+		}
+		return rounded(sum)
+	case plan.Avg:
+		s, err := rounded(sum)
+		if err != nil {
+			return null, err
+		}
+		return column.FloatOf(s.Float() / float64(len(vals))), nil
+	}
+	return variance(a.Func, sum, squares, int64(len(vals)))
+}
+
+// rounded rounds an exact sum once, to nearest even. A sum of zero is +0.
+func rounded(x *big.Rat) (column.Value, error) {
+	f, _ := x.Float64()
+	if math.IsInf(f, 0) {
+		return null, errOverflow
+	}
+	return column.FloatOf(f), nil
+}
+
+func variance(f plan.AggFunc, sum, squares *big.Rat, n int64) (column.Value, error) {
+	by := n
+	if f == plan.Var || f == plan.Stdev {
+		by--
+	}
+	if by == 0 {
+		return null, nil
+	}
+	// (Σv² - (Σv)²/n) / by
+	v := new(big.Rat).Mul(sum, sum)
+	v.Quo(v, new(big.Rat).SetInt64(n))
+	v.Sub(squares, v)
+	v.Quo(v, new(big.Rat).SetInt64(by))
+	out, err := rounded(v)
+	if err == nil && (f == plan.Stdev || f == plan.StdevP) {
+		out = column.FloatOf(math.Sqrt(out.Float()))
+	}
+	return out, err
+}
+
+// untyped converts a value of an argument without a static type: numbers and
+// bits to float, text to float or, for MIN and MAX, datetime.
+func untyped(f plan.AggFunc, v column.Value) (column.Value, error) {
+	extreme := f == plan.Min || f == plan.Max
+	switch v.Kind {
+	case column.Null:
+		return v, nil
+	case column.Int64, column.Float64, column.Bool:
+		return column.FloatOf(floatOf(v)), nil
+	case column.Time:
+		if extreme {
+			return v, nil
+		}
+	case column.Text:
+		if x, ok := parseFloat(v.Text()); ok {
+			return column.FloatOf(x), nil
+		}
+		if t, ok := column.ParseTicks(v.Text()); ok && extreme {
+			return column.TimeOf(t), nil
+		}
+	}
+	return null, fmt.Errorf("a value of type '%s' cannot be used in %s", v.Kind, f)
+}
+
+// extreme returns the smallest or largest value; of equal ones the first.
+func (r *runner) extreme(f plan.AggFunc, vals []column.Value) (column.Value, error) {
+	best := vals[0]
+	for _, v := range vals[1:] {
+		if (v.Kind == column.Time) != (best.Kind == column.Time) {
+			return null, fmt.Errorf("datetimes and other values cannot be mixed in %s", f)
+		}
+		o, err := r.compare(v, best)
+		if err != nil {
+			return null, err
+		}
+		if o == less && f == plan.Min || o == greater && f == plan.Max {
+			best = v
+		}
+	}
+	return best, nil
+}

@@ -1,0 +1,228 @@
+// Package reference runs a plan by definition: a row at a time, with the whole
+// input in hand and unbounded memory. It is slow and obviously right, and the
+// engine must equal it on every input. What values are, how they compare,
+// convert and add up is written here a second time, so that a mistake in the
+// engine's kernels cannot hide.
+//
+// Stability: importable, not promised before 1.0.
+package reference
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"spate/column"
+	"spate/sql/plan"
+)
+
+// Event is one event of an input. Events are given in arrival order.
+type Event struct {
+	Input     string // alias of the input, compared ignoring case
+	Partition int
+	Arrival   column.Ticks // never decreasing within a partition
+	Value     column.Value // a record
+}
+
+// Options are the settings of a job that change its rows.
+type Options struct {
+	Late     column.Ticks // late arrival tolerance; negative: unlimited
+	Disorder column.Ticks // out-of-order tolerance
+	Drop     bool         // late and out-of-order events are dropped instead of adjusted
+	NoEarly  bool         // no early limit; jobs always have one
+	Start    column.Ticks // rows before it are not given out
+	FoldCase bool         // stringCompare: ignoreCase
+
+	// SystemColumns appends EventProcessedUtcTime, PartitionId and
+	// EventEnqueuedUtcTime to events read whole.
+	SystemColumns bool
+}
+
+// Row is one row of an output, Star columns expanded.
+type Row struct {
+	Time   column.Ticks
+	Names  []string
+	Values []column.Value
+}
+
+// Counts says what the time stages dropped or changed.
+type Counts struct {
+	Early, Late, OutOfOrder, BadTime, BadKey, Undeclared int
+}
+
+// Run runs job over events and returns the rows of each output, in time order.
+func Run(job *plan.Job, events []Event, o Options) (map[string][]Row, Counts, error) {
+	r := &runner{events: events, options: o, done: map[plan.Node][]row{}}
+	out := map[string][]Row{}
+	for _, output := range job.Outputs {
+		if _, ok := out[output.Name]; !ok {
+			out[output.Name] = nil
+		}
+		rows, err := r.rows(output.In)
+		if err != nil {
+			return nil, r.counts, fmt.Errorf("output %s: %w", output.Name, err)
+		}
+		cols := output.In.Columns()
+		for i := range rows {
+			if rows[i].time >= o.Start {
+				out[output.Name] = append(out[output.Name], Expand(rows[i].time, cols, rows[i].vals))
+			}
+		}
+	}
+	return out, r.counts, nil
+}
+
+// position is a row's place among rows of one time: arrival, input, partition,
+// then the order of the events given.
+type position struct {
+	arrival   column.Ticks
+	input     int
+	partition int
+	seq       int
+}
+
+func (p position) compare(q position) int {
+	return cmp.Or(cmp.Compare(p.arrival, q.arrival), cmp.Compare(p.input, q.input),
+		cmp.Compare(p.partition, q.partition), cmp.Compare(p.seq, q.seq))
+}
+
+// row is a row of a node. at is the position of the event it came from, of a
+// group the position of the first.
+type row struct {
+	time column.Ticks
+	at   position
+	vals []column.Value
+}
+
+// sortRows brings rows into total order.
+func sortRows(rows []row) {
+	slices.SortStableFunc(rows, func(a, b row) int {
+		return cmp.Or(cmp.Compare(a.time, b.time), a.at.compare(b.at))
+	})
+}
+
+// Expand turns the columns of a row into what is printed: the fields of a Star
+// column in its place; a name that, ignoring case, stands further left is dropped.
+func Expand(at column.Ticks, cols []plan.Column, vals []column.Value) Row {
+	out := Row{Time: at}
+	taken := func(name string, upTo int) bool {
+		return slices.ContainsFunc(out.Names[:upTo], func(n string) bool { return strings.EqualFold(n, name) })
+	}
+	for i, c := range cols {
+		if !c.Star {
+			if !taken(c.Name, len(out.Names)) {
+				out.Names = append(out.Names, c.Name)
+				out.Values = append(out.Values, vals[i])
+			}
+			continue
+		}
+		rec := vals[i].Record()
+		if rec == nil {
+			continue
+		}
+		left := len(out.Names)
+		for k, name := range rec.Names {
+			if !taken(name, left) {
+				out.Names = append(out.Names, name)
+				out.Values = append(out.Values, rec.Values[k])
+			}
+		}
+	}
+	return out
+}
+
+type runner struct {
+	events  []Event
+	options Options
+	counts  Counts
+	done    map[plan.Node][]row // a step read twice is computed once
+	inputs  int
+}
+
+// rows computes all rows of a node, in total order.
+func (r *runner) rows(n plan.Node) ([]row, error) {
+	if rows, ok := r.done[n]; ok {
+		return rows, nil
+	}
+	var rows []row
+	var err error
+	switch n := n.(type) {
+	case *plan.Input:
+		rows, err = r.input(n)
+	case *plan.Filter:
+		rows, err = r.filter(n)
+	case *plan.Project:
+		rows, err = r.project(n)
+	case *plan.Aggregate:
+		rows, err = r.aggregate(n)
+	case *plan.Analytic:
+		rows, err = r.analytic(n)
+	case *plan.Union:
+		rows, err = r.union(n)
+	default:
+		err = fmt.Errorf("a plan with a %T is not supported yet", n)
+	}
+	if err != nil {
+		return nil, err
+	}
+	sortRows(rows)
+	r.done[n] = rows
+	return rows, nil
+}
+
+func (r *runner) filter(n *plan.Filter) ([]row, error) {
+	in, err := r.rows(n.In)
+	if err != nil {
+		return nil, err
+	}
+	var out []row
+	for i := range in {
+		ok, err := r.holds(n.Cond, &in[i])
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			out = append(out, in[i])
+		}
+	}
+	return out, nil
+}
+
+func (r *runner) project(n *plan.Project) ([]row, error) {
+	in, err := r.rows(n.In)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]row, len(in))
+	for i := range in {
+		out[i] = row{time: in[i].time, at: in[i].at, vals: make([]column.Value, len(n.Items))}
+		for k := range n.Items {
+			if out[i].vals[k], err = r.eval(n.Items[k].Expr, &in[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+func (r *runner) union(n *plan.Union) ([]row, error) {
+	star := len(n.Cols) == 1 && n.Cols[0].Star
+	var out []row
+	for _, member := range n.Ins {
+		in, err := r.rows(member)
+		if err != nil {
+			return nil, err
+		}
+		cols := member.Columns()
+		for i := range in {
+			x := in[i]
+			if star {
+				e := Expand(x.time, cols, x.vals)
+				x.vals = []column.Value{column.RecordOf(&column.RecordValue{Names: e.Names, Values: e.Values})}
+			}
+			out = append(out, x)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,80 @@
+package conform
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"spate/column"
+	"spate/conform/reference"
+	"spate/sql/bind"
+	"spate/sql/plan"
+)
+
+// Engine runs a job over events given in arrival order, to the end of the input,
+// and returns the rows of each output in any order.
+type Engine func(ctx context.Context, job *plan.Job, events []Event, o Options) (map[string][]Row, error)
+
+// Reference is the engine that runs plans by definition.
+func Reference(_ context.Context, job *plan.Job, events []Event, o Options) (map[string][]Row, error) {
+	rows, _, err := reference.Run(job, events, o)
+	return rows, err
+}
+
+// Compile turns a script into a plan.
+func Compile(script string) (*plan.Job, error) {
+	job, errs, _ := bind.Script(script, bind.Options{})
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return job, nil
+}
+
+// Run runs c on engine and reports how the outcome differs from what is wanted.
+func (c *Case) Run(ctx context.Context, engine Engine) error {
+	job, err := Compile(c.Script)
+	var rows map[string][]Row
+	if err == nil {
+		rows, err = engine(ctx, job, c.Events(job), c.Options)
+	}
+	if c.WantError != "" {
+		switch {
+		case err == nil:
+			return fmt.Errorf("no error, want one with %q", c.WantError)
+		case !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(c.WantError)):
+			return fmt.Errorf("error %q, want one with %q", err, c.WantError)
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return Compare(AsRecords(rows), c.Want, Published, c.KeyOrder)
+}
+
+// AsRecords turns rows into the records that printing them would give.
+func AsRecords(rows map[string][]Row) map[string][]column.Value {
+	out := make(map[string][]column.Value, len(rows))
+	for name, list := range rows {
+		for _, r := range list {
+			out[name] = append(out[name], column.RecordOf(&column.RecordValue{Names: r.Names, Values: r.Values}))
+		}
+	}
+	return out
+}
+
+// RowsOf reads the live rows of a batch in the form that engines return.
+func RowsOf(b *column.Batch) []Row {
+	out := make([]Row, b.LiveRows())
+	for k := range out {
+		i := b.Row(k)
+		cols := make([]plan.Column, len(b.Cols))
+		vals := make([]column.Value, len(b.Cols))
+		for c := range b.Cols {
+			cols[c] = plan.Column{Name: b.Schema.Fields[c].Name, Star: b.Schema.Fields[c].Star}
+			vals[c] = b.Cols[c].At(i)
+		}
+		out[k] = reference.Expand(b.Time[i], cols, vals)
+	}
+	return out
+}
