@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"spate"
+	"spate/simulator"
 )
 
 func (l *loader) monitor(o *object) {
@@ -145,12 +146,6 @@ func (l *loader) needActionGroup(o *object, e *entry, name string) {
 	})
 }
 
-// Scenarios are the behaviours of the simulated fleet.
-func Scenarios() []string {
-	return []string{"seed", "overheating", "cold", "battery", "weak-signal", "silent", "burst", "late", "disorder",
-		"malformed", "skew", "clock", "mixed"}
-}
-
 func (l *loader) simulate(o *object) {
 	if o == nil {
 		return
@@ -171,7 +166,10 @@ func (l *loader) simulate(o *object) {
 	s.Devices = int(o.integer("devices", 20, 1, 100000))
 	s.Interval = o.duration("interval", 5*time.Second, time.Millisecond, time.Hour)
 	s.Duration = o.duration("duration", 0, 0, maxDuration)
-	s.Scenario = o.oneOf("scenario", "seed", Scenarios()...)
+	s.Scenario = o.text("scenario", "seed")
+	if _, err := simulator.ParseScenario(s.Scenario); err != nil {
+		o.fail(o.find("scenario"), "E206", "", "%s", strings.TrimPrefix(err.Error(), "simulator: "))
+	}
 	s.Seed = o.integer("seed", 1, 0, 1<<62)
 	s.Locations, s.Types = o.texts("locations"), o.texts("deviceTypes")
 	s.Via = o.oneOf("via", "kafka", "kafka", "amqp")

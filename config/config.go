@@ -13,6 +13,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -39,6 +40,7 @@ type Source struct {
 	Data string // data folder, instead of the file's storage.path
 	// NoScripts leaves the queries unchecked: for the verbs that only look at names.
 	NoScripts bool
+	AutoPorts bool                        // any free port for every listener that is open
 	Env       func(string) (string, bool) // default os.LookupEnv
 }
 
@@ -50,6 +52,19 @@ type Pipeline struct {
 	Warnings Problems
 	// Secrets are the values that came from references: prints show *** instead.
 	Secrets []string
+}
+
+// autoPorts opens every listener on any free port.
+func (p *Pipeline) autoPorts(src Source) {
+	if !src.AutoPorts {
+		return
+	}
+	l := &p.Options.Listen
+	for _, addr := range []*string{&l.AMQP, &l.AMQPS, &l.Kafka, &l.HTTP} {
+		if host, _, err := net.SplitHostPort(*addr); err == nil {
+			*addr = net.JoinHostPort(host, "0")
+		}
+	}
 }
 
 // ErrNoPipeline is returned by Load for a folder that holds no pipeline.
@@ -129,6 +144,7 @@ func loadBytes(src Source, file string, data []byte, at folder) (*Pipeline, erro
 		l.checkScripts()
 	}
 	p.Options = l.o
+	p.autoPorts(src)
 	if err := p.settle(r.problems[len(p.Warnings):]); err != nil {
 		return nil, err
 	}

@@ -68,6 +68,7 @@ func derive(src Source, dir string, scripts []string) (*Pipeline, error) {
 	}
 	l.checkScripts()
 	p := &Pipeline{Kind: Derived, Path: dir, Options: l.o}
+	p.autoPorts(src)
 	if err := p.settle(r.problems); err != nil {
 		return nil, err
 	}

@@ -16,13 +16,15 @@ import (
 func Example(src Source) (*Pipeline, error) {
 	dir := src.Data
 	if dir == "" {
-		bare, err := bareFolder(cmp.Or(src.Path, "."))
+		at := cmp.Or(src.Path, ".")
+		bare, err := bareFolder(at)
 		if err != nil {
 			return nil, err
 		}
-		dir = resolvePath(cmp.Or(src.Path, "."), "spate-example")
-		if bare {
-			dir = resolvePath(cmp.Or(src.Path, "."), "data")
+		dir = resolvePath(at, "spate-example")
+		// Files that came beside an earlier data folder do not move it.
+		if _, err := os.Stat(resolvePath(at, "data/LOCK")); bare || err == nil {
+			dir = resolvePath(at, "data")
 		}
 	}
 	read := func(name string) ([]byte, error) { return fs.ReadFile(examples.Files, path.Join("telemetry", name)) }

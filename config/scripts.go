@@ -30,6 +30,17 @@ func compile(src string) (*plan.Job, syntax.Errors, []bind.Warning) {
 	return bind.Job(script, src, bind.Options{})
 }
 
+// ScriptProblems turns the mistakes of a script into problems of its file.
+func ScriptProblems(file, src string, errs syntax.Errors) Problems {
+	var ps Problems
+	for _, err := range errs {
+		at := err.Span.From
+		ps = append(ps, Problem{File: file, Line: max(at.Line, 1), Column: max(at.Col, 1), Code: "E400", Severity: "error",
+			Message: err.Msg, Hint: err.Hint, excerpt: excerpt(src, at.Line, at.Col)})
+	}
+	return ps
+}
+
 // inScript reports a problem at a place in the query of a job.
 func (l *loader) inScript(j *spate.Job, places *jobPlaces, code string, at syntax.Pos, hint, format string, args ...any) {
 	path := "jobs." + j.Name + ".query"
@@ -59,19 +70,15 @@ func (l *loader) checkScript(j *spate.Job, places *jobPlaces) {
 		l.bindOutput(j, places, out)
 	}
 	for _, in := range j.Inputs {
-		if !slices.ContainsFunc(p.Inputs, func(i *plan.Input) bool { return strings.EqualFold(i.Name, in.Alias) }) {
-			l.fail(places.inputs[strings.ToLower(in.Alias)], "E305", "jobs."+j.Name+".inputs."+in.Alias, "", "%s: the query does not read this input", in.Alias)
-		}
 		for _, out := range j.Outputs {
 			if out.Hub != "" && strings.EqualFold(in.Hub, out.Hub) {
-				l.fail(places.outputs[strings.ToLower(out.Alias)], "E308", "jobs."+j.Name+".outputs."+out.Alias, "write to another hub",
+				at, ok := places.outputs[strings.ToLower(out.Alias)]
+				if !ok {
+					at = places.query
+				}
+				l.fail(at, "E308", "jobs."+j.Name+".outputs."+out.Alias, "write to another hub",
 					"%s: the job reads the hub %s that it writes", out.Alias, out.Hub)
 			}
-		}
-	}
-	for _, out := range j.Outputs {
-		if !slices.ContainsFunc(p.Outputs, func(o *plan.Output) bool { return strings.EqualFold(o.Name, out.Alias) }) {
-			l.fail(places.outputs[strings.ToLower(out.Alias)], "E306", "jobs."+j.Name+".outputs."+out.Alias, "", "%s: the query does not write this output", out.Alias)
 		}
 	}
 }

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"spate/config"
+)
+
+func (a *app) check() *cobra.Command {
+	var strict bool
+	cmd := &cobra.Command{
+		Use:     "check [FILE|DIR]",
+		Aliases: []string{"lint"},
+		Short:   "Check the pipeline file and its queries",
+		Args:    cobra.MaximumNArgs(1),
+	}
+	cmd.Flags().BoolVar(&strict, "strict", false, "warnings fail")
+	cmd.RunE = do(func(_ *cobra.Command, args []string) error {
+		form, err := a.form("text", "json")
+		if err != nil {
+			return err
+		}
+		p, err := a.load(strings.Join(args, ""), config.Source{})
+		var problems config.Problems
+		if err != nil && !errors.As(err, &problems) {
+			return err
+		}
+		if err == nil {
+			problems = p.Warnings
+		}
+		bad := err != nil || strict && len(problems) > 0
+		if form == "json" {
+			if problems == nil {
+				problems = config.Problems{}
+			}
+			data, err := marshal(problems)
+			if err != nil {
+				return err
+			}
+			if _, err := a.stdout.Write(data); err != nil {
+				return err
+			}
+			if bad {
+				return withCode(usage, errSaid)
+			}
+			return nil
+		}
+		if len(problems) > 0 {
+			fmt.Fprintln(a.stderr, problems.Error())
+		}
+		if bad {
+			return withCode(usage, errSaid)
+		}
+		o := &p.Options
+		from := shortPath(p.Path)
+		if p.Kind == config.BuiltIn {
+			from = "the built-in example"
+		}
+		fmt.Fprintf(a.stdout, "%s is fine: %d hubs, %d tables, %d jobs, %d warnings\n", from, len(o.Hubs), len(o.Tables), len(o.Jobs), len(problems))
+		return nil
+	})
+	return cmd
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"spate"
+	"spate/config"
+)
+
+// Exit codes.
+const (
+	done         = 0
+	failed       = 1 // while running
+	usage        = 2 // usage or configuration
+	notFound     = 3
+	noConnection = 4
+	differs      = 6 // tests, assertions, --check
+	timedOut     = 8
+	interrupted  = 130
+)
+
+var errInterrupted = errors.New("interrupted")
+
+// coded is an error with its exit code.
+type coded struct {
+	code int
+	err  error
+}
+
+func (c coded) Error() string { return c.err.Error() }
+func (c coded) Unwrap() error { return c.err }
+
+func withCode(code int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return coded{code, err}
+}
+
+// do wraps a verb: what comes out of it without a code failed while running. What
+// comes out of cobra itself is wrong usage.
+func do(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		err := f(cmd, args)
+		var c coded
+		var ps config.Problems
+		switch {
+		case err == nil || errors.As(err, &c):
+			return err
+		case errors.As(err, &ps):
+			return coded{usage, err}
+		case errors.Is(err, spate.ErrLocked):
+			return coded{usage, fmt.Errorf("E321 %w", err)}
+		case errors.Is(err, syscall.EADDRINUSE):
+			return coded{usage, fmt.Errorf("E307 %w (another port: server.*.port in the pipeline file, or --ports auto)", err)}
+		case errors.Is(err, context.DeadlineExceeded):
+			return coded{timedOut, err}
+		}
+		return coded{failed, err}
+	}
+}
+
+// exit prints err and returns the code of the process.
+func (a *app) exit(ctx context.Context, err error) int {
+	if err == nil {
+		return done
+	}
+	if errors.Is(context.Cause(ctx), errInterrupted) && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(a.stderr, "spate: interrupted")
+		return interrupted
+	}
+	var ps config.Problems
+	var c coded
+	switch {
+	case errors.Is(err, errSaid):
+	case errors.As(err, &ps):
+		fmt.Fprintln(a.stderr, ps.Error())
+	default:
+		fmt.Fprintln(a.stderr, "spate: "+strings.TrimSpace(err.Error()))
+	}
+	if errors.As(err, &c) {
+		return c.code
+	}
+	fmt.Fprintln(a.stderr, "Run 'spate help' for usage.")
+	return usage
+}
+
+// errSaid is an error whose text is on the screen already.
+var errSaid = errors.New("said already")

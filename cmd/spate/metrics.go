@@ -1,0 +1,301 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"spate/config"
+	"spate/console"
+	"spate/monitor"
+)
+
+// metricFlags are the flags of metrics list.
+type metricFlags struct {
+	resource, interval, start, end, offset, filter string
+	metrics, aggregations, split                   []string
+	top                                            int
+}
+
+func (a *app) metrics() *cobra.Command {
+	cmd := &cobra.Command{Use: "metrics", Short: "Metrics of the pipeline", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	var f metricFlags
+	list := &cobra.Command{
+		Use:   "list --metric NAME[,NAME]",
+		Short: "Minute values of metrics, of a running or a stopped pipeline",
+		Args:  cobra.NoArgs,
+		RunE:  do(func(cmd *cobra.Command, _ []string) error { return a.listMetrics(cmd.Context(), &f) }),
+	}
+	fl := list.Flags()
+	fl.StringVar(&f.resource, "resource", "", "namespace, eventhub/NAME, job/NAME, pipeline or a resource id")
+	fl.StringSliceVar(&f.metrics, "metric", nil, "metrics")
+	fl.StringSliceVar(&f.metrics, "metrics", nil, "metrics")
+	fl.StringVar(&f.interval, "interval", "PT1M", "1m, PT1M, 5m, 1h, ...")
+	fl.StringSliceVar(&f.aggregations, "aggregation", nil, "Average, Count, Maximum, Minimum, Total (default: the metric's own)")
+	fl.StringVar(&f.start, "start-time", "", "begin")
+	fl.StringVar(&f.end, "end-time", "", "end (default: now)")
+	fl.StringVar(&f.offset, "offset", "1h", "span, where begin or end is not given")
+	fl.StringSliceVar(&f.split, "split", nil, "dimensions that make series of their own")
+	fl.StringSliceVar(&f.split, "dimension", nil, "same as --split")
+	fl.StringVar(&f.filter, "filter", "", "EntityName eq 'NAME', ...")
+	fl.IntVar(&f.top, "top", 0, "series at most")
+	definitions := &cobra.Command{
+		Use:   "list-definitions",
+		Short: "The metrics there are",
+		Args:  cobra.NoArgs,
+		RunE:  do(func(*cobra.Command, []string) error { return a.listDefinitions() }),
+	}
+	cmd.AddCommand(list, definitions)
+	return cmd
+}
+
+// values are the parameters of the metrics call.
+func (f *metricFlags) values(now time.Time) (url.Values, error) {
+	if len(f.metrics) == 0 {
+		return nil, errors.New("name the metrics: --metric InputEvents,OutputEvents")
+	}
+	interval, err := config.ParseDuration(f.interval)
+	if err != nil {
+		return nil, fmt.Errorf("--interval: %w", err)
+	}
+	grain := ""
+	for name, d := range monitor.Grains() {
+		if d == interval {
+			grain = name
+		}
+	}
+	if grain == "" {
+		return nil, fmt.Errorf("--interval %s: want 1m, 5m, 15m, 30m, 1h, 6h, 12h or 1d", f.interval)
+	}
+	offset, err := config.ParseDuration(f.offset)
+	if err != nil {
+		return nil, fmt.Errorf("--offset: %w", err)
+	}
+	from, to, err := f.span(now, offset)
+	if err != nil {
+		return nil, err
+	}
+	v := url.Values{"metricnames": {strings.Join(f.metrics, ",")}, "interval": {grain},
+		"timespan": {from.UTC().Format(time.RFC3339) + "/" + to.UTC().Format(time.RFC3339)}}
+	for key, value := range map[string]string{"resource": f.resource, "aggregation": strings.Join(f.aggregations, ","),
+		"split": strings.Join(f.split, ","), "$filter": f.filter} {
+		if value != "" {
+			v.Set(key, value)
+		}
+	}
+	if f.top > 0 {
+		v.Set("top", strconv.Itoa(f.top))
+	}
+	return v, nil
+}
+
+func (f *metricFlags) span(now time.Time, offset time.Duration) (from, to time.Time, err error) {
+	to = now.Add(time.Second) // the span's end is open, and this second counts
+	if f.end != "" {
+		if to, err = config.ParseTime(f.end); err != nil {
+			return from, to, fmt.Errorf("--end-time: %w", err)
+		}
+	}
+	from = to.Add(-offset)
+	if f.start != "" {
+		if from, err = config.ParseTime(f.start); err != nil {
+			return from, to, fmt.Errorf("--start-time: %w", err)
+		}
+		if f.end == "" && offset != time.Hour {
+			to = from.Add(offset)
+		}
+	}
+	return from, to, nil
+}
+
+func (a *app) listMetrics(ctx context.Context, f *metricFlags) error {
+	form, err := a.form("table", "json", "tsv")
+	if err != nil {
+		return err
+	}
+	v, err := f.values(time.Now())
+	if err != nil {
+		return withCode(usage, err)
+	}
+	answer, err := a.askMetrics(ctx, v)
+	if err != nil {
+		var e *monitor.Error
+		if errors.As(err, &e) && e.Status == 404 {
+			return withCode(notFound, err)
+		} else if errors.As(err, &e) && e.Status == 400 {
+			return withCode(usage, err)
+		}
+		return err
+	}
+	if form == "json" {
+		data, err := marshal(answer)
+		if err != nil {
+			return err
+		}
+		_, err = a.stdout.Write(data)
+		return err
+	}
+	return a.printMetrics(form, answer)
+}
+
+// marshal indents and leaves <, > and & as they are.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(v)
+	return b.Bytes(), err
+}
+
+// askMetrics asks the running instance, or reads the history that it left.
+func (a *app) askMetrics(ctx context.Context, v url.Values) (*monitor.Answer, error) {
+	address, dir := a.address, a.data
+	if address == "" {
+		p, err := a.load("", config.Source{NoScripts: true})
+		if err != nil {
+			return nil, err
+		}
+		dir = p.Options.Dir
+		if i, err := console.ReadInstance(dir); err == nil && i.Addresses["console"] != "" {
+			address = "http://" + i.Addresses["console"]
+		}
+	}
+	if address != "" {
+		answer, err := getMetrics(ctx, address, v, cmpTimeout(a.timeout))
+		var lost *url.Error
+		if err == nil || !errors.As(err, &lost) {
+			return answer, err
+		}
+		if a.address != "" {
+			return nil, withCode(noConnection, err)
+		}
+		// The instance was killed: what it wrote is still there.
+	}
+	h, err := monitor.Read(monitor.Options{Dir: filepath.Join(dir, "metrics")})
+	if err != nil {
+		return nil, err
+	}
+	q, err := monitor.ParseQuery("", v)
+	if err != nil {
+		return nil, err
+	}
+	return h.List(q)
+}
+
+func cmpTimeout(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 30 * time.Second
+	}
+	return d
+}
+
+func getMetrics(ctx context.Context, address string, v url.Values, timeout time.Duration) (*monitor.Answer, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(address, "/")+"/api/metrics?"+v.Encode(), nil)
+	if err != nil {
+		return nil, withCode(usage, fmt.Errorf("--address: %w", err))
+	}
+	resp, err := (&http.Client{Timeout: timeout}).Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		var e struct {
+			Error struct{ Code, Message string }
+		}
+		if err := json.Unmarshal(body, &e); err != nil || e.Error.Message == "" {
+			return nil, fmt.Errorf("%s answered %s", address, resp.Status)
+		}
+		return nil, &monitor.Error{Status: resp.StatusCode, Code: e.Error.Code, Message: e.Error.Message}
+	}
+	answer := &monitor.Answer{}
+	if err := json.Unmarshal(body, answer); err != nil {
+		return nil, fmt.Errorf("reading the answer of %s: %w", address, err)
+	}
+	return answer, nil
+}
+
+// printMetrics prints one row per time, one column per series. Times at which no
+// series has a value are left out of the table.
+func (a *app) printMetrics(form string, answer *monitor.Answer) error {
+	head := []string{"Time"}
+	var series [][]monitor.Point
+	for i := range answer.Value {
+		m := &answer.Value[i]
+		for k := range m.Timeseries {
+			head = append(head, m.Title(&m.Timeseries[k]))
+			series = append(series, m.Timeseries[k].Data)
+		}
+	}
+	var out io.Writer = a.stdout
+	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	if form == "table" {
+		out = table
+	}
+	fmt.Fprintln(out, strings.Join(head, "\t"))
+	rows := 0
+	for i := 0; len(series) > 0 && i < len(series[0]); i++ {
+		cells, some := []string{series[0][i].TimeStamp}, false
+		for _, s := range series {
+			cell := "-"
+			if v, ok := s[i].Value(); ok {
+				cell, some = v.String(), true
+			}
+			cells = append(cells, cell)
+		}
+		if some || form == "tsv" {
+			fmt.Fprintln(out, strings.Join(cells, "\t"))
+			rows++
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if rows == 0 && !a.quiet {
+		fmt.Fprintln(a.stderr, "nothing was recorded in "+answer.Timespan)
+	}
+	return nil
+}
+
+func (a *app) listDefinitions() error {
+	form, err := a.form("table", "json", "tsv")
+	if err != nil {
+		return err
+	}
+	if form == "json" {
+		data, err := marshal(monitor.Definitions())
+		if err != nil {
+			return err
+		}
+		_, err = a.stdout.Write(data)
+		return err
+	}
+	var out io.Writer = a.stdout
+	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	if form == "table" {
+		out = table
+	}
+	fmt.Fprintln(out, "Metric\tUnit\tAggregation\tNamespace")
+	for _, d := range monitor.Definitions() {
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", d.Name, d.Unit, d.Primary, d.Namespace)
+	}
+	return table.Flush()
+}

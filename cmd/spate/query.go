@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"spate"
+	"spate/blob"
+	"spate/config"
+	"spate/lake"
+	"spate/lake/query"
+)
+
+// queryFlags are the flags of query.
+type queryFlags struct {
+	database string
+	maxRows  int
+	params   []string
+	explain  bool
+	stats    bool
+}
+
+func (a *app) query() *cobra.Command {
+	var f queryFlags
+	cmd := &cobra.Command{
+		Use:   "query [SQL]",
+		Short: "Ask the tables, of a running or a stopped pipeline",
+		Long:  "Ask the tables. The SQL is the argument, or standard input.",
+		Args:  cobra.MaximumNArgs(1),
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.database, "database", "", "database of tables named without one")
+	fl.IntVar(&f.maxRows, "max-rows", 10000, "rows at most; 0: all")
+	fl.StringArrayVar(&f.params, "param", nil, "NAME=VALUE: the value of @NAME")
+	fl.BoolVar(&f.explain, "explain", false, "print the plan, run nothing")
+	fl.BoolVar(&f.stats, "stats", false, "files, bytes and time on standard error")
+	cmd.RunE = do(func(cmd *cobra.Command, args []string) error {
+		form, err := a.form("table", "json", "jsonl", "csv", "parquet", "arrow")
+		if err != nil {
+			return err
+		}
+		if err := query.CheckFormat(form); err != nil {
+			return withCode(usage, err)
+		}
+		sql := strings.Join(args, "")
+		if sql == "" {
+			if terminal(a.stdin) {
+				return withCode(usage, errors.New("name the query: spate query \"SELECT ...\", or give it on standard input"))
+			}
+			data, err := io.ReadAll(a.stdin)
+			if err != nil {
+				return err
+			}
+			sql = string(data)
+		}
+		p, err := a.load("", config.Source{NoScripts: true})
+		if err != nil {
+			return err
+		}
+		ctx := cmd.Context()
+		if a.timeout > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, a.timeout)
+			defer cancel()
+		}
+		s, closeEngine, err := session(p.Options, f, a.timeout)
+		if err != nil {
+			return err
+		}
+		err = a.ask(ctx, s, sql, form, f)
+		if e := closeEngine(); err == nil {
+			err = e
+		}
+		return err
+	})
+	return cmd
+}
+
+// session is a query session on the tables of a data folder.
+func session(o spate.Options, f queryFlags, timeout time.Duration) (*query.Session, func() error, error) {
+	store, err := openStore(lake.Folder(o.Dir, o.Storage.Account, o.Storage.Container))
+	if err != nil {
+		return nil, nil, err
+	}
+	var specs []lake.TableSpec
+	for _, t := range o.Tables {
+		specs = append(specs, lake.TableSpec{Database: t.Database, Name: t.Name, Prefix: t.Path})
+	}
+	catalog, err := lake.NewCatalog(lake.Options{Store: store, Tables: specs, Discover: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return nil, nil, err
+	}
+	engine, err := query.NewEngine(query.EngineOptions{Command: []string{program, "duckdb-worker"}, Workers: 1, Limits: query.Limits{Timeout: timeout}})
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &query.Session{Catalog: catalog, Engine: engine, Database: o.Storage.Database, Params: map[string]query.Param{}}
+	if f.database != "" {
+		s.Database = f.database
+	}
+	for _, p := range f.params {
+		name, value, ok := strings.Cut(p, "=")
+		if !ok {
+			return nil, nil, withCode(usage, fmt.Errorf("--param %s: want NAME=VALUE", p))
+		}
+		s.Params[strings.ToLower(strings.TrimPrefix(name, "@"))] = query.TextParam(value)
+	}
+	return s, engine.Close, nil
+}
+
+// openStore opens a folder for reading. One that is not there holds no tables; it is
+// not made, because a query changes nothing.
+func openStore(dir string) (blob.Store, error) {
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return nil, withCode(notFound, fmt.Errorf("there are no tables in %s: start the pipeline with `spate up`", shortPath(dir)))
+	}
+	return blob.NewLocal(dir), nil
+}
+
+func (a *app) ask(ctx context.Context, s *query.Session, sql, form string, f queryFlags) error {
+	start := time.Now()
+	run := s.Run
+	if f.explain {
+		run = s.Explain
+	}
+	r, err := run(ctx, sql)
+	if err != nil {
+		return queryError(err)
+	}
+	defer r.Close()
+	truncated, err := query.Print(a.stdout, form, r, f.maxRows)
+	if err != nil {
+		return queryError(err)
+	}
+	for _, w := range r.Warnings {
+		fmt.Fprintln(a.stderr, "note: "+w)
+	}
+	if truncated {
+		fmt.Fprintf(a.stderr, "note: only the first %d rows are shown; --max-rows 0 shows all\n", f.maxRows)
+	}
+	if f.stats {
+		fmt.Fprintf(a.stderr, "%+v, %s\n", r.Stats, time.Since(start).Truncate(time.Millisecond))
+	}
+	return nil
+}
+
+func queryError(err error) error {
+	var mistake *query.Error
+	switch {
+	case errors.Is(err, query.ErrTimeout):
+		return withCode(timedOut, err)
+	case errors.As(err, &mistake):
+		return withCode(usage, err)
+	}
+	return err
+}

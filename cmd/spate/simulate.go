@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"spate/config"
+	"spate/console"
+	"spate/simulator"
+)
+
+func (a *app) simulate() *cobra.Command {
+	var o simulator.Options
+	var interval, duration, scenario, hub, via, connection string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Send telemetry of a device fleet to the running instance, or to any namespace",
+		Long: "Send telemetry of a device fleet.\n\nThe target is --connection-string, else EVENT_HUB_CONNECTION_STRING, else the running instance; the hub is\n" +
+			"--hub, else EVENT_HUB_NAME, else the pipeline's.",
+		Args: cobra.NoArgs,
+	}
+	f := cmd.Flags()
+	f.IntVar(&o.Devices, "devices", 20, "devices")
+	f.StringVar(&interval, "interval", "5s", "between two events of a device")
+	f.StringVar(&duration, "duration", "0", "stop after this time; 0: when interrupted")
+	f.StringVar(&scenario, "scenario", "seed", fmt.Sprintf("one of %v", simulator.Scenarios()))
+	f.Int64Var(&o.Seed, "seed", 1, "equal seeds give equal fleets")
+	f.Float64Var(&o.Rate, "rate", 0, "events per second of the whole fleet, instead of --interval")
+	f.StringVar(&hub, "hub", os.Getenv("EVENT_HUB_NAME"), "hub")
+	f.StringVar(&via, "via", "kafka", "kafka or amqp")
+	f.StringVar(&connection, "connection-string", "", "namespace to send to")
+	f.BoolVar(&dryRun, "dry-run", false, "print the events, send nothing")
+	cmd.RunE = do(func(cmd *cobra.Command, _ []string) error {
+		form, err := a.form("text", "json")
+		if err != nil {
+			return err
+		}
+		var err1, err2, err3 error
+		o.Interval, err1 = config.ParseDuration(interval)
+		o.Duration, err2 = config.ParseDuration(duration)
+		o.Scenario, err3 = simulator.ParseScenario(scenario)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			return withCode(usage, err)
+		}
+		fleet, err := simulator.New(o)
+		if err != nil {
+			return withCode(usage, err)
+		}
+		var target simulator.Target
+		if dryRun {
+			target = simulator.Func(func(_ context.Context, events []simulator.Event) error {
+				for _, e := range events {
+					if _, err := fmt.Fprintf(a.stdout, "%s\n", e.Body); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		} else if target, err = a.target(cmd.Context(), connection, hub, via); err != nil {
+			return err
+		}
+		stats, err := fleet.Run(cmd.Context(), target, a.progress())
+		if e := target.Close(); err == nil {
+			err = e
+		}
+		if err != nil {
+			return err
+		}
+		if form == "json" && !dryRun {
+			return json.NewEncoder(a.stdout).Encode(map[string]any{"sent": stats.Sent, "failed": stats.Failed,
+				"seconds": stats.Elapsed.Seconds(), "eventsPerSecond": stats.EventsPerSecond()})
+		}
+		if !a.quiet {
+			fmt.Fprintf(a.stderr, "sent %d events in %s (%.0f/s), %d failed\n", stats.Sent, stats.Elapsed.Truncate(time.Millisecond),
+				stats.EventsPerSecond(), stats.Failed)
+		}
+		if stats.Failed > 0 {
+			return fmt.Errorf("%d events were not accepted", stats.Failed)
+		}
+		return nil
+	})
+	return cmd
+}
+
+// progress prints a line every 10 batches, and each error once until the next success.
+func (a *app) progress() func(simulator.Progress) {
+	last := ""
+	return func(p simulator.Progress) {
+		if p.Err != nil && p.Err.Error() != last {
+			last = p.Err.Error()
+			fmt.Fprintf(a.stderr, "batch %d not accepted: %v\n", p.Batches, p.Err)
+		} else if p.Err == nil {
+			last = ""
+		}
+		if p.Batches%10 == 0 && !a.quiet {
+			fmt.Fprintf(a.stderr, "batch %d: %d events sent (%.0f/s)\n", p.Batches, p.Sent, p.EventsPerSecond())
+		}
+	}
+}
+
+// target connects to where events go.
+func (a *app) target(ctx context.Context, connection, hub, via string) (simulator.Target, error) {
+	c := simulator.Connection{String: connection, Hub: hub}
+	if c.String == "" {
+		c.String = os.Getenv("EVENT_HUB_CONNECTION_STRING")
+	}
+	if c.String == "" {
+		if err := a.localTarget(&c); err != nil {
+			return nil, err
+		}
+	}
+	var t simulator.Target
+	var err error
+	switch via {
+	case "kafka":
+		t, err = simulator.NewKafka(ctx, c)
+	case "amqp":
+		t, err = simulator.NewAMQP(ctx, c)
+	case "rest", "mqtt":
+		return nil, withCode(usage, fmt.Errorf("--via %s is not supported yet", via))
+	default:
+		return nil, withCode(usage, fmt.Errorf("--via %s: want kafka or amqp", via))
+	}
+	if err != nil && ctx.Err() == nil {
+		return nil, withCode(noConnection, err)
+	}
+	return t, err
+}
+
+// localTarget fills c from the running instance and its pipeline.
+func (a *app) localTarget(c *simulator.Connection) error {
+	p, err := a.load("", config.Source{NoScripts: true})
+	if err != nil {
+		return err
+	}
+	i, err := console.ReadInstance(p.Options.Dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return withCode(noConnection, fmt.Errorf("no instance runs on %s: start one with `spate up`, or name --connection-string", shortPath(p.Options.Dir)))
+	}
+	if err != nil {
+		return err
+	}
+	c.String = i.ConnectionStrings["emulator"]
+	if c.String == "" {
+		return withCode(noConnection, errors.New("the running instance has no plain port: name --connection-string"))
+	}
+	if kafka := i.Addresses["kafka"]; kafka != "" {
+		c.Brokers, c.Plain = []string{kafka}, true
+	}
+	if c.Hub == "" {
+		c.Hub = producerHub(&p.Options)
+	}
+	return nil
+}

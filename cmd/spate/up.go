@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"spate"
+	"spate/config"
+)
+
+func (a *app) up() *cobra.Command {
+	var noSimulator, noConsole, example bool
+	var ports string
+	var drain time.Duration
+	cmd := &cobra.Command{
+		Use:   "up [FILE|DIR]",
+		Short: "Run the pipeline; without one, the built-in example",
+		Args:  cobra.MaximumNArgs(1),
+	}
+	f := cmd.Flags()
+	f.BoolVar(&noSimulator, "no-simulator", false, "do not run the file's simulator")
+	f.BoolVar(&noConsole, "no-console", false, "close the HTTP port")
+	f.BoolVar(&example, "example", false, "run the built-in example")
+	f.StringVar(&ports, "ports", "fixed", "fixed or auto: any free ports")
+	f.DurationVar(&drain, "drain-timeout", 30*time.Second, "how long an orderly stop may take")
+	cmd.RunE = do(func(cmd *cobra.Command, args []string) error {
+		if ports != "fixed" && ports != "auto" {
+			return withCode(usage, fmt.Errorf("--ports %s: want fixed or auto", ports))
+		}
+		src := config.Source{AutoPorts: ports == "auto"}
+		var p *config.Pipeline
+		var err error
+		if example {
+			src.Path, src.Data = strings.Join(args, ""), a.data
+			p, err = config.Example(src)
+		} else {
+			p, err = a.load(strings.Join(args, ""), src)
+		}
+		if err != nil {
+			return err
+		}
+		for _, w := range p.Warnings {
+			fmt.Fprint(a.stderr, w.String())
+		}
+		if noSimulator {
+			p.Options.Simulate = nil
+		}
+		if noConsole {
+			p.Options.Listen.HTTP = ""
+		}
+		return a.runPipeline(cmd.Context(), p, drain)
+	})
+	return cmd
+}
+
+func (a *app) runPipeline(ctx context.Context, p *config.Pipeline, drain time.Duration) error {
+	line := newStatusLine(a.stderr, a.quiet)
+	level := slog.LevelInfo
+	if line.live {
+		level = slog.LevelWarn
+	}
+	log, err := a.logger(line, level)
+	if err != nil {
+		return err
+	}
+	p.Options.Log = log
+	pipe, err := spate.Open(ctx, p.Options)
+	if err != nil {
+		return err
+	}
+	printReady(a.stdout, p, pipe.Endpoints())
+	tellSystemd(log, "READY=1")
+
+	show, stop := context.WithCancel(ctx)
+	defer stop()
+	shown := make(chan struct{})
+	go func() {
+		defer close(shown)
+		line.run(show, pipe.Status)
+	}()
+	ended := make(chan error, 1)
+	go func() { ended <- pipe.Run(ctx) }()
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		tellSystemd(log, "STOPPING=1")
+		line.say("stopping: finishing what was accepted, saving checkpoints (once more Ctrl-C: stop at once)")
+		select {
+		case err = <-ended:
+		case <-time.After(drain):
+			return fmt.Errorf("the pipeline did not stop within %s", drain)
+		}
+	}
+	stop()
+	<-shown
+	if e := pipe.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		line.say("stopped; `spate up` goes on from here")
+	}
+	return err
+}
+
+// printReady says where everything is and what to try.
+func printReady(w io.Writer, p *config.Pipeline, e spate.Endpoints) {
+	o := &p.Options
+	out := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+	out("Spate runs %s.", o.Name)
+	switch p.Kind {
+	case config.BuiltIn:
+		out("No pipeline was found here: this is the built-in example. It opens loopback ports only and writes only below %s.", shortPath(o.Dir))
+	case config.Derived:
+		out("There is no spate.yaml: jobs, hubs and tables come from the .asaql scripts in %s.", shortPath(p.Path))
+	default:
+		out("Pipeline: %s", shortPath(p.Path))
+	}
+	out("")
+	row := func(name, value string) {
+		if value != "" {
+			out("  %-18s %s", name, value)
+		}
+	}
+	row("connection string", e.ConnectionString)
+	row("with TLS", e.TLSConnectionString)
+	row("CA certificate", shortPath(e.CAFile))
+	row("AMQP", e.AMQP)
+	row("AMQP over TLS", e.AMQPS)
+	row("Kafka", e.Kafka)
+	if e.HTTP != "" {
+		row("console", "http://"+e.HTTP+"  (/metrics, /healthz, /api/status)")
+	}
+	row("data", shortPath(o.Dir))
+	row("tables", shortPath(e.TablesDir))
+	for _, g := range o.ActionGroups {
+		for _, r := range g.Receivers {
+			row("alerts, "+r.Name, shortPath(r.File))
+		}
+	}
+	if hub := producerHub(o); hub != "" && e.ConnectionString != "" {
+		out("\nFor a producer of your own:")
+		out("  export EVENT_HUB_CONNECTION_STRING='%s'", e.ConnectionString)
+		out("  export EVENT_HUB_NAME='%s'", hub)
+	}
+	where := ""
+	if p.Path != "" && p.Kind == config.File {
+		where = " -f " + shortPath(p.Path)
+	}
+	out("\nTry in another terminal:")
+	if len(o.Tables) > 0 {
+		t := o.Tables[len(o.Tables)-1]
+		out("  spate query%s \"SELECT TOP 5 * FROM %s.%s\"", where, t.Database, t.Name)
+	}
+	if len(o.Jobs) == 1 {
+		out("  spate metrics list%s --metric InputEvents,OutputEvents,Errors --interval PT1M", where)
+	} else if len(o.Hubs) > 0 {
+		out("  spate metrics list%s --metric IncomingMessages --interval PT1M", where)
+	}
+	if o.Simulate == nil && len(o.Hubs) > 0 {
+		out("  spate simulate%s --scenario overheating --interval 1s", where)
+	}
+	out("\nCtrl-C stops it; the next start goes on where it stopped.")
+}
+
+// producerHub is the hub that devices send to: the simulator's, or the first one that
+// no job writes.
+func producerHub(o *spate.Options) string {
+	if o.Simulate != nil {
+		return o.Simulate.Hub
+	}
+	written := map[string]bool{}
+	for _, j := range o.Jobs {
+		for _, out := range j.Outputs {
+			written[strings.ToLower(out.Hub)] = true
+		}
+	}
+	for _, h := range o.Hubs {
+		if !written[strings.ToLower(h.Name)] {
+			return h.Name
+		}
+	}
+	return ""
+}
+
+// shortPath is path relative to the current folder where that is shorter.
+func shortPath(path string) string {
+	wd, err := os.Getwd()
+	if err != nil || path == "" || !filepath.IsAbs(path) {
+		return path
+	}
+	if rel, err := filepath.Rel(wd, path); err == nil && !strings.HasPrefix(rel, "..") {
+		return "." + string(filepath.Separator) + rel
+	}
+	return path
+}
+
+// tellSystemd tells the service manager, if one waits.
+func tellSystemd(log *slog.Logger, state string) {
+	socket := os.Getenv("NOTIFY_SOCKET")
+	if socket == "" {
+		return
+	}
+	c, err := net.Dial("unixgram", socket)
+	if err == nil {
+		_, err = c.Write([]byte(state))
+		c.Close()
+	}
+	if err != nil {
+		log.Warn("service manager not told", "err", err)
+	}
+}

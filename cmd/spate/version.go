@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"spate/lake/duckdb"
+)
+
+// release is the version in the making.
+const release = "0.1.0"
+
+func (a *app) version() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print version, revision and platform",
+		Args:  cobra.NoArgs,
+		RunE: do(func(*cobra.Command, []string) error {
+			form, err := a.form("text", "json")
+			if err != nil {
+				return err
+			}
+			revision, date := "unknown revision", "unknown date"
+			if info, ok := debug.ReadBuildInfo(); ok {
+				for _, s := range info.Settings {
+					switch s.Key {
+					case "vcs.revision":
+						revision = s.Value[:min(12, len(s.Value))]
+					case "vcs.time":
+						date = s.Value
+					}
+				}
+			}
+			platform := runtime.GOOS + "/" + runtime.GOARCH
+			if form == "json" {
+				data, err := marshal(map[string]string{"version": release, "revision": revision, "date": date, "go": runtime.Version(), "platform": platform})
+				if err != nil {
+					return err
+				}
+				_, err = a.stdout.Write(data)
+				return err
+			}
+			_, err = fmt.Fprintf(a.stdout, "spate %s (%s, %s, %s, %s)\n", release, revision, date, runtime.Version(), platform)
+			return err
+		}),
+	}
+}
+
+// worker is the child process of the query engine.
+func worker() *cobra.Command {
+	return &cobra.Command{
+		Use: "duckdb-worker", Hidden: true, Args: cobra.NoArgs,
+		Run: func(*cobra.Command, []string) { os.Exit(duckdb.Main(os.Stdin, os.Stdout)) },
+	}
+}
