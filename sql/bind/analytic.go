@@ -135,7 +135,7 @@ func (q *query) analyticFunc(c *syntax.Call, name string) (plan.AnalyticFunc, bo
 // event is the whole row of the source as a record.
 func (q *query) event(c *syntax.Call, name string) plan.Expr {
 	if q.from.stream != nil {
-		return starCol(q.from.stream.whole(), c.Span)
+		return q.inputCol(q.from.stream.whole(), c.Span)
 	}
 	q.b.unsupported(c.Span, name+"(*) over a step")
 	return nil

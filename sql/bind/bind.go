@@ -73,6 +73,7 @@ type binder struct {
 	streams  map[string]*stream    // by input and TIMESTAMP BY
 	steps    map[string]*step      // by lower-case name
 	stepList []*step
+	narrowed []func() // what waits until the inputs' columns are known
 	late     []func() // what waits until all columns are known
 }
 
@@ -133,7 +134,7 @@ func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Err
 		b.errs.Sort()
 		return nil, b.errs, b.warnings
 	}
-	for _, f := range b.late {
+	for _, f := range append(b.narrowed, b.late...) {
 		f()
 	}
 	finish(job)

@@ -191,7 +191,7 @@ func (q *query) aggArg(c *syntax.Call, agg *plan.Agg) bool {
 				q.b.unsupported(c.Span, "COUNT(DISTINCT step)")
 				return false
 			}
-			agg.Arg, agg.ArgType = starCol(q.from.stream.whole(), c.Span), column.Record
+			agg.Arg, agg.ArgType = q.inputCol(q.from.stream.whole(), c.Span), column.Record
 			return true
 		}
 	}

@@ -78,8 +78,7 @@ func bracketPath(s string) []string {
 func (q *query) column(at syntax.Span, parts []string) plan.Expr {
 	if s := q.from.stream; s != nil {
 		i := s.read(q.b, at, parts)
-		src := s.node.Cols[i]
-		return &plan.Col{Base: plan.Base{Static: src.Type, Where: at}, Index: i, Name: src.Name}
+		return q.inputCol(i, at)
 	}
 	cols := q.from.node.Columns()
 	star := q.from.star()
@@ -106,6 +105,14 @@ func (q *query) column(at syntax.Span, parts []string) plan.Expr {
 		e = &plan.Field{Base: plan.Base{Where: at}, Of: e, Name: name}
 	}
 	return e
+}
+
+// inputCol reads column i of the input.
+func (q *query) inputCol(i int, at syntax.Span) *plan.Col {
+	src := &q.from.stream.node.Cols[i]
+	c := &plan.Col{Base: plan.Base{Static: src.Type, Where: at}, Index: i, Name: src.Name}
+	q.cols = append(q.cols, c)
+	return c
 }
 
 func (q *query) inSource() string {

@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -26,7 +27,8 @@ type query struct {
 
 	analytic    *plan.Analytic // nil: none so far
 	analyticKey map[string]int
-	group       *group // nil: no GROUP BY
+	group       *group      // nil: no GROUP BY
+	cols        []*plan.Col // what reads the input
 }
 
 // body binds a query body; nil if it has a mistake.
@@ -135,20 +137,64 @@ func (b *binder) selectNode(s *syntax.Select) plan.Node {
 		return nil
 	}
 	node := sc.node
+	var lowest *plan.Node // what the lowest step above the source reads
 	if q.analytic != nil {
+		lowest = &q.analytic.In
 		node = q.analytic
 	}
 	if where != nil {
-		node = &plan.Filter{In: node, Cond: where}
+		f := &plan.Filter{In: node, Cond: where}
+		lowest = cmp.Or(lowest, &f.In)
+		node = f
 	}
 	if q.group != nil {
 		q.group.node.In = node
+		lowest = cmp.Or(lowest, &q.group.node.In)
 		node = q.group.node
+	}
+	if sc.stream != nil && q.ordered() {
+		b.narrowed = append(b.narrowed, func() { q.narrow(lowest) })
 	}
 	if having != nil {
 		node = &plan.Filter{In: node, Cond: having}
 	}
 	return &plan.Project{In: node, Items: items}
+}
+
+// ordered reports whether rows must be brought into total order for this query.
+func (q *query) ordered() bool {
+	if q.group != nil {
+		for _, w := range q.group.node.Windows {
+			if w.Kind == plan.Sliding || w.Kind == plan.Session {
+				return true
+			}
+		}
+	}
+	return q.analytic != nil
+}
+
+// narrow puts a projection above an input that other queries read too, so that
+// only the columns of this query are ordered: ordering costs by the column.
+func (q *query) narrow(above *plan.Node) {
+	in := q.from.stream.node
+	p := &plan.Project{In: in}
+	at := map[int]int{}
+	for _, c := range q.cols {
+		if _, ok := at[c.Index]; ok {
+			continue
+		}
+		src := in.Cols[c.Index].Column
+		at[c.Index] = len(p.Items)
+		expr := &plan.Col{Base: plan.Base{Static: src.Type, Where: c.Where}, Index: c.Index, Name: src.Name}
+		p.Items = append(p.Items, plan.Item{Column: src, Expr: expr})
+	}
+	if len(p.Items) == len(in.Cols) {
+		return
+	}
+	for _, c := range q.cols {
+		c.Index = at[c.Index]
+	}
+	*above = p
 }
 
 // firstAggregate finds an aggregate in SELECT or HAVING.
@@ -254,13 +300,12 @@ func (q *query) star(it *syntax.Item) []plan.Item {
 		return []plan.Item{{Column: plan.Column{Name: "*", Star: true, Type: column.Record}, Expr: e}}
 	}
 	if q.from.stream != nil {
-		i := q.from.stream.whole()
-		return []plan.Item{starItem(i, it.Span)}
+		return []plan.Item{starItem(q.inputCol(q.from.stream.whole(), it.Span))}
 	}
 	var items []plan.Item
 	for i, c := range q.from.node.Columns() {
 		if c.Star {
-			items = append(items, starItem(i, it.Span))
+			items = append(items, starItem(starCol(i, it.Span)))
 			continue
 		}
 		items = append(items, plan.Item{Column: c, Expr: &plan.Col{Base: plan.Base{Static: c.Type, Where: it.Span}, Index: i, Name: c.Name}})
@@ -268,9 +313,6 @@ func (q *query) star(it *syntax.Item) []plan.Item {
 	return items
 }
 
-func starItem(i int, at syntax.Span) plan.Item {
-	return plan.Item{
-		Column: plan.Column{Name: "*", Star: true, Type: column.Record},
-		Expr:   &plan.Col{Base: plan.Base{Static: column.Record, Where: at}, Index: i, Name: "*"},
-	}
+func starItem(c *plan.Col) plan.Item {
+	return plan.Item{Column: plan.Column{Name: "*", Star: true, Type: column.Record}, Expr: c}
 }
