@@ -23,14 +23,14 @@ func Arith(op string, a, b Operand, rows Rows) (column.Vector, *RowError) {
 	return Map(rows, func(i int) (column.Value, error) { return ArithValue(op, a.At(i), b.At(i)) })
 }
 
-// arithFloats is the fast path: two floats of which none was written as an
-// integer, or a sum, difference or product of one such with any number. It
-// computes rows that do not reach the kernel too, which no one sees: nothing
-// here can fail.
+// arithFloats is the fast path: sums, differences and products of floats, with
+// bigints among them where the result stays exact. It computes rows that do not
+// reach the kernel too, which no one sees: where something could fail it gives
+// way to the general path.
 func arithFloats(op string, a, b Operand, n int) (column.Vector, bool) {
 	x, ok1 := numbersOf(a)
 	y, ok2 := numbersOf(b)
-	if !ok1 || !ok2 || x.whole && y.whole || x.ints != nil || y.ints != nil {
+	if !ok1 || !ok2 || x.ints != nil || y.ints != nil || x.floats == nil && y.floats == nil {
 		return column.Vector{}, false
 	}
 	out := column.Vector{Kind: column.Float64, Floats: make([]float64, n), Valid: andValid(x.valid, y.valid)}
@@ -68,12 +68,32 @@ func arithFloats(op string, a, b Operand, n int) (column.Vector, bool) {
 		return column.Vector{}, false
 	}
 	for _, v := range dst {
-		if math.IsInf(v, 0) || math.IsNaN(v) {
+		if v-v != 0 { // infinite or no number
 			return column.Vector{}, false
 		}
 	}
 	clearNulls(dst, out.Valid)
+	if x.mixed() && y.mixed() {
+		return out, markWhole(&out, &x, &y)
+	}
 	return out, true
+}
+
+// markWhole marks the rows whose operands are both bigints. It reports false
+// where such a result is beyond what a float holds exactly.
+func markWhole(out *column.Vector, x, y *numbers) bool {
+	for i, v := range out.Floats {
+		if x.wholeAt(i) && y.wholeAt(i) && (out.Valid == nil || column.Bit(out.Valid, i)) {
+			if v > maxWhole || v < -maxWhole {
+				return false
+			}
+			if out.Whole == nil {
+				out.Whole = make([]uint64, column.Words(len(out.Floats)))
+			}
+			column.SetBit(out.Whole, i)
+		}
+	}
+	return true
 }
 
 func clearNulls(dst []float64, valid []uint64) {

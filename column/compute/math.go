@@ -164,3 +164,17 @@ func power(a []column.Value) (column.Value, error) {
 	}
 	return i, nil
 }
+
+// Abs computes ABS of an operand.
+func Abs(o Operand, rows Rows) (column.Vector, *RowError) {
+	if v := o.Vec; v != nil && v.Kind == column.Float64 {
+		out := *v
+		out.Floats = make([]float64, len(v.Floats))
+		for i, f := range v.Floats {
+			out.Floats[i] = math.Abs(f)
+		}
+		return out, nil
+	}
+	f, _ := Lookup("ABS")
+	return Map(rows, func(i int) (column.Value, error) { return f.Apply([]column.Value{o.At(i)}) })
+}

@@ -60,14 +60,25 @@ func (e *RowError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *RowError) Unwrap() error { return e.Err }
 
-// numeric reports whether every live row of o is read as a float64 by floats,
-// and whether integers may be among them.
+// numbers is a view of an operand whose values are all bigints or floats.
 type numbers struct {
 	floats []float64
 	ints   []int64
 	valid  []uint64
 	c      float64
-	whole  bool // some value is a bigint
+	bits   []uint64 // of floats: which are bigints; nil: none
+	isInt  bool     // the constant is a bigint
+}
+
+// mixed reports whether a bigint is among the values.
+func (x *numbers) mixed() bool { return x.bits != nil || x.isInt || x.ints != nil }
+
+// wholeAt reports whether row i is a bigint.
+func (x *numbers) wholeAt(i int) bool {
+	if x.floats == nil {
+		return x.isInt
+	}
+	return x.bits != nil && column.Bit(x.bits, i)
 }
 
 // numbersOf returns a view of o as numbers, or false if o is not purely numeric.
@@ -78,21 +89,24 @@ func numbersOf(o Operand) (numbers, bool) {
 			return numbers{c: o.Const.Float()}, true
 		case column.Int64:
 			i := o.Const.Int()
-			if i > 1<<53 || i < -(1<<53) {
+			if i > maxWhole || i < -maxWhole {
 				return numbers{}, false
 			}
-			return numbers{c: float64(i), whole: true}, true
+			return numbers{c: float64(i), isInt: true}, true
 		}
 		return numbers{}, false
 	}
 	switch o.Vec.Kind {
 	case column.Float64:
-		return numbers{floats: o.Vec.Floats, valid: o.Vec.Valid, whole: o.Vec.Whole != nil}, true
+		return numbers{floats: o.Vec.Floats, valid: o.Vec.Valid, bits: o.Vec.Whole}, true
 	case column.Int64:
-		return numbers{ints: o.Vec.Ints, valid: o.Vec.Valid, whole: true}, true
+		return numbers{ints: o.Vec.Ints, valid: o.Vec.Valid}, true
 	}
 	return numbers{}, false
 }
+
+// maxWhole is the largest bigint that a float vector holds exactly.
+const maxWhole = 1 << 53
 
 // andValid returns the bitmap of rows that are not null in both.
 func andValid(a, b []uint64) []uint64 {
