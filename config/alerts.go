@@ -75,7 +75,7 @@ func (l *loader) receiver(o *object) spate.Receiver {
 		}
 	case file != nil:
 		if s, ok := o.textOf(file); ok {
-			r.File = resolvePath(l.folder.dir, s)
+			r.File = absolute(resolvePath(l.folder.dir, s))
 		}
 	default:
 		if !o.hasAny(others) {

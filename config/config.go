@@ -124,6 +124,15 @@ func resolvePath(dir, name string) string {
 	return filepath.Join(dir, name)
 }
 
+// absolute keeps a path that is written to where it is when the process moves.
+func absolute(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	return abs
+}
+
 func loadBytes(src Source, file string, data []byte, at folder) (*Pipeline, error) {
 	env := src.Env
 	if env == nil {
@@ -243,9 +252,9 @@ func (l *loader) storage(o *object) {
 		o.later("mounts", "diskReserve")
 		o.done()
 	}
-	l.o.Dir = resolvePath(l.folder.dir, path)
+	l.o.Dir = absolute(resolvePath(l.folder.dir, path))
 	if l.data != "" {
-		l.o.Dir = l.data
+		l.o.Dir = absolute(l.data)
 	}
 }
 

@@ -194,8 +194,11 @@ func producerHub(o *spate.Options) string {
 // shortPath is path relative to the current folder where that is shorter.
 func shortPath(path string) string {
 	wd, err := os.Getwd()
-	if err != nil || path == "" || !filepath.IsAbs(path) {
+	if err != nil || path == "" {
 		return path
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
 	}
 	if rel, err := filepath.Rel(wd, path); err == nil && !strings.HasPrefix(rel, "..") {
 		return "." + string(filepath.Separator) + rel
