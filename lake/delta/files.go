@@ -2,10 +2,13 @@ package delta
 
 // fileSet is the set of live files and tombstones of a snapshot. It is a chain:
 // each commit puts a layer on its parent, so that a commit costs what it changes
-// and not what the table holds; after maxLayers a new base is made.
+// and not what the table holds; after maxLayers, or when the layers have become
+// larger than the base, a new base is made.
 type fileSet struct {
 	parent *fileSet
 	depth  int
+	size   int // files of the base, changes of all layers
+	over   int // changes of all layers
 	adds   []*Add
 	rems   []*Remove
 
@@ -25,7 +28,7 @@ func fileKey(root, path string, dv *DeletionVector) string {
 }
 
 func newBase(root string, adds []*Add, tombs map[string]*Remove) *fileSet {
-	b := &fileSet{adds: adds, index: make(map[string]int, len(adds)), tombs: tombs}
+	b := &fileSet{adds: adds, size: len(adds), index: make(map[string]int, len(adds)), tombs: tombs}
 	for i, a := range adds {
 		b.index[fileKey(root, a.Path, a.DeletionVector)] = i
 	}
@@ -37,8 +40,9 @@ func (f *fileSet) with(root string, adds []*Add, rems []*Remove) *fileSet {
 	if len(adds) == 0 && len(rems) == 0 {
 		return f
 	}
-	next := &fileSet{parent: f, depth: f.depth + 1, adds: adds, rems: rems}
-	if next.depth >= maxLayers {
+	n := len(adds) + len(rems)
+	next := &fileSet{parent: f, depth: f.depth + 1, size: f.size + n, over: f.over + n, adds: adds, rems: rems}
+	if next.depth >= maxLayers || next.over > next.size/2+maxLayers {
 		live, tombs := next.resolve(root)
 		return newBase(root, live, tombs)
 	}
