@@ -110,6 +110,15 @@ SELECT COUNT(*) FROM telemetry.raw_telemetry HAVING COUNT(*) > 10000 =>
 SELECT DATEPART(hour, Timestamp) AS h, AVG(Temperature) FROM telemetry.raw_telemetry WHERE TimestampDate = '2026-11-27' GROUP BY DATEPART(hour, Timestamp) ORDER BY h OFFSET 9 ROWS => 9,28.333333333333332
 SELECT TOP 1 WITH TIES EventCount FROM telemetry.aggregated_metrics ORDER BY EventCount DESC => 11 | 11 | 11 | 11 | 11 | 11 | 11 | 11 | 11 | 11 | 11 | 11
 SELECT DeviceId, GROUPING(DeviceId), COUNT(*) FROM telemetry.aggregated_metrics WHERE EventCount < 2 GROUP BY ROLLUP(DeviceId) ORDER BY DeviceId => ,1,24 | device-0,0,12 | device-1,0,12
+DECLARE @since datetime2 = DATEADD(day, -2, '2026-11-27'), @n int; SET @n = LEN('ab') - 1; SELECT COUNT(*), @n FROM telemetry.raw_telemetry WHERE Timestamp >= @since => 1800,1
+USE telemetry; SET NOCOUNT ON; SELECT COUNT(*) AS 'n', x = 1 FROM [raw_telemetry] WITH (NOLOCK) => 6000,1
+SELECT COUNT(*) FROM telemetry..raw_telemetry => 6000
+SELECT COUNT(*) FROM telemetry.dbo.raw_telemetry AS [t t] WHERE [t t].DeviceId <> N'device-1' -- comment => 5700
+SELECT AVG(1.0 * EventCount), STDEV(EventCount) FROM telemetry.aggregated_metrics WHERE WindowEnd >= '2026-11-27 10:30' => 8.500000,1.8708286933869707
+SELECT TOP 1 DATEDIFF(minute, WindowEnd, GETUTCDATE()), CONVERT(varchar(16), WindowEnd, 120), FLOOR(AvgTemperature), ROUND(AvgTemperature, 1) FROM telemetry.aggregated_metrics ORDER BY WindowEnd => 680,2026-11-26 23:00,20.0,20.3
+SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY EventCount) OVER (), EventCount FROM telemetry.aggregated_metrics WHERE WindowEnd >= '2026-11-27 10:50' => 10.5,10 | 10.5,11
+SELECT DISTINCT TOP 2 DeviceId, Location FROM telemetry.raw_telemetry ORDER BY DeviceId, Location DESC => device-0,seattle | device-0,Tokyo
+SELECT DATETRUNC(hour, Timestamp), COUNT(*) FROM telemetry.raw_telemetry WHERE Timestamp >= '2026-11-27T08:30:00Z' GROUP BY DATETRUNC(hour, Timestamp) ORDER BY 1 => 2026-11-27T08:00:00.000000Z,30 | 2026-11-27T09:00:00.000000Z,60
 SELECT nope FROM telemetry.raw_telemetry => error: line 1, column 8: Msg 207: Invalid column name 'nope'.
 SELECT DeviceID2 FROM telemetry.raw_telemetry => error: line 1, column 8: Msg 207: Invalid column name 'DeviceID2'. Did you mean 'DeviceId'?
 SELECT * FROM telemetry.nope => error: line 1, column 15: Msg 208: Invalid object name 'telemetry.nope'.

@@ -21,12 +21,24 @@ type binder struct {
 
 	ids    int
 	depth  int
+	work   int               // expressions bound, repeated ones included
 	tables map[string]*Table // by resolved name and version, so that a statement sees one snapshot
 	scans  []*scan
 	ctes   []string // emitted WITH entries, in order
 }
 
-const maxDepth = 200 // nesting of queries and expressions
+// Limits of one statement. Some rewrites name an operand more than once, and
+// keys of GROUP BY are looked for by binding again: without a limit a small text
+// could become a large query.
+const (
+	maxDepth = 200       // nesting of queries and expressions
+	maxWork  = 2_000_000 // expressions bound
+	maxText  = 2 << 20   // bytes of one emitted expression
+)
+
+func tooComplex(at syntax.Span) error {
+	return errorf(8623, at, "The query processor ran out of internal resources and could not produce a query plan: the query is too complex.")
+}
 
 // relation is a bound query: SQL whose columns are named c1, c2, ...
 type relation struct {

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -306,6 +305,22 @@ func number(n *node, typ Type, mode castMode) *node {
 			return &c
 		}
 	}
+	if n.con != nil && typ.ID == Decimal && (n.con.Kind == KindInt || n.con.Kind == KindDecimal) {
+		from := n.typ
+		text := n.con.str
+		if n.con.Kind == KindInt {
+			text = strconv.FormatInt(n.con.num, 10)
+			from = Type{ID: Decimal, Prec: len(strings.TrimPrefix(text, "-"))}
+		}
+		if from.Scale <= typ.Scale && from.Prec-from.Scale <= typ.Prec-typ.Scale {
+			return constant(typ, textValue(KindDecimal, text))
+		}
+	}
+	if n.typ.ID == Decimal && typ.ID == Decimal && mode == castCompare {
+		c := *n // the engine compares decimals of different scale by value
+		c.typ = typ
+		return &c
+	}
 	if n.con != nil && n.con.Kind == KindDecimal && (typ.ID == Float || typ.ID == Real) {
 		return constant(typ, floatValue(n.con.approx()))
 	}
@@ -450,5 +465,3 @@ func placed(err error, at syntax.Span) error {
 	e.Pos = at.From
 	return e
 }
-
-var errNotFolded = errors.New("not folded")

@@ -37,6 +37,9 @@ func (b *binder) expr(e syntax.Expr, in *env) (*node, error) {
 		return nil, err
 	}
 	defer leave()
+	if b.work++; b.work > maxWork {
+		return nil, tooComplex(e.Loc())
+	}
 	if in.phase == groupPhase {
 		if n := b.groupKey(e, in); n != nil {
 			return n, nil
@@ -45,6 +48,9 @@ func (b *binder) expr(e syntax.Expr, in *env) (*node, error) {
 	n, err := b.plainExpr(e, in)
 	if err != nil {
 		return nil, err
+	}
+	if len(n.sql) > maxText {
+		return nil, tooComplex(e.Loc())
 	}
 	n.at = e.Loc()
 	return n, nil

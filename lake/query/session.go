@@ -1,9 +1,11 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -20,6 +22,8 @@ type Session struct {
 	MaxFiles int              // refuse a query that opens more; 0: no limit
 	// WarnFiles is the number of opened files from which a result carries a warning, default 200.
 	WarnFiles int
+
+	vars map[string]Param // of DECLARE, until the text that declared them ends
 }
 
 // Param is the value of a parameter.
@@ -43,6 +47,7 @@ func (s *Session) Run(ctx context.Context, sql string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() { s.vars = nil }()
 	var out *Result
 	for _, st := range stmts {
 		if q, ok := st.(*syntax.QueryStmt); ok && out == nil {
@@ -54,7 +59,10 @@ func (s *Session) Run(ctx context.Context, sql string) (*Result, error) {
 			out.Close()
 			return nil, errorf(102, q.Loc(), "Incorrect syntax: a second query, where one is expected.")
 		}
-		if err := s.command(st); err != nil {
+		if err := s.command(ctx, st); err != nil {
+			if out != nil {
+				out.Close()
+			}
 			return nil, err
 		}
 	}
@@ -71,10 +79,11 @@ func (s *Session) Each(ctx context.Context, sql string, f func(*Result) error) e
 	if err != nil {
 		return err
 	}
+	defer func() { s.vars = nil }()
 	for _, st := range stmts {
 		q, ok := st.(*syntax.QueryStmt)
 		if !ok {
-			if err := s.command(st); err != nil {
+			if err := s.command(ctx, st); err != nil {
 				return err
 			}
 			continue
@@ -105,7 +114,7 @@ func parse(sql string) ([]syntax.Stmt, error) {
 }
 
 // command carries out a statement that is no query.
-func (s *Session) command(st syntax.Stmt) error {
+func (s *Session) command(ctx context.Context, st syntax.Stmt) error {
 	switch st := st.(type) {
 	case *syntax.Use:
 		name := st.Name.Last().Name
@@ -118,6 +127,9 @@ func (s *Session) command(st syntax.Stmt) error {
 		if st.Variable == "" {
 			return nil // options such as NOCOUNT change nothing here
 		}
+		return s.assign(ctx, st)
+	case *syntax.Declare:
+		return s.declare(ctx, st)
 	}
 	return errorf(40510, st.Loc(), "Statement '%s' is not supported in this version of Spate's query endpoint.", stmtName(st))
 }
@@ -146,28 +158,34 @@ func (s *Session) Explain(ctx context.Context, sql string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() { s.vars = nil }()
 	for _, st := range stmts {
 		if q, ok := st.(*syntax.QueryStmt); ok {
 			r, _, err := s.plan(ctx, q)
 			return r, err
 		}
-		if err := s.command(st); err != nil {
+		if err := s.command(ctx, st); err != nil {
 			return nil, err
 		}
 	}
 	return nil, &Error{Number: 102, Class: 15, Message: "Incorrect syntax: there is no query in the text."}
 }
 
-func (s *Session) plan(ctx context.Context, q *syntax.QueryStmt) (*Result, *Request, error) {
+func (s *Session) binder(ctx context.Context) *binder {
 	now := time.Now
 	if s.Now != nil {
 		now = s.Now
 	}
-	database := s.Database
-	if database == "" {
-		database = "default"
+	params := maps.Clone(s.Params)
+	if params == nil {
+		params = map[string]Param{}
 	}
-	b := &binder{ctx: ctx, catalog: s.Catalog, database: database, now: now().UTC(), params: s.Params}
+	maps.Copy(params, s.vars)
+	return &binder{ctx: ctx, catalog: s.Catalog, database: cmp.Or(s.Database, "default"), now: now().UTC(), params: params}
+}
+
+func (s *Session) plan(ctx context.Context, q *syntax.QueryStmt) (*Result, *Request, error) {
+	b := s.binder(ctx)
 	rel, err := b.statement(q.Query)
 	if err != nil {
 		return nil, nil, err

@@ -119,7 +119,7 @@ func statBound(raw json.RawMessage, t Type, upper bool) *Value {
 			return nil
 		}
 		if upper {
-			ticks += column.Millisecond // bounds are cut to milliseconds
+			ticks += column.Millisecond - 1 // bounds are cut to milliseconds
 		}
 		v = timeValue(KindTime, ticks)
 	case t.isText() && quoted:
