@@ -118,6 +118,8 @@ func (c *conn) run() {
 	case c.forced.Load():
 		c.sendClose(fault(condForced, "The namespace is stopping.%s", c.s.tail(nil)))
 	case errors.Is(err, io.EOF):
+	case !c.opened: // TLS or AMQP did not come about
+		c.log.Info("refused connection", "err", err)
 	default:
 		c.log.Debug("connection lost", "err", err)
 	}

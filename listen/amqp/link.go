@@ -288,27 +288,29 @@ func (l *link) attachOut(a *wire.Attach, reply *wire.Attach) error {
 		l.s.sendAttach(reply)
 		return nil
 	}
+	ctx, cancel := context.WithCancel(c.ctx)
+	l.out.cancel = cancel
+	l.out.wake = make(chan struct{}, 1)
+	// Under conn.mu, so that who takes the place from us at once sends its
+	// detach behind our attach.
+	c.mu.Lock()
 	losers, refused := c.s.readers.admit(l.out.seat)
+	if refused == nil || refused.Condition == condStolen {
+		l.s.sendAttach(reply)
+	}
+	c.mu.Unlock()
 	switch {
 	case refused != nil && refused.Condition == condStolen:
-		c.mu.Lock()
-		l.s.sendAttach(reply)
-		c.mu.Unlock()
 		l.detach(c.s.withTail(refused, &l.addr))
 		return nil
 	case refused != nil:
+		cancel()
 		l.refuse(reply, refused)
 		return nil
 	}
 	for loser, why := range losers {
 		loser.link.detach(c.s.withTail(why, &loser.link.addr))
 	}
-	ctx, cancel := context.WithCancel(c.ctx)
-	l.out.cancel = cancel
-	l.out.wake = make(chan struct{}, 1)
-	c.mu.Lock()
-	l.s.sendAttach(reply)
-	c.mu.Unlock()
 	c.pumps.Go(func() { l.pump(ctx) })
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"spate/hub"
-	"spate/hub/eventlog"
 	wire "spate/wire/amqp"
 )
 
@@ -272,7 +271,7 @@ func (e *encoder) message(r *hub.Record, b *hub.Batch) ([]byte, error) {
 	}
 	dst = wire.CloseCompound(append(dst, st.Pairs...), open)
 	dst = append(dst, st.Properties...)
-	if b.Origin == eventlog.Kafka && r.HeaderCount() > 0 {
+	if !b.Mapped && r.HeaderCount() > 0 {
 		dst = e.kafkaHeaders(dst, r)
 	}
 	if dst, err = st.AppendBody(dst, r.Value); err != nil {

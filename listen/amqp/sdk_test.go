@@ -127,6 +127,10 @@ func send(t testing.TB, p *azeventhubs.ProducerClient, o *azeventhubs.EventDataB
 	}
 }
 
+func batchTo(partition string) *azeventhubs.EventDataBatchOptions {
+	return &azeventhubs.EventDataBatchOptions{PartitionID: &partition}
+}
+
 func numbered(from, n int) []*azeventhubs.EventData {
 	events := make([]*azeventhubs.EventData, n)
 	for i := range events {
@@ -197,7 +201,7 @@ func TestPropertiesOfHubAndPartition(t *testing.T) {
 	if err != nil || !pp.IsEmpty || pp.LastEnqueuedSequenceNumber != -1 || pp.LastEnqueuedOffset != "-1" {
 		t.Errorf("empty partition: %+v, %v", pp, err)
 	}
-	send(t, p, &azeventhubs.EventDataBatchOptions{PartitionID: ptr("3")}, numbered(0, 10)...)
+	send(t, p, batchTo("3"), numbered(0, 10)...)
 	pp, err = p.GetPartitionProperties(patience(t), "3", nil)
 	if err != nil || pp.IsEmpty || pp.BeginningSequenceNumber != 0 || pp.LastEnqueuedSequenceNumber != 9 || pp.LastEnqueuedOffset != "9" || time.Since(pp.LastEnqueuedOn) > time.Minute {
 		t.Errorf("partition: %+v, %v", pp, err)
@@ -224,9 +228,9 @@ func TestPropertiesOfHubAndPartition(t *testing.T) {
 func TestStartPositions(t *testing.T) {
 	w := newWorld(t, nil)
 	p, c := w.producer(t), w.consumer(t, "second")
-	send(t, p, &azeventhubs.EventDataBatchOptions{PartitionID: ptr("1")}, numbered(0, 5)...)
+	send(t, p, batchTo("1"), numbered(0, 5)...)
 	waitForClock(t, w.hub.Partition(1).Bounds().LastTime)
-	send(t, p, &azeventhubs.EventDataBatchOptions{PartitionID: ptr("1")}, numbered(5, 5)...)
+	send(t, p, batchTo("1"), numbered(5, 5)...)
 	later := w.hub.Partition(1).Bounds().LastTime
 	f := func(name string, at azeventhubs.StartPosition, want int64) {
 		t.Helper()
@@ -268,7 +272,7 @@ func waitForClock(t *testing.T, past time.Time) {
 func TestLatestSeesOnlyWhatComes(t *testing.T) {
 	w := newWorld(t, nil)
 	p, c := w.producer(t), w.consumer(t, azeventhubs.DefaultConsumerGroup)
-	send(t, p, &azeventhubs.EventDataBatchOptions{PartitionID: ptr("0")}, numbered(0, 5)...)
+	send(t, p, batchTo("0"), numbered(0, 5)...)
 	pc, err := c.NewPartitionClient("0", nil) // latest
 	if err != nil {
 		t.Fatal(err)
@@ -279,7 +283,7 @@ func TestLatestSeesOnlyWhatComes(t *testing.T) {
 	if events, err := pc.ReceiveEvents(short, 1, nil); len(events) != 0 || !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("nothing was sent: %d events, %v", len(events), err)
 	}
-	send(t, p, &azeventhubs.EventDataBatchOptions{PartitionID: ptr("0")}, numbered(5, 3)...)
+	send(t, p, batchTo("0"), numbered(5, 3)...)
 	events, err := pc.ReceiveEvents(patience(t), 3, nil)
 	if err != nil || len(events) != 3 || events[0].SequenceNumber != 5 {
 		t.Fatalf("%d events, %v", len(events), err)
@@ -292,9 +296,9 @@ func TestLargeEventsAndCreditByHand(t *testing.T) {
 	w := newWorld(t, nil)
 	p, c := w.producer(t), w.consumer(t, azeventhubs.DefaultConsumerGroup)
 	big := &azeventhubs.EventData{Body: []byte(strings.Repeat("x", 900_000))}
-	send(t, p, &azeventhubs.EventDataBatchOptions{PartitionID: ptr("0")}, big)
+	send(t, p, batchTo("0"), big)
 	for i := range 3 {
-		send(t, p, &azeventhubs.EventDataBatchOptions{PartitionID: ptr("0")}, numbered(i, 1)...)
+		send(t, p, batchTo("0"), numbered(i, 1)...)
 	}
 	pc, err := c.NewPartitionClient("0", &azeventhubs.PartitionClientOptions{StartPosition: azeventhubs.StartPosition{Earliest: ptr(true)}, Prefetch: -1})
 	if err != nil {
@@ -316,7 +320,7 @@ func TestLargeEventsAndCreditByHand(t *testing.T) {
 	if events, err := pc.ReceiveEvents(short, 3, nil); len(events) != 0 || err == nil {
 		t.Errorf("%d events, %v", len(events), err)
 	}
-	send(t, p, &azeventhubs.EventDataBatchOptions{PartitionID: ptr("0")}, numbered(9, 1)...)
+	send(t, p, batchTo("0"), numbered(9, 1)...)
 	if events, err := pc.ReceiveEvents(patience(t), 1, nil); err != nil || events[0].SequenceNumber != 4 {
 		t.Errorf("after the drain: %v, %v", events, err)
 	}
@@ -328,7 +332,7 @@ func TestReceiverReadsBeyondItsPrefetch(t *testing.T) {
 	w := newWorld(t, nil)
 	p, c := w.producer(t), w.consumer(t, azeventhubs.DefaultConsumerGroup)
 	for i := range 5 {
-		send(t, p, &azeventhubs.EventDataBatchOptions{PartitionID: ptr("0")}, numbered(1000*i, 1000)...)
+		send(t, p, batchTo("0"), numbered(1000*i, 1000)...)
 	}
 	for i, e := range receive(t, c, "0", azeventhubs.StartPosition{Earliest: ptr(true)}, 5000) {
 		if string(e.Body) != fmt.Sprintf(`{"n":%d}`, i) {
@@ -355,7 +359,7 @@ func TestRoundRobin(t *testing.T) {
 func TestEpochs(t *testing.T) {
 	w := newWorld(t, nil)
 	p := w.producer(t)
-	send(t, p, &azeventhubs.EventDataBatchOptions{PartitionID: ptr("0")}, numbered(0, 3)...)
+	send(t, p, batchTo("0"), numbered(0, 3)...)
 	open := func(instance string, owner *int64) (*azeventhubs.PartitionClient, error) {
 		t.Helper()
 		c, err := azeventhubs.NewConsumerClientFromConnectionString(w.connString(access.RootRule, rootKey), "", azeventhubs.DefaultConsumerGroup, &azeventhubs.ConsumerClientOptions{InstanceID: instance})
@@ -502,7 +506,7 @@ func TestMissingHubAndPartition(t *testing.T) {
 	if _, err := p.NewEventDataBatch(patience(t), nil); err == nil || !strings.Contains(err.Error(), "The messaging entity 'spate:eventhub:missing' could not be found.") {
 		t.Errorf("a hub that is not there: %v", err)
 	}
-	if _, err := w.producer(t).NewEventDataBatch(patience(t), &azeventhubs.EventDataBatchOptions{PartitionID: ptr("4")}); err == nil || !strings.Contains(err.Error(), "It should be between 0 and 3.") {
+	if _, err := w.producer(t).NewEventDataBatch(patience(t), batchTo("4")); err == nil || !strings.Contains(err.Error(), "It should be between 0 and 3.") {
 		t.Errorf("a partition that is not there: %v", err)
 	}
 }

@@ -5,8 +5,7 @@
 // reads on. Each connection has a reader, which owns sessions and links, a
 // writer, an answerer, which waits for appends in order of arrival, a keeper of
 // time-outs, and a pump for every link that receives events. Lock order:
-// Server.mu, then conn.mu, then queue.mu; the readers' book has a lock of its
-// own that is held together with no other.
+// Server.mu, then conn.mu, then queue.mu or book.mu.
 //
 // Letters and numbers such as A8 or P13 in comments name the traps and rows of
 // the behaviour table that a piece of code answers.

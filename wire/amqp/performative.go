@@ -406,7 +406,8 @@ func AppendTransfer(dst []byte, t *Transfer) []byte {
 	}
 	dst = AppendBool(dst, t.Settled)
 	dst = AppendBool(dst, t.More)
-	return CloseCompound(append(dst, 0x40, 0x40, 0x42, 0x42, 0x42), at)
+	dst = append(dst, 0x40, 0x40, 0x42) // rcv-settle-mode, state, resume
+	return CloseCompound(append(AppendBool(dst, t.Aborted), 0x42), at)
 }
 
 // Disposition is the performative that settles deliveries First to Last.
