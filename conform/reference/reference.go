@@ -53,7 +53,7 @@ type Counts struct {
 
 // Run runs job over events and returns the rows of each output, in time order.
 func Run(job *plan.Job, events []Event, o Options) (map[string][]Row, Counts, error) {
-	r := &runner{events: events, options: o, done: map[plan.Node][]row{}}
+	r := &runner{events: events, options: o, done: map[plan.Node][]row{}, inputs: job.Inputs}
 	out := map[string][]Row{}
 	for _, output := range job.Outputs {
 		if _, ok := out[output.Name]; !ok {
@@ -137,7 +137,7 @@ type runner struct {
 	options Options
 	counts  Counts
 	done    map[plan.Node][]row // a step read twice is computed once
-	inputs  int
+	inputs  []*plan.Input       // the order in which equal times of two inputs are taken
 }
 
 // rows computes all rows of a node, in total order.

@@ -1,0 +1,112 @@
+package conform
+
+import (
+	"fmt"
+)
+
+// named returns the columns of a class, and a literal if there is none.
+func (g *generator) named(sc scope, c class, literal string) string {
+	var names []string
+	for _, f := range sc.fields {
+		if f.class == c {
+			names = append(names, f.name)
+		}
+	}
+	if len(names) == 0 {
+		return literal
+	}
+	return pick(g, names...)
+}
+
+// numberExpr is an expression over numbers that cannot fail: no bigint is
+// divided, and values stay small.
+func (g *generator) numberExpr(sc scope, depth int) string {
+	if depth == 0 || g.chance(30) {
+		if g.chance(25) {
+			return pick(g, "0", "1", "2", "0.5", "1.0", "10", "-3")
+		}
+		return g.named(sc, number, "1")
+	}
+	a := g.numberExpr(sc, depth-1)
+	switch g.int(1, 12) {
+	case 1, 2, 3:
+		return fmt.Sprintf("(%s %s %s)", a, pick(g, "+", "-", "*"), g.numberExpr(sc, depth-1))
+	case 4:
+		return fmt.Sprintf("(%s / %s)", a, pick(g, "2.0", "0.25", "-3.0"))
+	case 5:
+		return fmt.Sprintf("(%s %% %s)", a, pick(g, "2", "3", "2.5"))
+	case 6:
+		return fmt.Sprintf("%s(%s)", pick(g, "ABS", "FLOOR", "CEILING", "SIGN"), a)
+	case 7:
+		return fmt.Sprintf("ROUND(%s, %d)", a, g.int(-1, 3))
+	case 8:
+		return fmt.Sprintf("COALESCE(%s, %s)", a, g.numberExpr(sc, depth-1))
+	case 9:
+		return fmt.Sprintf("CAST(%s AS %s)", a, pick(g, "float", "bigint"))
+	case 10:
+		return fmt.Sprintf("TRY_CAST(%s AS %s)", g.named(sc, mixed, "'7'"), pick(g, "float", "bigint"))
+	case 11:
+		return fmt.Sprintf("LEN(%s)", g.textExpr(sc, depth-1))
+	}
+	return fmt.Sprintf("CASE WHEN %s THEN %s ELSE %s END", g.condition(sc, depth-1), a, g.numberExpr(sc, depth-1))
+}
+
+// textExpr is an expression over texts that cannot fail.
+func (g *generator) textExpr(sc scope, depth int) string {
+	if depth == 0 || g.chance(30) {
+		if g.chance(25) {
+			return pick(g, "'a'", "''", "'B'", "'x y'")
+		}
+		return g.named(sc, text, "'q'")
+	}
+	a := g.textExpr(sc, depth-1)
+	switch g.int(1, 6) {
+	case 1:
+		return fmt.Sprintf("%s(%s)", pick(g, "UPPER", "LOWER", "TRIM", "REVERSE"), a)
+	case 2:
+		return fmt.Sprintf("CONCAT(%s, %s)", a, g.numberExpr(sc, depth-1))
+	case 3:
+		return fmt.Sprintf("SUBSTRING(%s, %d, %d)", a, g.int(0, 3), g.int(0, 3))
+	case 4:
+		return fmt.Sprintf("REPLACE(%s, 'a', %s)", a, g.textExpr(sc, depth-1))
+	case 5:
+		return fmt.Sprintf("CAST(%s AS nvarchar(max))", g.named(sc, mixed, "1.5"))
+	}
+	return fmt.Sprintf("COALESCE(%s, 'none')", a)
+}
+
+func (g *generator) caseExpr(sc scope) string {
+	return fmt.Sprintf("CASE WHEN %s THEN %s WHEN %s THEN %s ELSE %s END",
+		g.condition(sc, 1), g.numberExpr(sc, 1), g.condition(sc, 1), g.textExpr(sc, 1), g.named(sc, mixed, "NULL"))
+}
+
+// condition is a predicate that cannot fail.
+func (g *generator) condition(sc scope, depth int) string {
+	if depth > 0 && g.chance(45) {
+		switch g.int(1, 4) {
+		case 1:
+			return "NOT (" + g.condition(sc, depth-1) + ")"
+		case 2, 3:
+			return fmt.Sprintf("(%s AND %s)", g.condition(sc, depth-1), g.condition(sc, depth-1))
+		}
+		return fmt.Sprintf("(%s OR %s)", g.condition(sc, depth-1), g.condition(sc, depth-1))
+	}
+	op := pick(g, "=", "<>", "<", "<=", ">", ">=")
+	switch g.int(1, 9) {
+	case 1, 2:
+		return fmt.Sprintf("%s %s %s", g.numberExpr(sc, 1), op, g.numberExpr(sc, 1))
+	case 3:
+		return fmt.Sprintf("%s %s %s", g.textExpr(sc, 1), op, g.textExpr(sc, 1))
+	case 4:
+		return fmt.Sprintf("%s %s", g.named(sc, pick(g, number, text, mixed, bit), "1"), pick(g, "IS NULL", "IS NOT NULL"))
+	case 5:
+		return fmt.Sprintf("%s %s ('a', 'b', %s)", g.named(sc, text, "'a'"), pick(g, "IN", "NOT IN"), g.named(sc, text, "'c'"))
+	case 6:
+		return fmt.Sprintf("%s %s %s AND %s", g.numberExpr(sc, 1), pick(g, "BETWEEN", "NOT BETWEEN"), g.numberExpr(sc, 0), g.numberExpr(sc, 0))
+	case 7:
+		return fmt.Sprintf("%s %s '%s'", g.named(sc, text, "'abc'"), pick(g, "LIKE", "NOT LIKE"), pick(g, "a%", "%b%", "_", "[a-c]%", "%"))
+	case 8:
+		return fmt.Sprintf("%s %s %s", g.named(sc, mixed, "1"), op, pick(g, "1", "0.5", "'a'", "'1'"))
+	}
+	return fmt.Sprintf("GetType(%s) = '%s'", g.named(sc, mixed, "1"), pick(g, "bigint", "float", "nvarchar(max)", "bit"))
+}

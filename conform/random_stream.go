@@ -1,0 +1,78 @@
+package conform
+
+import (
+	"fmt"
+	"strings"
+
+	"pgregory.net/rapid"
+
+	"spate/column"
+)
+
+// RandomStream makes events of the inputs i and j, and the settings of a job that
+// reads them: disorder, duplicates, ties, nulls, missing fields, mixed kinds,
+// several partitions, gaps, and times on window boundaries and a tick beside.
+func RandomStream(t *rapid.T) ([]Event, Options) {
+	g := &generator{t: t}
+	o := Options{
+		Late:     pick(g, column.Ticks(-1), 0, column.Second, 5*column.Second),
+		Disorder: pick(g, column.Ticks(0), 0, column.Second, 3*column.Second),
+		Drop:     g.chance(30),
+	}
+	partitions := g.int(1, 3)
+	arrival := defaultArrival + column.Ticks(g.int(0, 20))*column.Second
+	var out []Event
+	for range g.int(0, 50) {
+		arrival += pick(g, column.Ticks(0), 1, column.Second/2, column.Second, column.Second, 3*column.Second, 20*column.Second)
+		at := arrival
+		if g.chance(40) {
+			at -= column.Ticks(g.int(0, 8)) * column.Second / 2
+		}
+		if g.chance(3) {
+			at += 6 * column.Minute
+		}
+		if g.chance(50) {
+			at = at / column.Second * column.Second
+		}
+		if g.chance(20) {
+			at += column.Ticks(g.int(-1, 1))
+		}
+		e := Event{Input: pick(g, "i", "i", "i", "j"), Partition: g.int(0, partitions-1), Arrival: arrival, Value: g.event(at)}
+		out = append(out, e)
+		if g.chance(5) {
+			out = append(out, e)
+		}
+	}
+	return out, o
+}
+
+// event makes one payload, by way of its text.
+func (g *generator) event(at column.Ticks) column.Value {
+	var parts []string
+	field := func(name string, missing int, values ...string) {
+		if !g.chance(missing) {
+			parts = append(parts, fmt.Sprintf("%q:%s", name, pick(g, values...)))
+		}
+	}
+	time := fmt.Sprintf("%q", at)
+	if g.chance(3) {
+		time = pick(g, `"never"`, "null", "5")
+	}
+	field("t", 0, time)
+	field("k", 10, `"a"`, `"b"`, `"c"`, "null")
+	field("d", 10, "1", "2", "3")
+	field("b", 20, "true", "false")
+	field("s", 20, `"a"`, `"abc"`, `"B"`, `""`, `"x yé"`, "null")
+	field("v", 15, "1", "2.5", "-10", "0.1", "25.0", "0", "100", "1e-3", "null")
+	field("n", 15, "0", "1", "7", "-3", "1000")
+	field("m", 20, "1", "1.0", `"1"`, `"a"`, "true", "null", "0.5")
+	if !g.chance(25) {
+		r := fmt.Sprintf(`{"x":%s,"y":%s}`, pick(g, "1", "2.5", "null"), pick(g, `"p"`, `"q"`))
+		field("r", 0, r, r, r, "{}", "null")
+	}
+	rows, err := Records([]byte("{" + strings.Join(parts, ",") + "}"))
+	if err != nil || len(rows) != 1 {
+		g.t.Fatalf("make an event: %v", err)
+	}
+	return rows[0]
+}
