@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
@@ -146,6 +147,28 @@ func TestDeletedHubIsGoneAndItsNameFree(t *testing.T) {
 	}
 	if dirs, err := os.ReadDir(filepath.Join(dir, "hubs")); err != nil || len(dirs) != 1 {
 		t.Errorf("folders %v, %v, want one", dirs, err)
+	}
+}
+
+func TestInterruptedDeletionIsFinished(t *testing.T) {
+	dir := t.TempDir()
+	n := open(t, dir, nil)
+	h := make1(t, n, Spec{Name: "h", Partitions: 1})
+	make1(t, n, Spec{Name: "other", Partitions: 1})
+	<-h.Partition(0).Append(eventlog.AMQP, []Event{{Body: []byte("x")}}).Done()
+	n.Close()
+	id := h.ID()
+	path := n.hubDir(hex.EncodeToString(id[:]))
+	if err := os.Rename(path, path+deletedSuffix); err != nil {
+		t.Fatal(err)
+	}
+	n2 := open(t, dir, nil)
+	if _, ok := n2.Hub("h"); ok || len(n2.Hubs()) != 1 {
+		t.Errorf("hubs %v, want other alone", n2.Hubs())
+	}
+	n2.Close()
+	if n3 := open(t, dir, nil); len(n3.Hubs()) != 1 {
+		t.Errorf("hubs %v at the next start, want other alone", n3.Hubs())
 	}
 }
 

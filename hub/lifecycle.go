@@ -39,7 +39,7 @@ func Open(ctx context.Context, o Options) (*Namespace, error) {
 	n := &Namespace{o: o, syncer: eventlog.NewSyncer(), byName: make(map[string]*Hub), done: make(chan struct{})}
 	list, err := n.load()
 	if err == nil {
-		err = n.checkFolders(list)
+		list, err = n.checkFolders(list)
 	}
 	for _, d := range list {
 		if err != nil {
@@ -171,6 +171,8 @@ func (n *Namespace) change(h *Hub, partitions int, s *eventlog.Settings, groups 
 }
 
 // Delete removes a hub and its records. Its readers and senders get ErrDeleted.
+// The folder's new name decides: a deletion that a crash interrupts after it is
+// finished by the next Open.
 func (n *Namespace) Delete(name string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -178,14 +180,13 @@ func (n *Namespace) Delete(name string) error {
 	if !ok {
 		return fmt.Errorf("delete hub %s: %w", name, ErrNotFound)
 	}
-	n.drop(h)
-	if err := n.save(); err != nil {
-		n.add(h)
-		return fmt.Errorf("delete hub %s: %w", name, err)
-	}
 	h.log.Delete()
+	n.drop(h)
 	dir := n.hubDir(hex.EncodeToString(h.id[:]))
 	err := os.Rename(dir, dir+deletedSuffix)
+	if err == nil {
+		err = n.save() // syncs the names too
+	}
 	if err == nil {
 		err = os.RemoveAll(dir + deletedSuffix)
 	}

@@ -57,15 +57,19 @@ func (n *Namespace) load() ([]described, error) {
 
 // save writes the namespace file. The caller holds n.mu.
 func (n *Namespace) save() error {
-	list := struct {
-		Hubs []described `json:"hubs"`
-	}{Hubs: []described{}}
+	list := []described{}
 	for _, h := range n.hubs {
 		h.mu.RLock()
-		list.Hubs = append(list.Hubs, described{Name: h.name, ID: hex.EncodeToString(h.id[:]), Created: h.created, Groups: h.groups})
+		list = append(list, described{Name: h.name, ID: hex.EncodeToString(h.id[:]), Created: h.created, Groups: h.groups})
 		h.mu.RUnlock()
 	}
-	body, err := json.MarshalIndent(list, "", " ")
+	return n.write(list)
+}
+
+func (n *Namespace) write(list []described) error {
+	body, err := json.MarshalIndent(struct {
+		Hubs []described `json:"hubs"`
+	}{list}, "", " ")
 	if err != nil {
 		return err
 	}
@@ -78,30 +82,36 @@ func checkLine(body []byte) string {
 }
 
 // checkFolders finishes deletions, removes hubs whose creation did not get as
-// far as the namespace file, and refuses folders with records that no name leads to.
-func (n *Namespace) checkFolders(list []described) error {
+// far as the namespace file, and refuses folders with records that no name leads
+// to. It returns the hubs that are there.
+func (n *Namespace) checkFolders(list []described) ([]described, error) {
 	dirs, err := os.ReadDir(filepath.Join(n.o.Dir, "hubs"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, e := range dirs {
-		known := slices.ContainsFunc(list, func(d described) bool { return d.ID == e.Name() })
-		if known {
-			continue
-		}
+		named := func(d described) bool { return d.ID == strings.TrimSuffix(e.Name(), deletedSuffix) }
 		path := filepath.Join(n.o.Dir, "hubs", e.Name())
-		if !strings.HasSuffix(e.Name(), deletedSuffix) {
+		switch {
+		case strings.HasSuffix(e.Name(), deletedSuffix):
+			list = slices.DeleteFunc(list, named)
+			if err := n.write(list); err != nil {
+				return nil, err
+			}
+		case slices.ContainsFunc(list, named):
+			continue
+		default:
 			full, err := eventlog.HoldsRecords(path)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if full {
-				return fmt.Errorf("folder %s holds records but the file %s does not name it: %w", path, namespaceFile, eventlog.ErrDamaged)
+				return nil, fmt.Errorf("folder %s holds records but the file %s does not name it: %w", path, namespaceFile, eventlog.ErrDamaged)
 			}
 		}
 		if err := os.RemoveAll(path); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return list, nil
 }

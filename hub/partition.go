@@ -41,6 +41,18 @@ func (p *Partition) AppendOnce(producer int64, firstSeq int32, events []Event) *
 	return p.log.AppendOnce(producer, firstSeq, events)
 }
 
+// AppendIdempotent is Append for a client that numbers its events (AMQP
+// idempotent publishing), with the rules of AppendBatch.
+func (p *Partition) AppendIdempotent(origin eventlog.Origin, producer int64, epoch int16, firstSeq int32, events []Event) *Ticket {
+	return p.log.AppendIdempotent(origin, producer, epoch, firstSeq, events)
+}
+
+// Producer is the epoch and the last sequence of a client's idempotent
+// producer; known is false if the partition has nothing of it.
+func (p *Partition) Producer(id int64) (epoch int16, lastSeq int32, known bool) {
+	return p.log.Producer(id)
+}
+
 // ProducerNext is the sequence that comes next for a producer of AppendOnce, 0
 // if it never wrote here.
 func (p *Partition) ProducerNext(producer int64) int32 { return p.log.ProducerNext(producer) }

@@ -371,3 +371,28 @@ func FuzzPrepared(f *testing.F) {
 		}
 	})
 }
+
+func TestReadAllocatesPerChunkNotPerMessage(t *testing.T) {
+	h := makeHub(t, namespace(t, t.TempDir()), hub.Spec{Name: "h", Partitions: 2})
+	allocs := func(p, messages int) float64 {
+		events := make([]string, messages)
+		for i := range events {
+			events[i] = strings.Repeat("x", 100)
+		}
+		send(t, h.Partition(p), events...)
+		r, err := NewSource(h, SourceOptions{}).OpenReader(t.Context(), p, connector.Start{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c connector.Chunk
+		return testing.AllocsPerRun(20, func() {
+			r.(*reader).next = 0
+			if err := r.Read(t.Context(), &c, nil); err != nil || c.Len() != messages {
+				t.Fatalf("%d messages, %v", c.Len(), err)
+			}
+		})
+	}
+	if few, many := allocs(0, 10), allocs(1, 5000); few != many {
+		t.Errorf("%v allocations for 10 messages, %v for 5000", few, many)
+	}
+}

@@ -57,6 +57,18 @@ func (p *Partition) AppendOnce(producer int64, firstSeq int32, events []Event) *
 	return p.appendEvents(Internal, producer, 0, firstSeq, events)
 }
 
+// AppendIdempotent is Append for a client that numbers its events, as AMQP's
+// idempotent publishing does: the rules are those of AppendBatch.
+func (p *Partition) AppendIdempotent(origin Origin, producer int64, epoch int16, firstSeq int32, events []Event) *Ticket {
+	switch {
+	case producer >= FirstJobProducer:
+		return refused(fmt.Errorf("%s: %w: %d", p.where(), ErrReservedProducer, producer))
+	case producer < 0 || epoch < 0 || firstSeq < 0:
+		return refused(fmt.Errorf("%s: %w: producer %d with epoch %d and sequence %d", p.where(), ErrBadBatch, producer, epoch, firstSeq))
+	}
+	return p.appendEvents(origin, producer, epoch, firstSeq, events)
+}
+
 func (p *Partition) appendEvents(origin Origin, producer int64, epoch int16, seq int32, events []Event) *Ticket {
 	if len(events) == 0 {
 		return refused(fmt.Errorf("%s: append of no events", p.where()))
@@ -77,12 +89,19 @@ func (p *Partition) appendEvents(origin Origin, producer int64, epoch int16, seq
 	}
 	e := entry{flags: eventsFlags(origin, events), count: len(events), base: p.tail.end,
 		producer: producer, prodEpoch: epoch, sequence: seq}
+	e.appendTime = p.appendTime()
 	if producer >= 0 {
-		if v := p.known.checkJob(&e); v.err != nil || v.duplicate {
+		v := verdict{}
+		if producer >= FirstJobProducer {
+			v = p.known.checkJob(&e)
+		} else {
+			v = p.known.check(&e, e.appendTime, p.tail.end == 0)
+			e.flags |= flagAMQPIdem
+		}
+		if v.err != nil || v.duplicate {
 			return p.repeated(v)
 		}
 	}
-	e.appendTime = p.appendTime()
 	e.maxTime = e.appendTime
 	g := p.stage()
 	at := len(g.buf)

@@ -214,6 +214,32 @@ func TestIdempotentProducer(t *testing.T) {
 	step(p3, 3, 0, 2, 1, 16, nil)
 }
 
+func TestAppendIdempotentSharesTheProducersRules(t *testing.T) {
+	l, o, f := faultLog(t, Settings{})
+	p := l.Partition(0)
+	put := func(p *Partition, id int64, epoch int16, seq int32) *Ticket {
+		tk := p.AppendIdempotent(AMQP, id, epoch, seq, bodies("a", "b"))
+		<-tk.Done()
+		return tk
+	}
+	if tk := put(p, 7, 0, 0); tk.Err() != nil || tk.Offset() != 0 {
+		t.Errorf("first: %d, %v", tk.Offset(), tk.Err())
+	}
+	p = reopen(t, on(o, f.copyOf())).Partition(0)
+	if tk := put(p, 7, 0, 0); tk.Err() != nil || tk.Offset() != 0 || !tk.Duplicate() {
+		t.Errorf("repeat after a crash: %d, %v", tk.Offset(), tk.Err())
+	}
+	if tk := put(p, 7, 0, 3); !errors.Is(tk.Err(), ErrSequence) {
+		t.Errorf("gap: %v, want ErrSequence", tk.Err())
+	}
+	if tk := put(p, FirstJobProducer, 0, 0); !errors.Is(tk.Err(), ErrReservedProducer) {
+		t.Errorf("a job's id: %v, want ErrReservedProducer", tk.Err())
+	}
+	if epoch, last, known := p.Producer(7); epoch != 0 || last != 1 || !known {
+		t.Errorf("producer %d, %d, %v, want epoch 0 and last sequence 1", epoch, last, known)
+	}
+}
+
 func TestRepeatOfABatchInFlightCompletesWithIt(t *testing.T) {
 	l, _, f := faultLog(t, Settings{})
 	p := l.Partition(0)

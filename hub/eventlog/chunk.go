@@ -33,7 +33,7 @@ func (c *Chunk) Reset() {
 	c.Data, c.Batches = c.Data[:0], c.Batches[:0]
 }
 
-// Records is the number of records in all batches, those before the offset
+// Len is the number of records in all batches, those before the offset
 // that was asked for included.
 func (c *Chunk) Len() int {
 	n := 0

@@ -117,6 +117,18 @@ func (p *Partition) ProducerNext(producer int64) int32 {
 	return p.known.next(producer)
 }
 
+// Producer is the epoch and the last sequence of an idempotent producer; known is
+// false if the partition has nothing of it.
+func (p *Partition) Producer(id int64) (epoch int16, lastSeq int32, known bool) {
+	p.appendMu.Lock()
+	defer p.appendMu.Unlock()
+	s := p.known[id]
+	if s == nil || s.n == 0 {
+		return -1, -1, false
+	}
+	return s.epoch, s.batches[s.n-1].last, true
+}
+
 // Promise is a time that no record behind the readable end will lie before.
 func (p *Partition) Promise() time.Time {
 	p.appendMu.Lock()

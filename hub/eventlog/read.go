@@ -9,6 +9,9 @@ import (
 // slack is how many readable bytes follow the last batch of a chunk.
 const slack = 16
 
+// firstRead bounds what an empty chunk allocates when there is little to read.
+const firstRead = 128 << 10
+
 // place is where a read in order goes on.
 type place struct {
 	p    *Partition
@@ -123,7 +126,7 @@ func (p *Partition) fill(from int64, maxBytes int, c *Chunk) error {
 			return fmt.Errorf("%s: read offset %d at %d of %s: the segment ends at %d: %w", p.where(), from, pos, s.path, x.length, ErrDamaged)
 		}
 		if cap(c.Data) < int(n)+slack {
-			c.Data = make([]byte, int(n)+slack, max(int(n)+slack, want+indexEvery+slack))
+			c.Data = make([]byte, int(n)+slack, max(int(n), min(want, firstRead)+indexEvery)+slack)
 		}
 		c.Data = c.Data[:n+slack]
 		if err := s.readAt(c.Data[:n], pos); err != nil {
