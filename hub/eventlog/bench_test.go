@@ -51,6 +51,24 @@ func benchAppend(b *testing.B, policy Policy) {
 func BenchmarkAppendSync(b *testing.B) { benchAppend(b, Sync) }
 func BenchmarkAppendOS(b *testing.B)   { benchAppend(b, OS) }
 
+// 100 senders that each wait for their batch of 20 events before the next.
+func BenchmarkAppendSerialSenders(b *testing.B) {
+	p := benchLog(b, Sync)
+	events := benchEvents(20)
+	b.SetParallelism(50)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			tk := p.Append(AMQP, events)
+			<-tk.Done()
+			if tk.Err() != nil {
+				b.Error(tk.Err())
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)*20/b.Elapsed().Seconds(), "events/s")
+}
+
 func BenchmarkAppendKafkaBatchOS(b *testing.B) {
 	p := benchLog(b, OS)
 	batch := appendEvents(nil, benchEvents(1000), testTime, -1, -1, -1)[entryHead:]
