@@ -39,6 +39,7 @@ type Options struct {
 	Inputs      []InputInfo   // nil: any name that is no step is an event hub
 	Outputs     []string      // nil: any name is an output
 	MaxDuration time.Duration // longest window or duration; default 7 days
+	Steps       bool          // every step is also an output, named step:NAME
 }
 
 // Warning is advice about a script that is bound all the same. Code is the
@@ -87,8 +88,9 @@ type inputDecl struct {
 
 // step is a query with a name.
 type step struct {
-	name string
-	node plan.Node // nil: it has a mistake
+	name  string
+	where syntax.Span
+	node  plan.Node // nil: it has a mistake
 }
 
 // Job binds a script of the ASA dialect; src is its text. With errors the plan
@@ -126,6 +128,11 @@ func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Err
 	}
 	if len(b.errs) == 0 && len(job.Outputs) == 0 {
 		b.fail(syntax.Span{From: syntax.Pos{Line: 1, Col: 1}, To: syntax.Pos{Line: 1, Col: 1}}, "", "the script has no SELECT statement")
+	}
+	for _, st := range b.stepList {
+		if opts.Steps && st.node != nil {
+			job.Outputs = append(job.Outputs, &plan.Output{Name: "step:" + st.name, In: st.node, Where: st.where})
+		}
 	}
 	sort.SliceStable(b.warnings, func(i, j int) bool {
 		return b.warnings[i].Span.From.Offset < b.warnings[j].Span.From.Offset
@@ -257,7 +264,7 @@ func (b *binder) step(s *syntax.Step) {
 	if s.Columns != nil {
 		b.fail(s.Name.Span, "use AS in the SELECT list", "a step has no column list")
 	}
-	st := &step{name: s.Name.Name, node: b.inner(s.Query)}
+	st := &step{name: s.Name.Name, where: s.Name.Span, node: b.inner(s.Query)}
 	b.steps[key] = st
 	b.stepList = append(b.stepList, st)
 }

@@ -14,6 +14,7 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{"SELECT a INTO alert FROM inn", "did you mean in?"},
 		{"SELECT a INTO alrt FROM [in]", "1:15: the job has no output [alrt] (did you mean alert?)"},
 		{"WITH s AS (SELECT a, b AS Bee FROM [in]) SELECT bea INTO alert FROM s", "1:49: there is no column bea in s (did you mean Bee?)"},
+		{"WITH s AS (SELECT a FROM [in]) SELECT a AS x INTO alert FROM s WHERE x > 1", "an alias is visible only behind its SELECT"},
 		{"WITH s AS (SELECT a FROM [in]), s AS (SELECT b FROM [in]) SELECT a INTO alert FROM s", "1:33: step s is already defined"},
 		{"WITH s AS (SELECT a INTO alert FROM [in]) SELECT a INTO alert FROM s", "1:26: INTO stands only in a statement"},
 		{"SELECT a INTO alert FROM [in] UNION SELECT a INTO alert FROM [in]", "1:51: a statement has one INTO"},

@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"cmp"
 	"strings"
 
 	"spate/column"
@@ -98,13 +99,26 @@ func (q *query) column(at syntax.Span, parts []string) plan.Expr {
 		for k, c := range cols {
 			names[k] = c.Name
 		}
-		q.b.fail(at, nearest(parts[0], names), "there is no column %s%s", parts[0], q.inSource())
+		q.b.fail(at, cmp.Or(q.aliasHint(parts[0]), nearest(parts[0], names)), "there is no column %s%s", parts[0], q.inSource())
 		return constant(at, column.Value{})
 	}
 	for _, name := range parts[1:] {
 		e = &plan.Field{Base: plan.Base{Where: at}, Of: e, Name: name}
 	}
 	return e
+}
+
+// aliasHint explains that an alias is not visible in its own SELECT.
+func (q *query) aliasHint(name string) string {
+	if q.sel == nil {
+		return ""
+	}
+	for i := range q.sel.Items {
+		if a := q.sel.Items[i].Alias; a != nil && strings.EqualFold(a.Name, name) {
+			return "an alias is visible only behind its SELECT: repeat the expression, or put it into a step"
+		}
+	}
+	return ""
 }
 
 // inputCol reads column i of the input.

@@ -228,10 +228,10 @@ func (p *parser) selectBody() *Select {
 			p.report(at, "use COUNT(DISTINCT x), or ISFIRST() in WHERE", "SELECT DISTINCT is not part of the Stream Analytics language")
 		}
 		s.Distinct = true
-	} else if p.dialect != ASA {
-		p.word("ALL")
+	} else if p.dialect != ASA && p.isWord(0, "ALL") && p.argStarts(1) {
+		p.next()
 	}
-	if p.isWord(0, "TOP") && (p.dialect != ASA || p.numberAt(1) || p.isOp(1, "(") && p.numberAt(2)) {
+	if p.isWord(0, "TOP") && (p.dialect == TSQL || p.numberAt(1) || p.isOp(1, "(") && p.numberAt(2)) {
 		s.Top = p.top()
 	}
 	s.Items = list(p, p.item)

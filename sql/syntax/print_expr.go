@@ -1,5 +1,7 @@
 package syntax
 
+import "strings"
+
 // strength is how strongly the outermost operator of e binds.
 func (p *printer) strength(e Expr) binding {
 	switch e := e.(type) {
@@ -244,9 +246,14 @@ func (p *printer) call(e *Call) {
 		p.put("ALL ")
 	}
 	p.commas(len(e.Args), func(i int) {
-		if i == 0 {
+		switch {
+		case i == 0 && (e.Distinct || e.All) && p.looksInfix(e.Args[0]):
+			p.put("(")
+			p.expr(e.Args[0], bindOr)
+			p.put(")")
+		case i == 0:
 			p.guarded(e.Args[i], bindOr)
-		} else {
+		default:
 			p.expr(e.Args[i], bindOr)
 		}
 	})
@@ -267,6 +274,13 @@ func (p *printer) call(e *Call) {
 			p.overBody(e.Over)
 		}
 	}
+}
+
+// looksInfix reports whether the text of e could go on from a name: behind
+// DISTINCT, + x and NOT x are read as a sum and a NOT IN.
+func (p *printer) looksInfix(e Expr) bool {
+	text := FormatExpr(e, p.dialect)
+	return strings.HasPrefix(text, "+") || strings.HasPrefix(text, "NOT ")
 }
 
 func (p *printer) overBody(o *Over) {
