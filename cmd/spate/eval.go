@@ -65,7 +65,8 @@ func (a *app) eval() *cobra.Command {
 	cmd.RunE = do(func(cmd *cobra.Command, _ []string) error {
 		if err := a.evalOptions(&f, &o); err != nil {
 			var ps config.Problems
-			if errors.As(err, &ps) {
+			var c coded
+			if errors.As(err, &ps) || errors.As(err, &c) {
 				return err
 			}
 			return withCode(usage, err)
