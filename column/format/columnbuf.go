@@ -251,7 +251,7 @@ func (c *columnBuf) putBool(row int, b bool) {
 	c.mark(row)
 }
 
-// putText writes data[from:to]; 8 readable bytes follow to.
+// putText writes data[from:to]; 16 readable bytes follow to.
 func (c *columnBuf) putText(row int, data []byte, from, to int) {
 	if c.kind != column.Text || row != c.filled || row >= c.size {
 		if c.become(row, column.Text) == column.Any {
@@ -293,8 +293,8 @@ func (c *columnBuf) put(row int, v column.Value) {
 	case column.Float64:
 		c.putFloat(row, v.Float())
 	case column.Text:
-		b := append([]byte(v.Text()), 0, 0, 0, 0, 0, 0, 0, 0)
-		c.putText(row, b, 0, len(b)-8)
+		b := append([]byte(v.Text()), make([]byte, slack)...)
+		c.putText(row, b, 0, len(b)-slack)
 	default:
 		if c.become(row, v.Kind) != column.Any {
 			c.toAny()
@@ -343,7 +343,7 @@ func (c *columnBuf) uncode() {
 	c.plain = true
 	c.start(column.Text)
 	for i := range c.filled {
-		c.vec.Bytes = append(c.vec.Bytes, c.dict.strings[codes[i]]...)
+		c.vec.Bytes = append(c.vec.Bytes, c.dict.entries[codes[i]].text...)
 		c.vec.Ends[i] = uint32(len(c.vec.Bytes))
 	}
 }

@@ -79,6 +79,7 @@ func TestDecodeShapesAndValues(t *testing.T) {
 	f("a", "0: \"\uFFFD\"\n", `{"a":"\ud800"}`)
 	f("a", "bad 0 at 5: bad number\nbad 1 at 6: want , or } behind the value of \"a\"\n", `{"a":-}`, `{"a":01}`)
 	f("a", "0: 1\n", "\xEF\xBB\xBF{\"a\":1}")
+	f("* a b.c", "0: {\"a\":1,\"b\":{\"c\":\"\\n\",\"d\":true},\"e\":null} 1 \"\\n\"\n", `{"a": 1, "b": {"c": "\n", "d": true}, "e": null}`)
 	f("*", "0: {\"a\":1,\"b\":{\"c\":[]}}\n", `{"a":1,"b":{"c":[]}}`)
 }
 
@@ -194,7 +195,7 @@ func FuzzDecodeLayersAgree(f *testing.F) {
 	f.Add(`[{"Temperature":1e5},{"Temperature":-0}]`)
 	f.Add(`{"Temperature":12345678.12345678,"DeviceId":"\u00e9\ud83d\ude00"}`)
 	f.Add(`{"Temperature":1.25E-3,"temperature":4,"DEVICEID":"é"}`)
-	paths := []string{"DeviceId", "Location", "Location.Lat", "Temperature", "Humidity", "x"}
+	paths := []string{"DeviceId", "Location", "Location.Lat", "Temperature", "*", "Humidity", "x"}
 	f.Fuzz(func(t *testing.T, msg string) {
 		messages := append(seedEvents(2, 5), msg, msg, msg, msg+"9", msg)
 		general := NewDecoder(columnsOf(paths...), Options{General: true})
@@ -280,6 +281,7 @@ func TestDecodeMutatedEventsLayersAgree(t *testing.T) {
 		messages = append(messages, base[:i], base[:i]+base[i+1:], base)
 	}
 	rnd.Shuffle(len(messages), func(i, j int) { messages[i], messages[j] = messages[j], messages[i] })
+	paths = append(paths, "*")
 	want := dump(NewDecoder(columnsOf(paths...), Options{General: true}), messages...)
 	got := dump(NewDecoder(columnsOf(paths...), Options{}), messages...)
 	if got != want {

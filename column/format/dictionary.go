@@ -15,68 +15,101 @@ const (
 )
 
 // dictionary is a column.Dict with a faster index: open addressing by a hash
-// over the ends of the text.
+// over all words of the text. Texts of up to 16 bytes are compared as two words.
 type dictionary struct {
 	dict    *column.Dict
-	strings []string // by code; entry 0 is null
-	slots   []uint32 // code, 0 if free; length is a power of two
-	shift   uint     // 64 - log2(len(slots))
+	entries []dictEntry // by code; entry 0 is null
+	slots   []uint32    // code, 0 if free; length is a power of two
+	shift   uint        // 64 - log2(len(slots))
+}
+
+type dictEntry struct {
+	text string
+	a, b uint64 // of texts of up to 16 bytes
+	hash uint64
 }
 
 func newDictionary() *dictionary {
-	return &dictionary{dict: column.NewDict(), strings: []string{""}, slots: make([]uint32, 256), shift: 56}
+	return &dictionary{dict: column.NewDict(), entries: make([]dictEntry, 1, 64), slots: make([]uint32, 256), shift: 56}
 }
 
-// hashText hashes data[from:to]; 8 readable bytes follow to.
-func hashText(data []byte, from, to int) uint64 {
-	n := to - from
-	h := uint64(n) * 0x9E3779B97F4A7C15
-	for n > 8 {
-		h = bits.RotateLeft64(h^load64(data, from), 29) * 0x9E3779B97F4A7C15
-		from += 8
-		n -= 8
+const mix = 0x9E3779B97F4A7C15
+
+// words reads a text of up to 16 bytes as two words, zero behind its end.
+// 16 readable bytes follow to.
+func words(data []byte, from, to int) (a, b uint64) {
+	a, b = load64(data, from), load64(data, from+8)
+	switch n := to - from; {
+	case n < 8:
+		return a & (1<<(8*uint(n)) - 1), 0
+	case n < 16:
+		return a, b & (1<<(8*uint(n-8)) - 1)
 	}
-	w := load64(data, from)
-	if n < 8 {
-		w &= 1<<(8*uint(n)) - 1
-	}
-	h = (h ^ w) * 0xD6E8FEB86659FD93
-	return (h ^ h>>32) * 0x9E3779B97F4A7C15
+	return a, b
 }
 
 // code returns the code of data[from:to], 0 if it is new and the dictionary full.
-// 8 readable bytes follow to.
+// 16 readable bytes follow to.
 func (d *dictionary) code(data []byte, from, to int) (code uint32, added bool) {
-	s := data[from:to]
+	n := to - from
+	if n > 16 {
+		return d.longCode(data, from, to)
+	}
+	a, b := words(data, from, to)
+	h := (a ^ uint64(n)) * mix
+	h = (bits.RotateLeft64(h, 29) ^ b) * mix
+	h ^= h >> 32
+	h *= mix
 	mask := len(d.slots) - 1
-	for i := int(hashText(data, from, to) >> d.shift); ; i++ {
+	for i := int(h >> d.shift); ; i++ {
 		c := d.slots[i&mask]
 		if c == 0 {
-			return d.add(s, i&mask)
+			return d.add(dictEntry{text: string(data[from:to]), a: a, b: b, hash: h}, i&mask)
 		}
-		if d.strings[c] == string(s) {
+		if e := &d.entries[c]; e.a == a && e.b == b && len(e.text) == n {
 			return c, false
 		}
 	}
 }
 
-func (d *dictionary) add(s []byte, slot int) (uint32, bool) {
-	if len(d.strings) > maxDictEntries {
+func (d *dictionary) longCode(data []byte, from, to int) (uint32, bool) {
+	s := data[from:to]
+	h := uint64(to-from) * mix
+	for ; to-from > 16; from += 8 {
+		h = bits.RotateLeft64(h^load64(data, from), 29) * mix
+	}
+	a, b := words(data, from, to)
+	h = bits.RotateLeft64(h^a, 29) * mix
+	h = (bits.RotateLeft64(h, 29) ^ b) * mix
+	h ^= h >> 32
+	h *= mix
+	mask := len(d.slots) - 1
+	for i := int(h >> d.shift); ; i++ {
+		c := d.slots[i&mask]
+		if c == 0 {
+			return d.add(dictEntry{text: string(s), hash: h}, i&mask)
+		}
+		if d.entries[c].text == string(s) {
+			return c, false
+		}
+	}
+}
+
+func (d *dictionary) add(e dictEntry, slot int) (uint32, bool) {
+	if len(d.entries) > maxDictEntries {
 		return 0, false
 	}
-	str := string(s)
-	c := d.dict.CodeOf(str)
-	d.strings = append(d.strings, str)
-	if 2*len(d.strings) < len(d.slots) {
+	c := d.dict.CodeOf(e.text)
+	d.entries = append(d.entries, e)
+	if 2*len(d.entries) < len(d.slots) {
 		d.slots[slot] = c
 		return c, true
 	}
 	d.slots = make([]uint32, 2*len(d.slots))
 	d.shift--
 	mask := len(d.slots) - 1
-	for code := 1; code < len(d.strings); code++ {
-		b := append([]byte(d.strings[code]), 0, 0, 0, 0, 0, 0, 0, 0)
-		i := int(hashText(b, 0, len(b)-8) >> d.shift)
+	for code := 1; code < len(d.entries); code++ {
+		i := int(d.entries[code].hash >> d.shift)
 		for ; d.slots[i&mask] != 0; i++ {
 		}
 		d.slots[i&mask] = uint32(code)

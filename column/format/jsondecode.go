@@ -64,13 +64,20 @@ type Decoder struct {
 	general bool
 	stats   Stats
 	padded  []byte
+
+	// For columns that hold whole events.
+	whole []int // their indexes
+	arena arena
+	vals  []column.Value // of a template's steps
 }
 
 // NewDecoder returns a decoder for cols.
 func NewDecoder(cols []Column, o Options) *Decoder {
 	d := &Decoder{cols: cols, bufs: make([]columnBuf, len(cols)), general: o.General}
 	for i := range cols {
-		d.general = d.general || cols[i].Whole
+		if cols[i].Whole {
+			d.whole = append(d.whole, i)
+		}
 	}
 	return d
 }
@@ -141,7 +148,13 @@ func bad(message int, body []byte, start int, err *syntaxError) BadRecord {
 // or one array of objects. On an error it leaves no row.
 func (d *Decoder) message(data []byte, at, end int) *syntaxError {
 	first := d.rows
-	err := d.events(data, at, end)
+	next := 0
+	if !d.general && at < end && data[at] == '{' {
+		if next = d.template(data, at, end); next == end {
+			return nil
+		}
+	}
+	err := d.events(data, at, next, end)
 	if err != nil {
 		d.rows = first
 		for i := range d.bufs {
@@ -151,14 +164,18 @@ func (d *Decoder) message(data []byte, at, end int) *syntaxError {
 	return err
 }
 
-func (d *Decoder) events(data []byte, at, end int) *syntaxError {
+// events decodes the events of data[at:end]; if next is not 0, the first one ends
+// there and is decoded already.
+func (d *Decoder) events(data []byte, at, next, end int) *syntaxError {
 	p := &d.parser
 	p.data, p.pos, p.end = data, at, end
-	if end-at >= 3 && data[at] == 0xEF && data[at+1] == 0xBB && data[at+2] == 0xBF {
+	if next != 0 {
+		p.pos = next
+	} else if end-at >= 3 && data[at] == 0xEF && data[at+1] == 0xBB && data[at+2] == 0xBF {
 		p.pos += 3 // byte order mark
 	}
 	p.space()
-	inArray := p.peek() == '['
+	inArray := next == 0 && p.peek() == '['
 	if !inArray {
 		for p.pos < p.end {
 			if err := d.event(); err != nil {

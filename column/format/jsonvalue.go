@@ -376,4 +376,4 @@ func shorten(b []byte, n int) []byte {
 	return b
 }
 
-func load64(b []byte, at int) uint64 { return binary.LittleEndian.Uint64(b[at:]) }
+func load64(b []byte, at int) uint64 { return binary.LittleEndian.Uint64(b[at : at+8]) }

@@ -5,6 +5,8 @@ import (
 	"math/bits"
 	"strconv"
 	"unicode/utf8"
+
+	"spate/column"
 )
 
 const (
@@ -43,6 +45,13 @@ type number struct {
 	whole bool // int holds the value, else float
 	int   int64
 	float float64
+}
+
+func (n number) value() column.Value {
+	if n.whole {
+		return column.IntOf(n.int)
+	}
+	return column.FloatOf(n.float)
 }
 
 var pow10 = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -89,6 +90,8 @@ func benchmarkDecode(b *testing.B, events []string, cols []Column, o Options) {
 	b.SetBytes(int64(len(data) / len(events)))
 	b.ReportAllocs()
 	first := 0
+	var from, to syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &from)
 	b.ResetTimer()
 	for n := 0; n < b.N; {
 		r := d.Decode(data, starts, ends, first)
@@ -97,6 +100,9 @@ func benchmarkDecode(b *testing.B, events []string, cols []Column, o Options) {
 			first = 0
 		}
 	}
+	syscall.Getrusage(syscall.RUSAGE_SELF, &to)
+	cpu := func(r *syscall.Rusage) int64 { return r.Utime.Nano() + r.Stime.Nano() }
+	b.ReportMetric(float64(cpu(&to)-cpu(&from))/float64(b.N), "cpu-ns/op")
 }
 
 // BenchmarkDecodeSeed reads 8 of the 10 fields of the seed's events; an

@@ -2,6 +2,8 @@ package format
 
 import (
 	"hash/maphash"
+
+	"spate/column"
 )
 
 // Limits of the learned layer. Source: engine.md 4.5.
@@ -27,12 +29,12 @@ const (
 // step is the bytes between the previous value and this one, then a value. A
 // text's quotes belong to the literals around it.
 type step struct {
-	lit    string
-	w0, w1 uint64 // the first 16 bytes of lit
-	m0, m1 uint64 // which of them count
-	class  class
-	cols   []int // destinations; none: the value is checked and skipped
-	depth  int   // nesting the value stands in
+	lit        string
+	w0, w1, w2 uint64 // the first 24 bytes of lit
+	m0, m1, m2 uint64 // which of them count
+	class      class
+	cols       []int // destinations; none: the value is checked and skipped
+	depth      int   // nesting the value stands in
 }
 
 // template is a layout that an event had which the general parser accepted.
@@ -41,6 +43,7 @@ type step struct {
 type template struct {
 	steps []step // the last one is the tail: no value
 	sign  uint64
+	shape *shape // of the event as a record
 }
 
 // templates is the most-recently-used list of one decoder, and the trial that
@@ -92,22 +95,29 @@ func (d *Decoder) template(data []byte, at, end int) int {
 // match returns the index behind the event, 0 if t does not fit.
 func (d *Decoder) match(t *template, data []byte, p, end int) int {
 	row := d.rows
+	whole := len(d.whole) > 0
+	if whole && len(d.vals) < len(t.steps) {
+		d.vals = make([]column.Value, len(t.steps))
+	}
 	for i := range t.steps {
 		s := &t.steps[i]
 		n := len(s.lit)
 		if p+n > end || (load64(data, p)^s.w0)&s.m0|(load64(data, p+8)^s.w1)&s.m1 != 0 ||
-			n > 16 && string(data[p+16:p+n]) != s.lit[16:] {
+			n > 16 && ((load64(data, p+16)^s.w2)&s.m2 != 0 || n > 24 && string(data[p+24:p+n]) != s.lit[24:]) {
 			return d.miss(row)
 		}
 		p += n
 		if i == len(t.steps)-1 {
+			for _, c := range d.whole {
+				d.bufs[c].put(row, d.arena.record(t.shape, d.vals))
+			}
 			return p
 		}
 		switch s.class {
 		case textValue:
 			q, ok := endOfText(data, p, end)
 			if !ok {
-				if q, ok = d.escaped(s, row, data, p, end); !ok {
+				if q, ok = d.escaped(s, i, row, data, p, end); !ok {
 					return d.miss(row)
 				}
 				p = q
@@ -115,6 +125,9 @@ func (d *Decoder) match(t *template, data []byte, p, end int) int {
 			}
 			for _, c := range s.cols {
 				d.bufs[c].putText(row, data, p, q)
+			}
+			if whole {
+				d.vals[i] = column.TextOf(d.arena.text(data[p:q]))
 			}
 			p = q
 		case numberValue:
@@ -124,7 +137,13 @@ func (d *Decoder) match(t *template, data []byte, p, end int) int {
 					return d.miss(row)
 				}
 				p += 4
+				if whole {
+					d.vals[i] = column.Value{}
+				}
 				continue
+			}
+			if whole {
+				d.vals[i] = x.value()
 			}
 			for _, c := range s.cols {
 				if x.whole {
@@ -135,24 +154,21 @@ func (d *Decoder) match(t *template, data []byte, p, end int) int {
 			}
 			p = x.next
 		case boolValue:
-			switch {
-			case end-p >= 4 && string(data[p:p+4]) == "true":
-				for _, c := range s.cols {
-					d.bufs[c].putBool(row, true)
-				}
-				p += 4
-			case end-p >= 5 && string(data[p:p+5]) == "false":
-				for _, c := range s.cols {
-					d.bufs[c].putBool(row, false)
-				}
-				p += 5
-			case end-p >= 4 && string(data[p:p+4]) == "null":
-				p += 4
-			default:
+			v, n := parseWord(data[p:end])
+			if n == 0 {
 				return d.miss(row)
 			}
+			if !v.IsNull() {
+				for _, c := range s.cols {
+					d.bufs[c].putBool(row, v.Bool())
+				}
+			}
+			if whole {
+				d.vals[i] = v
+			}
+			p += n
 		default:
-			q, ok := d.rawValue(s, row, data, p, end)
+			q, ok := d.rawValue(s, i, row, data, p, end)
 			if !ok {
 				return d.miss(row)
 			}
@@ -170,13 +186,30 @@ func (d *Decoder) miss(row int) int {
 	return 0
 }
 
-// escaped handles a text value that holds a backslash; p is behind its quote.
-func (d *Decoder) escaped(s *step, row int, data []byte, p, end int) (int, bool) {
+// parseWord reads true, false or null and returns its length, 0 if b begins otherwise.
+func parseWord(b []byte) (column.Value, int) {
+	switch {
+	case len(b) >= 4 && string(b[:4]) == "true":
+		return column.BoolOf(true), 4
+	case len(b) >= 5 && string(b[:5]) == "false":
+		return column.BoolOf(false), 5
+	case len(b) >= 4 && string(b[:4]) == "null":
+		return column.Value{}, 4
+	}
+	return column.Value{}, 0
+}
+
+// escaped handles the text value of step i that holds a backslash; p is behind
+// its quote.
+func (d *Decoder) escaped(s *step, i, row int, data []byte, p, end int) (int, bool) {
 	g := &d.parser
 	g.data, g.pos, g.end = data, p-1, end
 	text, err := g.text()
 	if err != nil {
 		return 0, false
+	}
+	if len(d.whole) > 0 {
+		d.vals[i] = column.TextOf(d.arena.text(text))
 	}
 	if len(s.cols) > 0 {
 		n := len(text)
@@ -188,13 +221,16 @@ func (d *Decoder) escaped(s *step, row int, data []byte, p, end int) (int, bool)
 	return g.pos - 1, true
 }
 
-// rawValue takes any value at all.
-func (d *Decoder) rawValue(s *step, row int, data []byte, p, end int) (int, bool) {
+// rawValue takes any value at all as that of step i.
+func (d *Decoder) rawValue(s *step, i, row int, data []byte, p, end int) (int, bool) {
 	g := &d.parser
 	g.data, g.pos, g.end = data, p, end
 	v, err := g.value(s.depth)
 	if err != nil {
 		return 0, false
+	}
+	if len(d.whole) > 0 {
+		d.vals[i] = v
 	}
 	if !v.IsNull() {
 		for _, c := range s.cols {
@@ -214,7 +250,8 @@ func (l *templates) learn(d *Decoder, data []byte, at, end int) {
 		l.seed, l.seeded = maphash.MakeSeed(), true
 	}
 	w := learner{d: d, p: parser{data: data, pos: at, end: end}, lit: at}
-	if !w.object(nil, 1) || len(w.steps) >= maxSteps {
+	form := w.object(nil, 1)
+	if form == nil || len(w.steps) >= maxSteps {
 		return
 	}
 	w.add(anyValue, nil, 0) // the tail
@@ -226,10 +263,10 @@ func (l *templates) learn(d *Decoder, data []byte, at, end int) {
 		total += len(s.lit)
 		h.WriteString(s.lit)
 		h.WriteByte(byte(s.class))
-		var b [16]byte
+		var b [24]byte
 		copy(b[:], s.lit)
-		s.w0, s.w1 = load64(b[:], 0), load64(b[:], 8)
-		s.m0, s.m1 = lowBytes(len(s.lit)), lowBytes(len(s.lit)-8)
+		s.w0, s.w1, s.w2 = load64(b[:], 0), load64(b[:], 8), load64(b[:], 16)
+		s.m0, s.m1, s.m2 = lowBytes(len(s.lit)), lowBytes(len(s.lit)-8), lowBytes(len(s.lit)-16)
 	}
 	if total > maxLiteral {
 		return
@@ -242,7 +279,7 @@ func (l *templates) learn(d *Decoder, data []byte, at, end int) {
 	}
 	for _, p := range l.pending {
 		if p == sign {
-			t := &template{steps: w.steps, sign: sign}
+			t := &template{steps: w.steps, sign: sign, shape: form}
 			l.list = append([]*template{t}, l.list[:min(len(l.list), maxTemplates-1)]...)
 			return
 		}
@@ -274,78 +311,83 @@ func (w *learner) add(c class, cols []int, depth int) {
 	w.steps = append(w.steps, step{lit: string(w.p.data[w.lit:w.p.pos]), class: c, cols: cols, depth: depth})
 }
 
-// object walks the record at p.pos, reached by path. It reports false for what
-// is not learned: keys equal ignoring case, a record read both whole and in part.
-func (w *learner) object(path []string, depth int) bool {
+// object walks the record at p.pos, reached by path. It returns nil for what is
+// not learned: keys equal ignoring case, a record read both whole and in part.
+func (w *learner) object(path []string, depth int) *shape {
 	p := &w.p
+	form := &shape{}
 	p.pos++
 	p.space()
 	if p.peek() == '}' {
 		p.pos++
-		return true
+		return form
 	}
-	var keys []string
 	for {
 		text, err := p.text()
 		if err != nil {
-			return false
+			return nil
 		}
 		key := string(text)
-		for _, k := range keys {
+		for _, k := range form.names {
 			if sameName(k, key) {
-				return false
+				return nil
 			}
 		}
-		keys = append(keys, key)
+		form.names = append(form.names, key)
 		p.space()
 		p.pos++ // colon
 		p.space()
-		if len(w.steps) >= maxSteps || !w.field(append(path[:len(path):len(path)], key), depth) {
-			return false
+		if len(w.steps) >= maxSteps {
+			return nil
 		}
+		k, ok := w.field(append(path[:len(path):len(path)], key), depth)
+		if !ok {
+			return nil
+		}
+		form.kids = append(form.kids, k)
 		p.space()
 		more := p.peek() == ','
 		p.pos++
 		if !more {
-			return true
+			return form
 		}
 		p.space()
 	}
 }
 
-func (w *learner) field(path []string, depth int) bool {
+func (w *learner) field(path []string, depth int) (kid, bool) {
 	cols, inside := w.d.readers(path)
 	p := &w.p
+	k := kid{step: len(w.steps)}
 	switch c := p.peek(); {
 	case c == '{' && len(cols) == 0:
-		return w.object(path, depth+1)
-	case inside && c == '{':
-		return false
+		k.sub = w.object(path, depth+1)
+		return k, k.sub != nil
 	case c == '"':
 		p.pos++
 		w.add(textValue, cols, depth)
 		p.pos--
 		if _, err := p.text(); err != nil {
-			return false
+			return k, false
 		}
 		w.lit = p.pos - 1
-		return true
+		return k, true
 	case c == 't' || c == 'f':
 		w.add(boolValue, cols, depth)
 	case c == '-' || c >= '0' && c <= '9':
 		w.add(numberValue, cols, depth)
 	default:
-		// An object may stand here in a later event: not if a column reads inside it.
+		// A record may stand here in a later event: not learned if a column reads inside it.
 		if inside {
-			return false
+			return k, false
 		}
 		w.add(anyValue, cols, depth)
 	}
 	if _, err := p.value(depth); err != nil {
-		return false
+		return k, false
 	}
 	w.lit = p.pos
-	return true
+	return k, true
 }
 
 // readers returns the columns that read the field at path, and whether some

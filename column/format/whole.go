@@ -1,0 +1,81 @@
+package format
+
+import (
+	"unsafe"
+
+	"spate/column"
+)
+
+// shape is how the values of a template's steps make up the event as a record.
+type shape struct {
+	names []string // shared by all events of the template
+	kids  []kid
+}
+
+// kid is one field: the value of a step, or a record.
+type kid struct {
+	step int
+	sub  *shape // nil: a step's value
+}
+
+// arena hands out the memory of records and their texts in large pieces, which
+// are never reused: what points into them keeps them alive.
+type arena struct {
+	bytes   []byte
+	values  []column.Value
+	records []column.RecordValue
+}
+
+const (
+	arenaBytes   = 32 << 10
+	arenaValues  = 512
+	arenaRecords = 64
+)
+
+// text copies b.
+func (a *arena) text(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	if len(b) > arenaBytes/8 {
+		return string(b)
+	}
+	if cap(a.bytes)-len(a.bytes) < len(b) {
+		a.bytes = make([]byte, 0, arenaBytes)
+	}
+	at := len(a.bytes)
+	a.bytes = append(a.bytes, b...)
+	return unsafe.String(&a.bytes[at], len(b))
+}
+
+// list returns n NULLs.
+func (a *arena) list(n int) []column.Value {
+	if n > len(a.values) {
+		if n > arenaValues/4 {
+			return make([]column.Value, n)
+		}
+		a.values = make([]column.Value, arenaValues)
+	}
+	l := a.values[:n:n]
+	a.values = a.values[n:]
+	return l
+}
+
+// record makes a record of s out of the values of the steps.
+func (a *arena) record(s *shape, steps []column.Value) column.Value {
+	vals := a.list(len(s.kids))
+	for i, k := range s.kids {
+		if k.sub != nil {
+			vals[i] = a.record(k.sub, steps)
+		} else {
+			vals[i] = steps[k.step]
+		}
+	}
+	if len(a.records) == 0 {
+		a.records = make([]column.RecordValue, arenaRecords)
+	}
+	r := &a.records[0]
+	a.records = a.records[1:]
+	r.Names, r.Values = s.names, vals
+	return column.RecordOf(r)
+}
