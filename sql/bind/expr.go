@@ -106,6 +106,9 @@ func (q *query) expr(e syntax.Expr) plan.Expr {
 		if e.Escape != nil {
 			args = append(args, q.expr(e.Escape))
 		}
+		for i, a := range args {
+			q.checkType(a, "like", i, 't')
+		}
 		return negate(e.Not, call(at, column.Bool, "LIKE", args...))
 	case *syntax.Case:
 		return q.caseExpr(e)
