@@ -126,7 +126,7 @@ func (s *Sink) plan() error {
 		return err
 	}
 	for _, c := range s.snap.Columns {
-		p, err := parquetType(c)
+		p, err := delta.ParquetType(c)
 		if err != nil {
 			return err
 		}
@@ -163,19 +163,6 @@ func contains(list []string, name string) bool {
 		}
 	}
 	return false
-}
-
-func parquetType(c delta.Column) (parquetfile.Type, error) {
-	kinds := map[delta.Type]parquetfile.Kind{delta.String: parquetfile.String, delta.Binary: parquetfile.Binary, delta.Boolean: parquetfile.Boolean,
-		delta.Byte: parquetfile.Byte, delta.Short: parquetfile.Short, delta.Integer: parquetfile.Integer, delta.Long: parquetfile.Long,
-		delta.Float: parquetfile.Float, delta.Double: parquetfile.Double, delta.Date: parquetfile.Date, delta.Timestamp: parquetfile.Timestamp}
-	if k, ok := kinds[c.Type]; ok {
-		return parquetfile.Type{Kind: k}, nil
-	}
-	if p, s, ok := c.Type.DecimalParts(); ok && p <= 18 {
-		return parquetfile.Type{Kind: parquetfile.Decimal, Precision: p, Scale: s}, nil
-	}
-	return parquetfile.Type{}, fmt.Errorf("column %s: writing the type %s is not supported yet", c.Name, c.Type)
 }
 
 // Table is the table that is written.

@@ -119,9 +119,6 @@ func (w *writer) Write(ctx context.Context, b *column.Batch) ([]connector.BadRow
 	if len(bad) > 0 {
 		rows = slices.DeleteFunc(rows, func(i int32) bool { _, is := bad[i]; return is })
 	}
-	if len(rows) == b.Rows && len(bad) == 0 && len(parts) == 0 {
-		return nil, w.append(ctx, nil, vecs, nil, b.Rows)
-	}
 	for _, g := range group(parts, rows) {
 		values := make([]*string, len(parts))
 		for p, v := range parts {

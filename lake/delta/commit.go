@@ -117,6 +117,9 @@ func (t *Table) put(ctx context.Context, c *commit, tx *Transaction, cur *Snapsh
 	info := &CommitInfo{Timestamp: t.opts.Clock().UnixMilli(), Operation: tx.Operation, OperationParameters: tx.Parameters,
 		IsolationLevel: "Serializable", IsBlindAppend: blind, OperationMetrics: tx.Metrics, UserMetadata: tx.UserMetadata,
 		EngineInfo: t.opts.EngineInfo, TxnID: newUUID()}
+	if tx.rearranges() {
+		info.IsolationLevel = "SnapshotIsolation"
+	}
 	if info.OperationParameters == nil {
 		info.OperationParameters = map[string]any{}
 	}
@@ -138,6 +141,22 @@ func (t *Table) put(ctx context.Context, c *commit, tx *Transaction, cur *Snapsh
 		return next, nil
 	}
 	return nil, err
+}
+
+// rearranges reports whether the transaction moves rows between files and
+// changes none.
+func (tx *Transaction) rearranges() bool {
+	for _, a := range tx.Adds {
+		if a.DataChange {
+			return false
+		}
+	}
+	for _, r := range tx.Removes {
+		if r.DataChange {
+			return false
+		}
+	}
+	return len(tx.Adds)+len(tx.Removes) > 0
 }
 
 // ours reports whether the version in the store carries our txnId.

@@ -181,6 +181,9 @@ func (t *Table) load(ctx context.Context, version int64) (*Snapshot, error) {
 			return nil, fmt.Errorf("table %s: %w", t.prefix, err)
 		}
 	}
+	if version >= 0 && s.Version < 0 && len(l.commits) > 0 {
+		return nil, fmt.Errorf("table %s has no version %d any more, the log begins at %d: %w", t.prefix, version, slices.Min(l.commits), ErrVersionNotFound)
+	}
 	if version >= 0 && s.Version != version {
 		return nil, fmt.Errorf("table %s has no version %d, the newest is %d: %w", t.prefix, version, s.Version, ErrVersionNotFound)
 	}

@@ -1,0 +1,114 @@
+package delta
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ErrRetentionTooShort is returned by Vacuum for less than the table's retention.
+var ErrRetentionTooShort = errors.New("DELTA_VACUUM_RETENTION_PERIOD_TOO_SHORT")
+
+// VacuumOptions are the settings of Vacuum.
+type VacuumOptions struct {
+	Retain time.Duration // 0: the table's own retention, a week unless it says otherwise
+	Force  bool          // allows less than the table's retention
+	DryRun bool          // deletes nothing
+	// Pinned names files, relative to the table, that readers of this process
+	// hold. Nil: none.
+	Pinned func(file string) bool
+}
+
+// VacuumResult says what was, or with DryRun would be, deleted.
+type VacuumResult struct {
+	Files []string // relative to the table
+	Bytes int64
+}
+
+// Vacuum deletes files under the table that no version younger than the
+// retention names. Files younger than that stay in any case: they may belong to
+// a commit that is on its way.
+func (t *Table) Vacuum(ctx context.Context, o VacuumOptions) (VacuumResult, error) {
+	var res VacuumResult
+	s, err := t.Snapshot(ctx)
+	if err != nil {
+		return res, err
+	}
+	if err := s.checkWrite(); err != nil {
+		return res, fmt.Errorf("vacuum %s: %w", t.prefix, err)
+	}
+	retention := s.deletedFileRetention()
+	keep := retention
+	if o.Retain > 0 || o.Force {
+		keep = o.Retain
+	}
+	if keep < retention && !o.Force {
+		return res, fmt.Errorf("vacuum %s: retain %v, the table keeps removed files for %v: %w", t.prefix, keep, retention, ErrRetentionTooShort)
+	}
+	cut := t.opts.Clock().Add(-keep)
+	valid := make(map[string]bool)
+	for _, a := range s.Files() {
+		valid[filePath(s.root, a.Path)] = true
+	}
+	for _, r := range s.Tombstones() {
+		if r.DeletionTimestamp >= cut.UnixMilli() {
+			valid[filePath(s.root, r.Path)] = true
+		}
+	}
+	var keys []string
+	for info, err := range t.store.List(ctx, t.prefix+"/", "") {
+		if err != nil {
+			return res, fmt.Errorf("vacuum %s: %w", t.prefix, err)
+		}
+		file := strings.TrimPrefix(info.Key, t.prefix+"/")
+		if hidden(file, s.Metadata.PartitionColumns) || valid[file] || !info.Modified.Before(cut) || o.Pinned != nil && o.Pinned(file) {
+			continue
+		}
+		keys = append(keys, info.Key)
+		res.Files = append(res.Files, file)
+		res.Bytes += info.Size
+	}
+	if o.DryRun || len(keys) == 0 {
+		return res, nil
+	}
+	start := map[string]any{"retentionCheckEnabled": !o.Force, "defaultRetentionMillis": retention.Milliseconds()}
+	if o.Retain > 0 || o.Force {
+		start["specifiedRetentionMillis"] = keep.Milliseconds()
+	}
+	_, err = t.Commit(ctx, &Transaction{Operation: "VACUUM START", Parameters: start,
+		Metrics: map[string]string{"numFilesToDelete": strconv.Itoa(len(keys)), "sizeOfDataToDelete": strconv.FormatInt(res.Bytes, 10)}})
+	if err != nil {
+		return VacuumResult{}, err
+	}
+	status, done := "COMPLETED", t.store.Delete(ctx, keys...)
+	if done != nil {
+		status = "FAILED"
+	}
+	_, err = t.Commit(ctx, &Transaction{Operation: "VACUUM END", Parameters: map[string]any{"status": status},
+		Metrics: map[string]string{"numDeletedFiles": strconv.Itoa(len(keys)), "numVacuumedDirectories": "0"}})
+	return res, errors.Join(done, err)
+}
+
+// hidden reports whether a file is none of the table's data: in the log or under
+// another name that begins with _ or a dot, partition folders excepted.
+func hidden(file string, partitions []string) bool {
+	dir, name := path.Split(file)
+	if name == "" || name[0] == '_' || name[0] == '.' {
+		return true
+	}
+	for seg := range strings.SplitSeq(strings.TrimSuffix(dir, "/"), "/") {
+		if seg == "" || seg[0] != '_' && seg[0] != '.' || seg == "_change_data" {
+			continue
+		}
+		column, _, ok := strings.Cut(seg, "=")
+		if !ok || !slices.Contains(partitions, column) {
+			return true
+		}
+	}
+	return false
+}
