@@ -36,7 +36,7 @@ type scope struct {
 // The fields of the events that RandomStream makes.
 var eventFields = []field{
 	{"k", text, true}, {"d", number, true}, {"b", bit, true}, {"s", text, false},
-	{"v", number, false}, {"n", number, false}, {"m", mixed, false}, {"r.x", number, false}, {"r.y", text, false}, {"t", text, false},
+	{"v", number, false}, {"n", number, false}, {"m", mixed, false}, {"r.x", number, false}, {"r.y", text, false}, {"t", mixed, false},
 }
 
 // RandomScript makes a script over the inputs i and j whose events are those of

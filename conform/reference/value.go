@@ -373,6 +373,7 @@ func arithmetic(op string, a, b column.Value) (column.Value, error) {
 	return column.FloatOf(z), nil
 }
 
+// operand makes a number of an operand; text is read as a float.
 func operand(op string, v column.Value) (column.Value, error) {
 	switch v.Kind {
 	case column.Int64, column.Float64:
@@ -380,9 +381,6 @@ func operand(op string, v column.Value) (column.Value, error) {
 	case column.Bool:
 		return bigintOf(v), nil
 	case column.Text:
-		if i, ok := parseBigint(v.Text()); ok {
-			return column.IntOf(i), nil
-		}
 		if f, ok := parseFloat(v.Text()); ok {
 			return column.FloatOf(f), nil
 		}
