@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,6 +122,15 @@ func TestDeltaRSReadsAndAppends(t *testing.T) {
 	}
 	if v := version(t, store); v != 9 {
 		t.Errorf("version %d, want 9", v)
+	}
+	all := run()
+	for _, by := range [][]string{nil, {"EventId", "Timestamp"}} {
+		if _, err := s.Table().Optimize(t.Context(), delta.OptimizeOptions{ZOrderBy: by}); err != nil {
+			t.Fatal(err)
+		}
+		if got := run(); !slices.Equal(got, all) {
+			t.Errorf("ordered by %v delta-rs reads other rows", by)
+		}
 	}
 }
 
