@@ -142,20 +142,19 @@ func printable(s string) string {
 	}, s)
 }
 
-// uniqueNames gives duplicates the suffix _1, _2, ...
+// uniqueNames gives duplicates the suffix _1, _2, ..., and none that another
+// column has for its name.
 func uniqueNames(cols []Column) []string {
 	out := make([]string, len(cols))
 	used := map[string]bool{}
+	own := map[string]bool{}
 	for _, c := range cols {
-		used[c.Name] = false
+		own[c.Name] = true
 	}
 	for i, c := range cols {
 		name := c.Name
-		for n := 1; used[name]; n++ {
+		for n := 1; used[name] || n > 1 && own[name]; n++ {
 			name = c.Name + "_" + strconv.Itoa(n)
-			if taken, known := used[name]; known && !taken {
-				continue // a later column has this name of its own
-			}
 		}
 		used[name] = true
 		out[i] = name

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"time"
@@ -78,4 +79,9 @@ func (r *Result) start(ctx context.Context, e *Engine, req *Request) error {
 	}
 	r.s = s
 	return nil
+}
+
+// String says what was read in one line.
+func (s Stats) String() string {
+	return fmt.Sprintf("%d files opened, %d skipped, %d bytes in the opened files, %d rows", s.FilesOpened, s.FilesSkipped, s.BytesOpened, s.Rows)
 }
