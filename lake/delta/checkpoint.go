@@ -216,7 +216,7 @@ func (t *Table) readCheckpoint(ctx context.Context, version int64, names []strin
 	case len(strings.Split(names[0], ".")) == 4: // <version>.checkpoint.<uuid>.<ext>
 		names = names[:1]
 	}
-	c := &checkpointReader{table: t, state: t.empty(), tombs: make(map[string]*Remove)}
+	c := &checkpointReader{table: t, state: t.empty(), tombs: make(map[string]*Remove), parsed: make(map[int]map[string]any)}
 	c.state.Version = version
 	for _, name := range names {
 		if err := c.file(ctx, t.logKey(name)); err != nil {
@@ -226,6 +226,11 @@ func (t *Table) readCheckpoint(ctx context.Context, version int64, names []strin
 	for _, s := range c.sidecars {
 		if err := c.file(ctx, path.Join(t.logKey("_sidecars"), filePath("", s))); err != nil {
 			return nil, err
+		}
+	}
+	for i, a := range c.adds {
+		if p := c.parsed[i]; p != nil && a.Stats == "" {
+			a.Stats = c.state.statsOfStruct(p)
 		}
 	}
 	c.state.files = newBase(t.root, c.adds, c.tombs)
@@ -238,6 +243,7 @@ type checkpointReader struct {
 	adds     []*Add
 	tombs    map[string]*Remove
 	sidecars []string
+	parsed   map[int]map[string]any // stats_parsed of adds without stats
 }
 
 func (c *checkpointReader) file(ctx context.Context, key string) error {
@@ -267,6 +273,7 @@ func (c *checkpointReader) file(ctx context.Context, key string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w: %w", path.Base(key), ErrDamaged, err)
 	}
+	first, bare := len(c.adds), false
 	for _, row := range rows {
 		l, err := lineOf(row)
 		if err != nil {
@@ -274,6 +281,25 @@ func (c *checkpointReader) file(ctx context.Context, key string) error {
 		}
 		if err := c.take(l); err != nil {
 			return err
+		}
+		bare = bare || l.Add != nil && l.Add.Stats == ""
+	}
+	if !bare {
+		return nil
+	}
+	// The writer may have kept the statistics as columns only.
+	structs, err := parquetfile.ReadRows(data, func(path string) bool {
+		return path == "add.path" || strings.HasPrefix(path, "add.stats_parsed.")
+	})
+	if err != nil { // statistics are a help, not part of the table
+		return nil
+	}
+	for _, row := range structs {
+		if m, ok := row["add"].(map[string]any); ok && m["path"] != nil {
+			if p, ok := m["stats_parsed"].(map[string]any); ok {
+				c.parsed[first] = p
+			}
+			first++
 		}
 	}
 	return nil
