@@ -22,11 +22,14 @@ func IsToken(s string) bool {
 // Sign makes a token for resource, a URL such as sb://host/hub, that ends at
 // expires.
 func Sign(resource, rule, key string, expires time.Time) string {
-	sr := url.QueryEscape(resource)
+	sr := escape(resource)
 	se := strconv.FormatInt(expires.Unix(), 10)
-	return tokenPrefix + "sr=" + sr + "&sig=" + url.QueryEscape(base64.StdEncoding.EncodeToString(mac(key, sr, se))) +
-		"&se=" + se + "&skn=" + url.QueryEscape(rule)
+	return tokenPrefix + "sr=" + sr + "&sig=" + escape(base64.StdEncoding.EncodeToString(mac(key, sr, se))) +
+		"&se=" + se + "&skn=" + escape(rule)
 }
+
+// escape is url.QueryEscape but for the space, which '+' does not stand for here.
+func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
 // mac signs the resource as it is written in the token, still escaped: clients
 // differ in how they escape it. The key is its text, not what it encodes.
@@ -73,9 +76,7 @@ func parseToken(token string) (sasToken, error) {
 		case "se":
 			t.se = value
 		case "skn":
-			if t.skn = plain; strings.Contains(plain, "+") && !strings.Contains(value, "%2") {
-				t.skn = strings.ReplaceAll(plain, "+", " ")
-			}
+			t.skn = plain
 		}
 	}
 	for name, value := range map[string]string{"sr": t.sr, "sig": string(t.sig), "se": t.se, "skn": t.skn} {

@@ -11,6 +11,8 @@ import (
 	"spate/access"
 	listen "spate/listen/amqp"
 	wire "spate/wire/amqp"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azeventhubs/v2"
 )
 
 func open(t *testing.T) *world { return newWorld(t, func(o *listen.Options) { o.RequireAuth = false }) }
@@ -477,4 +479,24 @@ func TestShutdownClosesInOrder(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	r.over()
+}
+
+// C20: a client that asks for everything and reads nothing keeps nobody else
+// from reading.
+func TestClientThatDoesNotReadBlocksNobody(t *testing.T) {
+	w := open(t)
+	p := w.producer(t)
+	for range 12 {
+		big := numbered(0, 1)
+		big[0].Body = bytes.Repeat([]byte("x"), 900_000)
+		send(t, p, batchTo("0"), big...)
+	}
+	r := dialRaw(t, w)
+	r.open()
+	r.attach(receiverAt("0"))
+	r.credit(0, 0, 1<<30, false)
+	got := receive(t, w.consumer(t, "second"), "0", azeventhubs.StartPosition{Earliest: ptr(true)}, 12)
+	if len(got[11].Body) != 900_000 {
+		t.Errorf("%d bytes", len(got[11].Body))
+	}
 }

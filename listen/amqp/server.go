@@ -108,7 +108,7 @@ func (s *Server) Serve(l net.Listener) error {
 			}
 			return fmt.Errorf("accept AMQP connections on %s: %w", l.Addr(), err)
 		}
-		s.start(raw)
+		go s.ServeConn(raw)
 	}
 }
 
@@ -121,7 +121,9 @@ func (s *Server) ServeTLS(l net.Listener) error {
 	return s.Serve(tls.NewListener(l, s.o.TLS))
 }
 
-func (s *Server) start(raw net.Conn) {
+// ServeConn serves one connection to its end, for callers that accept
+// connections themselves. It closes raw.
+func (s *Server) ServeConn(raw net.Conn) {
 	c := newConn(s, raw)
 	s.mu.Lock()
 	if s.stopping {
@@ -131,20 +133,16 @@ func (s *Server) start(raw net.Conn) {
 	}
 	s.conns[c] = struct{}{}
 	s.wg.Add(1)
-	n := len(s.conns)
+	s.count.active.Set(float64(len(s.conns)))
 	s.mu.Unlock()
 	s.count.opened.Add(1)
-	s.count.active.Set(float64(n))
-	go func() {
-		defer s.wg.Done()
-		c.run()
-		s.mu.Lock()
-		delete(s.conns, c)
-		n := len(s.conns)
-		s.mu.Unlock()
-		s.count.closed.Add(1)
-		s.count.active.Set(float64(n))
-	}()
+	defer s.wg.Done()
+	c.run()
+	s.mu.Lock()
+	delete(s.conns, c)
+	s.count.active.Set(float64(len(s.conns)))
+	s.mu.Unlock()
+	s.count.closed.Add(1)
 }
 
 // Shutdown stops in order: no new connections, appends finished and answered,
