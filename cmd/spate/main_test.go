@@ -9,7 +9,11 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// TestMain makes the test binary the command of the scripts and the child of the query engine.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == "duckdb-worker" {
+		os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
 	testscript.Main(m, map[string]func(){"spate": func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }})
 }
 

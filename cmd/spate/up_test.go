@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"spate/console"
+	"spate/monitor"
+)
+
+// screen is an output that may be read while it is written.
+type screen struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// startUp runs `spate up` in this process and waits for its instance file.
+func startUp(t *testing.T, dir string, args ...string) (stop func() int, out, errs *screen) {
+	t.Helper()
+	out, errs = &screen{}, &screen{}
+	code := make(chan int, 1)
+	go func() { code <- run(append([]string{"up"}, args...), strings.NewReader(""), out, errs) }()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if _, err := console.ReadInstance(dir); err == nil {
+			break
+		}
+		if len(code) > 0 || time.Now().After(end) {
+			t.Fatalf("not ready: %s%s", out, errs)
+		}
+	}
+	return sync.OnceValue(func() int {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
+			t.Error(err)
+		}
+		return <-code
+	}), out, errs
+}
+
+// spateOut runs a verb until ok likes what it prints.
+func spateOut(t *testing.T, ok func(out string) bool, args ...string) string {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		var out, errs bytes.Buffer
+		code := run(args, strings.NewReader(""), &out, &errs)
+		if code == done && ok(out.String()) {
+			return out.String()
+		}
+		if time.Now().After(end) {
+			t.Fatalf("spate %v: exit %d, %s%s", args, code, out.String(), errs.String())
+		}
+	}
+}
+
+func TestUpInAnEmptyFolder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs a whole pipeline")
+	}
+	dir := t.TempDir()
+	t.Chdir(dir)
+	data := filepath.Join(dir, "data")
+	stop, out, errs := startUp(t, data, "--ports", "auto")
+	defer stop()
+	for _, want := range []string{"built-in example", "Endpoint=sb://localhost", "EVENT_HUB_NAME='device-telemetry'", "spate query", "./data"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the first screen does not say %q:\n%s", want, out)
+		}
+	}
+	count := `SELECT COUNT(*) AS n FROM telemetry.raw_telemetry`
+	spateOut(t, func(s string) bool { return strings.HasPrefix(s, "n\r\n") && s != "n\r\n0\r\n" }, "query", "-o", "csv", count)
+
+	list := []string{"metrics", "list", "--metric", "InputEvents,OutputEvents,Errors", "--interval", "PT1M", "-o", "json"}
+	total := func(s string) (n float64) {
+		var a monitor.Answer
+		if err := json.Unmarshal([]byte(s), &a); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range a.Value[0].Timeseries[0].Data {
+			if v, ok := p.Value(); ok {
+				n += float64(v)
+			}
+		}
+		return n
+	}
+	running := total(spateOut(t, func(s string) bool { return total(s) > 0 }, list...))
+
+	var twice bytes.Buffer
+	if code := run([]string{"up", "--ports", "auto"}, strings.NewReader(""), &twice, &twice); code != usage || !strings.Contains(twice.String(), "E321") {
+		t.Errorf("a second instance: exit %d, %s", code, twice.String())
+	}
+	i, err := console.ReadInstance(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, addr := range i.Addresses {
+		if host, _, err := net.SplitHostPort(addr); err != nil || !net.ParseIP(host).IsLoopback() {
+			t.Errorf("%s listens on %s", name, addr)
+		}
+	}
+	if code := stop(); code != done {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	if strings.ContainsAny(out.String()+errs.String(), "\x1b\r") {
+		t.Error("control characters in a pipe")
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 || entries[0].Name() != "data" {
+		t.Errorf("left in the folder: %v, %v", entries, err)
+	}
+
+	// Stopped: tables and metrics are there.
+	before := spateOut(t, func(string) bool { return true }, "query", "-o", "csv", count)
+	if stopped := total(spateOut(t, func(string) bool { return true }, list...)); stopped < running {
+		t.Errorf("InputEvents %v after the stop, %v before", stopped, running)
+	}
+
+	// The next start goes on.
+	stop, _, errs = startUp(t, data, "--ports", "auto", "--no-simulator")
+	if after := spateOut(t, func(string) bool { return true }, "query", "-o", "csv", count); after != before {
+		t.Errorf("rows before the restart %q, after %q", before, after)
+	}
+	if code := stop(); code != done {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
+func TestUpOnATakenPortIsAConfigurationError(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	_, port, err := net.SplitHostPort(ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := "version: 1\nname: taken\nserver: { amqp: { enabled: false }, console: { port: off }, kafka: { port: " + port + " } }\n"
+	if err := os.WriteFile("spate.yaml", []byte(file), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	if code := run([]string{"up"}, strings.NewReader(""), &out, &errs); code != usage || !strings.Contains(errs.String(), "E307") {
+		t.Errorf("exit %d, %s", code, errs.String())
+	}
+}
