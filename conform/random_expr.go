@@ -28,7 +28,28 @@ func (g *generator) numberExpr(sc scope, depth int) string {
 		return g.named(sc, number, "1")
 	}
 	a := g.numberExpr(sc, depth-1)
-	switch g.int(1, 12) {
+	switch g.int(1, 20) {
+	case 13:
+		return fmt.Sprintf("-(%s)", a)
+	case 14:
+		return fmt.Sprintf("(%s %s %s)", g.whole(sc), pick(g, "&", "|", "^"), g.whole(sc))
+	case 15:
+		return fmt.Sprintf("~(%s)", g.whole(sc))
+	case 16:
+		return fmt.Sprintf("DATEDIFF(%s, %s, %s)", g.unit(), g.momentExpr(sc, depth-1), g.momentExpr(sc, depth-1))
+	case 17:
+		return pick(g, fmt.Sprintf("DATEPART(%s, %s)", g.unit(), g.momentExpr(sc, depth-1)), fmt.Sprintf("DAY(%s)", g.momentExpr(sc, depth-1)))
+	case 18:
+		for _, f := range sc.fields {
+			if f.class == array {
+				return fmt.Sprintf(pick(g, "GetArrayLength(%s)", "GetArrayElement(%s, 0)", "GetArrayElement(%s, 1)"), f.name)
+			}
+		}
+		return a
+	case 19:
+		return fmt.Sprintf("%s(ABS(%s))", pick(g, "SQRT", "SQUARE"), a)
+	case 20:
+		return pick(g, fmt.Sprintf("CHARINDEX(%s, %s)", g.textExpr(sc, 0), g.textExpr(sc, depth-1)), fmt.Sprintf("PATINDEX('%%%s%%', %s)", pick(g, "a", "[a-c]", "_", "x_y"), g.textExpr(sc, depth-1)))
 	case 1, 2, 3:
 		return fmt.Sprintf("(%s %s %s)", a, pick(g, "+", "-", "*"), g.numberExpr(sc, depth-1))
 	case 4:
@@ -60,7 +81,15 @@ func (g *generator) textExpr(sc scope, depth int) string {
 		return g.named(sc, text, "'q'")
 	}
 	a := g.textExpr(sc, depth-1)
-	switch g.int(1, 6) {
+	switch g.int(1, 10) {
+	case 7:
+		return fmt.Sprintf("%s(%s, %d)", pick(g, "LEFT", "RIGHT", "REPLICATE"), a, g.int(0, 4))
+	case 8:
+		return fmt.Sprintf("STUFF(%s, %d, %d, %s)", a, g.int(0, 4), g.int(0, 3), g.textExpr(sc, depth-1))
+	case 9:
+		return fmt.Sprintf("TRANSLATE(%s, 'abé', 'bcx')", a)
+	case 10:
+		return fmt.Sprintf("DATENAME(%s, %s)", g.unit(), g.momentExpr(sc, depth-1))
 	case 1:
 		return fmt.Sprintf("%s(%s)", pick(g, "UPPER", "LOWER", "TRIM", "REVERSE"), a)
 	case 2:
@@ -73,6 +102,23 @@ func (g *generator) textExpr(sc scope, depth int) string {
 		return fmt.Sprintf("CAST(%s AS nvarchar(max))", g.named(sc, mixed, "1.5"))
 	}
 	return fmt.Sprintf("COALESCE(%s, 'none')", a)
+}
+
+// whole is a bigint whose bits may be looked at.
+func (g *generator) whole(sc scope) string {
+	return fmt.Sprintf("CAST(%s AS bigint)", g.named(sc, number, "5"))
+}
+
+func (g *generator) unit() string {
+	return pick(g, "year", "quarter", "month", "dayofyear", "day", "week", "weekday", "hour", "minute", "second", "millisecond", "microsecond")
+}
+
+// momentExpr is an expression over datetimes that stays within the years 1 to 9999.
+func (g *generator) momentExpr(sc scope, depth int) string {
+	if depth <= 0 || g.chance(40) {
+		return pick(g, "System.Timestamp()", g.named(sc, moment, "System.Timestamp()"), "'2026-01-05T00:00:10Z'")
+	}
+	return fmt.Sprintf("DATEADD(%s, %s, %s)", g.unit(), pick(g, "1", "-1", "100", "1.9", "-13"), g.momentExpr(sc, depth-1))
 }
 
 func (g *generator) caseExpr(sc scope) string {
@@ -92,7 +138,9 @@ func (g *generator) condition(sc scope, depth int) string {
 		return fmt.Sprintf("(%s OR %s)", g.condition(sc, depth-1), g.condition(sc, depth-1))
 	}
 	op := pick(g, "=", "<>", "<", "<=", ">", ">=")
-	switch g.int(1, 9) {
+	switch g.int(1, 10) {
+	case 10:
+		return fmt.Sprintf("%s %s System.Timestamp()", g.momentExpr(sc, 1), op)
 	case 1, 2:
 		return fmt.Sprintf("%s %s %s", g.numberExpr(sc, 1), op, g.numberExpr(sc, 1))
 	case 3:

@@ -14,8 +14,11 @@ const (
 	number class = iota // bigints and floats
 	text
 	bit
-	moment // datetimes
+	moment // datetimes, or texts that are some
 	mixed  // any kind
+	wide   // numbers of any size
+	loose  // numbers, some of them written as texts
+	array
 )
 
 type field struct {
@@ -37,6 +40,7 @@ type scope struct {
 var eventFields = []field{
 	{"k", text, true}, {"d", number, true}, {"b", bit, true}, {"s", text, false},
 	{"v", number, false}, {"n", number, false}, {"m", mixed, false}, {"r.x", number, false}, {"r.y", text, false}, {"t", mixed, false},
+	{"u", moment, false}, {"w", wide, false}, {"q", loose, false}, {"a", array, false},
 }
 
 // RandomScript makes a script over the inputs i and j whose events are those of
@@ -50,9 +54,12 @@ func RandomScript(t *rapid.T) string {
 		{from: "j TIMESTAMP BY t", fields: eventFields, open: true},
 	}
 	var sb strings.Builder
+	if g.chance(25) {
+		sb.WriteString("CREATE TABLE j (k nvarchar(max), d bigint, v float, n bigint, b bit, m " + pick(g, "bigint", "float", "nvarchar(max)") + ");\n")
+	}
 	for n := range g.int(0, 3) {
 		sql, sc := g.query()
-		if sb.Len() == 0 {
+		if n == 0 {
 			sb.WriteString("WITH ")
 		} else {
 			sb.WriteString(",\n")
@@ -118,6 +125,9 @@ func (g *generator) plain(sc scope) (string, scope) {
 	}
 	if g.chance(25) {
 		add("System.Timestamp()", field{class: moment})
+	}
+	if g.chance(20) {
+		add(g.momentExpr(sc, 2), field{class: moment})
 	}
 	if g.chance(20) {
 		add(g.caseExpr(sc), field{class: mixed})
@@ -239,8 +249,18 @@ func (g *generator) grouped(sc scope) (string, scope) {
 		if g.chance(20) {
 			arg = g.numberExpr(sc, 1)
 		}
-		add(pick(g, "SUM(%s)", "AVG(%s)", "MIN(%s)", "MAX(%s)", "COUNT(%s)", "COUNT(DISTINCT %s)", "SUM(CAST(%s AS bigint))"), field{class: number})
-		items[len(items)-1] = fmt.Sprintf(items[len(items)-1], arg)
+		call := pick(g, "SUM(%s)", "AVG(%s)", "MIN(%s)", "MAX(%s)", "COUNT(%s)", "COUNT(DISTINCT %s)", "SUM(CAST(%s AS bigint))", "MAX(CAST(%s AS bigint))")
+		add(fmt.Sprintf(call, arg), field{class: number})
+	}
+	for _, f := range sc.fields {
+		switch {
+		case (f.class == wide || f.class == loose) && g.chance(15):
+			add(fmt.Sprintf(pick(g, "SUM(%s)", "AVG(%s)", "MIN(%s)", "MAX(%s)", "COUNT(DISTINCT %s)"), f.name), field{class: wide})
+		case f.class == moment && g.chance(15):
+			add(fmt.Sprintf(pick(g, "MIN(%s)", "MAX(%s)"), f.name), field{class: moment})
+		case f.class == text && g.chance(10):
+			add(fmt.Sprintf(pick(g, "MIN(CAST(%s AS nvarchar(max)))", "COUNT(%s)", "COUNT(DISTINCT %s)"), f.name), field{class: mixed})
+		}
 	}
 	if g.chance(50) {
 		add("System.Timestamp()", field{class: moment})
