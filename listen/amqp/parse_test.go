@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"spate/hub"
+	"spate/metric"
 	wire "spate/wire/amqp"
 )
 
@@ -179,4 +180,32 @@ func FuzzConnection(f *testing.F) {
 			t.Fatal("the connection did not end")
 		}
 	})
+}
+
+// P15, P16: which condition an error of the hub becomes, and how it is counted.
+func TestConditionsOfHubErrors(t *testing.T) {
+	rec := new(metric.Recorder)
+	var all counters
+	all.open(rec)
+	c := all.of("h")
+	for _, f := range []struct {
+		err    error
+		cond   wire.Symbol
+		metric string
+		result string
+	}{
+		{hub.ErrDiskFull, condLimit, "QuotaExceededErrors", "QuotaExceeded"},
+		{hub.ErrTooLarge, condTooLarge, "UserErrors", "ClientError"},
+		{hub.ErrDeleted, condDetachForced, "ServerErrors", "InternalServerError"},
+		{hub.ErrOffline, condInternal, "ServerErrors", "InternalServerError"},
+		{io.ErrUnexpectedEOF, condInternal, "ServerErrors", "InternalServerError"},
+	} {
+		e := ofHub(fmt.Errorf("append: %w", f.err))
+		counter := rec.Counter(f.metric, "EntityName", "h", "OperationResult", f.result)
+		before := counter.Value()
+		c.count(e)
+		if e.Condition != f.cond || counter.Value() != before+1 {
+			t.Errorf("%v: %s, counted %d as %s", f.err, e.Condition, counter.Value()-before, f.metric)
+		}
+	}
 }

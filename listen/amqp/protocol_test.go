@@ -500,3 +500,57 @@ func TestClientThatDoesNotReadBlocksNobody(t *testing.T) {
 		t.Errorf("%d bytes", len(got[11].Body))
 	}
 }
+
+// A25, C11, C16: a sender that waits for each answer and counts no credit, as
+// pyAMQP does, is topped up for ever and never detached.
+func TestCreditIsToppedUp(t *testing.T) {
+	w := open(t)
+	r := dialRaw(t, w)
+	r.open()
+	r.sender(hubName + "/Partitions/0")
+	credits, windows := 0, 0
+	for id := range uint32(2600) {
+		r.send(id, 0, []byte("\x00\x53\x75\xa0\x01x"), 100)
+		for {
+			f := r.next()
+			if f.code == wire.CodeDisposition {
+				break
+			}
+			fl, err := wire.DecodeFlow(f.fields)
+			if err != nil || f.code != wire.CodeFlow || !fl.HasNextIncoming || fl.IncomingWindow != 5000 {
+				t.Fatalf("frame %#x, %+v, %v", f.code, fl, err)
+			}
+			if !fl.Link {
+				windows++
+			} else if credits++; fl.Credit > 1000 || fl.Credit < 990 {
+				t.Errorf("delivery %d: credit %d", id, fl.Credit)
+			}
+		}
+	}
+	if credits < 4 || w.hub.Partition(0).Bounds().Next != 2600 {
+		t.Errorf("%d grants of credit, %d events", credits, w.hub.Partition(0).Bounds().Next)
+	}
+}
+
+// N11: what does not close in time is closed as it is.
+func TestShutdownEndsWithItsContext(t *testing.T) {
+	w := open(t)
+	r := dialRaw(t, w) // never says anything
+	r.open()
+	r.attach(receiverAt("0"))
+	r.want(wire.CodeAttach)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	done := make(chan error, 1)
+	go func() { done <- w.server.Shutdown(ctx) }()
+	select {
+	case <-done: // in order or not: the client was quick enough or it was not
+	case <-time.After(10 * time.Second):
+		t.Fatal("shutdown hangs")
+	}
+	for {
+		if _, err := r.conn.Read(make([]byte, 100)); err != nil {
+			break
+		}
+	}
+}
