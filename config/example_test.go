@@ -1,10 +1,14 @@
 package config
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"spate/examples"
 )
 
 func TestExampleIsCleanAndWritesBelowItsFolder(t *testing.T) {
@@ -55,5 +59,58 @@ func TestExampleInAFolderWithOtherFilesKeepsToItsOwn(t *testing.T) {
 	}
 	if want := filepath.Join(dir, "spate-example"); p.Options.Dir != want {
 		t.Errorf("data folder %s, want %s", p.Options.Dir, want)
+	}
+}
+
+func TestPrintedConfigurationLoadsAgain(t *testing.T) {
+	p, err := Example(Source{Data: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first, second strings.Builder
+	if err := Print(&first, p); err != nil {
+		t.Fatal(err)
+	}
+	at := folder{dir: t.TempDir(), read: func(name string) ([]byte, error) {
+		return fs.ReadFile(examples.Files, "telemetry/"+name)
+	}}
+	again, err := loadBytes(Source{}, "spate.yaml", []byte(first.String()), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Print(&second, again); err != nil {
+		t.Fatal(err)
+	}
+	if first.String() != second.String() {
+		t.Errorf("printed\n%s\nand then\n%s", &first, &second)
+	}
+}
+
+func TestPrintShowsNoSecret(t *testing.T) {
+	src := `version: 1
+name: "${env:WHO}-pipeline"
+monitor:
+  actionGroups:
+    ops:
+      receivers:
+        - { name: hook, webhook: "${env:HOOK}", secret: "${env:SIGN}" }
+namespace:
+  authorizationRules:
+    app: { rights: [Send], primaryKey: "${env:KEY}" }
+`
+	env := map[string]string{"WHO": "planted0", "HOOK": "https://example.com/planted1?sig=x", "SIGN": "planted2", "KEY": "planted3"}
+	p, err := loadBytes(Source{Env: func(n string) (string, bool) { v, ok := env[n]; return v, ok }}, "spate.yaml", []byte(src), folder{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := Print(&b, p); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(b.String(), "planted") || !strings.Contains(b.String(), "***-pipeline") {
+		t.Errorf("printed\n%s", &b)
+	}
+	if p.Options.ActionGroups[0].Receivers[0].Webhook != env["HOOK"] || p.Options.Auth.Rules[0].PrimaryKey != "planted3" {
+		t.Errorf("options %+v", p.Options)
 	}
 }

@@ -53,6 +53,12 @@ func (l *loader) inScript(j *spate.Job, places *jobPlaces, code string, at synta
 }
 
 func (l *loader) checkScript(j *spate.Job, places *jobPlaces) {
+	for i, line := range strings.Split(j.Script, "\n") {
+		if m := literalSecret.FindStringIndex(line); m != nil {
+			l.inScript(j, places, "S602", syntax.Pos{Line: i + 1, Col: len([]rune(line[:m[0]])) + 1}, "queries are copied and shown: keep secrets out of them",
+				"a secret is written out")
+		}
+	}
 	p, errs, warnings := compile(j.Script)
 	for _, err := range errs {
 		l.inScript(j, places, "E400", err.Span.From, err.Hint, "%s", err.Msg)

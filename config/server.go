@@ -151,10 +151,7 @@ func (l *loader) tls(o *object) {
 }
 
 func (l *loader) namespace(o *object) {
-	def := l.o.Name + "-ns"
-	if len(def) > 50 {
-		def = def[:50]
-	}
+	def := defaultNamespace(l.o.Name)
 	l.o.Namespace = def
 	l.o.Auth.EmulatorKey = true
 	if o == nil {
@@ -184,6 +181,24 @@ func (l *loader) namespace(o *object) {
 	o.later("isAutoInflateEnabled", "maximumThroughputUnits", "enforceQuotas", "commitLinger", "clockTolerance",
 		"groupOffsetRetention", "disableLocalAuth")
 	o.done()
+}
+
+// defaultNamespace is "<name>-ns", made to fit the rules of namespace names.
+func defaultNamespace(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, name)
+	ns := name[:min(len(name), 47)] + "-ns"
+	if !namespaceName.form.MatchString(ns) {
+		ns = "spate-" + strings.Trim(ns, "-")
+	}
+	if !namespaceName.form.MatchString(ns) {
+		return "spate-ns"
+	}
+	return ns
 }
 
 func loopbackOnly(l spate.Listen) bool {

@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) check() *cobra.Command {
-	var strict bool
+	var strict, printed bool
 	cmd := &cobra.Command{
 		Use:     "check [FILE|DIR]",
 		Aliases: []string{"lint"},
@@ -19,6 +19,7 @@ func (a *app) check() *cobra.Command {
 		Args:    cobra.MaximumNArgs(1),
 	}
 	cmd.Flags().BoolVar(&strict, "strict", false, "warnings fail")
+	cmd.Flags().BoolVar(&printed, "print", false, "print the effective configuration, secrets as ***")
 	cmd.RunE = do(func(_ *cobra.Command, args []string) error {
 		form, err := a.form("text", "json")
 		if err != nil {
@@ -54,6 +55,9 @@ func (a *app) check() *cobra.Command {
 		}
 		if bad {
 			return withCode(usage, errSaid)
+		}
+		if printed {
+			return config.Print(a.stdout, p)
 		}
 		o := &p.Options
 		from := shortPath(p.Path)
