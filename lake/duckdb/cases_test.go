@@ -1,3 +1,5 @@
+//go:build cgo && !noduck
+
 package duckdb_test
 
 // scalarCases are expressions and what a query of them prints as CSV.
@@ -119,6 +121,11 @@ SELECT TOP 1 DATEDIFF(minute, WindowEnd, GETUTCDATE()), CONVERT(varchar(16), Win
 SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY EventCount) OVER (), EventCount FROM telemetry.aggregated_metrics WHERE WindowEnd >= '2026-11-27 10:50' => 10.5,10 | 10.5,11
 SELECT DISTINCT TOP 2 DeviceId, Location FROM telemetry.raw_telemetry ORDER BY DeviceId, Location DESC => device-0,seattle | device-0,Tokyo
 SELECT DATETRUNC(hour, Timestamp), COUNT(*) FROM telemetry.raw_telemetry WHERE Timestamp >= '2026-11-27T08:30:00Z' GROUP BY DATETRUNC(hour, Timestamp) ORDER BY 1 => 2026-11-27T08:00:00.000000Z,30 | 2026-11-27T09:00:00.000000Z,60
+SELECT a.DeviceId, (SELECT COUNT(*) FROM telemetry.raw_telemetry r WHERE r.DeviceId = a.DeviceId) FROM telemetry.aggregated_metrics a WHERE a.EventCount > 9 GROUP BY a.DeviceId ORDER BY 1 => error: line 1, column 87: Msg 40517: A sub-query that refers to the text column 'DeviceId' of a grouped query is not supported yet.
+SELECT DeviceId + '!' AS d, MAX(EventCount) - MIN(EventCount) FROM telemetry.aggregated_metrics GROUP BY DeviceId HAVING DeviceId IN ('device-1', 'device-2') ORDER BY d => device-1!,0 | device-2!,0
+SELECT COUNT(*) FROM telemetry.raw_telemetry WHERE EventId NOT IN (SELECT EventId FROM telemetry.raw_telemetry WHERE Temperature IS NOT NULL) => 60
+SELECT COUNT(*) FROM telemetry.raw_telemetry WHERE Temperature >= ALL (SELECT MAX(Temperature) FROM telemetry.raw_telemetry) => 120
+SELECT DeviceId FROM telemetry.aggregated_metrics WHERE EventCount = (SELECT EventCount FROM telemetry.aggregated_metrics) => error: Msg 512: Subquery returned more than 1 value.
 SELECT nope FROM telemetry.raw_telemetry => error: line 1, column 8: Msg 207: Invalid column name 'nope'.
 SELECT DeviceID2 FROM telemetry.raw_telemetry => error: line 1, column 8: Msg 207: Invalid column name 'DeviceID2'. Did you mean 'DeviceId'?
 SELECT * FROM telemetry.nope => error: line 1, column 15: Msg 208: Invalid object name 'telemetry.nope'.

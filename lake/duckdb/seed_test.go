@@ -1,3 +1,5 @@
+//go:build cgo && !noduck
+
 package duckdb_test
 
 import (
@@ -8,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -242,6 +245,73 @@ func TestCatalogSeesWhatIsCommittedBetweenQueries(t *testing.T) {
 	if got := answer(t, s, "SELECT COUNT(*) FROM raw VERSION AS OF 1"); got != "1" {
 		t.Errorf("version 1: got %s rows", got)
 	}
+}
+
+func TestQueryIsAskedAgainWhenAFileWasVacuumed(t *testing.T) {
+	dir := t.TempDir()
+	store := blob.NewLocal(dir)
+	table := newTable(t, store, "raw", "Timestamp", []delta.Column{{Name: "Id", Type: delta.Long, Nullable: true}, {Name: "Timestamp", Type: delta.Timestamp, Nullable: true}})
+	row := [][]column.Value{{column.IntOf(7), column.TimeOf(column.TicksOf(clockNow))}}
+	addFile(t, table, row, "TimestampDate", clockNow)
+	old, err := table.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	addFile(t, table, row, "TimestampDate", clockNow)
+	cat, err := lake.NewCatalog(lake.Options{Store: store, Tables: []lake.TableSpec{{Name: "raw", Prefix: "raw"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := session(t, &rewound{Catalog: cat, version: old.Version})
+	s.Database = "default"
+	if err := os.RemoveAll(filepath.Join(dir, "raw", old.Files()[0].Path)); err != nil {
+		t.Fatal(err)
+	}
+	// Version 1 names the file that is gone; version 2 still does as well.
+	if got := answer(t, s, "SELECT COUNT(*) FROM raw"); !strings.Contains(got, "SPATE-QUERY-001") {
+		t.Errorf("got %s, want an error that names VACUUM", got)
+	}
+	first := old.Files()[0]
+	if _, err := table.Commit(t.Context(), &delta.Transaction{Operation: "DELETE", Removes: []*delta.Remove{{Path: first.Path, DataChange: true, DeletionTimestamp: 1,
+		ExtendedFileMetadata: true, PartitionValues: first.PartitionValues, Size: first.Size}}}); err != nil {
+		t.Fatal(err)
+	}
+	s.Catalog.(*rewound).asked = 0
+	if got := answer(t, s, "SELECT COUNT(*) FROM raw"); got != "1" {
+		t.Errorf("got %s, want 1 from the newest version", got)
+	}
+}
+
+// rewound gives an old version when it is first asked.
+type rewound struct {
+	*lake.Catalog
+	version int64
+	asked   int
+}
+
+func (r *rewound) Table(ctx context.Context, database, name string, at query.AsOf) (*query.Table, error) {
+	if r.asked++; r.asked == 1 {
+		at = query.AsOf{Set: true, IsVersion: true, Version: r.version}
+	}
+	return r.Catalog.Table(ctx, database, name, at)
+}
+
+func TestConcurrentQueriesShareTheChildren(t *testing.T) {
+	cat := lakeOf(t)
+	eng := engine(t, query.Limits{Threads: 1})
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			s := &query.Session{Catalog: cat, Engine: eng, Database: "telemetry"}
+			for k := range 3 {
+				sql := fmt.Sprintf("SELECT COUNT(*) FROM raw_telemetry WHERE DeviceId = 'device-%d'", i+k)
+				if got := answer(t, s, sql); got != "300" {
+					t.Errorf("%s: got %s", sql, got)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestCancelledQueryEndsAndTheNextOneRuns(t *testing.T) {

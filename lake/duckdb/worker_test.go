@@ -1,3 +1,5 @@
+//go:build cgo && !noduck
+
 package duckdb_test
 
 import (

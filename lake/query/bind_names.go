@@ -31,7 +31,12 @@ func (b *binder) path(p *syntax.Path, in *env) (*node, error) {
 			}
 		}
 		if src != nil {
-			return b.columnOf(e, src, index, p.Loc())
+			n, err := b.columnOf(e, src, index, p.Loc())
+			if err == nil && e != in && e.phase == groupPhase && n.sql != src.cols[index].sql {
+				// The engine does not find a key that is an expression from inside a sub-query.
+				return nil, unsupported(p.Loc(), "A sub-query that refers to the text column '"+want+"' of a grouped query")
+			}
+			return n, err
 		}
 	}
 	if len(prefix) > 0 && !known {

@@ -232,7 +232,9 @@ func (s *stream) next() ([][]Value, error) {
 
 // lost explains why the pipe broke.
 func (s *stream) lost(err error) error {
-	if e := s.parent.Err(); e != nil {
+	if e := s.parent.Err(); errors.Is(e, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", ErrTimeout, e)
+	} else if e != nil {
 		return e
 	}
 	if s.ctx.Err() != nil {

@@ -62,6 +62,19 @@ func classOf(number int) int {
 // SPATE:<number>:<message>.
 const raisePrefix = "SPATE:"
 
+// fileGone is the stable code of a snapshot whose file was removed.
+const fileGone = "SPATE-QUERY-001"
+
+func isFileGone(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && strings.HasPrefix(e.Message, fileGone)
+}
+
+// Raised is the text by which a child process gives an error its number.
+func Raised(number int, message string) string {
+	return fmt.Sprintf("%s%d:%s", raisePrefix, number, message)
+}
+
 // engineError turns what the engine said into an error a person can act on,
 // without the engine's own words where they would show its SQL.
 func engineError(text string) *Error {
@@ -85,8 +98,8 @@ func engineError(text string) *Error {
 		return &Error{Number: 8115, Class: 16, Message: "Arithmetic overflow error converting expression to data type."}
 	case strings.Contains(low, "could not convert string"), strings.Contains(low, "conversion error"):
 		return &Error{Number: 8114, Class: 16, Message: "Error converting data type: " + conversionDetail(first)}
-	case strings.Contains(low, "no files found"), strings.Contains(low, "cannot open file"):
-		return &Error{Number: 50000, Class: 16, Message: "SPATE-QUERY-001: a data file of the table's snapshot is gone.",
+	case strings.Contains(low, "no files found"), strings.Contains(low, "cannot open file"), strings.Contains(low, "cannot access file"):
+		return &Error{Number: 50000, Class: 16, Message: fileGone + ": a data file of the table's snapshot is gone.",
 			Hint: "VACUUM may have removed it while the query ran; run the query again."}
 	}
 	return &Error{Number: 50000, Class: 16, Message: "SPATE-QUERY-002: the query engine refused the query: " + first}

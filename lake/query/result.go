@@ -26,8 +26,9 @@ type Result struct {
 	Warnings []string // for the person who asked, one sentence each
 	SQL      string   // what the engine runs: for --explain and tests, not for readers of errors
 
-	s    *stream
-	rows [][]Value
+	s     *stream
+	rows  [][]Value
+	again func() (*Result, error) // plans and starts the query anew; nil: it was tried
 }
 
 // Next returns the next row, valid for good, and io.EOF behind the last one.
@@ -37,15 +38,34 @@ func (r *Result) Next() ([]Value, error) {
 			return nil, io.EOF
 		}
 		rows, err := r.s.next()
+		if err != nil && r.Stats.Rows == 0 && r.again != nil && isFileGone(err) {
+			// A file of the snapshot was vacuumed after the log was read: the newest
+			// snapshot names others.
+			if err = r.restart(); err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return nil, err
 		}
+		r.again = nil
 		r.rows = rows
 	}
 	row := r.rows[0]
 	r.rows = r.rows[1:]
 	r.Stats.Rows++
 	return row, nil
+}
+
+func (r *Result) restart() error {
+	again := r.again
+	r.again = nil
+	n, err := again()
+	if err != nil {
+		return err
+	}
+	r.s, r.SQL, r.Stats, r.Warnings = n.s, n.SQL, n.Stats, n.Warnings
+	return nil
 }
 
 // Rows yields all rows that are left; an error ends it.

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -12,7 +13,7 @@ import (
 
 // raise is an error with the number that SQL Server gives it.
 func raise(number int, format string, args ...any) error {
-	return fmt.Errorf("%s%d:%s", raisePrefix, number, strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " "))
+	return errors.New(Raised(number, strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ")))
 }
 
 // convertScalars are the conversions of texts and, with try, their forms that

@@ -141,6 +141,14 @@ func stmtName(st syntax.Stmt) string {
 
 // query plans and starts one query.
 func (s *Session) query(ctx context.Context, q *syntax.QueryStmt) (*Result, error) {
+	r, err := s.begin(ctx, q)
+	if err == nil {
+		r.again = func() (*Result, error) { return s.begin(ctx, q) }
+	}
+	return r, err
+}
+
+func (s *Session) begin(ctx context.Context, q *syntax.QueryStmt) (*Result, error) {
 	r, req, err := s.plan(ctx, q)
 	if err != nil {
 		return nil, err
