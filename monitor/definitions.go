@@ -11,13 +11,13 @@ const (
 
 // Definition is what is known of a metric.
 type Definition struct {
-	Namespace    string
-	Name         string
-	Display      string
-	Unit         string
-	Aggregations []string // that the service lists
-	Primary      string
-	Dimensions   []string
+	Namespace    string   `json:"namespace"`
+	Name         string   `json:"name"`
+	Display      string   `json:"displayName"`
+	Unit         string   `json:"unit"`
+	Aggregations []string `json:"supportedAggregationTypes"`
+	Primary      string   `json:"primaryAggregationType"`
+	Dimensions   []string `json:"dimensions"`
 }
 
 // Aggregations.

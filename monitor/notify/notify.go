@@ -159,7 +159,12 @@ func (n *Notifier) Run(ctx context.Context) error {
 }
 
 // Close releases the outbox. Run has returned.
-func (n *Notifier) Close() error { return n.box.close() }
+func (n *Notifier) Close() error {
+	if t, ok := n.o.Transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+	return n.box.close()
+}
 
 // Pending is how many deliveries wait, over all receivers.
 func (n *Notifier) Pending() int { return n.box.pending() }
