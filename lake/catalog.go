@@ -126,6 +126,19 @@ func (c *Catalog) Tables(ctx context.Context) ([]TableSpec, error) {
 	return out, nil
 }
 
+// List implements query.Lister.
+func (c *Catalog) List(ctx context.Context) ([]query.TableName, error) {
+	specs, err := c.Tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]query.TableName, len(specs))
+	for i, s := range specs {
+		out[i] = query.TableName{Database: s.Database, Name: s.Name}
+	}
+	return out, nil
+}
+
 // discovered yields the folders with a Delta log that no spec names.
 func (c *Catalog) discovered(ctx context.Context) func(yield func(TableSpec, error) bool) {
 	return func(yield func(TableSpec, error) bool) {

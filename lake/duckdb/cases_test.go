@@ -126,6 +126,10 @@ SELECT DeviceId + '!' AS d, MAX(EventCount) - MIN(EventCount) FROM telemetry.agg
 SELECT COUNT(*) FROM telemetry.raw_telemetry WHERE EventId NOT IN (SELECT EventId FROM telemetry.raw_telemetry WHERE Temperature IS NOT NULL) => 60
 SELECT COUNT(*) FROM telemetry.raw_telemetry WHERE Temperature >= ALL (SELECT MAX(Temperature) FROM telemetry.raw_telemetry) => 120
 SELECT DeviceId FROM telemetry.aggregated_metrics WHERE EventCount = (SELECT EventCount FROM telemetry.aggregated_metrics) => error: Msg 512: Subquery returned more than 1 value.
+SELECT TOP 10 PERCENT EventCount FROM telemetry.aggregated_metrics WHERE WindowEnd >= '2026-11-27 10:00' ORDER BY EventCount => 0 | 1
+SELECT TABLE_SCHEMA, TABLE_NAME FROM telemetry.INFORMATION_SCHEMA.TABLES ORDER BY TABLE_NAME => dbo,aggregated_metrics | dbo,raw_telemetry
+SELECT c.COLUMN_NAME, c.DATA_TYPE, c.CHARACTER_MAXIMUM_LENGTH FROM telemetry.INFORMATION_SCHEMA.COLUMNS c WHERE c.TABLE_NAME = 'aggregated_metrics' AND c.ORDINAL_POSITION < 3 => DeviceId,nvarchar,4000 | WindowEnd,datetime2,
+SELECT COUNT(*) FROM nothing.INFORMATION_SCHEMA.TABLES => 0
 SELECT nope FROM telemetry.raw_telemetry => error: line 1, column 8: Msg 207: Invalid column name 'nope'.
 SELECT DeviceID2 FROM telemetry.raw_telemetry => error: line 1, column 8: Msg 207: Invalid column name 'DeviceID2'. Did you mean 'DeviceId'?
 SELECT * FROM telemetry.nope => error: line 1, column 15: Msg 208: Invalid object name 'telemetry.nope'.

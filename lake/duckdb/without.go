@@ -9,6 +9,9 @@ import (
 	"spate/lake/query"
 )
 
+// Version names the engine that is linked.
+const Version = "none"
+
 // Main answers every request with an error: this program was built without cgo
 // or with the tag noduck, and so without the engine.
 func Main(stdin io.Reader, stdout io.Writer) int {

@@ -82,6 +82,9 @@ func (b *binder) table(ref *syntax.TableRef, in *env) (string, error) {
 	if len(parts) > 3 {
 		return "", errorf(7202, ref.Name.Loc(), "Could not find server '%s'.", parts[0].Name)
 	}
+	if len(parts) >= 2 && sameName(parts[len(parts)-2].Name, "INFORMATION_SCHEMA") {
+		return b.informationSchema(ref, in)
+	}
 	t, err := b.openTable(ref, full)
 	if err != nil {
 		return "", err
@@ -138,7 +141,7 @@ func (b *binder) openTable(ref *syntax.TableRef, full string) (*Table, error) {
 			database = parts[0].Name
 		}
 	}
-	if sameName(database, "sys") || sameName(database, "INFORMATION_SCHEMA") {
+	if sameName(database, "sys") {
 		return nil, unsupported(at, "The system view "+full)
 	}
 	asOf, key := AsOf{}, lower(database)+"."+lower(name)

@@ -261,12 +261,15 @@ func (b *binder) limits(q *syntax.Query, top *syntax.Top, outer *env) (string, i
 		if q != nil && (q.Offset != nil || q.Limit != nil) {
 			return "", 0, errorf(10741, top.Loc(), "A TOP can not be used in the same query or sub-query as a OFFSET.")
 		}
-		if top.Percent {
-			return "", 0, unsupported(top.Loc(), "TOP PERCENT")
-		}
 		n, err := count(top.Count, "TOP")
 		if err != nil {
 			return "", 0, err
+		}
+		if top.Percent {
+			if n > 100 {
+				return "", 0, errorf(1031, top.Loc(), "Percent values must be between 0 and 100.")
+			}
+			return fmt.Sprintf(" LIMIT %d", n), -1, nil
 		}
 		return fmt.Sprintf(" LIMIT %d", n), n, nil
 	}

@@ -79,21 +79,16 @@ func (b *binder) selectQuery(s *syntax.Select, q *syntax.Query, outer *env, use 
 		return nil, err
 	}
 	tail := having
-	switch {
-	case s.Top != nil && s.Top.WithTies:
-		if len(keys) == 0 {
-			return nil, errorf(1062, s.Top.Loc(), "The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause.")
+	if s.Top != nil && (s.Top.WithTies || s.Top.Percent) {
+		if tail, err = topQualify(s, keys, limit); err != nil {
+			return nil, err
 		}
-		if s.Distinct {
-			return nil, unsupported(s.Top.Loc(), "DISTINCT with TOP WITH TIES")
-		}
-		tail += fmt.Sprintf(" QUALIFY rank() OVER (ORDER BY %s) <= %d", joinKeys(keys, false), rows)
-		tail += " ORDER BY " + joinKeys(keys, true)
-	case len(keys) > 0:
-		tail += " ORDER BY " + joinKeys(keys, true) + limit
-	default:
-		tail += limit
+		tail, limit = having+tail, ""
 	}
+	if len(keys) > 0 {
+		tail += " ORDER BY " + joinKeys(keys, true)
+	}
+	tail += limit
 	in.pruneTop(s, keys, rows)
 	distinct := ""
 	if s.Distinct {
@@ -101,6 +96,29 @@ func (b *binder) selectQuery(s *syntax.Select, q *syntax.Query, outer *env, use 
 	}
 	rel.sql = "SELECT " + distinct + strings.Join(list, ", ") + from + where + group + tail
 	return rel, nil
+}
+
+// topQualify emits TOP with PERCENT or WITH TIES, which the engine has not, as
+// a condition on the rank of a row.
+func topQualify(s *syntax.Select, keys []orderKey, limit string) (string, error) {
+	if s.Distinct {
+		return "", unsupported(s.Top.Loc(), "DISTINCT with TOP PERCENT or WITH TIES")
+	}
+	rank, order := "row_number()", ""
+	if s.Top.WithTies {
+		if len(keys) == 0 {
+			return "", errorf(1062, s.Top.Loc(), "The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause.")
+		}
+		rank = "rank()"
+	}
+	if len(keys) > 0 {
+		order = "ORDER BY " + joinKeys(keys, false)
+	}
+	count := strings.TrimPrefix(limit, " LIMIT ")
+	if s.Top.Percent {
+		count = "ceil(count(*) OVER () * " + count + " / 100)"
+	}
+	return " QUALIFY " + rank + " OVER (" + order + ") <= " + count, nil
 }
 
 // item is one bound entry of a select list.
@@ -130,7 +148,7 @@ func (b *binder) items(s *syntax.Select, in *env) ([]item, error) {
 		name := ""
 		if it.Alias != nil {
 			name = it.Alias.Name
-		} else if p, ok := it.Expr.(*syntax.Path); ok {
+		} else if p, ok := it.Expr.(*syntax.Path); ok && n.con == nil {
 			name = in.columnName(p)
 		}
 		out = append(out, item{name, n})

@@ -20,6 +20,14 @@ type Catalog interface {
 	Table(ctx context.Context, database, name string, at AsOf) (*Table, error)
 }
 
+// Lister is a Catalog that can name its tables; INFORMATION_SCHEMA needs it.
+type Lister interface {
+	List(ctx context.Context) ([]TableName, error)
+}
+
+// TableName names a table.
+type TableName struct{ Database, Name string }
+
 // AsOf picks a version of a table. The zero AsOf is the newest.
 type AsOf struct {
 	Set       bool
