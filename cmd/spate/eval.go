@@ -21,12 +21,12 @@ import (
 
 // evalFlags are the flags of eval.
 type evalFlags struct {
-	query, text, job                string
-	inputs                          []string
-	start, outputStart, until       string
-	late, disorder, policy, errors_ string
-	outputDir, diagnostics          string
-	failOnDrop                      bool
+	query, text, job                    string
+	inputs                              []string
+	start, outputStart, until           string
+	late, disorder, policy, errorPolicy string
+	outputDir, diagnostics              string
+	failOnDrop                          bool
 }
 
 func (a *app) eval() *cobra.Command {
@@ -52,7 +52,7 @@ func (a *app) eval() *cobra.Command {
 	fl.StringVar(&f.late, "late", "", "late tolerance, or infinite (default 5s)")
 	fl.StringVar(&f.disorder, "disorder", "", "disorder tolerance (default 0)")
 	fl.StringVar(&f.policy, "policy", "", "Adjust or Drop (default Adjust)")
-	fl.StringVar(&f.errors_, "error-policy", "", "Drop or Stop (default Drop)")
+	fl.StringVar(&f.errorPolicy, "error-policy", "", "Drop or Stop (default Drop)")
 	fl.StringVar(&o.Policies.Compat, "compat", "1.2", "compatibility level")
 	fl.StringVar(&f.job, "job", "", "take script and policies of this job of the pipeline file")
 	fl.StringVar(&f.outputDir, "output-dir", "", "write NAME.jsonl per output there")
@@ -166,12 +166,12 @@ func (f *evalFlags) policies(o *spate.EvalOptions) error {
 	default:
 		return fmt.Errorf("--policy %s: want Adjust or Drop", f.policy)
 	}
-	switch f.errors_ {
+	switch f.errorPolicy {
 	case "":
 	case "Drop", "Stop":
-		o.Policies.OutputError = spate.OutputErrorPolicy(f.errors_)
+		o.Policies.OutputError = spate.OutputErrorPolicy(f.errorPolicy)
 	default:
-		return fmt.Errorf("--error-policy %s: want Drop or Stop", f.errors_)
+		return fmt.Errorf("--error-policy %s: want Drop or Stop", f.errorPolicy)
 	}
 	if f.diagnostics != "" && f.diagnostics != "json" {
 		return fmt.Errorf("--diagnostics %s: want json", f.diagnostics)

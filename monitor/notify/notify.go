@@ -226,7 +226,15 @@ func (n *Notifier) put(partition int, from int64, c *hub.Chunk) error {
 			return err
 		}
 	}
-	return n.box.put(partition, ms)
+	if err := n.box.put(partition, ms); err != nil {
+		return err
+	}
+	var bytes int64
+	for i := range ms {
+		bytes += int64(len(ms[i].body))
+	}
+	n.o.Hub.CountOutgoing(len(ms), bytes)
+	return nil
 }
 
 // pause waits; false if ctx ended first.
