@@ -207,7 +207,7 @@ func (c *Catalog) Delta(ctx context.Context, database, name string) (*delta.Tabl
 	}
 	t, err = delta.Options{Log: c.o.Log}.Open(ctx, c.o.Store, s.Prefix)
 	if errors.Is(err, delta.ErrNotATable) {
-		return nil, fmt.Errorf("%w: nothing has been written to it", query.ErrNoTable)
+		return nil, fmt.Errorf("open table %s.%s: %w", s.Database, s.Name, query.ErrNotWritten)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open table %s.%s: %w", s.Database, s.Name, err)

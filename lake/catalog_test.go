@@ -45,9 +45,9 @@ func TestCatalogNamesAndFindsTables(t *testing.T) {
 	if _, err := c.Delta(t.Context(), "Telemetry", "RAW"); err != nil {
 		t.Error(err)
 	}
-	for _, missing := range []string{"later", "nothing"} {
-		if _, err := c.Table(t.Context(), "", missing, query.AsOf{}); !errors.Is(err, query.ErrNoTable) {
-			t.Errorf("%s: got %v, want ErrNoTable", missing, err)
+	for missing, want := range map[string]error{"later": query.ErrNotWritten, "nothing": query.ErrNoTable} {
+		if _, err := c.Table(t.Context(), "", missing, query.AsOf{}); !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %v", missing, err, want)
 		}
 	}
 	if _, err := c.Table(t.Context(), "telemetry", "raw", query.AsOf{}); err == nil || !strings.Contains(err.Error(), "not supported yet") {

@@ -160,7 +160,7 @@ func (b *binder) openTable(ref *syntax.TableRef, full string) (*Table, error) {
 		t, err = b.catalog.Table(b.ctx, b.database, name, asOf)
 	}
 	if err != nil {
-		return nil, catalogError(err, at, full)
+		return nil, b.catalogError(err, at, full)
 	}
 	if b.tables == nil {
 		b.tables = map[string]*Table{}

@@ -5,10 +5,12 @@ import (
 	"errors"
 )
 
-// ErrNoTable and ErrNoDatabase are returned by a Catalog, wrapped or not.
+// These errors are returned by a Catalog, wrapped or not.
 var (
 	ErrNoTable    = errors.New("no such table")
 	ErrNoDatabase = errors.New("no such database")
+	// ErrNotWritten is a table that is named somewhere and has no log yet.
+	ErrNotWritten = errors.New("nothing has been written to the table yet")
 )
 
 // Catalog finds tables. Names come as the user wrote them and match without

@@ -89,6 +89,18 @@ func (b *binder) asInstant(n *node, at syntax.Span) (*node, error) {
 	if n.typ.isText() || n.null {
 		return b.convert(n, Type{ID: DateTime2, Scale: 6}, castImplicit, at)
 	}
+	if n.typ.isInteger() {
+		// Days since 1900, as in DATEADD(minute, DATEDIFF(minute, 0, t), 0).
+		typ := Type{ID: DateTime}
+		if n.con != nil {
+			t, ok := addPart(column.DateTicks(1900, 1, 1), "day", n.con.num)
+			if !ok {
+				return nil, errorf(8115, at, "Arithmetic overflow error converting expression to data type datetime.")
+			}
+			return constant(typ, timeValue(KindTime, t)), nil
+		}
+		return &node{sql: "(TIMESTAMP '1900-01-01' + " + interval("day", n.sql) + ")", typ: typ}, nil
+	}
 	if !n.typ.isTime() {
 		return nil, errorf(8116, at, "Argument data type %s is invalid: a date or time is expected.", n.typ)
 	}

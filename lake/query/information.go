@@ -43,11 +43,11 @@ func (b *binder) informationSchema(ref *syntax.TableRef, in *env) (string, error
 			continue
 		}
 		table, err := b.catalog.Table(b.ctx, t.Database, t.Name, AsOf{})
-		if errors.Is(err, ErrNoTable) {
+		if errors.Is(err, ErrNotWritten) {
 			continue // nothing has been written to it
 		}
 		if err != nil {
-			return "", catalogError(err, ref.Name.Loc(), t.Database+"."+t.Name)
+			return "", b.catalogError(err, ref.Name.Loc(), t.Database+"."+t.Name)
 		}
 		for i, c := range table.Columns {
 			name, _, _ := strings.Cut(c.Type.String(), "(")

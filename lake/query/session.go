@@ -224,9 +224,40 @@ func (s *Session) plan(ctx context.Context, q *syntax.QueryStmt) (*Result, *Requ
 }
 
 // catalogError gives a Catalog's error its number and place.
-func catalogError(err error, at syntax.Span, name string) error {
+func (b *binder) catalogError(err error, at syntax.Span, name string) error {
+	if errors.Is(err, ErrNotWritten) {
+		e := errorf(208, at, "Invalid object name '%s'.", name)
+		e.Hint = "The table is declared, but nothing has been written to it yet."
+		return e
+	}
 	if errors.Is(err, ErrNoTable) || errors.Is(err, ErrNoDatabase) {
-		return errorf(208, at, "Invalid object name '%s'.", name)
+		e := errorf(208, at, "Invalid object name '%s'.", name)
+		e.Hint = b.nearestTable(name)
+		return e
 	}
 	return fmt.Errorf("open table %s: %w", name, err)
+}
+
+// nearestTable suggests a table whose name differs by little, or is in another
+// database.
+func (b *binder) nearestTable(name string) string {
+	lister, ok := b.catalog.(Lister)
+	if !ok {
+		return ""
+	}
+	tables, err := lister.List(b.ctx)
+	if err != nil {
+		return ""
+	}
+	last := lower(name[strings.LastIndexByte(name, '.')+1:])
+	best, dist := "", 3
+	for _, t := range tables {
+		if d := editDistance(last, lower(t.Name)); d < dist && d < len(last) {
+			best, dist = t.Database+"."+t.Name, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "Did you mean '" + best + "'?"
 }
