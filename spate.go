@@ -228,11 +228,7 @@ func (p *Pipeline) openNotifiers() error {
 				continue
 			}
 			for _, r := range g.Receivers {
-				file := r.File
-				if file != "" && !filepath.IsAbs(file) {
-					file = filepath.Join(p.opts.Dir, file)
-				}
-				o.Receivers = append(o.Receivers, notify.Receiver{Name: name + "/" + r.Name, URL: r.Webhook, File: file, Headers: r.Headers, Secret: r.Secret})
+				o.Receivers = append(o.Receivers, notify.Receiver{Name: name + "/" + r.Name, URL: r.Webhook, File: r.File, Headers: r.Headers, Secret: r.Secret})
 			}
 		}
 		if len(o.Receivers) == 0 {

@@ -208,13 +208,14 @@ func (r *gateReader) Read(ctx context.Context, c *connector.Chunk, wake <-chan s
 	limit := len(r.messages)
 	if r.s.armed {
 		limit = r.gate
+		opened := false
 		select {
 		case <-r.s.open:
-			limit = r.end
+			limit, opened = r.end, true
 		default:
 		}
 		if r.next >= limit {
-			if limit == r.end && r.told {
+			if opened && r.told {
 				return errCrash
 			}
 			if !r.told {

@@ -27,6 +27,7 @@ type Job struct {
 	first       column.Ticks
 	counts      *counts
 	watermark   atomic.Int64
+	draining    atomic.Bool
 	asked       chan chan error
 }
 
@@ -153,6 +154,7 @@ func (j *Job) loop(ctx, inner context.Context, t *tail) error {
 		timer = tick.C
 	}
 	stopping := ctx.Done()
+	var patience <-chan time.Time
 	for {
 		if t.ended == len(j.parts) && !e.busy() {
 			return e.last()
@@ -178,6 +180,18 @@ func (j *Job) loop(ctx, inner context.Context, t *tail) error {
 			}
 		case <-stopping:
 			stopping = nil
+			patience = time.After(j.opts.Drain)
+			j.draining.Store(true)
+			for _, p := range j.parts {
+				p.rouse()
+			}
+		case <-patience:
+			patience = nil
+			j.opts.Log.Warn("stopping before everything was read", "job", j.opts.Name, "took", j.opts.Drain)
+			e.stop()
+		}
+		if patience != nil && t.drained == len(j.parts) {
+			patience = nil
 			e.stop()
 		}
 		if e.stopped {

@@ -45,6 +45,7 @@ type Options struct {
 	Prefix   string
 	Interval time.Duration // between checkpoints; default 1s
 
+	Drain    time.Duration // how long a stop waits for the inputs to be read to their ends; default 30s
 	IdleTick time.Duration // how often silent partitions are looked at; default 100ms; negative: never
 	NoFlush  bool          // keep windows open at the end of bounded inputs
 	Until    column.Ticks  // the watermark at the end of bounded inputs; 0: the end of time
@@ -95,6 +96,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Interval == 0 {
 		o.Interval = time.Second
+	}
+	if o.Drain == 0 {
+		o.Drain = 30 * time.Second
 	}
 	if o.IdleTick == 0 {
 		o.IdleTick = 100 * time.Millisecond

@@ -23,6 +23,7 @@ type packet struct {
 	marks    []mark
 	barrier  *partState
 	end      bool
+	drained  bool // the partition had read everything when the job was asked to stop
 	err      error
 }
 
@@ -65,6 +66,7 @@ type partition struct {
 
 	received column.Ticks // clock when the last events were read
 	caughtUp bool
+	drained  bool
 	promise  column.Ticks
 
 	wake    chan struct{}
@@ -212,6 +214,12 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 			}
 		}
 		if p.ended {
+			if !p.drained && p.job.draining.Load() {
+				p.drained, p.pending.drained = true, true
+				if err := p.send(ctx); err != nil {
+					return err
+				}
+			}
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
@@ -247,6 +255,9 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 				return err
 			}
 			continue
+		}
+		if c.CaughtUp && !p.drained && p.job.draining.Load() {
+			p.drained, p.pending.drained = true, true
 		}
 		if c.Len() == 0 || c.CaughtUp && c.Promise > 0 {
 			if err := p.tick(); err != nil {
@@ -471,7 +482,7 @@ func (p *partition) restore(st *partState) error {
 // send hands what is pending to the tail.
 func (p *partition) send(ctx context.Context) error {
 	k := &p.pending
-	if k.rows == nil && k.partials == nil && k.marks == nil && k.barrier == nil && !k.end && k.err == nil {
+	if k.rows == nil && k.partials == nil && k.marks == nil && k.barrier == nil && !k.end && !k.drained && k.err == nil {
 		return nil
 	}
 	out := *k

@@ -20,6 +20,7 @@ type tail struct {
 	marks   [][]column.Ticks // per Input and partition of its source
 	outputs map[string]*outputWriter
 	ended   int
+	drained int
 	barrier []*partState // of the epoch under way, by partition
 	seen    int
 }
@@ -274,6 +275,9 @@ func (t *tail) take(k *packet) error {
 	}
 	if k.end {
 		t.ended++
+	}
+	if k.drained {
+		t.drained++
 	}
 	if k.barrier != nil {
 		t.barrier[k.part.index] = k.barrier
