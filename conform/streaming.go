@@ -134,7 +134,7 @@ func (r *streamRun) crash(ctx context.Context) error {
 		}
 	}
 	if !ended {
-		if err := j.Checkpoint(ctx); err != nil {
+		if err := j.Checkpoint(ctx); err != nil && !errors.Is(err, stream.ErrStopped) {
 			return fmt.Errorf("taking a checkpoint: %w", err)
 		}
 	}

@@ -202,7 +202,7 @@ func (e *epochs) cut() error {
 	}
 	t.seen = 0
 	e.waiting = false
-	if !e.final {
+	if !e.final || e.again { // behind the last epoch nothing is read any more
 		for _, p := range e.job.parts {
 			p.resume <- struct{}{}
 		}

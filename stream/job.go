@@ -29,6 +29,7 @@ type Job struct {
 	watermark   atomic.Int64
 	draining    atomic.Bool
 	asked       chan chan error
+	over        chan struct{} // closed when Run returns
 }
 
 // New compiles a job and, where it has a store, loads its newest checkpoint or
@@ -42,7 +43,7 @@ func New(ctx context.Context, o Options) (*Job, error) {
 	}
 	j := &Job{
 		opts: o, incarnation: hex.EncodeToString(id), counts: newCounts(o.Metrics, o.Name),
-		packets: make(chan packet, 8), asked: make(chan chan error),
+		packets: make(chan packet, 8), asked: make(chan chan error), over: make(chan struct{}),
 	}
 	var err error
 	if j.graph, err = buildGraph(o.Plan); err != nil {
@@ -79,6 +80,7 @@ func New(ctx context.Context, o Options) (*Job, error) {
 // read. Either way what was read is checkpointed and committed before Run
 // returns nil.
 func (j *Job) Run(ctx context.Context) error {
+	defer close(j.over)
 	state, err := j.recover(ctx)
 	if err != nil {
 		return err
@@ -206,12 +208,21 @@ func (j *Job) Checkpoint(ctx context.Context) error {
 	ack := make(chan error, 1)
 	select {
 	case j.asked <- ack:
+	case <-j.over:
+		return ErrStopped
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
 	case err := <-ack:
 		return err
+	case <-j.over:
+		select {
+		case err := <-ack:
+			return err
+		default:
+			return ErrStopped
+		}
 	case <-ctx.Done():
 		return ctx.Err()
 	}
