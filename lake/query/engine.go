@@ -117,6 +117,10 @@ func (e *Engine) start() (*process, error) {
 		return nil, fmt.Errorf("start query process: %w", err)
 	}
 	p.in, p.out = in, bufio.NewReaderSize(out, 1<<16)
+	if err := confine(cmd.Process.Pid); err != nil {
+		p.end()
+		return nil, fmt.Errorf("limit query process: %w", err)
+	}
 	return p, nil
 }
 

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package query
+
+// confine has nothing to set on this system.
+func confine(int) error { return nil }
