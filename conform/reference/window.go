@@ -120,7 +120,6 @@ func sameKeys(a, b []column.Value) bool {
 // session is the rows of one session of one session key, in total order.
 type session struct {
 	bound, last column.Ticks
-	number      int
 	members     []int // rows of in
 }
 

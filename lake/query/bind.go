@@ -77,9 +77,8 @@ type env struct {
 	keys    []string // the same as emitted behind GROUP BY
 	windows []syntax.NamedWindow
 	// noAgg explains why an aggregate may not stand here; empty: it may.
-	noAgg string
-	// sawAgg and sawWindow are set when one was bound.
-	sawAgg, sawWindow bool
+	noAgg     string
+	sawWindow bool // a window function was bound
 }
 
 // phase says what a column means in a SELECT.

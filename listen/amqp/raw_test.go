@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"spate/access"
 	wire "spate/wire/amqp"
 )
 
@@ -156,24 +155,6 @@ func (r *raw) attach(a wire.Attach) {
 }
 
 func at(address string) *wire.Terminus { return &wire.Terminus{HasAddress: true, Address: address} }
-
-// authorize puts a token for everything over handles 250 and 251 and takes them
-// off again.
-func (r *raw) authorize(key string) {
-	r.t.Helper()
-	r.node("$cbs", 250)
-	r.request(250, 900, false, wire.UUID{7}, wire.Map{
-		{Key: "operation", Value: "put-token"}, {Key: "type", Value: "jwt"}, {Key: "name", Value: "sb://host/"},
-	}, access.Sign("sb://host/", access.RootRule, key, time.Now().Add(time.Hour)))
-	id, props, _ := r.answer(true)
-	if props.Get("status-code") != int32(202) || id != (wire.UUID{7}) {
-		r.t.Fatalf("put-token: %v to %v", props, id)
-	}
-	for h := uint32(250); h < 252; h++ {
-		r.perform(0, wire.AppendDetach(nil, &wire.Detach{Handle: h, Closed: true}))
-		r.want(wire.CodeDetach)
-	}
-}
 
 // node attaches a pair of links to a node, at handle and the one behind it.
 func (r *raw) node(name string, handle uint32) {

@@ -70,10 +70,9 @@ type pending struct {
 	answer  kmsg.Response      // when not nil
 	raw     []byte             // a frame without any header, when rawSet
 	rawSet  bool
-	claims  access.Claims // the reader's at the time of a fetch
-	topics  []*topic      // of the topics of a fetch, nil where unknown or forbidden
-	codes   []int16       // their errors
-	closing bool          // the connection ends after this answer
+	topics  []*topic // of the topics of a fetch, nil where unknown or forbidden
+	codes   []int16  // their errors
+	closing bool     // the connection ends after this answer
 }
 
 func (p *pending) reset() {

@@ -23,9 +23,6 @@ type scope struct {
 	stream *stream // set if node is an input, whose fields are open
 }
 
-// open reports whether fields that nobody declared may exist.
-func (s *scope) open() bool { return s.stream != nil || s.star() >= 0 }
-
 // star is the column that holds the records of an open step; -1: none.
 func (s *scope) star() int {
 	if s.stream == nil {

@@ -346,7 +346,7 @@ func (f *Finisher) due(w column.Ticks) []dueWindow {
 
 func (f *Finisher) emit(d dueWindow) (*column.Batch, error) {
 	win := &f.node.Windows[d.window]
-	t := f.panes[paneKey{d.window, d.end}]
+	t := f.panes[paneKey(d)]
 	if win.Kind == plan.Hopping {
 		t = newGroupTable(len(f.keys), len(f.aggs))
 		for e := d.end - win.Size + f.pane[d.window]; e <= d.end; e += f.pane[d.window] {
