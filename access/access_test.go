@@ -1,6 +1,7 @@
 package access
 
 import (
+	"bytes"
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
@@ -213,6 +214,17 @@ func TestCertificatesServeAndReload(t *testing.T) {
 	}
 	if err := dial("localhost"); err != nil {
 		t.Errorf("after the certificates changed: %v", err)
+	}
+}
+
+func TestCertificatesComeWithAPythonModule(t *testing.T) {
+	c, err := InitCerts(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(c.Python, "certifi", "__init__.py"))
+	if err != nil || !bytes.Contains(b, []byte("def where()")) {
+		t.Errorf("the module for Python: %s, %v", b, err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	_ "embed"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -29,7 +30,14 @@ const (
 	caKeyFile     = "ca-key.pem"
 	serverFile    = "server.pem"
 	serverKeyFile = "server-key.pem"
+	pythonDir     = "python"
 )
+
+// pythonTrust is a Python package that stands in for certifi, from which
+// azure-eventhub takes its authorities whatever SSL_CERT_FILE says.
+//
+//go:embed certifi.py
+var pythonTrust []byte
 
 // ErrCertsExist is returned where InitCerts would overwrite a file.
 var ErrCertsExist = errors.New("access: certificates exist")
@@ -37,6 +45,7 @@ var ErrCertsExist = errors.New("access: certificates exist")
 // Certs describes the certificates in a folder.
 type Certs struct {
 	CA          string // path of the CA certificate, which clients have to trust
+	Python      string // folder for PYTHONPATH, with which Python clients trust the CA
 	Fingerprint string // SHA-256 of the CA certificate, in hex
 	Hosts       []string
 	CAExpires   time.Time
@@ -123,6 +132,7 @@ func InitCerts(dir string, hosts []string, opts ...CertOption) (Certs, error) {
 		writePEM(filepath.Join(dir, caFile), 0o644, "CERTIFICATE", caDER),
 		writeKey(filepath.Join(dir, serverKeyFile), key),
 		writePEM(filepath.Join(dir, serverFile), 0o644, "CERTIFICATE", der),
+		writePython(filepath.Join(dir, pythonDir, "certifi")),
 	)
 	if err != nil {
 		return Certs{}, err
@@ -176,6 +186,16 @@ func writePEM(path string, mode fs.FileMode, kind string, der []byte) error {
 	return nil
 }
 
+func writePython(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make the folder for Python: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "__init__.py"), pythonTrust, 0o644); err != nil {
+		return fmt.Errorf("write the certificates' module for Python: %w", err)
+	}
+	return nil
+}
+
 // ReadCerts describes the certificates in dir. The error wraps fs.ErrNotExist
 // if there are none.
 func ReadCerts(dir string) (Certs, error) {
@@ -189,6 +209,7 @@ func ReadCerts(dir string) (Certs, error) {
 	}
 	c := Certs{
 		CA:          filepath.Join(dir, caFile),
+		Python:      filepath.Join(dir, pythonDir),
 		Fingerprint: fmt.Sprintf("%x", sha256.Sum256(ca.Raw)),
 		Hosts:       slices.Clone(server.DNSNames),
 		CAExpires:   ca.NotAfter,

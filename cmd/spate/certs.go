@@ -88,11 +88,12 @@ hosts           %[3]v
 good until      %[4]s (CA: %[5]s)
 
 Clients trust it so:
-  Go, Python ssl, curl   SSL_CERT_FILE=%[1]s
+  Go, curl, Python's ssl SSL_CERT_FILE=%[1]s
+  Python azure-eventhub  PYTHONPATH=%[6]s  (it asks the package certifi, which that folder stands in for)
   Node.js                NODE_EXTRA_CA_CERTS=%[1]s
   Java                   keytool -importcert -noprompt -alias spate -file %[1]s -keystore spate.jks -storepass changeit
                          and -Djavax.net.ssl.trustStore=spate.jks
   .NET, browsers         add the file to the system's certificate store
-`, c.CA, c.Fingerprint, c.Hosts, c.Expires.Format(time.DateOnly), c.CAExpires.Format(time.DateOnly))
+`, c.CA, c.Fingerprint, c.Hosts, c.Expires.Format(time.DateOnly), c.CAExpires.Format(time.DateOnly), c.Python)
 	return err
 }
