@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"spate/column"
 	"spate/connector"
@@ -119,12 +120,19 @@ func (p *Pipeline) jobOptions(name string, compiled *plan.Job) stream.Options {
 	return stream.Options{
 		Name: name, Plan: compiled, Inputs: make(map[string]stream.Input), Outputs: make(map[string]connector.Sink),
 		Store: p.store, Prefix: "jobs/" + url.PathEscape(name), Metrics: p.metrics, Log: p.log,
+		Clock: jobClock(p.opts.Clock),
 		Diagnostic: func(d stream.Diagnostic) {
 			p.log.Warn("event dropped or changed", "job", name, "kind", d.Kind, "input", d.Input, "output", d.Output,
 				"partition", d.Part, "offset", d.Offset, "dropped", d.Dropped, "err", d.Reason)
 		},
 	}
 }
+
+// jobClock tells jobs the time that the hubs stamp events with.
+type jobClock func() time.Time
+
+// Now implements stream.Clock.
+func (c jobClock) Now() column.Ticks { return column.TicksOf(c()) }
 
 func (p *Pipeline) bindInput(o *stream.Options, job, alias, name string) error {
 	h, ok := p.namespace.Hub(name)
