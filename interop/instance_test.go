@@ -30,14 +30,20 @@ type pipeline struct {
 	WindowStart string // expression of the column WindowStart
 	Partitions  int    // of the telemetry hub; default 4
 	Rules       string // YAML of namespace.authorizationRules, one line
-	Port        int    // of plain AMQP; TLS, Kafka and HTTP follow; chosen by start
+	Port        int    // of plain AMQP; TLS, Kafka and HTTP follow; default: free ones
+	TLSPort     int    // of AMQP over TLS; default Port + 1
+	Host        string // loopback address; default 127.0.0.1
 	Flush       string // of the tables; default 1s
 }
 
 var pipelineText = template.Must(template.New("").Parse(`version: 1
 name: rg-streaming-pipeline
 server:
-  amqp: { port: {{.Port}}, tlsPort: {{.At 1}} }
+{{- with .Host}}
+  bind: {{.}}
+  advertisedHost: {{.}}
+{{- end}}
+  amqp: { port: {{.Port}}, tlsPort: {{.TLS}} }
   kafka: { port: {{.At 2}} }
   console: { port: {{.At 3}} }
 namespace:
@@ -78,6 +84,14 @@ capture:
     table: raw_telemetry
     columns: { IngestionTime: EventEnqueuedUtcTime }
 `))
+
+// TLS is the port of AMQP over TLS.
+func (p pipeline) TLS() int {
+	if p.TLSPort != 0 {
+		return p.TLSPort
+	}
+	return p.At(1)
+}
 
 // At is the k-th port behind the first.
 func (p pipeline) At(k int) int { return p.Port + k }
