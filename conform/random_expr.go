@@ -72,7 +72,7 @@ func (g *generator) numberExpr(sc scope, depth int) string {
 	return fmt.Sprintf("CASE WHEN %s THEN %s ELSE %s END", g.condition(sc, depth-1), a, g.numberExpr(sc, depth-1))
 }
 
-// textExpr is an expression over texts that cannot fail.
+// textExpr is an expression over texts.
 func (g *generator) textExpr(sc scope, depth int) string {
 	if depth == 0 || g.chance(30) {
 		if g.chance(25) {
@@ -126,7 +126,7 @@ func (g *generator) caseExpr(sc scope) string {
 		g.condition(sc, 1), g.numberExpr(sc, 1), g.condition(sc, 1), g.textExpr(sc, 1), g.named(sc, mixed, "NULL"))
 }
 
-// condition is a predicate that cannot fail.
+// condition is a predicate.
 func (g *generator) condition(sc scope, depth int) string {
 	if depth > 0 && g.chance(45) {
 		switch g.int(1, 4) {
