@@ -94,6 +94,19 @@ type Writer interface {
 	Close() error
 }
 
+// LateWriter is a Writer that may hold rows back and find only then that the
+// target cannot hold them.
+type LateWriter interface {
+	// Late returns what came out since the last call; it is called behind Prepare.
+	Late() []LateRows
+}
+
+// LateRows are bad rows of a batch that Write had taken.
+type LateRows struct {
+	Batch *column.Batch
+	Bad   []BadRow
+}
+
 // Sink is something a job writes. After a start the newest manifest's Commit
 // comes again, then OpenWriter.
 type Sink interface {

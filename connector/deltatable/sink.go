@@ -17,12 +17,14 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"spate/blob"
 	"spate/connector"
 	"spate/lake/delta"
 	"spate/lake/parquetfile"
+	"spate/metric"
 )
 
 // ErrAhead: the table holds a later epoch of this application than the one that
@@ -37,14 +39,18 @@ type Options struct {
 	// AppID is the name under which the table remembers the epoch; the same for
 	// each start of a job. Default <job>/<path>/#state.
 	AppID string
-	// Create describes the table if it does not exist yet. Nil: it must exist.
+	// Create describes the table if it does not exist yet. Nil: it must exist,
+	// unless Infer says how its schema is made.
 	Create *delta.Definition
+	Infer  *Inference
 
 	TargetFileBytes int64            // a data file ends at about so many bytes, default 64 MiB
 	BufferBytes     int64            // memory of one writer for rows not yet in files, default 64 MiB
 	MaxOpen         int              // partitions with an open file in one writer, default 64
 	Clock           func() time.Time // default time.Now
 	EngineInfo      string           // in the table's history, default "Spate"
+	Metrics         *metric.Recorder // may be nil
+	Name            string           // of the table in metrics, default Path
 	Log             *slog.Logger
 }
 
@@ -61,6 +67,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.MaxOpen <= 0 {
 		o.MaxOpen = 64
 	}
+	if o.Name == "" {
+		o.Name = o.Path
+	}
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -76,7 +85,10 @@ func (o Options) withDefaults() (Options, error) {
 // Sink writes to one table. Its writers may run at the same time.
 type Sink struct {
 	opts  Options
-	table *delta.Table
+	extra *metric.Counter // columns of rows that the table does not have
+
+	mu    sync.Mutex      // of making the table; what it is does not change then
+	table *delta.Table    // nil: its schema is not known yet
 	snap  *delta.Snapshot // whose schema is written
 	codec string
 	cols  []target // data columns
@@ -96,24 +108,38 @@ func Open(ctx context.Context, o Options) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	do := delta.Options{Clock: o.Clock, EngineInfo: o.EngineInfo, Log: o.Log}
+	s := &Sink{opts: o, extra: o.Metrics.Counter("TableValuesDropped", "Table", o.Name)}
+	do := s.deltaOptions()
 	var t *delta.Table
 	if o.Create != nil {
 		t, err = do.OpenOrCreate(ctx, o.Store, o.Path, *o.Create)
 	} else {
 		t, err = do.Open(ctx, o.Store, o.Path)
 	}
+	if o.Infer != nil && errors.Is(err, delta.ErrNotATable) {
+		return s, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("output table: %w", err)
 	}
-	s := &Sink{opts: o, table: t, snap: t.Known()}
+	return s, s.take(t)
+}
+
+func (s *Sink) deltaOptions() delta.Options {
+	return delta.Options{Clock: s.opts.Clock, EngineInfo: s.opts.EngineInfo, Log: s.opts.Log}
+}
+
+// take makes t the table of the sink.
+func (s *Sink) take(t *delta.Table) error {
+	s.snap = t.Known()
 	if err := s.plan(); err != nil {
-		return nil, fmt.Errorf("output table %s: %w", o.Path, err)
+		return fmt.Errorf("output table %s: %w", s.opts.Path, err)
 	}
 	if s.snap.Property("delta.setTransactionRetentionDuration", "") != "" {
-		o.Log.Warn("the table forgets transactions, exactly-once ends with them", "table", o.Path, "property", "delta.setTransactionRetentionDuration")
+		s.opts.Log.Warn("the table forgets transactions, exactly-once ends with them", "table", s.opts.Path, "property", "delta.setTransactionRetentionDuration")
 	}
-	return s, nil
+	s.table = t
+	return nil
 }
 
 func (s *Sink) plan() error {
@@ -165,12 +191,15 @@ func contains(list []string, name string) bool {
 	return false
 }
 
-// Table is the table that is written.
+// Table is the table that is written; nil as long as its schema waits for rows.
 func (s *Sink) Table() *delta.Table { return s.table }
 
 // Columns are the columns that a row should bring: those of the table without
 // the day columns that the sink fills.
 func (s *Sink) Columns() []delta.Column {
+	if s.table == nil {
+		return nil
+	}
 	var out []delta.Column
 	for _, c := range s.snap.Columns {
 		day := false
@@ -187,6 +216,9 @@ func (s *Sink) Columns() []delta.Column {
 // Match compares the columns of an output with the table: missing ones will be
 // NULL, extra ones are dropped. The caller warns of both.
 func (s *Sink) Match(names []string) (missing, extra []string) {
+	if s.table == nil {
+		return nil, nil
+	}
 	has := func(name string) bool {
 		for _, n := range names {
 			if strings.EqualFold(n, name) {
@@ -237,6 +269,9 @@ func (s *Sink) Commit(ctx context.Context, epoch connector.Epoch, shards []conne
 	}
 	if len(all.Adds) == 0 {
 		return nil
+	}
+	if s.table == nil {
+		return fmt.Errorf("commit epoch %d to %s: the table that was written is gone: %w", epoch.Number, s.opts.Path, delta.ErrNotATable)
 	}
 	for {
 		done, err := s.commit(ctx, epoch, &all)

@@ -31,6 +31,8 @@ type writer struct {
 	cols, parts    []int
 	days           []int // of parts: the batch column whose day it is
 	someColumn     bool
+	extra          int // columns that the table does not have
+	warned         map[string]bool
 	parquetColumns []parquetfile.Column
 	dataColumns    []delta.Column
 }
@@ -46,12 +48,21 @@ func (f *openFile) size() int64 { return f.file.Buffered() + int64(f.body.Len())
 
 // OpenWriter implements connector.Sink.
 func (s *Sink) OpenWriter(_ context.Context, shard, _ int) (connector.Writer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.table == nil {
+		return &inferring{sink: s, shard: shard}, nil
+	}
+	return s.newWriter(shard), nil
+}
+
+func (s *Sink) newWriter(shard int) *writer {
 	w := &writer{sink: s, shard: shard, open: make(map[string]*openFile)}
 	for _, c := range s.cols {
 		w.dataColumns = append(w.dataColumns, c.Column)
 		w.parquetColumns = append(w.parquetColumns, parquetfile.Column{Name: c.Name, Type: c.parquet, Nullable: c.Nullable})
 	}
-	return w, nil
+	return w
 }
 
 // plan matches the columns of a schema.
@@ -82,12 +93,64 @@ func (w *writer) plan(s *column.Schema) {
 		}
 		w.days = append(w.days, day)
 	}
+	w.extra = 0
+	for i := range s.Fields {
+		if !s.Fields[i].Star && !w.sink.has(s.Fields[i].Name) {
+			w.extra++
+			w.warnExtra(s.Fields[i].Name)
+		}
+	}
+}
+
+func (s *Sink) has(name string) bool { return delta.FindColumn(s.snap.Columns, name) != nil }
+
+// warnExtra says once of each name that the table does not have the column.
+func (w *writer) warnExtra(name string) {
+	const most = 100 // names come from events
+	if low := strings.ToLower(name); !w.warned[low] && len(w.warned) < most {
+		if w.warned == nil {
+			w.warned = make(map[string]bool)
+		}
+		w.warned[low] = true
+		w.sink.opts.Log.Warn("a column is not in the table: its values are dropped", "table", w.sink.opts.Name, "column", name)
+	}
+}
+
+// flat turns the fields of Star columns into columns; rows that have none of
+// the table's go to bad.
+func (w *writer) flat(b *column.Batch, bad badRows) *column.Batch {
+	var names []string
+	for _, list := range [][]target{w.sink.cols, w.sink.parts} {
+		for _, c := range list {
+			names = append(names, c.Name)
+		}
+	}
+	for k := range b.LiveRows() {
+		row := b.Row(k)
+		shared := false
+		for _, n := range fieldsOf(b, row) {
+			if w.sink.has(n) {
+				shared = true
+			} else {
+				w.sink.extra.Add(1)
+				w.warnExtra(n)
+			}
+		}
+		if !shared {
+			bad.add(int32(row), "no column of the row is a column of table %s", w.sink.opts.Path)
+		}
+	}
+	return flatten(b, names)
 }
 
 // Write implements connector.Writer.
 func (w *writer) Write(ctx context.Context, b *column.Batch) ([]connector.BadRow, error) {
 	if b.LiveRows() == 0 {
 		return nil, nil
+	}
+	bad := badRows{}
+	if hasStar(b.Schema) {
+		b = w.flat(b, bad)
 	}
 	if w.schema != b.Schema {
 		w.plan(b.Schema)
@@ -96,7 +159,7 @@ func (w *writer) Write(ctx context.Context, b *column.Batch) ([]connector.BadRow
 	for k := range rows {
 		rows[k] = int32(b.Row(k))
 	}
-	bad := badRows{}
+	w.sink.extra.Add(int64(w.extra) * int64(len(rows)))
 	if !w.someColumn {
 		for _, i := range rows {
 			bad.add(i, "no column of the row is a column of table %s", w.sink.opts.Path)
