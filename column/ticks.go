@@ -249,3 +249,6 @@ func daysIn(year, month int) int {
 	}
 	return 31
 }
+
+// FloorTo returns the greatest multiple of size not above t.
+func (t Ticks) FloorTo(size Ticks) Ticks { return floorDiv(t, size) * size }

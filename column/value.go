@@ -142,3 +142,15 @@ func (v Value) Number() (float64, bool) {
 	}
 	return 0, false
 }
+
+// SetFloat makes v the float f.
+func (v *Value) SetFloat(f float64) {
+	if v.Kind == Float64 {
+		v.num = math.Float64bits(f)
+		return
+	}
+	*v = FloatOf(f)
+}
+
+// EqualNames reports whether two field names are equal ignoring case.
+func EqualNames(a, b string) bool { return a == b || len(a) == len(b) && strings.EqualFold(a, b) }

@@ -8,17 +8,54 @@ import (
 	"sort"
 
 	"spate/column"
+	"spate/column/compute"
 	"spate/sql/plan"
 )
 
 // accumulator is the state of one aggregate of one group. Which fields are used
 // depends on the function.
 type accumulator struct {
-	n       int64    // values that are not null
-	sum     exactSum // SUM and AVG of floats; of bigints in units of one
-	squares *exactSum
-	best    column.Value     // MIN, MAX
+	n    int64       // values that are not null
+	sum  exactSum    // SUM and AVG of floats; of bigints in units of one
+	best float64     // MIN, MAX where kind is Float64
+	kind column.Kind // of the least or greatest value; Null: none yet
+	rest *accumulatorRest
+}
+
+// accumulatorRest is what only some aggregates need. It lies apart, so that the
+// groups of the others fill few cache lines.
+type accumulatorRest struct {
+	squares exactSum         // VAR and its kin
+	best    column.Value     // MIN, MAX of other kinds than float
 	seen    map[string]int64 // COUNT(DISTINCT): how often each value came
+}
+
+func (s *accumulator) more() *accumulatorRest {
+	if s.rest == nil {
+		s.rest = new(accumulatorRest)
+	}
+	return s.rest
+}
+
+func (s *accumulator) bestValue() column.Value {
+	switch s.kind {
+	case column.Null:
+		return column.Value{}
+	case column.Float64:
+		return column.FloatOf(s.best)
+	}
+	return s.rest.best
+}
+
+func (s *accumulator) setBest(v column.Value) {
+	s.kind = v.Kind
+	if v.Kind == column.Float64 {
+		s.best = v.Float()
+		return
+	}
+	if !v.IsNull() {
+		s.more().best = v
+	}
 }
 
 // aggregate is a compiled aggregate function.
@@ -46,24 +83,40 @@ func compileAggregate(a plan.Agg) (aggregate, error) {
 	return out, err
 }
 
-// addFloat adds a float to SUM, AVG, MIN or MAX: the fast path.
-func (a *aggregate) addFloat(s *accumulator, f float64) {
-	s.n++
-	switch a.spec.Func {
-	case plan.Sum, plan.Avg:
-		s.sum.add(f)
-	case plan.Min:
-		if s.n == 1 || f < s.best.Float() {
-			s.best = column.FloatOf(f)
+// addFloats adds the floats of the live rows to the groups of ids: the fast
+// path. stride and k say where the aggregate lies among those of a group.
+func (a *aggregate) addFloats(accs []accumulator, ids []int32, stride, k int, v *column.Vector, rows compute.Rows) {
+	if v.Valid == nil && rows.Live == nil && (a.spec.Func == plan.Sum || a.spec.Func == plan.Avg) {
+		for i, f := range v.Floats[:rows.N] {
+			s := &accs[int(ids[i])*stride+k]
+			s.n++
+			s.sum.add(f)
 		}
-	case plan.Max:
-		if s.n == 1 || f > s.best.Float() {
-			s.best = column.FloatOf(f)
+		return
+	}
+	for j := range rows.Len() {
+		i := rows.Row(j)
+		if v.Valid != nil && !column.Bit(v.Valid, i) {
+			continue
+		}
+		s, f := &accs[int(ids[i])*stride+k], v.Floats[i]
+		s.n++
+		switch a.spec.Func {
+		case plan.Min:
+			if s.kind == column.Null || f < s.best {
+				s.best, s.kind = f, column.Float64
+			}
+		case plan.Max:
+			if s.kind == column.Null || f > s.best {
+				s.best, s.kind = f, column.Float64
+			}
+		default:
+			s.sum.add(f)
 		}
 	}
 }
 
-// takesFloats reports whether addFloat handles floats of this aggregate.
+// takesFloats reports whether addFloats handles floats of this aggregate.
 func (a *aggregate) takesFloats() bool {
 	switch a.spec.Func {
 	case plan.Sum, plan.Avg, plan.Min, plan.Max:
@@ -83,10 +136,11 @@ func (a *aggregate) add(s *accumulator, v column.Value) error {
 			s.n++
 			return nil
 		}
-		if s.seen == nil {
-			s.seen = make(map[string]int64)
+		m := s.more()
+		if m.seen == nil {
+			m.seen = make(map[string]int64)
 		}
-		s.seen[string(column.AppendKey(nil, v))]++
+		m.seen[string(column.AppendKey(nil, v))]++
 		return nil
 	case plan.Min, plan.Max:
 		return a.addBest(s, v)
@@ -105,15 +159,13 @@ func (a *aggregate) add(s *accumulator, v column.Value) error {
 	s.sum.add(f)
 	switch a.spec.Func {
 	case plan.Var, plan.VarP, plan.Stdev, plan.StdevP:
-		if s.squares == nil {
-			s.squares = new(exactSum)
-		}
 		hi := f * f
 		if math.IsInf(hi, 0) {
 			return fmt.Errorf("%s: the square of %v does not fit a float", a.spec.Func, f)
 		}
-		s.squares.add(hi)
-		s.squares.add(math.FMA(f, f, -hi))
+		squares := &s.more().squares
+		squares.add(hi)
+		squares.add(math.FMA(f, f, -hi))
 	}
 	return nil
 }
@@ -130,22 +182,23 @@ func (a *aggregate) remove(s *accumulator, v column.Value) {
 			return
 		}
 		k := string(column.AppendKey(nil, v))
-		if s.seen[k]--; s.seen[k] == 0 {
-			delete(s.seen, k)
+		if s.rest.seen[k]--; s.rest.seen[k] == 0 {
+			delete(s.rest.seen, k)
 		}
 		return
 	}
 	s.n--
-	if a.ints && v.Kind == column.Int64 && s.squares == nil {
+	if a.ints && v.Kind == column.Int64 && (a.spec.Func == plan.Sum || a.spec.Func == plan.Avg) {
 		s.sum.subInt(v.Int())
 		return
 	}
 	f, _ := a.float(v)
 	s.sum.sub(f)
-	if s.squares != nil {
+	switch a.spec.Func {
+	case plan.Var, plan.VarP, plan.Stdev, plan.StdevP:
 		hi := f * f
-		s.squares.sub(hi)
-		s.squares.sub(math.FMA(f, f, -hi))
+		s.rest.squares.sub(hi)
+		s.rest.squares.sub(math.FMA(f, f, -hi))
 	}
 }
 
@@ -175,19 +228,19 @@ func (a *aggregate) addBest(s *accumulator, v column.Value) error {
 		v, _ = column.Cast(v, column.Float64)
 	}
 	s.n++
-	if s.best.IsNull() {
-		s.best = v
+	if s.kind == column.Null {
+		s.setBest(v)
 		return nil
 	}
-	if s.best.Kind != v.Kind && (s.best.Kind == column.Time || v.Kind == column.Time || s.best.Kind == column.Text || v.Kind == column.Text) {
-		return fmt.Errorf("aggregate %s cannot compare values of types '%s' and '%s'", a.spec.Func, s.best.Kind, v.Kind)
+	if s.kind != v.Kind && (s.kind == column.Time || v.Kind == column.Time || s.kind == column.Text || v.Kind == column.Text) {
+		return fmt.Errorf("aggregate %s cannot compare values of types '%s' and '%s'", a.spec.Func, s.kind, v.Kind)
 	}
-	o, err := column.Compare(v, s.best)
+	o, err := column.Compare(v, s.bestValue())
 	if err != nil {
 		return err
 	}
 	if a.spec.Func == plan.Min && o == column.Less || a.spec.Func == plan.Max && o == column.Greater {
-		s.best = v
+		s.setBest(v)
 	}
 	return nil
 }
@@ -214,41 +267,30 @@ func (a *aggregate) untypedBest(v column.Value) (column.Value, error) {
 // merge adds the state of another part of the same group.
 func (a *aggregate) merge(s, o *accumulator) error {
 	s.sum.merge(&o.sum)
-	if o.squares != nil {
-		if s.squares == nil {
-			s.squares = new(exactSum)
+	if o.rest != nil {
+		m := s.more()
+		m.squares.merge(&o.rest.squares)
+		if m.seen == nil && o.rest.seen != nil {
+			m.seen = make(map[string]int64, len(o.rest.seen))
 		}
-		s.squares.merge(o.squares)
-	}
-	for k, n := range o.seen {
-		if s.seen == nil {
-			s.seen = make(map[string]int64)
+		for k, n := range o.rest.seen {
+			m.seen[k] += n
 		}
-		s.seen[k] += n
 	}
-	if !o.best.IsNull() {
-		n := s.n
-		if err := a.addBestMerged(s, o.best); err != nil {
+	if o.kind != column.Null {
+		if err := a.mergeBest(s, o.bestValue()); err != nil {
 			return err
 		}
-		s.n = n
 	}
 	s.n += o.n
 	return nil
 }
 
-func (a *aggregate) addBestMerged(s *accumulator, v column.Value) error {
-	if s.best.IsNull() {
-		s.best = v
-		return nil
-	}
-	if s.best.Kind == column.Float64 && v.Kind == column.Float64 {
-		if f := v.Float(); a.spec.Func == plan.Min && f < s.best.Float() || a.spec.Func == plan.Max && f > s.best.Float() {
-			s.best = v
-		}
-		return nil
-	}
-	return a.addBest(s, v)
+func (a *aggregate) mergeBest(s *accumulator, v column.Value) error {
+	n := s.n
+	err := a.addBest(s, v)
+	s.n = n
+	return err
 }
 
 // result is the value of the aggregate.
@@ -256,11 +298,14 @@ func (a *aggregate) result(s *accumulator) (column.Value, error) {
 	switch a.spec.Func {
 	case plan.Count:
 		if a.spec.Distinct {
-			return column.IntOf(int64(len(s.seen))), nil
+			if s.rest == nil {
+				return column.IntOf(0), nil
+			}
+			return column.IntOf(int64(len(s.rest.seen))), nil
 		}
 		return column.IntOf(s.n), nil
 	case plan.Min, plan.Max:
-		return s.best, nil
+		return s.bestValue(), nil
 	}
 	if s.n == 0 {
 		return column.Value{}, nil
@@ -299,7 +344,7 @@ func (a *aggregate) variance(s *accumulator) (column.Value, error) {
 		return column.Value{}, nil
 	}
 	sum := s.sum.total()
-	num := new(big.Int).Mul(big.NewInt(s.n), s.squares.total())
+	num := new(big.Int).Mul(big.NewInt(s.n), s.rest.squares.total())
 	num.Lsh(num, wideScale)
 	num.Sub(num, new(big.Int).Mul(sum, sum))
 	den := new(big.Int).Mul(big.NewInt(s.n), big.NewInt(d))
@@ -314,22 +359,20 @@ func (a *aggregate) variance(s *accumulator) (column.Value, error) {
 func (s *accumulator) appendTo(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, s.n)
 	dst = s.sum.appendTo(dst)
-	if s.squares != nil {
-		dst = s.squares.appendTo(append(dst, 1))
-	} else {
-		dst = append(dst, 0)
+	dst = column.AppendBinary(dst, s.bestValue())
+	if s.rest == nil {
+		return append(dst, 0)
 	}
-	dst = column.AppendBinary(dst, s.best)
-	keys := make([]string, 0, len(s.seen))
-	for k := range s.seen {
+	dst = s.rest.squares.appendTo(append(dst, 1))
+	keys := make([]string, 0, len(s.rest.seen))
+	for k := range s.rest.seen {
 		keys = append(keys, k)
 	}
 	sort.Strings(keys)
 	dst = binary.AppendUvarint(dst, uint64(len(keys)))
 	for _, k := range keys {
-		dst = binary.AppendUvarint(dst, uint64(len(k)))
-		dst = append(dst, k...)
-		dst = binary.AppendVarint(dst, s.seen[k])
+		dst = appendText(dst, k)
+		dst = binary.AppendVarint(dst, s.rest.seen[k])
 	}
 	return dst
 }
@@ -337,16 +380,17 @@ func (s *accumulator) appendTo(dst []byte) []byte {
 func (s *accumulator) readFrom(r *stateReader) {
 	s.n = r.varint()
 	r.sum(&s.sum)
-	if r.byte() == 1 {
-		s.squares = new(exactSum)
-		r.sum(s.squares)
+	s.setBest(r.value())
+	if r.byte() == 0 {
+		return
 	}
-	s.best = r.value()
+	m := s.more()
+	r.sum(&m.squares)
 	for range r.count() {
-		if s.seen == nil {
-			s.seen = make(map[string]int64)
+		if m.seen == nil {
+			m.seen = make(map[string]int64)
 		}
 		k := r.text()
-		s.seen[k] = r.varint()
+		m.seen[k] = r.varint()
 	}
 }

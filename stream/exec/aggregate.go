@@ -214,18 +214,7 @@ func (a *Aggregator) addColumn(k int, t *groupTable, arg compute.Operand, rows c
 		return nil
 	}
 	if v := arg.Vec; v != nil && v.Kind == column.Float64 && agg.takesFloats() {
-		if v.Valid == nil && rows.Live == nil {
-			for i, f := range v.Floats[:rows.N] {
-				agg.addFloat(&t.accs[int(a.ids[i])*stride+k], f)
-			}
-			return nil
-		}
-		for j := range rows.Len() {
-			i := rows.Row(j)
-			if v.Valid == nil || column.Bit(v.Valid, i) {
-				agg.addFloat(&t.accs[int(a.ids[i])*stride+k], v.Floats[i])
-			}
-		}
+		agg.addFloats(t.accs, a.ids, stride, k, v, rows)
 		return nil
 	}
 	for j := range rows.Len() {

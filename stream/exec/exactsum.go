@@ -23,7 +23,30 @@ const (
 	wideScale = 1074
 )
 
-func (s *exactSum) add(f float64) { s.addSigned(f, false) }
+// add has the common case in it: a magnitude of 2^-12 to 2^40, whose bits all
+// lie within the narrow part.
+func (s *exactSum) add(f float64) {
+	b := math.Float64bits(f)
+	exp := uint(b>>52) & 0x7ff
+	if exp-(1023-12) >= 52 {
+		s.addSigned(f, false)
+		return
+	}
+	m := b&(1<<52-1) | 1<<52
+	shift := exp - (1075 - sumScale)
+	lo, hi := m<<shift, m>>(64-shift)
+	if shift >= 64 {
+		lo, hi = 0, m<<(shift-64)
+	}
+	neg := uint64(int64(b) >> 63) // all ones for a negative value
+	var carry uint64
+	s.lo, carry = bits.Add64(s.lo, lo^neg, neg&1)
+	hi, _ = bits.Add64(uint64(s.hi), hi^neg, carry)
+	s.hi = int64(hi)
+	if h := s.hi >> 62; h != 0 && h != -1 {
+		s.spill()
+	}
+}
 
 func (s *exactSum) sub(f float64) { s.addSigned(f, true) }
 
