@@ -113,6 +113,8 @@ func (r *runner) call(e *plan.Call, x *row) (column.Value, error) {
 		return column.BoolOf(!decides), nil
 	case "IN":
 		return r.in(e, x)
+	case "BETWEEN":
+		return r.between(e, x)
 	}
 	args := make([]column.Value, len(e.Args))
 	for i := range args {
@@ -124,16 +126,6 @@ func (r *runner) call(e *plan.Call, x *row) (column.Value, error) {
 	switch e.Func {
 	case "=", "<>", "!=", "<", "<=", ">", ">=", "!>", "!<":
 		return r.test(e.Func, args[0], args[1])
-	case "BETWEEN":
-		low, err := r.test(">=", args[0], args[1])
-		if err != nil || low.Kind == column.Bool && !low.Bool() {
-			return low, err
-		}
-		high, err := r.test("<=", args[0], args[2])
-		if err != nil || high.Kind == column.Bool && !high.Bool() || low.Kind == column.Bool {
-			return high, err
-		}
-		return null, nil
 	case "NOT":
 		if args[0].Kind != column.Bool {
 			return null, nil
@@ -184,6 +176,31 @@ func negate(op string, v column.Value) (column.Value, error) {
 		return column.FloatOf(-v.Float()), nil
 	}
 	return arithmetic("-", column.IntOf(0), v)
+}
+
+// between is the AND of two comparisons.
+func (r *runner) between(e *plan.Call, x *row) (column.Value, error) {
+	v, err := r.eval(e.Args[0], x)
+	if err != nil {
+		return null, err
+	}
+	var sides [2]column.Value
+	for i, op := range []string{">=", "<="} {
+		bound, err := r.eval(e.Args[i+1], x)
+		if err != nil {
+			return null, err
+		}
+		if sides[i], err = r.test(op, v, bound); err != nil {
+			return null, err
+		}
+		if sides[i].Kind == column.Bool && !sides[i].Bool() {
+			return sides[i], nil
+		}
+	}
+	if sides[0].IsNull() {
+		return null, nil
+	}
+	return sides[1], nil
 }
 
 func (r *runner) in(e *plan.Call, x *row) (column.Value, error) {
