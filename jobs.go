@@ -95,6 +95,7 @@ func (p *Pipeline) openJob(ctx context.Context, j Job) error {
 			return err
 		}
 	}
+	cols := make(map[string][]plan.Column) // of all statements that write an output
 	for i, out := range compiled.Outputs {
 		b := outputOf(j, out.Name)
 		if b == nil {
@@ -106,10 +107,10 @@ func (p *Pipeline) openJob(ctx context.Context, j Job) error {
 		if compiled.Outputs[i], err = mapOutput(out, *b); err != nil {
 			return fmt.Errorf("opening job %s: %w", j.Name, err)
 		}
-		if o.Outputs[out.Name] != nil {
-			continue
-		}
-		if o.Outputs[out.Name], err = p.openOutput(ctx, j.Name, *b); err != nil {
+		cols[out.Name] = append(cols[out.Name], compiled.Outputs[i].In.Columns()...)
+	}
+	for name, brings := range cols {
+		if o.Outputs[name], err = p.openOutput(ctx, j.Name, *outputOf(j, name), brings); err != nil {
 			return err
 		}
 	}
@@ -146,9 +147,9 @@ func (p *Pipeline) bindInput(o *stream.Options, job, alias, name string) error {
 	return nil
 }
 
-func (p *Pipeline) openOutput(ctx context.Context, job string, b Output) (connector.Sink, error) {
+func (p *Pipeline) openOutput(ctx context.Context, job string, b Output, cols []plan.Column) (connector.Sink, error) {
 	if b.Table != "" {
-		return p.tables.sink(ctx, job, b.Alias, b.Table)
+		return p.tables.sink(ctx, job, b.Alias, b.Table, cols)
 	}
 	h, ok := p.namespace.Hub(b.Hub)
 	if !ok {
@@ -244,18 +245,23 @@ func (p *Pipeline) openCapture(ctx context.Context, c Capture) error {
 	if err := p.bindInput(&o, name, c.Hub, c.Hub); err != nil {
 		return err
 	}
-	if o.Outputs[c.Table], err = p.tables.sink(ctx, name, c.Table, c.Table); err != nil {
+	if o.Outputs[c.Table], err = p.tables.sink(ctx, name, c.Table, c.Table, compiled.Outputs[0].In.Columns()); err != nil {
 		return err
 	}
 	return p.addJob(ctx, name, true, o)
 }
 
 func capturePlan(c Capture, tb Table) (*plan.Job, error) {
-	if len(tb.Columns) == 0 {
-		return nil, fmt.Errorf("table %s has no schema", tb.Name)
-	}
 	in := &plan.Input{Name: c.Hub}
 	project := &plan.Project{In: in}
+	if len(tb.Columns) == 0 {
+		whole := plan.Column{Name: "*", Star: true, Type: column.Record}
+		in.Cols = append(in.Cols, plan.Source{Column: whole, Kind: plan.Whole})
+		project.Items = append(project.Items, plan.Item{Column: whole, Expr: &plan.Col{Base: plan.Base{Static: column.Record}, Name: "*"}})
+		for _, x := range c.Columns { // behind the fields of the event
+			tb.Columns = append(tb.Columns, TableColumn{Name: x.Name})
+		}
+	}
 	computed := func(name string) *OutputColumn {
 		for i := range c.Columns {
 			if column.EqualNames(c.Columns[i].Name, name) {

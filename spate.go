@@ -110,9 +110,7 @@ func Open(ctx context.Context, o Options) (_ *Pipeline, err error) {
 		}
 	}
 	p.store = blob.NewLocal(o.Dir)
-	if p.tables, err = openTables(ctx, p.store, o); err != nil {
-		return nil, err
-	}
+	p.tables = openTables(p.store, o, p.metrics)
 	if err := p.openJobs(ctx); err != nil {
 		return nil, err
 	}

@@ -10,21 +10,24 @@ import (
 	"spate/connector"
 	"spate/connector/deltatable"
 	"spate/lake/delta"
+	"spate/metric"
+	"spate/sql/plan"
 )
 
 // tables are the Delta tables of a pipeline.
 type tables struct {
 	store   blob.Store
 	opts    Options
+	metrics *metric.Recorder
 	options map[string]Table // by database.table in lower case
 }
 
-func openTables(_ context.Context, store blob.Store, o Options) (*tables, error) {
-	t := &tables{store: store, opts: o, options: make(map[string]Table)}
+func openTables(store blob.Store, o Options, m *metric.Recorder) *tables {
+	t := &tables{store: store, opts: o, metrics: m, options: make(map[string]Table)}
 	for _, tb := range o.Tables {
 		t.options[strings.ToLower(tableName(o, tb.Database, tb.Name))] = tb
 	}
-	return t, nil
+	return t
 }
 
 func tableName(o Options, database, name string) string {
@@ -55,24 +58,40 @@ func (t *tables) find(name string) (Table, error) {
 	return tb, nil
 }
 
-// sink opens the sink of a job's output to a table.
-func (t *tables) sink(ctx context.Context, job, output, name string) (connector.Sink, error) {
+// sink opens the sink of a job's output to a table. cols are the columns that
+// the output brings: a table without declared columns is made from them and from
+// the first rows.
+func (t *tables) sink(ctx context.Context, job, output, name string, cols []plan.Column) (connector.Sink, error) {
 	tb, err := t.find(name)
 	if err != nil {
 		return nil, err
 	}
 	o := deltatable.Options{
 		Store: t.store, Path: tb.location(t.opts), AppID: job + "/" + output + "/#state",
-		Clock: t.opts.Clock, Log: t.opts.Log,
+		Clock: t.opts.Clock, Log: t.opts.Log, Metrics: t.metrics, Name: tableName(t.opts, tb.Database, tb.Name),
 	}
-	if len(tb.Columns) > 0 {
-		o.Create = definitionOf(tb)
+	if def := definitionOf(tb); len(tb.Columns) > 0 {
+		o.Create = def
+	} else {
+		o.Infer = &deltatable.Inference{Columns: knownColumns(cols), PartitionBy: def.PartitionBy, Name: def.Name}
 	}
 	s, err := deltatable.Open(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("opening table %s for output %s of job %s: %w", name, output, job, err)
 	}
 	return s, nil
+}
+
+// knownColumns are the columns whose names the query knows, with the types that
+// it knows.
+func knownColumns(cols []plan.Column) []delta.Column {
+	var out []delta.Column
+	for _, c := range cols {
+		if !c.Star && delta.FindColumn(out, c.Name) == nil {
+			out = append(out, delta.Column{Name: c.Name, Type: deltatable.TypeOf(c.Type)})
+		}
+	}
+	return out
 }
 
 func definitionOf(t Table) *delta.Definition {
