@@ -105,23 +105,30 @@ type reader struct {
 
 // Read resets c and fills it with the next messages: the values of records.
 func (r *reader) Read(ctx context.Context, c *connector.Chunk, wake <-chan struct{}) error {
-	c.Reset()
-	r.chunk.Data = c.Data // the log reads into the caller's memory
-	err := r.p.Read(ctx, r.next, r.source.o.Bytes, &r.chunk, wake)
-	if errors.Is(err, hub.ErrOffsetOutOfRange) && r.skipTrimmed() {
-		err = r.p.Read(ctx, r.next, r.source.o.Bytes, &r.chunk, wake)
-	}
-	if err != nil {
+	for {
+		c.Reset()
+		r.chunk.Data = c.Data // the log reads into the caller's memory
+		err := r.p.Read(ctx, r.next, r.source.o.Bytes, &r.chunk, wake)
+		if errors.Is(err, hub.ErrOffsetOutOfRange) && r.skipTrimmed() {
+			err = r.p.Read(ctx, r.next, r.source.o.Bytes, &r.chunk, wake)
+		}
+		if err != nil {
+			c.Data = r.chunk.Data
+			return fmt.Errorf("read hub %s partition %d at %d: %w", r.source.hub.Name(), r.p.ID(), r.next, err)
+		}
+		r.fill(c)
 		c.Data = r.chunk.Data
-		return fmt.Errorf("read hub %s partition %d at %d: %w", r.source.hub.Name(), r.p.ID(), r.next, err)
+		c.Next = position(r.next)
+		if promise := r.p.PromiseFrom(r.next); promise != 0 {
+			c.CaughtUp, c.Promise = true, column.TicksOfMillis(promise)
+			return nil
+		}
+		// Nothing was read and yet nothing can be promised: records came just after
+		// the wake. An empty answer would let the job guess how late it is.
+		if c.Len() > 0 {
+			return nil
+		}
 	}
-	r.fill(c)
-	c.Data = r.chunk.Data
-	c.Next = position(r.next)
-	if promise := r.p.PromiseFrom(r.next); promise != 0 {
-		c.CaughtUp, c.Promise = true, column.TicksOfMillis(promise)
-	}
-	return nil
 }
 
 // skipTrimmed moves to the log's start if the next record was removed.
