@@ -89,6 +89,7 @@ type Aggregator struct {
 	codes [][]uint32
 	ids   []int32
 	run   []int32
+	gaps  bool // some row may belong to no window
 }
 
 // NewAggregator compiles n.
@@ -97,14 +98,21 @@ func NewAggregator(n *plan.Aggregate) (*Aggregator, error) {
 	if err != nil {
 		return nil, err
 	}
+	gaps := true
+	for i := range n.Windows {
+		gaps = gaps && n.Windows[i].Kind == plan.Hopping && n.Windows[i].Hop > n.Windows[i].Size
+	}
 	return &Aggregator{
-		grouping: g, panes: make(map[paneKey]*groupTable),
+		grouping: g, gaps: gaps, panes: make(map[paneKey]*groupTable),
 		tuple: make([]uint32, len(g.keys)), codes: make([][]uint32, len(g.keys)),
 	}, nil
 }
 
 // Add adds the rows of a batch.
 func (a *Aggregator) Add(b *column.Batch) error {
+	if a.gaps {
+		b = a.outsideGaps(b)
+	}
 	rows := compute.Rows{N: b.Rows, Live: b.Live}
 	if rows.Len() == 0 {
 		return nil
@@ -151,8 +159,7 @@ func (a *Aggregator) addWindow(w int, b *column.Batch, rows compute.Rows, keys, 
 			}
 			k++
 		}
-		// A hop longer than the window leaves gaps: rows in them belong to no window.
-		if win.Kind == plan.Hopping && win.Hop > win.Size && t <= t.CeilTo(win.Hop, win.Offset)-win.Size {
+		if inGap(win, t) {
 			continue
 		}
 		sub := rows
@@ -173,6 +180,28 @@ func (a *Aggregator) addWindow(w int, b *column.Batch, rows compute.Rows, keys, 
 		}
 	}
 	return nil
+}
+
+// inGap reports whether a row of time t lies between the windows: a hop that is
+// longer than the window leaves gaps.
+func inGap(w *plan.Window, t column.Ticks) bool {
+	return w.Kind == plan.Hopping && w.Hop > w.Size && t <= t.CeilTo(w.Hop, w.Offset)-w.Size
+}
+
+// outsideGaps takes out the rows that belong to no window: nothing is computed
+// for them.
+func (a *Aggregator) outsideGaps(b *column.Batch) *column.Batch {
+	live := []int32{}
+	for k := range b.LiveRows() {
+		i := b.Row(k)
+		for w := range a.node.Windows {
+			if !inGap(&a.node.Windows[w], b.Time[i]) {
+				live = append(live, int32(i))
+				break
+			}
+		}
+	}
+	return b.WithLive(live)
 }
 
 // addRun adds rows to one table: group numbers first, then the aggregates.
