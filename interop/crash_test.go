@@ -1,0 +1,127 @@
+package interop
+
+import (
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// TestCrash kills the pipeline again and again while clients send, and checks
+// that every acknowledged event, every aggregate and every alert is there once.
+// SPATE_CRASH_ROUNDS says how often, SPATE_CRASH_SEED repeats a run's choices.
+func TestCrash(t *testing.T) {
+	rounds, seed := 3, uint64(time.Now().UnixNano())
+	if os.Getenv("CI") == "true" {
+		rounds = 10
+	}
+	for name, to := range map[string]func(n uint64){
+		"SPATE_CRASH_ROUNDS": func(n uint64) { rounds = int(n) },
+		"SPATE_CRASH_SEED":   func(n uint64) { seed = n },
+	} {
+		if s := os.Getenv(name); s != "" {
+			n, err := strconv.ParseUint(s, 10, 64)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			to(n)
+		}
+	}
+	t.Logf("%d rounds, SPATE_CRASH_SEED=%d", rounds, seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	upTo := func(limit time.Duration) time.Duration { return time.Duration(rnd.Int64N(int64(limit))) }
+	query, err := filepath.Abs(filepath.Join("testdata", "short.asaql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := newInstance(t, pipeline{Query: query, WindowStart: "DATEADD(second, -2, WindowEndTime)", Flush: "200ms"}).start()
+	senders := i.senders(t, rnd)
+	stop := load(senders)
+	for range rounds {
+		time.Sleep(upTo(2500 * time.Millisecond))
+		i.kill()
+		if rnd.IntN(3) == 0 { // and once more while it starts
+			i.launch(exec.Command(binary, "up", i.file, "--no-simulator", "--data", i.data))
+			time.Sleep(upTo(300 * time.Millisecond))
+			i.kill()
+		}
+		i.start()
+	}
+	time.Sleep(time.Second)
+	stop()
+	checkOnce(t, i, query, senders)
+	i.stop()
+}
+
+// checkOnce waits until everything that was sent has gone through, and compares
+// the tables and the alerts with the log.
+func checkOnce(t *testing.T, i *instance, query string, senders []*sender) {
+	t.Helper()
+	telemetry := i.readEvents(t, telemetryHub)
+	var ids, rows []string
+	for _, records := range telemetry {
+		for _, r := range records {
+			var e row
+			decode(t, r.Value, &e)
+			ids = append(ids, e["EventId"].(string))
+			e["IngestionTime"] = r.Timestamp.UTC().Format(time.RFC3339Nano)
+			rows = append(rows, canonical(t, e, "Timestamp"))
+		}
+	}
+	slices.Sort(ids)
+	slices.Sort(rows)
+	for k := 1; k < len(ids); k++ {
+		if ids[k] == ids[k-1] {
+			t.Errorf("event %s is in the log more than once", ids[k])
+		}
+	}
+	acked, lost := 0, 0
+	for _, s := range senders {
+		acked, lost = acked+len(s.acked), lost+s.lost
+		for _, id := range s.acked {
+			if _, found := slices.BinarySearch(ids, id); !found {
+				t.Errorf("event %s was acknowledged and is not in the log", id)
+			}
+		}
+	}
+	aggregates, alerts := evaluate(t, query, telemetry)
+	t.Logf("%d events acknowledged, %d not, %d in the log; %d aggregates, %d alerts", acked, lost, len(ids), len(aggregates), len(alerts))
+	if acked == 0 || len(aggregates) == 0 || len(alerts) == 0 {
+		t.Error("the load did nothing")
+	}
+
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(300 * time.Millisecond) {
+		if i.number("SELECT COUNT(*) AS n FROM telemetry.raw_telemetry") >= int64(len(ids)) &&
+			i.number("SELECT COUNT(*) AS n FROM telemetry.aggregated_metrics") >= int64(len(aggregates)) &&
+			countRecords(i.readLog(t, alertHub)) >= len(alerts) {
+			break
+		}
+	}
+	same(t, "rows of raw_telemetry", canonicals(t, i.query("SELECT * FROM telemetry.raw_telemetry"), "Timestamp", "TimestampDate"), rows)
+	got := bodies(t, i.readLog(t, alertHub))
+	seen := make(map[string]bool)
+	for _, a := range got {
+		key := canonical(t, row{"DeviceId": a["DeviceId"], "EventTime": a["EventTime"], "WindowEnd": a["WindowEnd"], "AlertType": a["AlertType"]})
+		if seen[key] {
+			t.Errorf("alert twice: %s", key)
+		}
+		seen[key] = true
+	}
+	same(t, "alerts", canonicals(t, got), canonicals(t, alerts))
+	rename(aggregates, map[string]string{"WindowEndTime": "WindowEnd"})
+	same(t, "aggregates", canonicals(t, i.query("SELECT * FROM telemetry.aggregated_metrics"), "WindowStart", "WindowEndDate"), canonicals(t, aggregates))
+}
+
+func countRecords(partitions [][]*kgo.Record) int {
+	n := 0
+	for _, records := range partitions {
+		n += len(records)
+	}
+	return n
+}
