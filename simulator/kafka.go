@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
@@ -51,6 +52,9 @@ type Kafka struct {
 	list    []*kgo.Record
 }
 
+// delivery is how long a batch is tried.
+const delivery = 30 * time.Second
+
 // NewKafka connects; it fails when the hub cannot be reached.
 func NewKafka(ctx context.Context, c Connection) (*Kafka, error) {
 	cs, hub, err := c.parse()
@@ -72,6 +76,10 @@ func NewKafka(ctx context.Context, c Connection) (*Kafka, error) {
 		kgo.ClientID("spate-simulator"),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), // small batches; and a real namespace may not take others
 		kgo.ProducerBatchMaxBytes(1_000_000),
+		// A target that is gone fails the batch; a run that is stopped waits for no answer.
+		// What failed so may have arrived: it is not sent again.
+		kgo.RecordDeliveryTimeout(delivery),
+		kgo.AllowIdempotentProduceCancellation(),
 		kgo.SASL(plain.Auth{User: "$ConnectionString", Pass: c.String}.AsMechanism()),
 	}
 	if secure {

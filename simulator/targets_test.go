@@ -2,8 +2,10 @@ package simulator_test
 
 import (
 	"context"
+	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -123,5 +125,87 @@ func TestFleetSendsOverAMQP(t *testing.T) {
 	}
 	if got := stored(t, ns); got != 12_000 {
 		t.Errorf("%d events stored, want 12000", got)
+	}
+}
+
+// mute is a listener in front of addr whose answers stop when it is told so.
+func mute(t *testing.T, addr string) (net.Listener, *atomic.Bool) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	silent := new(atomic.Bool)
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", addr)
+			if err != nil {
+				in.Close()
+				return
+			}
+			t.Cleanup(func() { in.Close(); out.Close() })
+			go io.Copy(out, in)
+			go func() {
+				buf := make([]byte, 4096)
+				for {
+					n, err := out.Read(buf)
+					if err != nil || silent.Load() {
+						return
+					}
+					in.Write(buf[:n])
+				}
+			}()
+		}
+	}()
+	return l, silent
+}
+
+func TestKafkaSendEndsWithItsContext(t *testing.T) {
+	ns, rules := namespace(t)
+	back, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	front, silent := mute(t, back.Addr().String())
+	s, err := kafka.New(kafka.Options{Namespace: ns, Rules: rules, RequireAuth: true, Advertise: front.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.Serve(back)
+	defer s.Shutdown(context.Background())
+	target, err := simulator.NewKafka(t.Context(), simulator.Connection{String: connection, Hub: hubName, Brokers: []string{front.Addr().String()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	event := []simulator.Event{{Body: []byte(`{}`), Time: time.Now()}}
+	if n, err := target.Send(t.Context(), event); n != 1 || err != nil {
+		t.Fatalf("%d sent, %v", n, err)
+	}
+	silent.Store(true)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := target.Send(ctx, event)
+		ended <- err
+	}()
+	for end := time.Now().Add(10 * time.Second); stored(t, ns) < 2; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the second event did not arrive")
+		}
+	}
+	cancel() // the event is on its way, its answer never comes
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("an event without an answer counts as sent")
+		}
+		target.Close()
+	case <-time.After(10 * time.Second):
+		t.Fatal("Send waits for an answer after its context ended")
 	}
 }
