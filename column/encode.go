@@ -26,8 +26,7 @@ func AppendKey(dst []byte, v Value) []byte {
 	case Time:
 		return binary.BigEndian.AppendUint64(append(dst, 4), v.num)
 	case Text:
-		dst = binary.AppendUvarint(append(dst, 5), uint64(len(v.str)))
-		return append(dst, v.str...)
+		return AppendTextKey(dst, v.str)
 	case Record:
 		dst = binary.AppendUvarint(append(dst, 6), uint64(len(v.rec.Names)))
 		for i, n := range v.rec.Names {
@@ -41,6 +40,12 @@ func AppendKey(dst []byte, v Value) []byte {
 		dst = AppendKey(dst, e)
 	}
 	return dst
+}
+
+// AppendTextKey is AppendKey for a text.
+func AppendTextKey[T string | []byte](dst []byte, s T) []byte {
+	dst = binary.AppendUvarint(append(dst, 5), uint64(len(s)))
+	return append(dst, s...)
 }
 
 // AppendBinary appends v in the form that ReadBinary reads back unchanged. It is

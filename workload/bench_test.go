@@ -1,13 +1,20 @@
 package workload
 
 import (
+	"strconv"
 	"testing"
 	"time"
 )
 
 // BenchmarkStatements is the stage decode+statements alone.
 func BenchmarkStatements(b *testing.B) {
-	ev, err := generate(1000)
+	for _, devices := range []int{20, 1000, 10_000} {
+		b.Run(strconv.Itoa(devices), func(b *testing.B) { benchStatements(b, devices) })
+	}
+}
+
+func benchStatements(b *testing.B, devices int) {
+	ev, err := generate(devices)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -67,6 +67,15 @@ func (k *keyColumn) code(v column.Value) uint32 {
 	return c
 }
 
+// codeOfText is code for a text, without making a value of one that is known.
+func (k *keyColumn) codeOfText(s []byte) uint32 {
+	k.buf = column.AppendTextKey(k.buf[:0], s)
+	if c, ok := k.codes[string(k.buf)]; ok {
+		return c
+	}
+	return k.code(column.TextOf(string(s)))
+}
+
 // codesOf writes the codes of the live rows to dst[row].
 func (k *keyColumn) codesOf(o compute.Operand, rows compute.Rows, dst []uint32) {
 	if o.Vec == nil {
@@ -77,7 +86,16 @@ func (k *keyColumn) codesOf(o compute.Operand, rows compute.Rows, dst []uint32) 
 		return
 	}
 	v := o.Vec
-	if v.Kind != column.Text || v.Codes == nil {
+	if v.Kind == column.Text && v.Codes == nil {
+		for j := range rows.Len() {
+			i := rows.Row(j)
+			if dst[i] = 0; !v.IsNull(i) {
+				dst[i] = k.codeOfText(v.TextAt(i))
+			}
+		}
+		return
+	}
+	if v.Kind != column.Text {
 		for j := range rows.Len() {
 			i := rows.Row(j)
 			dst[i] = k.code(v.At(i))
