@@ -9,7 +9,7 @@ import (
 // Limits of a dictionary. Source: engine.md 2.3.
 const (
 	maxDictEntries  = 65_536
-	dictWatch       = 16    // batches over which new entries are counted
+	dictWatch       = 32    // batches over which new entries are counted
 	dictWatchRows   = 256   // fewer rows than this prove nothing
 	plainForBatches = 1_000 // then coding is tried again
 )
