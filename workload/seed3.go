@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -78,8 +79,14 @@ func Seed3(ctx context.Context, o Seed3Options) (*Report, error) {
 		return nil, err
 	}
 	fmt.Fprintln(o.Log, "pipeline")
-	if err := measurePipeline(ctx, r, ev, o, dir); err != nil {
+	if err := measurePipeline(ctx, r, ev, o, filepath.Join(dir, "pipeline")); err != nil {
 		return nil, err
+	}
+	if o.Via != "amqp" {
+		fmt.Fprintln(o.Log, "amqp")
+		if err := measureAMQP(ctx, r, ev, o, filepath.Join(dir, "amqp")); err != nil {
+			return nil, err
+		}
 	}
 	r.Conditions.LoadAfter = load()
 	return r, nil
