@@ -21,6 +21,7 @@ type packet struct {
 	rows     []edgeRows
 	partials []edgePartial
 	marks    []mark
+	letters  letters
 	barrier  *partState
 	end      bool
 	drained  bool // the partition had read everything when the job was asked to stop
@@ -59,6 +60,7 @@ type partition struct {
 	index  int // in job.parts
 
 	decoder  rowDecoder
+	count    *inputCounts
 	branches []*branch // one per Input of the plan
 	pending  packet
 	position connector.Position
@@ -69,6 +71,7 @@ type partition struct {
 	drained  bool
 	promise  column.Ticks
 
+	held    atomic.Int64 // rows of this partition that wait in the tail for other partitions
 	wake    chan struct{}
 	barrier atomic.Int64 // epoch wanted; 0: none
 	resume  chan struct{}
@@ -93,7 +96,7 @@ func newPartition(j *Job, s sourceInputs, number int) (*partition, error) {
 		return nil, fmt.Errorf("starting job %s: input %s is bound to no source", j.opts.Name, s.name)
 	}
 	p := &partition{
-		job: j, source: s, in: in, number: number, index: len(j.parts),
+		job: j, source: s, in: in, number: number, index: len(j.parts), count: j.counts.input(s.name, number),
 		wake: make(chan struct{}, 1), resume: make(chan struct{}, 1),
 	}
 	var cols []format.Column
@@ -190,6 +193,9 @@ func (l *partialLink) Advance(w column.Ticks) error {
 	return nil
 }
 
+// maxHeld bounds the rows that one partition may have waiting for the others.
+const maxHeld = 128 << 10
+
 // run reads the partition until the context ends, the source ends or something
 // fails.
 func (p *partition) run(ctx context.Context, from connector.Start) {
@@ -212,6 +218,15 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 			if err := p.pass(ctx); err != nil {
 				return err
 			}
+		}
+		if p.held.Load() > maxHeld {
+			// This partition is far ahead of another: it waits, and the log is its buffer.
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-p.wake:
+			}
+			continue
 		}
 		if p.ended {
 			if !p.drained && p.job.draining.Load() {
@@ -273,17 +288,22 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 // take decodes the messages of a chunk and runs the rows through the plan.
 func (p *partition) take(ctx context.Context, c *connector.Chunk) error {
 	p.received = p.job.opts.Clock.Now()
-	p.job.counts.inputEvents.Add(int64(c.Len()))
-	p.job.counts.inputBytes.Add(int64(c.Ends[c.Len()-1] - c.Starts[0]))
+	p.count.messages.Add(int64(c.Len()))
+	bytes := int64(0)
+	for i := range c.Starts {
+		bytes += int64(c.Ends[i] - c.Starts[i])
+	}
 	for first := 0; first < c.Len(); {
 		rows := p.decoder.decode(c, first)
 		for _, bad := range rows.Bad {
-			p.job.counts.deserialization.Add(1)
-			p.job.diagnose(Diagnostic{
-				Kind: "deserialization", Input: p.source.name, Part: p.number, Offset: c.Offsets[bad.Message], Dropped: true,
-				Reason: fmt.Sprintf("%s at byte %d: %s", bad.Type, bad.ByteOffset, bad.Reason), Excerpt: bad.Excerpt,
+			p.count.deserialization.Add(1)
+			bytes -= int64(c.Ends[bad.Message] - c.Starts[bad.Message])
+			p.drop(c, bad.Message, Diagnostic{
+				Kind: "deserialization", Type: bad.Type, Dropped: true,
+				Reason: fmt.Sprintf("at byte %d: %s", bad.ByteOffset, bad.Reason), Excerpt: bad.Excerpt,
 			})
 		}
+		p.count.events.Add(int64(rows.Rows))
 		first = rows.Next
 		if rows.Rows > 0 {
 			if err := p.batch(c, rows); err != nil {
@@ -296,6 +316,7 @@ func (p *partition) take(ctx context.Context, c *connector.Chunk) error {
 			}
 		}
 	}
+	p.count.bytes.Add(bytes)
 	return nil
 }
 
@@ -317,10 +338,13 @@ func (p *partition) batch(c *connector.Chunk, rows format.Rows) error {
 			}
 		}
 		b.Live = keep
+		if p.job.opts.Diagnostic != nil || p.job.letters != nil {
+			br.stage.Report = func(row int, f exec.TimeFault, dropped bool) { p.fault(c, int(rows.Src[row]), f, dropped) }
+		}
 		if err := br.stage.Rows(b, br.next); err != nil {
 			return err
 		}
-		br.count(p, c, rows)
+		br.counts(p.count)
 		if err := p.advance(br); err != nil {
 			return err
 		}
@@ -482,7 +506,7 @@ func (p *partition) restore(st *partState) error {
 // send hands what is pending to the tail.
 func (p *partition) send(ctx context.Context) error {
 	k := &p.pending
-	if k.rows == nil && k.partials == nil && k.marks == nil && k.barrier == nil && !k.end && !k.drained && k.err == nil {
+	if k.rows == nil && k.partials == nil && k.marks == nil && k.barrier == nil && len(k.letters.lines) == 0 && !k.end && !k.drained && k.err == nil {
 		return nil
 	}
 	out := *k

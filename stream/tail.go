@@ -5,8 +5,10 @@ import (
 	"fmt"
 
 	"spate/column"
+	"spate/column/format"
 	"spate/connector"
 	"spate/sql/plan"
+	"spate/stream/deadletter"
 	"spate/stream/exec"
 )
 
@@ -23,6 +25,7 @@ type tail struct {
 	drained int
 	barrier []*partState // of the epoch under way, by partition
 	seen    int
+	letters letters // since the last barrier
 }
 
 type namedOperator struct {
@@ -198,7 +201,7 @@ func (t *tail) output(ctx context.Context, o *plan.Output) (exec.Emit, error) {
 			statement = i
 		}
 	}
-	return &outputLink{t: t, w: w, ctx: ctx, statement: statement}, nil
+	return &outputLink{t: t, w: w, ctx: ctx, statement: statement, number: w.count.statement()}, nil
 }
 
 // outputLink writes the rows of one statement.
@@ -206,7 +209,8 @@ type outputLink struct {
 	t         *tail
 	w         *outputWriter
 	ctx       context.Context
-	statement int
+	statement int // of the script
+	number    int // of the output's statements
 }
 
 // StatementWriter is a writer that wants to know which statement of the script
@@ -231,17 +235,44 @@ func (l *outputLink) Rows(b *column.Batch) error {
 	if err != nil {
 		return fmt.Errorf("writing to output %s: %w", l.w.name, err)
 	}
-	for _, r := range bad {
-		l.t.job.counts.conversion.Add(1)
-		l.t.job.diagnose(Diagnostic{Kind: "conversion", Output: l.w.name, Dropped: true, Reason: r.Reason})
-	}
+	l.t.dropRows(l.w, b, bad)
 	l.w.rows += int64(n - len(bad))
 	l.w.count.rows.Add(int64(n - len(bad)))
 	return nil
 }
 
+// dropRows reports rows that an output cannot hold.
+func (t *tail) dropRows(w *outputWriter, b *column.Batch, bad []connector.BadRow) {
+	for _, r := range bad {
+		w.count.conversion.Add(1)
+		d := Diagnostic{Kind: "conversion", Type: conversionError, Output: w.name, Dropped: true, Reason: r.Reason}
+		t.job.diagnose(d)
+		if t.job.letters == nil {
+			continue
+		}
+		t.job.counts.deadLetter(w.name, d.Type)
+		t.letters.add(&deadletter.Letter{Kind: d.Kind, Reason: d.Type + ": " + d.Reason, Output: w.name, Time: b.Time[r.Row], Row: format.AppendRow(nil, b, r.Row)})
+	}
+}
+
+// late takes the bad rows that writers found when they prepared.
+func (t *tail) late() {
+	for _, w := range t.outputs {
+		lw, ok := w.writer.(connector.LateWriter)
+		if !ok {
+			continue
+		}
+		for _, r := range lw.Late() {
+			w.count.rows.Add(-int64(len(r.Bad)))
+			t.dropRows(w, r.Batch, r.Bad)
+		}
+	}
+}
+
+const conversionError = "OutputDataConversionError.TypeConversionError"
+
 func (l *outputLink) Advance(w column.Ticks) error {
-	l.t.job.reached(w)
+	l.t.job.reached(l.w.count, l.number, w)
 	return nil
 }
 
@@ -250,6 +281,7 @@ func (t *tail) take(k *packet) error {
 	if k.err != nil {
 		return k.err
 	}
+	t.letters.join(k.letters)
 	for _, p := range k.partials {
 		if err := t.entries[p.edge.id].finish.Merge(p.p); err != nil {
 			return err
@@ -273,6 +305,7 @@ func (t *tail) take(k *packet) error {
 			return err
 		}
 	}
+	t.holdBack()
 	if k.end {
 		t.ended++
 	}
@@ -284,6 +317,22 @@ func (t *tail) take(k *packet) error {
 		t.seen++
 	}
 	return nil
+}
+
+// holdBack tells every partition how many of its rows wait here, and wakes those
+// that may go on.
+func (t *tail) holdBack() {
+	for i, p := range t.job.parts {
+		n := int64(0)
+		for _, e := range t.entries {
+			if e.merge != nil {
+				n += int64(e.merge.Held(i))
+			}
+		}
+		if old := p.held.Swap(n); old > maxHeld && n <= maxHeld {
+			p.rouse()
+		}
+	}
 }
 
 // advance moves the edges of an Input to the least watermark of its partitions.

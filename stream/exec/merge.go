@@ -17,7 +17,11 @@ type Merge struct {
 type queue struct {
 	parts []run
 	pos   int // next row of parts[0].rows
+	held  int // rows in it
 }
+
+// Held is the number of rows of an input that wait for the others.
+func (m *Merge) Held(in int) int { return m.queues[in].held }
 
 type run struct {
 	b    *column.Batch
@@ -42,7 +46,9 @@ func (m *Merge) Process(in int, b *column.Batch, _ Emit) error {
 	if rows == nil {
 		rows = allRows(b.Rows)
 	}
-	m.queues[in].parts = append(m.queues[in].parts, run{b, rows})
+	q := &m.queues[in]
+	q.parts = append(q.parts, run{b, rows})
+	q.held += n
 	return nil
 }
 
@@ -94,6 +100,7 @@ func (m *Merge) Advance(w column.Ticks, out Emit) error {
 			to++
 		}
 		live := r.rows[q.pos:to:to]
+		q.held -= len(live)
 		b := r.b
 		if len(live) < b.Rows {
 			b = b.WithLive(live)
@@ -143,6 +150,7 @@ func (m *Merge) Restore(b []byte) error {
 			b := r.batch(m.schema)
 			if r.err == nil {
 				m.queues[i].parts = append(m.queues[i].parts, run{b, allRows(b.Rows)})
+				m.queues[i].held += b.Rows
 			}
 		}
 	}
