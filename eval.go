@@ -50,7 +50,7 @@ func Eval(ctx context.Context, o EvalOptions) error {
 	}
 	if o.Diagnostic != nil {
 		so.Diagnostic = func(d stream.Diagnostic) {
-			o.Diagnostic(EvalDiagnostic{Kind: d.Kind, Input: d.Input, Output: d.Output, Line: d.Offset, Drop: d.Dropped, Reason: d.Reason})
+			o.Diagnostic(EvalDiagnostic{Kind: d.Kind, Input: d.Input, Output: d.Output, Line: d.Offset, Drop: d.Dropped, Reason: d.Type + ": " + d.Reason})
 		}
 	}
 	for _, in := range o.Inputs {

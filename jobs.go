@@ -22,6 +22,7 @@ type runningJob struct {
 	name    string
 	capture bool
 	job     *stream.Job
+	dropped *diagnostics
 
 	mu  sync.Mutex
 	now string
@@ -45,6 +46,7 @@ func (j *runningJob) become(state string, err error) {
 
 func (p *Pipeline) runJob(ctx context.Context, j *runningJob) {
 	j.become("Running", nil)
+	defer j.dropped.end()
 	if err := j.job.Run(ctx); err != nil {
 		j.become("Failed", err)
 		p.log.Error("job failed", "job", j.name, "err", err)
@@ -78,6 +80,7 @@ func (p *Pipeline) openJob(ctx context.Context, j Job) error {
 		return err
 	}
 	o := p.jobOptions(j.Name, compiled)
+	o.DeadLetters = deadLettersOf(j.Policies.DeadLetter)
 	o.Policy = policyOf(j.Policies)
 	o.Interval = j.CheckpointInterval
 	o.Start = stream.Start{First: column.TicksOf(p.opts.Clock())}
@@ -122,11 +125,22 @@ func (p *Pipeline) jobOptions(name string, compiled *plan.Job) stream.Options {
 		Name: name, Plan: compiled, Inputs: make(map[string]stream.Input), Outputs: make(map[string]connector.Sink),
 		Store: p.store, Prefix: "jobs/" + url.PathEscape(name), Metrics: p.metrics, Log: p.log,
 		Clock: jobClock(p.opts.Clock),
-		Diagnostic: func(d stream.Diagnostic) {
-			p.log.Warn("event dropped or changed", "job", name, "kind", d.Kind, "input", d.Input, "output", d.Output,
-				"partition", d.Part, "offset", d.Offset, "dropped", d.Dropped, "err", d.Reason)
-		},
 	}
+}
+
+// deadLettersOf fills in the defaults of a job's dead letters.
+func deadLettersOf(d DeadLetter) *stream.DeadLetters {
+	if d.Disabled {
+		return nil
+	}
+	out := &stream.DeadLetters{Retain: d.Retain, MaxBytes: d.MaxBytes}
+	if out.Retain <= 0 {
+		out.Retain = 7 * 24 * time.Hour
+	}
+	if out.MaxBytes <= 0 {
+		out.MaxBytes = 1 << 30
+	}
+	return out
 }
 
 // jobClock tells jobs the time that the hubs stamp events with.
@@ -159,11 +173,13 @@ func (p *Pipeline) openOutput(ctx context.Context, job string, b Output, cols []
 }
 
 func (p *Pipeline) addJob(ctx context.Context, name string, capture bool, o stream.Options) error {
+	dropped := newDiagnostics(p.log.With("job", name), p.opts.Clock)
+	o.Diagnostic = dropped.report
 	job, err := stream.New(ctx, o)
 	if err != nil {
 		return err
 	}
-	p.jobs = append(p.jobs, &runningJob{name: name, capture: capture, job: job, now: "Starting"})
+	p.jobs = append(p.jobs, &runningJob{name: name, capture: capture, job: job, dropped: dropped, now: "Starting"})
 	return nil
 }
 
@@ -242,6 +258,7 @@ func (p *Pipeline) openCapture(ctx context.Context, c Capture) error {
 	}
 	o := p.jobOptions(name, compiled)
 	o.Start = stream.Start{Oldest: true}
+	o.DeadLetters = deadLettersOf(DeadLetter{})
 	if err := p.bindInput(&o, name, c.Hub, c.Hub); err != nil {
 		return err
 	}

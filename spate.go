@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -151,6 +152,12 @@ func (p *Pipeline) createHub(ctx context.Context, h Hub) error {
 	if spec.Partitions == 0 {
 		spec.Partitions = 4
 	}
+	switch h.Retention {
+	case 0:
+		spec.Retention = 24 * time.Hour
+	case Forever:
+		spec.Retention = 0 // a hub's word for it
+	}
 	if _, err := p.namespace.Create(ctx, spec); err != nil {
 		return fmt.Errorf("creating hub %s: %w", h.Name, err)
 	}
@@ -206,7 +213,7 @@ func (p *Pipeline) report(what string, err error) {
 func (p *Pipeline) openNotifiers() error {
 	groups := make(map[string]ActionGroup)
 	for _, g := range p.opts.ActionGroups {
-		groups[g.Name] = g
+		groups[strings.ToLower(g.Name)] = g
 	}
 	for _, n := range p.opts.Notify {
 		h, ok := p.namespace.Hub(n.Hub)
@@ -218,7 +225,7 @@ func (p *Pipeline) openNotifiers() error {
 			Clock: p.opts.Clock, Metrics: p.metrics, Log: p.log,
 		}
 		for _, name := range n.ActionGroups {
-			g, ok := groups[name]
+			g, ok := groups[strings.ToLower(name)]
 			if !ok {
 				return fmt.Errorf("opening notify %s: action group %s does not exist", n.Name, name)
 			}
@@ -226,7 +233,7 @@ func (p *Pipeline) openNotifiers() error {
 				continue
 			}
 			for _, r := range g.Receivers {
-				o.Receivers = append(o.Receivers, notify.Receiver{Name: name + "/" + r.Name, URL: r.Webhook, File: r.File, Headers: r.Headers, Secret: r.Secret})
+				o.Receivers = append(o.Receivers, notify.Receiver{Name: g.Name + "/" + r.Name, URL: r.Webhook, File: r.File, Headers: r.Headers, Secret: r.Secret})
 			}
 		}
 		if len(o.Receivers) == 0 {
@@ -287,7 +294,7 @@ func (p *Pipeline) Status() Status {
 	s := Status{Started: p.started}
 	alerts := make(map[string]bool)
 	for _, n := range p.opts.Notify {
-		alerts[n.Hub] = true
+		alerts[strings.ToLower(n.Hub)] = true
 	}
 	for _, v := range p.metrics.Series() {
 		if v.Counter == nil {
@@ -296,7 +303,7 @@ func (p *Pipeline) Status() Status {
 		job, entity := "", ""
 		for _, l := range v.Labels {
 			switch l.Name {
-			case "job":
+			case "JobName":
 				job = l.Value
 			case "EntityName":
 				entity = l.Value
@@ -308,7 +315,7 @@ func (p *Pipeline) Status() Status {
 		case "OutputEvents":
 			p.addTo(&s, job, 0, v.Counter.Value())
 		case "IncomingMessages":
-			if alerts[entity] {
+			if alerts[strings.ToLower(entity)] {
 				s.Alerts += v.Counter.Value()
 			} else {
 				s.EventsIn += v.Counter.Value()

@@ -72,7 +72,7 @@ func check(t *testing.T, got, want string) {
 
 func TestMinuteRowsWhileRunningAndAfterwards(t *testing.T) {
 	dir, r, c := t.TempDir(), &metric.Recorder{}, &clock{at("10:00:30")}
-	in, out := r.Counter("InputEvents", "job", "j", "LogicalName", "in"), r.Counter("OutputEvents", "JobName", "j", "LogicalName", "out")
+	in, out := r.Counter("InputEvents", "JobName", "j", "LogicalName", "in"), r.Counter("OutputEvents", "JobName", "j", "LogicalName", "out")
 	h := open(t, dir, r, c)
 	in.Add(5)
 	h.Sample()
@@ -103,7 +103,7 @@ func TestMinuteRowsWhileRunningAndAfterwards(t *testing.T) {
 	// A second process in the same minute goes on where the first stopped.
 	r2 := &metric.Recorder{}
 	h2 := open(t, dir, r2, c)
-	r2.Counter("InputEvents", "job", "j", "LogicalName", "in").Add(10)
+	r2.Counter("InputEvents", "JobName", "j", "LogicalName", "in").Add(10)
 	if err := h2.Close(); err != nil {
 		t.Fatal(err)
 	}

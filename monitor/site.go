@@ -138,12 +138,9 @@ func (s *Site) job(name string) (resource, error) {
 	return resource{namespace: Jobs, id: s.group() + Jobs + "/" + s.Jobs[i], label: jobLabel, value: s.Jobs[i]}, nil
 }
 
-// jobLabel is the dimension that names the job in the recorder; a job itself writes
-// it shorter. To Azure it is the resource and no dimension.
-const (
-	jobLabel      = "JobName"
-	jobLabelShort = "job"
-)
+// jobLabel is the dimension that names the job in the recorder. To Azure it is the
+// resource and no dimension.
+const jobLabel = "JobName"
 
 // byID reads /subscriptions/S/resourceGroups/G/providers/P/T/NAME. Any subscription
 // and group is taken: there is one pipeline here.
@@ -173,8 +170,5 @@ func (r *resource) has(s *Series) bool {
 		return true
 	}
 	v, ok := s.Label(r.label)
-	if !ok && r.label == jobLabel {
-		v, ok = s.Label(jobLabelShort)
-	}
 	return ok && strings.EqualFold(v, r.value)
 }

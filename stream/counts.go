@@ -1,61 +1,113 @@
 package stream
 
 import (
+	"strconv"
+
 	"spate/column"
 	"spate/metric"
 )
 
 // counts are the metrics of a job, under the names of Azure's.
 type counts struct {
-	metrics         *metric.Recorder
-	job             string
-	inputEvents     *metric.Counter
-	inputBytes      *metric.Counter
-	deserialization *metric.Counter
-	early           *metric.Counter
-	late            *metric.Counter
-	outOfOrder      *metric.Counter
-	invalidTime     *metric.Counter
-	conversion      *metric.Counter
-	runtime         *metric.Counter
-	delay           *metric.Gauge
-	outputs         map[string]*outputCounts
+	metrics *metric.Recorder
+	job     string
+	errors  *metric.Counter // of the query, which end the job
+	outputs map[string]*outputCounts
 }
 
-type outputCounts struct{ rows *metric.Counter }
+// inputCounts are the metrics of one partition of an input.
+type inputCounts struct {
+	messages, events, bytes               *metric.Counter
+	deserialization                       *metric.Counter
+	early, late, outOfOrder, invalidTimes *metric.Counter
+}
+
+// outputCounts are the metrics of one output.
+type outputCounts struct {
+	rows, conversion *metric.Counter
+	delay            *metric.Gauge // nil before the first event
+	name             string
+	watermarks       []column.Ticks // of the statements that write it
+}
 
 func newCounts(m *metric.Recorder, job string) *counts {
 	if m == nil {
 		m = new(metric.Recorder)
 	}
-	c := func(name string) *metric.Counter { return m.Counter(name, "job", job) }
-	return &counts{
-		metrics: m, job: job,
-		inputEvents: c("InputEvents"), inputBytes: c("InputEventBytes"),
-		deserialization: c("DeserializationError"), early: c("EarlyInputEvents"), late: c("LateInputEvents"),
-		outOfOrder: c("DroppedOrAdjustedEvents"), invalidTime: c("InvalidInputTimeStamp"), conversion: c("ConversionErrors"),
-		runtime: c("Errors"), delay: m.Gauge("OutputWatermarkDelaySeconds", "job", job),
-		outputs: make(map[string]*outputCounts),
+	return &counts{metrics: m, job: job, errors: m.Counter("Errors", "JobName", job), outputs: make(map[string]*outputCounts)}
+}
+
+func (c *counts) input(alias string, partition int) *inputCounts {
+	of := func(name string) *metric.Counter {
+		return c.metrics.Counter(name, "JobName", c.job, "LogicalName", alias, "PartitionId", strconv.Itoa(partition))
+	}
+	return &inputCounts{
+		messages: of("InputEventsSourcesPerSecond"), events: of("InputEvents"), bytes: of("InputEventBytes"),
+		deserialization: of("DeserializationError"), early: of("EarlyInputEvents"), late: of("LateInputEvents"),
+		outOfOrder: of("DroppedOrAdjustedEvents"), invalidTimes: of("InvalidInputTimeStamp"),
 	}
 }
 
-func (c *counts) output(name string) *outputCounts {
-	if o := c.outputs[name]; o != nil {
-		return o
+func (c *counts) output(alias string) *outputCounts {
+	o := c.outputs[alias]
+	if o == nil {
+		of := func(name string) *metric.Counter {
+			return c.metrics.Counter(name, "JobName", c.job, "LogicalName", alias)
+		}
+		o = &outputCounts{rows: of("OutputEvents"), conversion: of("ConversionErrors"), name: alias}
+		c.outputs[alias] = o
 	}
-	o := &outputCounts{c.metrics.Counter("OutputEvents", "job", c.job, "output", name)}
-	c.outputs[name] = o
 	return o
 }
 
-// reached records the watermark of an output.
-func (j *Job) reached(w column.Ticks) {
+// deadLetter counts a letter by what is wrong.
+func (c *counts) deadLetter(alias, reason string) {
+	c.metrics.Counter("DeadLetterEvents", "JobName", c.job, "LogicalName", alias, "Reason", reason).Add(1)
+}
+
+// statement adds a statement to an output and returns its number in it.
+func (o *outputCounts) statement() int {
+	o.watermarks = append(o.watermarks, 0)
+	return len(o.watermarks) - 1
+}
+
+// watermark is how far all statements of an output are.
+func (o *outputCounts) watermark() column.Ticks {
+	least := column.EndOfTime
+	for _, w := range o.watermarks {
+		least = min(least, w)
+	}
+	return least
+}
+
+// reached records the watermark of one statement of an output.
+func (j *Job) reached(o *outputCounts, statement int, w column.Ticks) {
 	if w == column.EndOfTime {
 		return
 	}
-	if old := j.watermark.Load(); int64(w) > old {
-		j.watermark.Store(int64(w))
-		j.counts.delay.Set(float64(j.opts.Clock.Now()-w) / float64(column.Second))
+	o.watermarks[statement] = max(o.watermarks[statement], w)
+	least := column.EndOfTime
+	for _, o := range j.counts.outputs {
+		least = min(least, o.watermark())
+	}
+	if least > 0 && least < column.EndOfTime {
+		j.watermark.Store(int64(least))
+	}
+}
+
+// measure records how far the outputs are behind the clock; nothing for an output
+// that has not seen an event.
+func (j *Job) measure() {
+	now := j.opts.Clock.Now()
+	for _, o := range j.counts.outputs {
+		w := o.watermark()
+		if w <= 0 || w == column.EndOfTime {
+			continue
+		}
+		if o.delay == nil {
+			o.delay = j.counts.metrics.Gauge("OutputWatermarkDelaySeconds", "JobName", j.opts.Name, "LogicalName", o.name)
+		}
+		o.delay.Set(float64(now-w) / float64(column.Second))
 	}
 }
 

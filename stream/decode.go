@@ -7,6 +7,8 @@ import (
 	"spate/column/format"
 	"spate/connector"
 	"spate/sql/plan"
+	"spate/stream/deadletter"
+	"spate/stream/exec"
 )
 
 // rowDecoder turns the messages of a chunk into columns.
@@ -58,14 +60,16 @@ func (p *partition) declared(s plan.Source, v *column.Vector, rows format.Rows, 
 			out = append(out, i)
 			continue
 		}
-		p.job.counts.deserialization.Add(1)
-		p.job.diagnose(Diagnostic{
-			Kind: "declaration", Input: p.source.name, Part: p.number, Offset: c.Offsets[rows.Src[i]], Dropped: true,
-			Reason: fmt.Sprintf("InputDeserializerError.TypeConversionError: column %s is no %s", s.Name, s.Declared),
+		p.count.deserialization.Add(1)
+		p.drop(c, int(rows.Src[i]), Diagnostic{
+			Kind: "declaration", Type: typeConversion, Dropped: true,
+			Reason: fmt.Sprintf("column %s is no %s", s.Name, s.Declared),
 		})
 	}
 	return out
 }
+
+const typeConversion = "InputDeserializerError.TypeConversionError"
 
 // readAs reads a JSON value as a declared type: nothing is converted but what
 // the format itself cannot tell apart.
@@ -81,30 +85,45 @@ func readAs(v column.Value, k column.Kind) (column.Value, bool) {
 	return column.Value{}, false
 }
 
-// count reports what the time stage dropped or changed since the last batch.
-func (br *branch) count(p *partition, c *connector.Chunk, rows format.Rows) {
-	now := br.stage.Counts()
-	if now == br.counted {
+// counts adds what the time stage dropped or changed since the last batch.
+func (br *branch) counts(to *inputCounts) {
+	now, old := br.stage.Counts(), br.counted
+	if now == old {
 		return
 	}
-	old := br.counted
 	br.counted = now
-	report := func(kind string, n int64, dropped bool, reason string) {
-		if n == 0 {
-			return
-		}
-		p.job.diagnose(Diagnostic{
-			Kind: kind, Input: p.source.name, Part: p.number, Offset: c.Offsets[rows.Src[0]], Dropped: dropped,
-			Reason: fmt.Sprintf("%d events: %s", n, reason),
-		})
+	to.early.Add(now.Early - old.Early)
+	to.late.Add(now.Late - old.Late)
+	to.outOfOrder.Add(now.OutOfOrder - old.OutOfOrder)
+	to.invalidTimes.Add(now.InvalidTime - old.InvalidTime)
+}
+
+// timeFaults are what diagnostics say of time faults: Azure's type and a reason.
+var timeFaults = map[exec.TimeFault][2]string{
+	exec.TooEarly:    {"EarlyInputEvent", "the event's time is more than 5 minutes ahead of its arrival"},
+	exec.TooLate:     {"LateInputEvent", "sent later than the configured tolerance"},
+	exec.OutOfOrder:  {"OutOfOrderEvent", "behind the watermark of the partition"},
+	exec.InvalidTime: {"InvalidInputTimeStamp", "the value of TIMESTAMP BY is no datetime"},
+}
+
+// fault reports an event whose time is wrong.
+func (p *partition) fault(c *connector.Chunk, message int, f exec.TimeFault, dropped bool) {
+	text := timeFaults[f]
+	p.drop(c, message, Diagnostic{Kind: string(f), Type: text[0], Reason: text[1], Dropped: dropped})
+}
+
+// drop reports an event that is dropped or whose time is changed, and keeps a
+// dropped one as a dead letter.
+func (p *partition) drop(c *connector.Chunk, message int, d Diagnostic) {
+	d.Input, d.Part, d.Offset = p.source.name, p.number, c.Offsets[message]
+	p.job.diagnose(d)
+	if !d.Dropped || p.job.letters == nil {
+		return
 	}
-	drop := p.job.opts.Policy.Drop
-	p.job.counts.early.Add(now.Early - old.Early)
-	p.job.counts.late.Add(now.Late - old.Late)
-	p.job.counts.outOfOrder.Add(now.OutOfOrder - old.OutOfOrder)
-	p.job.counts.invalidTime.Add(now.InvalidTime - old.InvalidTime)
-	report("early", now.Early-old.Early, true, "arrival is earlier than the event's time by more than 5 minutes")
-	report("late", now.Late-old.Late, drop, "sent later than the configured tolerance")
-	report("outOfOrder", now.OutOfOrder-old.OutOfOrder, drop, "behind the watermark of the partition")
-	report("timestamp", now.InvalidTime-old.InvalidTime, true, "InvalidInputTimeStamp: Cannot convert string to datetime")
+	p.job.counts.deadLetter(d.Input, d.Type)
+	l := deadletter.Letter{
+		Kind: d.Kind, Reason: d.Type + ": " + d.Reason, Input: d.Input, Partition: d.Part, Offset: d.Offset,
+		Enqueued: c.Arrivals[message], Body: c.Data[c.Starts[message]:c.Ends[message]],
+	}
+	p.pending.letters.add(&l)
 }

@@ -112,7 +112,7 @@ func (j *Job) commit(ctx context.Context, m *checkpoint.Manifest, s checkpoint.S
 			return fmt.Errorf("committing epoch %d to output %s: %w", m.Epoch, n, err)
 		}
 	}
-	return nil
+	return j.commitLetters(ctx, m, s)
 }
 
 // restore takes the state of the tail's steps.
@@ -215,7 +215,7 @@ func (e *epochs) cut() error {
 	for _, w := range t.outputs {
 		rows += w.rows
 	}
-	if rows == 0 && string(moved) == string(e.last_) {
+	if rows == 0 && len(t.letters.lines) == 0 && string(moved) == string(e.last_) {
 		e.done <- nil
 		e.saving = true
 		return nil
@@ -233,6 +233,8 @@ func (e *epochs) cut() error {
 		}
 		w.rows = 0
 	}
+	t.late()
+	t.stageLetters(s)
 	e.saving = true
 	e.last_ = moved
 	go func() { e.done <- e.save(m, s) }()

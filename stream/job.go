@@ -13,6 +13,7 @@ import (
 	"spate/column"
 	"spate/connector"
 	"spate/stream/checkpoint"
+	"spate/stream/deadletter"
 )
 
 // Job is one running Stream Analytics job.
@@ -26,6 +27,8 @@ type Job struct {
 	incarnation string
 	first       column.Ticks
 	counts      *counts
+	letters     *deadletter.Log // nil: what is dropped is not kept
+	swept       time.Time       // when old letters were last deleted
 	watermark   atomic.Int64
 	draining    atomic.Bool
 	asked       chan chan error
@@ -68,6 +71,9 @@ func New(ctx context.Context, o Options) (*Job, error) {
 	}
 	if o.Store != nil {
 		j.log = checkpoint.NewLog(o.Store, o.Prefix)
+		if d := o.DeadLetters; d != nil {
+			j.letters = deadletter.NewLog(o.Store, o.Prefix+"/dead-letter", d.Retain, d.MaxBytes)
+		}
 		return j, j.load(ctx)
 	}
 	if !o.Start.Oldest {
@@ -107,7 +113,7 @@ func (j *Job) Run(ctx context.Context) error {
 	}
 	err = j.loop(ctx, inner, t)
 	if err != nil {
-		j.counts.runtime.Add(1)
+		j.counts.errors.Add(1)
 	}
 	return err
 }
@@ -173,6 +179,7 @@ func (j *Job) loop(ctx, inner context.Context, t *tail) error {
 				}
 			}
 		case <-timer:
+			j.measure()
 			e.begin(nil)
 		case ack := <-j.asked:
 			e.begin(ack)

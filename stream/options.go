@@ -50,6 +50,8 @@ type Options struct {
 	NoFlush  bool          // keep windows open at the end of bounded inputs
 	Until    column.Ticks  // the watermark at the end of bounded inputs; 0: the end of time
 
+	DeadLetters *DeadLetters // nil: what is dropped is counted and not kept; needs a Store
+
 	Metrics *metric.Recorder
 	Log     *slog.Logger
 
@@ -86,6 +88,7 @@ type Diagnostic struct {
 	Part    int
 	Offset  int64
 	Dropped bool
+	Type    string // data error type, as Azure's diagnostics name it
 	Reason  string
 	Excerpt string
 }

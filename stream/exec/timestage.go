@@ -19,6 +19,17 @@ type TimePolicy struct {
 // earlyLimit is how far the time of an event may lie ahead of its arrival.
 const earlyLimit = 5 * column.Minute
 
+// TimeFault is what is wrong with the time of an event.
+type TimeFault string
+
+// Time faults.
+const (
+	InvalidTime TimeFault = "timestamp"
+	TooEarly    TimeFault = "early"
+	TooLate     TimeFault = "late"
+	OutOfOrder  TimeFault = "outOfOrder"
+)
+
 // TimeCounts counts what the time stage did to events.
 type TimeCounts struct {
 	Early, Late, OutOfOrder, InvalidTime int64
@@ -27,6 +38,10 @@ type TimeCounts struct {
 // TimeStage gives the rows of one input partition their event times and holds
 // the watermark of that partition.
 type TimeStage struct {
+	// Report, if set, is told of each row of the batch given to Rows whose time is
+	// wrong: whether it is dropped or its time changed.
+	Report func(row int, fault TimeFault, dropped bool)
+
 	policy  TimePolicy
 	expr    value // TIMESTAMP BY; nil: arrival time
 	schema  *column.Schema
@@ -89,6 +104,7 @@ func (s *TimeStage) arrival(b *column.Batch, out Emit) error {
 			if i := b.Row(k); times[i] < s.w {
 				times[i] = s.w
 				s.counts.OutOfOrder++
+				s.report(i, OutOfOrder, false)
 			}
 		}
 		c := *b
@@ -117,13 +133,16 @@ func (s *TimeStage) application(b *column.Batch, out Emit) error {
 		switch {
 		case !ok:
 			s.counts.InvalidTime++
+			s.report(i, InvalidTime, true)
 			continue
 		case t > a+earlyLimit:
 			s.counts.Early++
+			s.report(i, TooEarly, true)
 			continue
 		}
 		if s.policy.Late >= 0 && a-t > s.policy.Late {
 			s.counts.Late++
+			s.report(i, TooLate, s.policy.Drop)
 			if s.policy.Drop {
 				continue
 			}
@@ -131,6 +150,7 @@ func (s *TimeStage) application(b *column.Batch, out Emit) error {
 		}
 		if t < s.w {
 			s.counts.OutOfOrder++
+			s.report(i, OutOfOrder, s.policy.Drop)
 			if s.policy.Drop {
 				continue
 			}
@@ -161,6 +181,12 @@ func (s *TimeStage) application(b *column.Batch, out Emit) error {
 	}
 	sort.SliceStable(s.held, func(i, j int) bool { return s.held[i].time < s.held[j].time })
 	return s.release(out)
+}
+
+func (s *TimeStage) report(row int, fault TimeFault, dropped bool) {
+	if s.Report != nil {
+		s.Report(row, fault, dropped)
+	}
 }
 
 // release emits the held rows with times up to W, in (time, arrival) order.
