@@ -84,12 +84,12 @@ type paneKey struct {
 // partition.
 type Aggregator struct {
 	*grouping
-	panes map[paneKey]*groupTable
-	tuple []uint32
-	codes [][]uint32
-	ids   []int32
-	run   []int32
-	gaps  bool // some row may belong to no window
+	panes   map[paneKey]*groupTable
+	scratch findScratch
+	codes   [][]uint32
+	ids     []int32
+	run     []int32
+	gaps    bool // some row may belong to no window
 }
 
 // NewAggregator compiles n.
@@ -104,7 +104,7 @@ func NewAggregator(n *plan.Aggregate) (*Aggregator, error) {
 	}
 	return &Aggregator{
 		grouping: g, gaps: gaps, panes: make(map[paneKey]*groupTable),
-		tuple: make([]uint32, len(g.keys)), codes: make([][]uint32, len(g.keys)),
+		codes: make([][]uint32, len(g.keys)),
 	}, nil
 }
 
@@ -211,21 +211,7 @@ func (a *Aggregator) addRun(t *groupTable, b *column.Batch, rows compute.Rows, k
 		t.keys[k].codesOf(keys[k], rows, a.codes[k])
 	}
 	a.ids = grown(a.ids, b.Rows)
-	for j := range rows.Len() {
-		i := rows.Row(j)
-		for k := range a.tuple {
-			a.tuple[k] = a.codes[k][i]
-		}
-		g, fresh := t.find(a.tuple)
-		if fresh {
-			t.first[g] = positionOf(b, i)
-		} else if b.Time[i] < t.first[g].time {
-			if p := positionOf(b, i); p.before(t.first[g]) {
-				t.first[g] = p
-			}
-		}
-		a.ids[i] = g
-	}
+	t.findAll(a.codes, b, rows, &a.scratch, a.ids)
 	for k := range a.aggs {
 		if err := a.addColumn(k, t, args[k], rows); err != nil {
 			return err

@@ -131,6 +131,7 @@ type groupTable struct {
 	first  []position
 	accs   []accumulator
 	groups int
+	newest column.Ticks // latest time of any row: no row at or behind it is a group's first, if it has one
 }
 
 func newGroupTable(keys, aggs int) *groupTable {
@@ -160,6 +161,68 @@ func (t *groupTable) find(tuple []uint32) (int32, bool) {
 		t.grow(tuple)
 	}
 	return g, fresh
+}
+
+// findAll writes the groups of the live rows to ids, given the codes of every key
+// column by row, and remembers the first row of each.
+func (t *groupTable) findAll(codes [][]uint32, b *column.Batch, rows compute.Rows, s *findScratch, ids []int32) {
+	narrow := len(codes) <= 3
+	for k := range t.keys {
+		narrow = narrow && len(t.keys[k].values) < 1<<packedBits
+	}
+	s.tuple = grown(s.tuple, len(codes))
+	if narrow {
+		s.packed = grown(s.packed, b.Rows)
+		pack(codes, rows, s.packed)
+	}
+	for j := range rows.Len() {
+		i := rows.Row(j)
+		var g int32
+		var fresh bool
+		if narrow {
+			if g, fresh = t.index.find(s.packed[i], int32(t.groups)); fresh {
+				t.grow(tupleOf(codes, i, s.tuple))
+			}
+		} else {
+			g, fresh = t.find(tupleOf(codes, i, s.tuple))
+		}
+		at := b.Time[i]
+		switch {
+		case fresh:
+			t.first[g] = positionOf(b, i)
+		case at < t.newest:
+			if p := positionOf(b, i); p.before(t.first[g]) {
+				t.first[g] = p
+			}
+		}
+		t.newest = max(t.newest, at)
+		ids[i] = g
+	}
+}
+
+// findScratch is the memory of findAll.
+type findScratch struct {
+	packed []uint64
+	tuple  []uint32
+}
+
+func tupleOf(codes [][]uint32, i int, dst []uint32) []uint32 {
+	for k := range codes {
+		dst[k] = codes[k][i]
+	}
+	return dst
+}
+
+// pack puts up to three codes of a row into one word.
+func pack(codes [][]uint32, rows compute.Rows, dst []uint64) {
+	for j := range rows.Len() {
+		i := rows.Row(j)
+		var w uint64
+		for k := range codes {
+			w = w<<packedBits | uint64(codes[k][i])
+		}
+		dst[i] = w
+	}
 }
 
 func (t *groupTable) findWide(tuple []uint32) (int32, bool) {
