@@ -66,6 +66,42 @@ func do(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []
 	}
 }
 
+// wrongUsage says where to read how a command is used.
+func wrongUsage(cmd *cobra.Command, err error) error {
+	return withCode(usage, fmt.Errorf("%w\nRun '%s --help' for usage.", err, cmd.CommandPath()))
+}
+
+// checkArgs has the mistakes in the arguments of a command, and of those below it, say so.
+func checkArgs(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return wrongUsage(cmd, err)
+			}
+			return nil
+		}
+	}
+	for _, c := range cmd.Commands() {
+		checkArgs(c)
+	}
+}
+
+// noVerb is the check of the arguments of the root: any is a verb that does not exist.
+func noVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	switch args[0] {
+	case "test", "hub", "job", "table", "alerts", "export", "import", "az", "deploy", "deadletter", "doctor", "top", "status", "context", "init", "cheat":
+		return fmt.Errorf("the verb %s is not supported yet", args[0])
+	}
+	hint := ""
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf(" (did you mean %s?)", near[0])
+	}
+	return fmt.Errorf("there is no verb %q%s", args[0], hint)
+}
+
 // exit prints err and returns the code of the process.
 func (a *app) exit(ctx context.Context, err error) int {
 	if err == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -32,7 +33,7 @@ func (a *app) query() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "query [SQL]",
 		Short: "Ask the tables, of a running or a stopped pipeline",
-		Long:  "Ask the tables. The SQL is the argument, or standard input.",
+		Long:  "Ask the tables. The SQL is the argument, a file named with --file (NAME.sql), or standard input.",
 		Args:  cobra.MaximumNArgs(1),
 	}
 	fl := cmd.Flags()
@@ -50,6 +51,16 @@ func (a *app) query() *cobra.Command {
 			return withCode(usage, err)
 		}
 		sql := strings.Join(args, "")
+		if strings.EqualFold(filepath.Ext(a.file), ".sql") { // not a pipeline
+			if sql != "" {
+				return withCode(usage, errors.New("the query is given twice: by argument and by --file"))
+			}
+			data, err := os.ReadFile(a.file)
+			if err != nil {
+				return withCode(usage, err)
+			}
+			sql, a.file = string(data), ""
+		}
 		if sql == "" {
 			if terminal(a.stdin) {
 				return withCode(usage, errors.New("name the query: spate query \"SELECT ...\", or give it on standard input"))

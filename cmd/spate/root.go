@@ -22,6 +22,7 @@ type app struct {
 	file      string
 	data      string
 	address   string
+	example   bool
 	output    string
 	quiet     bool
 	verbose   bool
@@ -35,12 +36,13 @@ func (a *app) root() *cobra.Command {
 		Short:         "A telemetry pipeline in one process: Event Hubs, Stream Analytics, Delta tables",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          noVerb,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	f := root.PersistentFlags()
 	f.StringVarP(&a.file, "file", "f", "", "pipeline file, or a folder that holds spate.yaml (default: the current folder)")
 	f.StringVar(&a.data, "data", "", "data folder, instead of the pipeline file's")
+	f.BoolVar(&a.example, "example", false, "the built-in example, whatever is in the current folder")
 	f.StringVar(&a.address, "address", os.Getenv("SPATE_ADDRESS"), "console of a running instance, such as http://127.0.0.1:8790")
 	f.StringVarP(&a.output, "output", "o", "", "output form; which ones depends on the verb")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress, warnings only")
@@ -48,6 +50,9 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.logFormat, "log-format", "text", "text or json")
 	f.DurationVar(&a.timeout, "timeout", 0, "give up after this time")
 	root.AddCommand(a.up(), a.simulate(), a.eval(), a.query(), a.metrics(), a.check(), a.certs(), a.bench(), a.version(), worker())
+	root.SetFlagErrorFunc(wrongUsage)
+	root.SuggestionsMinimumDistance = 2
+	checkArgs(root)
 	return root
 }
 
@@ -61,6 +66,12 @@ func (a *app) load(path string, src config.Source) (*config.Pipeline, error) {
 		path = a.file
 	}
 	src.Path, src.Data = path, a.data
+	if a.example {
+		if path != "" {
+			return nil, withCode(usage, fmt.Errorf("--example is a pipeline of its own: leave %s away", path))
+		}
+		return config.Example(src)
+	}
 	p, err := config.Load(src)
 	if errors.Is(err, config.ErrNoPipeline) {
 		if path != "" {

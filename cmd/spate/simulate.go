@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,20 +67,20 @@ func (a *app) simulate() *cobra.Command {
 		} else if target, err = a.target(cmd.Context(), connection, hub, via); err != nil {
 			return err
 		}
-		stats, err := fleet.Run(cmd.Context(), target, a.progress())
+		line := newStatusLine(a.stderr, a.quiet || dryRun)
+		stats, err := fleet.Run(cmd.Context(), target, progress(line, fleet.Options().Interval))
+		line.wipe()
 		if e := target.Close(); err == nil {
 			err = e
 		}
 		if err != nil {
 			return err
 		}
-		if form == "json" && !dryRun {
-			return json.NewEncoder(a.stdout).Encode(map[string]any{"sent": stats.Sent, "failed": stats.Failed,
-				"seconds": stats.Elapsed.Seconds(), "eventsPerSecond": stats.EventsPerSecond()})
+		if err := a.summary(form, dryRun, stats); err != nil {
+			return err
 		}
-		if !a.quiet {
-			fmt.Fprintf(a.stderr, "sent %d events in %s (%.0f/s), %d failed\n", stats.Sent, stats.Elapsed.Truncate(time.Millisecond),
-				stats.EventsPerSecond(), stats.Failed)
+		if err := cmd.Context().Err(); err != nil {
+			return err // interrupted: the last batch may be counted as failed
 		}
 		if stats.Failed > 0 {
 			return fmt.Errorf("%d events were not accepted", stats.Failed)
@@ -89,20 +90,64 @@ func (a *app) simulate() *cobra.Command {
 	return cmd
 }
 
-// progress prints a line every 10 batches, and each error once until the next success.
-func (a *app) progress() func(simulator.Progress) {
+// summary tells what a run has sent.
+func (a *app) summary(form string, dryRun bool, stats simulator.Stats) error {
+	if form == "json" && !dryRun {
+		return json.NewEncoder(a.stdout).Encode(map[string]any{"sent": stats.Sent, "failed": stats.Failed,
+			"seconds": stats.Elapsed.Seconds(), "eventsPerSecond": stats.EventsPerSecond()})
+	}
+	if !a.quiet && !dryRun {
+		fmt.Fprintf(a.stderr, "sent %d events in %s (%.0f/s), %d failed\n", stats.Sent, stats.Elapsed.Truncate(time.Millisecond),
+			stats.EventsPerSecond(), stats.Failed)
+	}
+	return nil
+}
+
+// progress shows how far a run is: on a terminal a line or, with an end, a bar that is
+// drawn anew; elsewhere a line every 10 batches. Each error is told once until the next
+// success.
+func progress(line *statusLine, interval time.Duration) func(simulator.Progress) {
 	last := ""
+	var drawn time.Duration
 	return func(p simulator.Progress) {
 		if p.Err != nil && p.Err.Error() != last {
 			last = p.Err.Error()
-			fmt.Fprintf(a.stderr, "batch %d not accepted: %v\n", p.Batches, p.Err)
+			fmt.Fprintf(line, "batch %d not accepted: %v\n", p.Batches, p.Err)
 		} else if p.Err == nil {
 			last = ""
 		}
-		if p.Batches%10 == 0 && !a.quiet {
-			fmt.Fprintf(a.stderr, "batch %d: %d events sent (%.0f/s)\n", p.Batches, p.Sent, p.EventsPerSecond())
+		switch {
+		case line.quiet:
+		case !line.live && p.Batches%10 == 0:
+			line.draw(fmt.Sprintf("batch %d: %d events sent (%.0f/s)", p.Batches, p.Sent, p.EventsPerSecond()))
+		case line.live && (drawn == 0 || p.Elapsed-drawn >= redrawBar || p.Batches == p.Total):
+			drawn = p.Elapsed
+			line.draw(describeRun(p, interval))
 		}
 	}
+}
+
+// redrawBar is the shortest time between two pictures of a bar.
+const redrawBar = 100 * time.Millisecond
+
+// describeRun is one line about a run.
+func describeRun(p simulator.Progress, interval time.Duration) string {
+	counts := fmt.Sprintf("%d events sent (%.0f/s)", p.Sent, p.EventsPerSecond())
+	if p.Failed > 0 {
+		counts += fmt.Sprintf(", %d failed", p.Failed)
+	}
+	if p.Total == 0 {
+		return fmt.Sprintf("%s  %s", p.Elapsed.Truncate(time.Second), counts)
+	}
+	left := time.Duration(p.Total-p.Batches) * interval
+	return fmt.Sprintf("%s %3d%%  %s  %s left", bar(p.Batches, p.Total), p.Batches*100/p.Total, counts, left.Round(time.Second))
+}
+
+// bar is a picture of done of total.
+func bar(done, total int64) string {
+	const width = 30
+	full := int(min(done, total) * width / max(total, 1))
+	return "[" + strings.Repeat("=", full) + strings.Repeat(" ", width-full) + "]"
 }
 
 // target connects to where events go.

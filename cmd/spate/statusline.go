@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/term"
 
 	"spate"
 )
@@ -23,11 +26,33 @@ type statusLine struct {
 	shown bool
 }
 
-// Intervals between two states.
+// Intervals between two states, and what a rate is the mean of at least.
 const (
 	redrawEvery = 500 * time.Millisecond
 	lineEvery   = 5 * time.Second
+	rateOver    = 5 * time.Second
 )
+
+// rate is the mean of a counter over the last moments.
+type rate struct{ seen []sample }
+
+type sample struct {
+	at time.Time
+	n  int64
+}
+
+// add notes the counter and returns its growth per second.
+func (r *rate) add(at time.Time, n int64) float64 {
+	r.seen = append(r.seen, sample{at, n})
+	for len(r.seen) > 2 && at.Sub(r.seen[1].at) >= rateOver {
+		r.seen = r.seen[1:]
+	}
+	first := r.seen[0]
+	if d := at.Sub(first.at).Seconds(); d > 0 {
+		return float64(n-first.n) / d
+	}
+	return 0
+}
 
 func newStatusLine(w io.Writer, quiet bool) *statusLine {
 	return &statusLine{w: w, live: terminal(w), quiet: quiet}
@@ -46,6 +71,13 @@ func (s *statusLine) clear() {
 		fmt.Fprint(s.w, "\r\x1b[K")
 		s.shown = false
 	}
+}
+
+// wipe takes the status away.
+func (s *statusLine) wipe() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clear()
 }
 
 func (s *statusLine) say(text string) {
@@ -67,19 +99,16 @@ func (s *statusLine) run(ctx context.Context, status func() spate.Status) {
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	start, last, before := time.Now(), time.Now(), int64(0)
+	start := time.Now()
+	in := rate{seen: []sample{{at: start}}}
 	for {
 		select {
 		case <-ctx.Done():
-			s.mu.Lock()
-			s.clear()
-			s.mu.Unlock()
+			s.wipe()
 			return
 		case now := <-tick.C:
 			st := status()
-			rate := float64(st.EventsIn-before) / now.Sub(last).Seconds()
-			before, last = st.EventsIn, now
-			s.draw(describe(st, rate, now.Sub(start)))
+			s.draw(describe(st, in.add(now, st.EventsIn), now.Sub(start)))
 		}
 	}
 }
@@ -92,15 +121,25 @@ func (s *statusLine) draw(text string) {
 		return
 	}
 	s.clear()
-	if r := []rune(text); len(r) > 110 {
-		text = string(r[:110])
+	if r, width := []rune(text), s.width(); len(r) >= width {
+		text = string(r[:width-1]) // a line that wraps cannot be cleared
 	}
 	fmt.Fprint(s.w, text)
 	s.shown = true
 }
 
+// width is the number of columns of the terminal.
+func (s *statusLine) width() int {
+	if f, ok := s.w.(*os.File); ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 1 {
+			return w
+		}
+	}
+	return 80
+}
+
 // describe is one line of state.
-func describe(st spate.Status, rate float64, up time.Duration) string {
+func describe(st spate.Status, perSecond float64, up time.Duration) string {
 	var jobs []string
 	for _, j := range st.Jobs {
 		if j.State != "Running" {
@@ -108,7 +147,7 @@ func describe(st spate.Status, rate float64, up time.Duration) string {
 		}
 	}
 	s := fmt.Sprintf("up %s  events in %d (%.0f/s)  rows out %d  alerts %d  watermark delay %s",
-		up.Truncate(time.Second), st.EventsIn, rate, st.RowsOut, st.Alerts, st.WatermarkDelay.Truncate(100*time.Millisecond))
+		up.Truncate(time.Second), st.EventsIn, perSecond, st.RowsOut, st.Alerts, st.WatermarkDelay.Truncate(100*time.Millisecond))
 	if len(jobs) > 0 {
 		s += "  " + strings.Join(jobs, ", ")
 	}

@@ -1,13 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +20,7 @@ import (
 )
 
 func (a *app) up() *cobra.Command {
-	var noSimulator, noConsole, example bool
+	var noSimulator, noConsole bool
 	var ports string
 	var drain time.Duration
 	cmd := &cobra.Command{
@@ -29,22 +31,14 @@ func (a *app) up() *cobra.Command {
 	f := cmd.Flags()
 	f.BoolVar(&noSimulator, "no-simulator", false, "do not run the file's simulator")
 	f.BoolVar(&noConsole, "no-console", false, "close the HTTP port")
-	f.BoolVar(&example, "example", false, "run the built-in example")
 	f.StringVar(&ports, "ports", "fixed", "fixed or auto: any free ports")
 	f.DurationVar(&drain, "drain-timeout", 30*time.Second, "how long an orderly stop may take")
 	cmd.RunE = do(func(cmd *cobra.Command, args []string) error {
 		if ports != "fixed" && ports != "auto" {
 			return withCode(usage, fmt.Errorf("--ports %s: want fixed or auto", ports))
 		}
-		src := config.Source{AutoPorts: ports == "auto"}
-		var p *config.Pipeline
-		var err error
-		if example {
-			src.Path, src.Data = strings.Join(args, ""), a.data
-			p, err = config.Example(src)
-		} else {
-			p, err = a.load(strings.Join(args, ""), src)
-		}
+		named := strings.Join(args, "")
+		p, err := a.load(named, config.Source{AutoPorts: ports == "auto"})
 		if err != nil {
 			return err
 		}
@@ -57,12 +51,54 @@ func (a *app) up() *cobra.Command {
 		if noConsole {
 			p.Options.Listen.HTTP = ""
 		}
-		return a.runPipeline(cmd.Context(), p, drain)
+		return a.runPipeline(cmd.Context(), p, drain, a.again(named))
 	})
 	return cmd
 }
 
-func (a *app) runPipeline(ctx context.Context, p *config.Pipeline, drain time.Duration) error {
+// again is how another verb is called on the pipeline that named, or the global flags,
+// say: what is printed for people to paste.
+func (a *app) again(named string) func(verb string) string {
+	program := programName()
+	var flags strings.Builder
+	for _, f := range []struct{ name, value string }{{"-f", cmp.Or(named, a.file)}, {"--data", a.data}} {
+		if f.value != "" {
+			fmt.Fprintf(&flags, " %s %s", f.name, shellWord(f.value))
+		}
+	}
+	if a.example {
+		flags.WriteString(" --example")
+	}
+	return func(verb string) string { return program + " " + verb + flags.String() }
+}
+
+// programName is how this program was started.
+func programName() string {
+	exe, err := os.Executable()
+	if err == nil && strings.Contains(exe, "go-build") { // by `go run`: the binary is gone with it
+		if _, err := os.Stat("cmd/spate/main.go"); err == nil {
+			return "go run ./cmd/spate"
+		}
+		return "go run spate/cmd/spate"
+	}
+	if strings.ContainsRune(os.Args[0], filepath.Separator) {
+		return shellWord(os.Args[0])
+	}
+	return "spate"
+}
+
+// shellWord is s as one word of a shell command.
+func shellWord(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@%,=", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+func (a *app) runPipeline(ctx context.Context, p *config.Pipeline, drain time.Duration, again func(verb string) string) error {
 	line := newStatusLine(a.stderr, a.quiet)
 	level := slog.LevelInfo
 	if line.live {
@@ -77,7 +113,9 @@ func (a *app) runPipeline(ctx context.Context, p *config.Pipeline, drain time.Du
 	if err != nil {
 		return err
 	}
-	printReady(a.stdout, p, pipe.Endpoints())
+	if _, err := a.stdout.Write(readyText(p, pipe.Endpoints(), again)); err != nil {
+		log.Warn("printing what to try", "err", err)
+	}
 	tellSystemd(log, "READY=1")
 
 	show, stop := context.WithCancel(ctx)
@@ -106,15 +144,16 @@ func (a *app) runPipeline(ctx context.Context, p *config.Pipeline, drain time.Du
 		err = e
 	}
 	if err == nil {
-		line.say("stopped; `spate up` goes on from here")
+		line.say("stopped; the next start goes on from here")
 	}
 	return err
 }
 
-// printReady says where everything is and what to try.
-func printReady(w io.Writer, p *config.Pipeline, e spate.Endpoints) {
+// readyText says where everything is and what to try.
+func readyText(p *config.Pipeline, e spate.Endpoints, again func(verb string) string) []byte {
 	o := &p.Options
-	out := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+	var text bytes.Buffer
+	out := func(format string, args ...any) { fmt.Fprintf(&text, format+"\n", args...) }
 	out("Spate runs %s.", o.Name)
 	switch p.Kind {
 	case config.BuiltIn:
@@ -141,34 +180,47 @@ func printReady(w io.Writer, p *config.Pipeline, e spate.Endpoints) {
 	}
 	row("data", shortPath(o.Dir))
 	row("tables", shortPath(e.TablesDir))
-	for _, g := range o.ActionGroups {
-		for _, r := range g.Receivers {
-			row("alerts, "+r.Name, shortPath(r.File))
-		}
+	for _, n := range o.Notify {
+		row("alerts go to", strings.Join(receivers(o, n), ", "))
 	}
 	if hub := producerHub(o); hub != "" && e.ConnectionString != "" {
 		out("\nFor a producer of your own:")
 		out("  export EVENT_HUB_CONNECTION_STRING='%s'", e.ConnectionString)
 		out("  export EVENT_HUB_NAME='%s'", hub)
 	}
-	where := ""
-	if p.Path != "" && p.Kind == config.File {
-		where = " -f " + shortPath(p.Path)
-	}
-	out("\nTry in another terminal:")
+	out("\nTry in another terminal, in this folder:")
 	if len(o.Tables) > 0 {
 		t := o.Tables[len(o.Tables)-1]
-		out("  spate query%s \"SELECT TOP 5 * FROM %s.%s\"", where, t.Database, t.Name)
+		out("  %s \"SELECT TOP 5 * FROM %s.%s\"", again("query"), t.Database, t.Name)
 	}
 	if len(o.Jobs) == 1 {
-		out("  spate metrics list%s --metric InputEvents,OutputEvents,Errors --interval PT1M", where)
+		out("  %s --metric InputEvents,OutputEvents,Errors --interval PT1M", again("metrics list"))
 	} else if len(o.Hubs) > 0 {
-		out("  spate metrics list%s --metric IncomingMessages --interval PT1M", where)
+		out("  %s --metric IncomingMessages --interval PT1M", again("metrics list"))
 	}
 	if o.Simulate == nil && len(o.Hubs) > 0 {
-		out("  spate simulate%s --scenario overheating --interval 1s", where)
+		out("  %s --scenario overheating --interval 1s", again("simulate"))
 	}
 	out("\nCtrl-C stops it; the next start goes on where it stopped.")
+	return text.Bytes()
+}
+
+// receivers are the places that a notifier delivers to; URLs may hold secrets.
+func receivers(o *spate.Options, n spate.Notify) []string {
+	var to []string
+	for _, g := range o.ActionGroups {
+		if g.Disabled || !slices.Contains(n.ActionGroups, g.Name) {
+			continue
+		}
+		for _, r := range g.Receivers {
+			if r.File != "" {
+				to = append(to, shortPath(r.File))
+			} else {
+				to = append(to, "the webhook "+r.Name)
+			}
+		}
+	}
+	return to
 }
 
 // producerHub is the hub that devices send to: the simulator's, or the first one that
