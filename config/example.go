@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"spate/examples"
@@ -22,8 +23,10 @@ func Example(src Source) (*Pipeline, error) {
 			return nil, err
 		}
 		dir = resolvePath(at, "spate-example")
-		// Files that came beside an earlier data folder do not move it.
-		if _, err := os.Stat(resolvePath(at, "data/LOCK")); bare || err == nil {
+		// Files that came beside an earlier data folder do not move it, unless they are a
+		// pipeline: then the folder is that one's.
+		_, err = os.Stat(resolvePath(at, "data/LOCK"))
+		if bare || err == nil && !holdsPipeline(at) {
 			dir = resolvePath(at, "data")
 		}
 	}
@@ -44,6 +47,16 @@ func Example(src Source) (*Pipeline, error) {
 		p.Options.Jobs[i].ScriptFile = "telemetry-processing.asaql"
 	}
 	return p, nil
+}
+
+// holdsPipeline says whether Load finds a pipeline in dir.
+func holdsPipeline(dir string) bool {
+	for _, pattern := range []string{"spate.yaml", "spate.yml", "*.asaql"} {
+		if found, err := filepath.Glob(filepath.Join(dir, pattern)); err == nil && len(found) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // bareFolder says whether dir holds nothing but an earlier data folder and dot files.

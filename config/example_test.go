@@ -114,3 +114,22 @@ namespace:
 		t.Errorf("options %+v", p.Options)
 	}
 }
+
+func TestExampleBesideAPipelineLeavesItsDataAlone(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "data"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"data/LOCK", "spate.yaml"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := Example(Source{Path: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := filepath.Join(dir, "spate-example"); p.Options.Dir != want {
+		t.Errorf("data folder %s, want %s", p.Options.Dir, want)
+	}
+}
