@@ -62,16 +62,12 @@ func openListeners(p *Pipeline) (_ *listeners, err error) {
 			return nil, err
 		}
 	}
-	exposed := false
-	for _, a := range []string{o.Listen.AMQP, o.Listen.AMQPS, o.Listen.Kafka} {
-		exposed = exposed || a != "" && !loopback(a)
-	}
 	if l.amqp, err = amqp.New(amqp.Options{
-		Namespace: p.namespace, Rules: p.rules, TLS: secure, Log: o.Log, Metrics: p.metrics, Host: o.Namespace, RequireAuth: exposed, Clock: o.Clock,
+		Namespace: p.namespace, Rules: p.rules, TLS: secure, Log: o.Log, Metrics: p.metrics, Host: o.Namespace, RequireAuth: true, Clock: o.Clock,
 	}); err != nil {
 		return nil, fmt.Errorf("starting the AMQP listener: %w", err)
 	}
-	kafkaOptions := kafka.Options{Namespace: p.namespace, Rules: p.rules, RequireAuth: exposed, Log: o.Log, Metrics: p.metrics}
+	kafkaOptions := kafka.Options{Namespace: p.namespace, Rules: p.rules, RequireAuth: !o.Listen.KafkaAnonymous, Log: o.Log, Metrics: p.metrics}
 	for _, a := range []struct {
 		name, addr string
 		run        func(context.Context, net.Listener) error

@@ -44,6 +44,9 @@ type Listen struct {
 	Kafka string // SASL_PLAINTEXT; loopback only
 	HTTP  string // console: metrics, health; loopback only
 
+	// KafkaAnonymous lets Kafka clients in that do not authenticate. Loopback only.
+	KafkaAnonymous bool
+
 	// Advertised is the host named in connection strings and to Kafka clients;
 	// default: the host of the listener.
 	Advertised string
@@ -311,9 +314,12 @@ type EvalInput struct {
 	Partitions     int
 }
 
-// EvalDiagnostic is one event that was dropped or whose time was changed.
+// EvalDiagnostic is one event that was dropped or whose time was changed, or a
+// warning.
 type EvalDiagnostic struct {
-	Kind   string `json:"kind"` // late, early, outOfOrder, deserialization, conversion, arrival, error
+	// Kind is late, early, outOfOrder, timestamp, deserialization, declaration,
+	// conversion, arrival (raised to that of the line above) or warning (of the script).
+	Kind   string `json:"kind"`
 	Input  string `json:"input,omitempty"`
 	Output string `json:"output,omitempty"`
 	Line   int64  `json:"line,omitempty"` // from 1

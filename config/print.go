@@ -122,7 +122,11 @@ func printServer(o *spate.Options) *fields {
 	amqp := one("port", o.Listen.AMQP)
 	amqp.add("tlsPort", port(o.Listen.AMQPS))
 	f.add("amqp", amqp)
-	f.add("kafka", one("port", o.Listen.Kafka))
+	kafka := one("port", o.Listen.Kafka)
+	if o.Listen.KafkaAnonymous {
+		kafka.add("allowAnonymous", true)
+	}
+	f.add("kafka", kafka)
 	f.add("console", one("port", o.Listen.HTTP))
 	return f
 }

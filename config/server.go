@@ -39,7 +39,8 @@ func (l *loader) server(o *object) {
 	enabled = kafka == nil || kafka.boolean("enabled", true)
 	l.o.Listen.Kafka = l.address(kafka, "port", bind, kafkaPort, auto, enabled, true)
 	if kafka != nil {
-		kafka.later("tlsPort", "advertised", "allowAnonymous", "autoCreateTopics", "listeners")
+		l.o.Listen.KafkaAnonymous = kafka.boolean("allowAnonymous", false)
+		kafka.later("tlsPort", "advertised", "autoCreateTopics", "listeners")
 		kafka.done()
 	}
 	console := o.child("console")

@@ -35,7 +35,7 @@ func benchPipeline(dir string) spate.Options {
 	column := func(name, kind string) spate.TableColumn { return spate.TableColumn{Name: name, Type: kind} }
 	return spate.Options{
 		Dir: dir, Name: "bench", Log: slog.New(slog.DiscardHandler),
-		Listen: spate.Listen{Kafka: "127.0.0.1:0", AMQP: "127.0.0.1:0"},
+		Listen: spate.Listen{Kafka: "127.0.0.1:0", AMQP: "127.0.0.1:0", KafkaAnonymous: true},
 		Hubs:   []spate.Hub{{Name: telemetryHub, Partitions: 4}, {Name: alertHub, Partitions: 2}},
 		Tables: []spate.Table{{
 			Name: "metrics", Path: "delta/metrics",
