@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,6 +30,7 @@ type pipeline struct {
 	Query       string // path of the script; empty: no job
 	WindowStart string // expression of the column WindowStart
 	Partitions  int    // of the telemetry hub; default 4
+	Anonymous   bool   // Kafka clients need no SASL
 	Rules       string // YAML of namespace.authorizationRules, one line
 	Port        int    // of plain AMQP; TLS, Kafka and HTTP follow; default: free ones
 	TLSPort     int    // of AMQP over TLS; default Port + 1
@@ -44,7 +46,7 @@ server:
   advertisedHost: {{.}}
 {{- end}}
   amqp: { port: {{.Port}}, tlsPort: {{.TLS}} }
-  kafka: { port: {{.At 2}} }
+  kafka: { port: {{.At 2}}, allowAnonymous: {{.Anonymous}} }
   console: { port: {{.At 3}} }
 namespace:
   name: eh-telemetry-ns
@@ -101,6 +103,7 @@ type instance struct {
 	t    testing.TB
 	file string
 	data string
+	env  []string // of the processes, besides that of the test
 
 	info struct {
 		Addresses         map[string]string `json:"addresses"`
@@ -213,6 +216,7 @@ func (i *instance) start() *instance {
 func (i *instance) launch(cmd *exec.Cmd) {
 	i.t.Helper()
 	os.Remove(i.runFile()) // a killed process left it
+	cmd.Env = slices.Concat(os.Environ(), i.env)
 	cmd.Stdout, cmd.Stderr = i.log, i.log
 	if err := cmd.Start(); err != nil {
 		i.t.Fatal(err)
@@ -286,7 +290,7 @@ func (i *instance) key() string {
 // spate runs another verb of the command on the same pipeline.
 func (i *instance) spate(args ...string) string {
 	i.t.Helper()
-	return output(i.t, time.Minute, nil, "", binary, append(args, "-f", i.file, "--data", i.data)...)
+	return output(i.t, time.Minute, i.env, "", binary, append(args, "-f", i.file, "--data", i.data)...)
 }
 
 // row is a row of a table or an event.
