@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -196,6 +197,12 @@ func (a *app) localTarget(c *simulator.Connection) error {
 	if c.String == "" {
 		return withCode(noConnection, errors.New("the running instance has no plain port: name --connection-string"))
 	}
+	// One that was killed leaves its instance file.
+	probe, err := net.DialTimeout("tcp", i.Addresses["amqp"], time.Second)
+	if err != nil {
+		return withCode(noConnection, fmt.Errorf("the instance on %s (process %d) does not answer: start it with `spate up`; %w", shortPath(p.Options.Dir), i.PID, err))
+	}
+	probe.Close()
 	if kafka := i.Addresses["kafka"]; kafka != "" {
 		c.Brokers, c.Plain = []string{kafka}, true
 	}

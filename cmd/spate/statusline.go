@@ -138,6 +138,14 @@ func (s *statusLine) width() int {
 	return 80
 }
 
+// seconds is a span with a width that does not jump about.
+func seconds(d time.Duration) string {
+	if d >= time.Minute {
+		return d.Truncate(time.Second).String()
+	}
+	return fmt.Sprintf("%.1fs", d.Seconds())
+}
+
 // describe is one line of state.
 func describe(st spate.Status, perSecond float64, up time.Duration) string {
 	var jobs []string
@@ -147,7 +155,7 @@ func describe(st spate.Status, perSecond float64, up time.Duration) string {
 		}
 	}
 	s := fmt.Sprintf("up %s  events in %d (%.0f/s)  rows out %d  alerts %d  watermark delay %s",
-		up.Truncate(time.Second), st.EventsIn, perSecond, st.RowsOut, st.Alerts, st.WatermarkDelay.Truncate(100*time.Millisecond))
+		up.Truncate(time.Second), st.EventsIn, perSecond, st.RowsOut, st.Alerts, seconds(st.WatermarkDelay))
 	if len(jobs) > 0 {
 		s += "  " + strings.Join(jobs, ", ")
 	}

@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -99,6 +101,7 @@ func shellWord(s string) string {
 }
 
 func (a *app) runPipeline(ctx context.Context, p *config.Pipeline, drain time.Duration, again func(verb string) string) error {
+	signal.Ignore(syscall.SIGPIPE) // whoever read the log may go, the pipeline stays
 	line := newStatusLine(a.stderr, a.quiet)
 	level := slog.LevelInfo
 	if line.live {
