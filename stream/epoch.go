@@ -139,6 +139,7 @@ type epochs struct {
 	saving  bool // an epoch is being saved and committed
 	again   bool // another epoch is wanted when this one is done
 	final   bool // the job stops behind the next epoch
+	closing bool // that epoch is cut: the partitions stand still
 	stopped bool
 	last_   []byte // positions of the last epoch, to skip empty ones
 	began   time.Time
@@ -158,6 +159,9 @@ func (e *epochs) begin(ack chan error) {
 		}
 		e.answer(nil)
 		return
+	}
+	if e.closing {
+		return // the last epoch is on its way; it holds everything
 	}
 	if e.busy() {
 		e.again = e.again || ack != nil || e.final
@@ -202,7 +206,8 @@ func (e *epochs) cut() error {
 	}
 	t.seen = 0
 	e.waiting = false
-	if !e.final || e.again { // behind the last epoch nothing is read any more
+	e.closing = e.final && !e.again
+	if !e.closing { // behind the last epoch nothing is read any more
 		for _, p := range e.job.parts {
 			p.resume <- struct{}{}
 		}

@@ -180,7 +180,9 @@ func (j *Job) loop(ctx, inner context.Context, t *tail) error {
 			}
 		case <-timer:
 			j.measure()
-			e.begin(nil)
+			if !e.final {
+				e.begin(nil)
+			}
 		case ack := <-j.asked:
 			e.begin(ack)
 		case err := <-e.done:

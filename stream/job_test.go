@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"spate/blob"
 	"spate/column"
@@ -178,5 +179,67 @@ func TestARuntimeErrorStopsTheJobAndCommitsNothing(t *testing.T) {
 	}
 	if len(out.rows) != 0 {
 		t.Errorf("rows %v were committed", out.rows)
+	}
+}
+
+// endless is a source that is always read to its end, and a store whose writes
+// take as long as a test wants.
+type endless struct{}
+
+func (endless) Partitions(context.Context) (int, error) { return 2, nil }
+
+func (endless) OpenReader(context.Context, int, connector.Start) (connector.Reader, error) {
+	return new(endlessReader), nil
+}
+
+type endlessReader struct{ n int }
+
+func (r *endlessReader) Read(ctx context.Context, c *connector.Chunk, wake <-chan struct{}) error {
+	select {
+	case <-wake:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	c.Reset()
+	r.n++
+	c.Data = fmt.Appendf(c.Data, `{"n":%d}`, r.n)
+	c.Starts, c.Ends = append(c.Starts, 0), append(c.Ends, uint32(len(c.Data)))
+	c.Arrivals, c.Offsets = append(c.Arrivals, column.UnixEpoch+column.Ticks(r.n)*column.Second), append(c.Offsets, int64(r.n))
+	c.Data = append(c.Data, make([]byte, 16)...)
+	c.Next, c.CaughtUp = fmt.Append(nil, r.n), true
+	return nil
+}
+
+func (r *endlessReader) Close() error { return nil }
+
+// A stop ends whatever the checkpoints are at: many jobs stop at many moments
+// while they checkpoint as fast as they can.
+func TestAStopEndsDuringCheckpoints(t *testing.T) {
+	for i := range 60 {
+		var out table
+		o := options(t, passThrough, nil, blob.NewMemory(), &out)
+		o.Inputs = map[string]stream.Input{"i": {Source: endless{}}}
+		o.Interval, o.IdleTick = 100*time.Microsecond, 50*time.Microsecond
+		j, err := stream.New(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- j.Run(ctx) }()
+		for range i%5 + 1 {
+			if err := j.Checkpoint(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stop()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("job %d did not stop", i)
+		}
 	}
 }
