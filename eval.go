@@ -30,12 +30,9 @@ func (e *ScriptError) Unwrap() error { return e.Errors }
 // Eval runs a script over files: offline, deterministic, with no clock but the
 // events' own.
 func Eval(ctx context.Context, o EvalOptions) error {
-	compiled, err := evalPlan(o)
+	compiled, err := evalPlan(&o)
 	if err != nil {
 		return err
-	}
-	if o.Steps {
-		return fmt.Errorf("evaluating %s: writing the steps is not supported yet", o.ScriptFile)
 	}
 	var collect file.Collector
 	so := stream.Options{
@@ -50,10 +47,10 @@ func Eval(ctx context.Context, o EvalOptions) error {
 	}
 	if o.Diagnostic != nil {
 		so.Diagnostic = func(d stream.Diagnostic) {
-			o.Diagnostic(EvalDiagnostic{Kind: d.Kind, Input: d.Input, Output: d.Output, Line: d.Offset, Drop: d.Dropped, Reason: d.Type + ": " + d.Reason})
+			o.Diagnostic(EvalDiagnostic{Kind: d.Kind, Input: d.Input, Output: d.Output, Line: d.Offset & (1<<inputShift - 1), Drop: d.Dropped, Reason: d.Type + ": " + d.Reason})
 		}
 	}
-	for _, in := range o.Inputs {
+	for i, in := range o.Inputs {
 		var refs []*plan.Input
 		for _, ref := range compiled.Inputs {
 			if column.EqualNames(ref.Name, in.Name) {
@@ -64,7 +61,14 @@ func Eval(ctx context.Context, o EvalOptions) error {
 		if err != nil {
 			return err
 		}
-		source := stream.Input{Source: file.NewSource(messages, in.Partitions, o.BatchRows), SystemColumns: o.SystemCols, LineOrder: true}
+		for k := range messages { // of rows that arrive together those of the first input come first
+			messages[k].Line |= int64(i) << inputShift
+		}
+		f, err := formatOf(in.formatName(), in.Delimiter)
+		if err != nil {
+			return fmt.Errorf("reading input %s: %w", in.Name, err)
+		}
+		source := stream.Input{Source: file.NewSource(messages, in.Partitions, o.BatchRows), Format: f, SystemColumns: o.SystemCols, LineOrder: true}
 		for _, ref := range refs {
 			so.Inputs[ref.Name] = source
 		}
@@ -87,14 +91,31 @@ func Eval(ctx context.Context, o EvalOptions) error {
 	return nil
 }
 
-func evalPlan(o EvalOptions) (*plan.Job, error) {
-	bo := bind.Options{}
+// inputShift is where the number of the input stands in the sequence of a row.
+const inputShift = 40
+
+// Explain returns the plan of a script as text.
+func Explain(o EvalOptions) (string, error) {
+	compiled, err := evalPlan(&o)
+	if err != nil {
+		return "", err
+	}
+	return plan.Explain(compiled), nil
+}
+
+func evalPlan(o *EvalOptions) (*plan.Job, error) {
+	bo := bind.Options{Steps: o.Steps}
 	for _, in := range o.Inputs {
 		bo.Inputs = append(bo.Inputs, bind.InputInfo{Name: in.Name, Kind: bind.EventHub})
 	}
-	compiled, errs, _ := bind.Script(o.Script, bo)
+	compiled, errs, warnings := bind.Script(o.Script, bo)
 	if len(errs) > 0 {
 		return nil, &ScriptError{File: o.ScriptFile, Errors: errs}
+	}
+	if o.Diagnostic != nil {
+		for _, w := range warnings {
+			o.Diagnostic(EvalDiagnostic{Kind: "warning", Line: int64(w.Span.From.Line), Reason: w.Code + " " + w.Msg})
+		}
 	}
 	return compiled, nil
 }

@@ -14,6 +14,7 @@ import (
 	"spate/column/format"
 	"spate/connector/file"
 	"spate/sql/plan"
+	"spate/stream"
 	"spate/stream/exec"
 )
 
@@ -29,20 +30,24 @@ func evalMessages(o *EvalOptions, in EvalInput, refs []*plan.Input) ([]file.Mess
 		defer f.Close()
 		r = f
 	}
+	name := in.formatName()
+	f, err := formatOf(name, in.Delimiter)
+	if err != nil {
+		return nil, fmt.Errorf("reading input %s: %w", in.Name, err)
+	}
 	var messages []file.Message
-	var err error
-	switch formatOf(in) {
-	case "jsonl":
-		messages, err = file.ReadLines(r, in.Path)
-	case "json":
+	switch {
+	case f.CSV:
+		messages, err = readCSV(r, in.Path, f.Delimiter)
+	case name == "json":
 		messages, err = readJSON(r, in.Path)
 	default:
-		return nil, fmt.Errorf("reading input %s: format %s is not supported yet", in.Name, formatOf(in))
+		messages, err = file.ReadLines(r, in.Path)
 	}
 	if err != nil {
 		return nil, err
 	}
-	a := &arrivals{o: o, in: in, refs: refs, last: make([]column.Ticks, max(in.Partitions, 1))}
+	a := &arrivals{o: o, in: in, format: f, refs: refs, last: make([]column.Ticks, max(in.Partitions, 1))}
 	for i := range messages {
 		if err := a.stamp(&messages[i]); err != nil {
 			return nil, err
@@ -51,7 +56,8 @@ func evalMessages(o *EvalOptions, in EvalInput, refs []*plan.Input) ([]file.Mess
 	return messages, nil
 }
 
-func formatOf(in EvalInput) string {
+// formatName is the format that is asked for, or that the name of the file says.
+func (in EvalInput) formatName() string {
 	if in.Format != "" {
 		return in.Format
 	}
@@ -95,15 +101,42 @@ func readJSON(r io.Reader, name string) ([]file.Message, error) {
 
 // arrivals finds the arrival time of events by the rules of eval.
 type arrivals struct {
-	o    *EvalOptions
-	in   EvalInput
-	refs []*plan.Input
-	last []column.Ticks // per partition: arrival never runs backwards
+	o  *EvalOptions
+	in EvalInput
+
+	format stream.Format
+	refs   []*plan.Input
+	last   []column.Ticks // per partition: arrival never runs backwards
+}
+
+// InputError is an input file that says something impossible.
+type InputError struct {
+	File   string
+	Line   int64
+	Reason string
+}
+
+// Error implements error.
+func (e *InputError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Reason) }
+
+// decode reads columns of one message.
+func (a *arrivals) decode(cols []format.Column, body []byte) (format.Rows, error) {
+	starts, ends := []uint32{0}, []uint32{uint32(len(body))}
+	if !a.format.CSV {
+		return format.NewDecoder(cols, format.Options{}).Decode(body, starts, ends, 0), nil
+	}
+	d, err := format.NewCSVDecoder(cols, a.format.Delimiter)
+	if err != nil {
+		return format.Rows{}, err
+	}
+	return d.Decode(body, starts, ends, 0), nil
 }
 
 func (a *arrivals) stamp(m *file.Message) error {
-	d := format.NewDecoder([]format.Column{{Whole: true}}, format.Options{})
-	rows := d.Decode(m.Body, []uint32{0}, []uint32{uint32(len(m.Body))}, 0)
+	rows, err := a.decode([]format.Column{{Whole: true}}, m.Body)
+	if err != nil {
+		return fmt.Errorf("reading input %s: %w", a.in.Name, err)
+	}
 	event := column.Value{}
 	if rows.Rows > 0 {
 		event = rows.Cols[0].At(0)
@@ -113,7 +146,7 @@ func (a *arrivals) stamp(m *file.Message) error {
 		return err
 	}
 	if a.in.PartitionField != "" && a.in.Partitions > 1 {
-		if v := event.Field(a.in.PartitionField); v.Kind == column.Int64 && v.Int() >= 0 {
+		if v, _ := column.Cast(event.Field(a.in.PartitionField), column.Int64); v.Kind == column.Int64 && v.Int() >= 0 {
 			m.Part = int(v.Int() % int64(a.in.Partitions))
 		}
 	}
@@ -126,7 +159,7 @@ func (a *arrivals) stamp(m *file.Message) error {
 	}
 	a.last[m.Part], m.Arrival = t, t
 	if a.o.ArrivalDrop && a.o.ArrivalField != "" && rows.Rows == 1 && event.Kind == column.Record {
-		body, err := dropField(m.Body, a.o.ArrivalField)
+		body, err := a.dropField(m.Body)
 		if err != nil {
 			return fmt.Errorf("%s:%d: removing field %s: %w", a.in.Path, m.Line, a.o.ArrivalField, err)
 		}
@@ -152,7 +185,7 @@ func (a *arrivals) of(m *file.Message, event column.Value) (column.Ticks, error)
 		}
 		t, ok := arrivalTime(v)
 		if !ok {
-			return 0, fmt.Errorf("%s:%d: field %s is no arrival time: %s", a.in.Path, m.Line, name, column.AppendJSON(nil, v))
+			return 0, &InputError{a.in.Path, m.Line, fmt.Sprintf("field %s is no arrival time: %s", name, column.AppendJSON(nil, v))}
 		}
 		return t, nil
 	}
@@ -160,7 +193,7 @@ func (a *arrivals) of(m *file.Message, event column.Value) (column.Ticks, error)
 		if ref.Time == nil {
 			continue
 		}
-		if t, ok := eventTime(ref, m.Body); ok {
+		if t, ok := a.eventTime(ref, m.Body); ok {
 			return t, nil
 		}
 	}
@@ -178,7 +211,12 @@ func startOf(t time.Time) column.Ticks {
 func arrivalTime(v column.Value) (column.Ticks, bool) {
 	switch v.Kind {
 	case column.Text:
-		return column.ParseTicks(v.Text())
+		if t, ok := column.ParseTicks(v.Text()); ok {
+			return t, true
+		}
+		if n, ok := column.ParseFloat(v.Text()); ok { // CSV has no numbers
+			return arrivalTime(n)
+		}
 	case column.Time:
 		return v.Ticks(), true
 	case column.Int64, column.Float64:
@@ -193,14 +231,28 @@ func arrivalTime(v column.Value) (column.Ticks, bool) {
 }
 
 // eventTime computes the TIMESTAMP BY of an input reference for one message.
-func eventTime(ref *plan.Input, body []byte) (column.Ticks, bool) {
+func (a *arrivals) eventTime(ref *plan.Input, body []byte) (column.Ticks, bool) {
 	var cols []format.Column
 	for _, c := range ref.Cols {
 		cols = append(cols, format.Column{Path: c.Path, Whole: c.Kind == plan.Whole})
 	}
-	rows := format.NewDecoder(cols, format.Options{}).Decode(body, []uint32{0}, []uint32{uint32(len(body))}, 0)
-	if rows.Rows == 0 {
+	rows, err := a.decode(cols, body)
+	if err != nil || rows.Rows == 0 {
 		return 0, false
+	}
+	for i, c := range ref.Cols {
+		if c.Declared == column.Null {
+			continue
+		}
+		b := column.NewBuilder(nil)
+		for k := range rows.Rows {
+			v, ok := a.format.ReadAs(rows.Cols[i].At(k), c.Declared)
+			if !ok {
+				return 0, false // the job drops it
+			}
+			b.Append(v)
+		}
+		rows.Cols[i] = b.Vector()
 	}
 	b := &column.Batch{Schema: exec.SchemaOf(ref.Columns()), Rows: rows.Rows, Time: make([]column.Ticks, rows.Rows), Cols: rows.Cols}
 	v, err := exec.Evaluate(ref.Time, b)
@@ -214,6 +266,14 @@ func eventTime(ref *plan.Input, body []byte) (column.Ticks, bool) {
 		return column.ParseTicks(x.Text())
 	}
 	return 0, false
+}
+
+// dropField takes the arrival field out of a message.
+func (a *arrivals) dropField(body []byte) ([]byte, error) {
+	if a.format.CSV {
+		return dropCSVField(body, a.o.ArrivalField, a.format.Delimiter)
+	}
+	return dropField(body, a.o.ArrivalField)
 }
 
 // dropField removes a top-level field of an object and keeps the bytes of the

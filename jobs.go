@@ -88,13 +88,13 @@ func (p *Pipeline) openJob(ctx context.Context, j Job) error {
 		o.Start.First = column.TicksOf(j.Start.Time)
 	}
 	for _, in := range compiled.Inputs {
-		h := in.Name
+		binding := Input{Alias: in.Name, Hub: in.Name}
 		for _, b := range j.Inputs {
 			if column.EqualNames(b.Alias, in.Name) {
-				h = b.Hub
+				binding = b
 			}
 		}
-		if err := p.bindInput(&o, j.Name, in.Name, h); err != nil {
+		if err := p.bindInput(&o, j.Name, in.Name, binding); err != nil {
 			return err
 		}
 	}
@@ -149,16 +149,42 @@ type jobClock func() time.Time
 // Now implements stream.Clock.
 func (c jobClock) Now() column.Ticks { return column.TicksOf(c()) }
 
-func (p *Pipeline) bindInput(o *stream.Options, job, alias, name string) error {
-	h, ok := p.namespace.Hub(name)
+func (p *Pipeline) bindInput(o *stream.Options, job, alias string, b Input) error {
+	h, ok := p.namespace.Hub(b.Hub)
 	if !ok {
-		return fmt.Errorf("opening job %s: input %s reads hub %s, which does not exist", job, alias, name)
+		return fmt.Errorf("opening job %s: input %s reads hub %s, which does not exist", job, alias, b.Hub)
+	}
+	f, err := formatOf(b.Format, b.Delimiter)
+	if err != nil {
+		return fmt.Errorf("opening job %s: input %s: %w", job, alias, err)
 	}
 	o.Inputs[alias] = stream.Input{
 		Source:        eventhub.NewSource(h, eventhub.SourceOptions{Job: job, Metrics: p.metrics, Log: p.log}),
+		Format:        f,
 		SystemColumns: true,
 	}
 	return nil
+}
+
+// formatOf is the format of an input's messages.
+func formatOf(name, delimiter string) (stream.Format, error) {
+	switch name {
+	case "", "json", "jsonl":
+		return stream.Format{}, nil
+	case "csv":
+	default:
+		return stream.Format{}, fmt.Errorf("format %s is not supported yet", name)
+	}
+	switch delimiter {
+	case "":
+		delimiter = ","
+	case "tab", `\t`:
+		delimiter = "\t"
+	}
+	if len(delimiter) != 1 {
+		return stream.Format{}, fmt.Errorf("%q is no delimiter: want a comma, semicolon, tab, space or vertical bar", delimiter)
+	}
+	return stream.Format{CSV: true, Delimiter: delimiter[0]}, nil
 }
 
 func (p *Pipeline) openOutput(ctx context.Context, job string, b Output, cols []plan.Column) (connector.Sink, error) {
@@ -259,7 +285,7 @@ func (p *Pipeline) openCapture(ctx context.Context, c Capture) error {
 	o := p.jobOptions(name, compiled)
 	o.Start = stream.Start{Oldest: true}
 	o.DeadLetters = deadLettersOf(DeadLetter{})
-	if err := p.bindInput(&o, name, c.Hub, c.Hub); err != nil {
+	if err := p.bindInput(&o, name, c.Hub, Input{Hub: c.Hub}); err != nil {
 		return err
 	}
 	if o.Outputs[c.Table], err = p.tables.sink(ctx, name, c.Table, c.Table, compiled.Outputs[0].In.Columns()); err != nil {

@@ -302,3 +302,13 @@ func (l *lockedBuffer) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+func TestCSVInput(t *testing.T) {
+	p := run(t, Options{
+		Tables: []Table{{Name: "out"}},
+		Jobs: []Job{{Name: "j", Script: "CREATE TABLE [in] (id nvarchar(max), v float); SELECT id, v INTO out FROM [in]",
+			Inputs: []Input{{Alias: "in", Hub: "in", Format: "csv", Delimiter: ";"}}, Outputs: []Output{{Alias: "out", Table: "out"}}}},
+	})
+	p.send("in", "id;v\na;1.5\nb;2\n", "id;v\nc;x\n", "id\n\"no end")
+	until(t, "the rows", func() bool { return len(p.rowsOf("out")) == 2 && p.counter("DeserializationError", "JobName", "j") == 2 })
+}

@@ -16,6 +16,12 @@ type rowDecoder interface {
 	decode(c *connector.Chunk, first int) format.Rows
 }
 
+type csvDecoder struct{ d *format.CSVDecoder }
+
+func (d csvDecoder) decode(c *connector.Chunk, first int) format.Rows {
+	return d.d.Decode(c.Data, c.Starts, c.Ends, first)
+}
+
 type jsonDecoder struct{ d *format.Decoder }
 
 func (d jsonDecoder) decode(c *connector.Chunk, first int) format.Rows {
@@ -24,7 +30,8 @@ func (d jsonDecoder) decode(c *connector.Chunk, first int) format.Rows {
 
 func newRowDecoder(in Input, cols []format.Column) (rowDecoder, error) {
 	if in.Format.CSV {
-		return nil, fmt.Errorf("decoding csv is not supported yet")
+		d, err := format.NewCSVDecoder(cols, in.Format.Delimiter)
+		return csvDecoder{d}, err
 	}
 	return jsonDecoder{format.NewDecoder(cols, format.Options{General: in.General})}, nil
 }
@@ -44,7 +51,7 @@ func (p *partition) declared(s plan.Source, v *column.Vector, rows format.Rows, 
 	b := column.NewBuilder(nil)
 	bad := make(map[int32]bool)
 	for i := range rows.Rows {
-		x, ok := readAs(v.At(i), s.Declared)
+		x, ok := p.in.Format.ReadAs(v.At(i), s.Declared)
 		if !ok {
 			bad[int32(i)] = true
 		}
@@ -71,10 +78,15 @@ func (p *partition) declared(s plan.Source, v *column.Vector, rows format.Rows, 
 
 const typeConversion = "InputDeserializerError.TypeConversionError"
 
-// readAs reads a JSON value as a declared type: nothing is converted but what
-// the format itself cannot tell apart.
-func readAs(v column.Value, k column.Kind) (column.Value, bool) {
+// ReadAs reads a value as a declared type: nothing is converted but what the
+// format itself cannot tell apart. Text is all that CSV knows; an empty field is
+// no number and no time, but NULL.
+func (f Format) ReadAs(v column.Value, k column.Kind) (column.Value, bool) {
 	switch {
+	case f.CSV && v.Kind == column.Text && k != column.Text && v.Text() == "":
+		return column.Value{}, true
+	case f.CSV:
+		return column.Cast(v, k)
 	case v.IsNull() || v.Kind == k:
 		return v, true
 	case k == column.Float64 && v.Kind == column.Int64, k == column.Time && v.Kind == column.Text:

@@ -48,7 +48,7 @@ type Options struct {
 	Drain    time.Duration // how long a stop waits for the inputs to be read to their ends; default 30s
 	IdleTick time.Duration // how often silent partitions are looked at; default 100ms; negative: never
 	NoFlush  bool          // keep windows open at the end of bounded inputs
-	Until    column.Ticks  // the watermark at the end of bounded inputs; 0: the end of time
+	Until    column.Ticks  // the watermark never passes it; 0: the end of time
 
 	DeadLetters *DeadLetters // nil: what is dropped is counted and not kept; needs a Store
 
@@ -71,7 +71,7 @@ type Input struct {
 // Format is how the messages of an input are written.
 type Format struct {
 	CSV       bool
-	Delimiter byte // CSV
+	Delimiter byte // CSV; 0: a comma
 }
 
 // Start says where a new job begins.

@@ -130,8 +130,10 @@ func newPartition(j *Job, s sourceInputs, number int) (*partition, error) {
 		p.branches = append(p.branches, b)
 	}
 	var err error
-	p.decoder, err = newRowDecoder(in, cols)
-	return p, err
+	if p.decoder, err = newRowDecoder(in, cols); err != nil {
+		return nil, fmt.Errorf("opening input %s: %w", s.name, err)
+	}
+	return p, nil
 }
 
 // chain builds the steps that run behind a local node.
@@ -413,7 +415,7 @@ func isSystem(name string) bool {
 
 // advance tells the steps of a branch and the tail how far its time is.
 func (p *partition) advance(br *branch) error {
-	w := br.stage.Watermark()
+	w := min(br.stage.Watermark(), p.job.opts.Until)
 	if w <= br.sent {
 		return nil
 	}

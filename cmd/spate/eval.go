@@ -26,7 +26,9 @@ type evalFlags struct {
 	start, outputStart, until           string
 	late, disorder, policy, errorPolicy string
 	outputDir, diagnostics              string
-	failOnDrop                          bool
+	failOnDrop, explain                 bool
+	stringCompare, joinDatediff         string
+	references, functions               []string
 }
 
 func (a *app) eval() *cobra.Command {
@@ -58,9 +60,16 @@ func (a *app) eval() *cobra.Command {
 	fl.StringVar(&f.outputDir, "output-dir", "", "write NAME.jsonl per output there")
 	fl.StringVar(&f.diagnostics, "diagnostics", "", "json: dropped and adjusted events on standard error")
 	fl.BoolVar(&f.failOnDrop, "fail-on-drop", false, "exit 6 if an event was dropped")
+	fl.BoolVar(&f.explain, "explain", false, "print the plan, run nothing")
+	fl.StringVar(&f.stringCompare, "string-compare", "ordinal", "how texts compare")
+	fl.StringVar(&f.joinDatediff, "join-datediff", "boundary", "how DATEDIFF counts in a JOIN")
+	fl.StringArrayVar(&f.references, "reference", nil, "reference input")
+	fl.StringArrayVar(&f.functions, "function", nil, "user function")
 	fl.IntVar(&o.BatchRows, "batch-rows", 0, "rows per batch; never visible in results")
-	if err := fl.MarkHidden("batch-rows"); err != nil {
-		panic(err) // the flag is defined above
+	for _, hidden := range []string{"batch-rows", "string-compare", "join-datediff", "reference", "function"} {
+		if err := fl.MarkHidden(hidden); err != nil {
+			panic(err) // the flag is defined above
+		}
 	}
 	cmd.RunE = do(func(cmd *cobra.Command, _ []string) error {
 		if err := a.evalOptions(&f, &o); err != nil {
@@ -70,6 +79,9 @@ func (a *app) eval() *cobra.Command {
 				return err
 			}
 			return withCode(usage, err)
+		}
+		if f.explain {
+			return a.explain(o)
 		}
 		return a.runEval(cmd, &f, o)
 	})
@@ -103,8 +115,8 @@ func (a *app) evalOptions(f *evalFlags, o *spate.EvalOptions) error {
 	case o.Script == "":
 		return errors.New("name the script: --query FILE, -e TEXT or --job NAME")
 	}
-	if o.Policies.Compat != "1.2" {
-		return fmt.Errorf("--compat %s is not supported yet", o.Policies.Compat)
+	if err := f.refuse(o); err != nil {
+		return err
 	}
 	stdin := false
 	for _, s := range f.inputs {
@@ -120,9 +132,35 @@ func (a *app) evalOptions(f *evalFlags, o *spate.EvalOptions) error {
 		} else if _, err := os.Stat(in.Path); err != nil {
 			return fmt.Errorf("--input %s: %w", in.Name, err)
 		}
+		for _, have := range o.Inputs {
+			if strings.EqualFold(have.Name, in.Name) {
+				return fmt.Errorf("--input %s is given twice", in.Name)
+			}
+		}
 		o.Inputs = append(o.Inputs, in)
 	}
+	if o.ArrivalDrop && o.ArrivalField == "" {
+		return errors.New("--arrival-drop needs --arrival")
+	}
+	if o.NoFlush && f.until != "" {
+		return errors.New("--until and --no-flush exclude each other")
+	}
 	return f.policies(o)
+}
+
+// refuse names what is asked for and not built.
+func (f *evalFlags) refuse(o *spate.EvalOptions) error {
+	for _, x := range []struct {
+		flag, value, built string
+	}{
+		{"compat", o.Policies.Compat, "1.2"}, {"string-compare", f.stringCompare, "ordinal"}, {"join-datediff", f.joinDatediff, "boundary"},
+		{"reference", strings.Join(f.references, " "), ""}, {"function", strings.Join(f.functions, " "), ""},
+	} {
+		if x.value != x.built {
+			return fmt.Errorf("--%s %s is not supported yet", x.flag, x.value)
+		}
+	}
+	return nil
 }
 
 func (f *evalFlags) policies(o *spate.EvalOptions) error {
@@ -247,12 +285,8 @@ func (a *app) runEval(cmd *cobra.Command, f *evalFlags, o spate.EvalOptions) (er
 	if e := rows.close(); err == nil {
 		err = e
 	}
-	var mistakes syntax.Errors
-	if errors.As(err, &mistakes) {
-		return config.ScriptProblems(o.ScriptFile, o.Script, mistakes)
-	}
 	if err != nil {
-		return err
+		return evalError(o, err)
 	}
 	if dropped > 0 && !a.quiet && f.diagnostics == "" {
 		fmt.Fprintf(a.stderr, "%d events were dropped; --diagnostics json shows them\n", dropped)
@@ -261,6 +295,28 @@ func (a *app) runEval(cmd *cobra.Command, f *evalFlags, o spate.EvalOptions) (er
 		return withCode(differs, fmt.Errorf("%d events were dropped", dropped))
 	}
 	return nil
+}
+
+// evalError gives mistakes of the script and of an input file the code of wrong usage.
+func evalError(o spate.EvalOptions, err error) error {
+	var mistakes syntax.Errors
+	if errors.As(err, &mistakes) {
+		return config.ScriptProblems(o.ScriptFile, o.Script, mistakes)
+	}
+	var input *spate.InputError
+	if errors.As(err, &input) {
+		return withCode(usage, err)
+	}
+	return err
+}
+
+func (a *app) explain(o spate.EvalOptions) error {
+	text, err := spate.Explain(o)
+	if err != nil {
+		return evalError(o, err)
+	}
+	_, err = io.WriteString(a.stdout, text)
+	return err
 }
 
 // rowWriter prints rows to standard output, or to one file per output.

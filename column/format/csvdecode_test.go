@@ -1,0 +1,81 @@
+package format
+
+import (
+	"strings"
+	"testing"
+
+	"spate/column"
+)
+
+func csvRows(t testing.TB, delimiter byte, cols []Column, messages ...string) Rows {
+	t.Helper()
+	d, err := NewCSVDecoder(cols, delimiter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var data []byte
+	var starts, ends []uint32
+	for _, m := range messages {
+		starts = append(starts, uint32(len(data)))
+		data = append(data, m...)
+		ends = append(ends, uint32(len(data)))
+	}
+	return d.Decode(data, starts, ends, 0)
+}
+
+func TestCSV(t *testing.T) {
+	cols := []Column{{Path: []string{"ID"}}, {Path: []string{"v"}}, {Path: []string{"none"}}, {Path: []string{"v", "x"}}, {Whole: true}}
+	r := csvRows(t, ';', cols, "\xef\xbb\xbfid; V\n\"a;\"\"b\";1\nc;\n", "", "V;id\r\n2;d\r\n")
+	want := []string{
+		`"a;\"b" "1" null null {"id":"a;\"b","V":"1"}`, `"c" "" null null {"id":"c","V":""}`, `"d" "2" null null {"V":"2","id":"d"}`,
+	}
+	if r.Rows != 3 || len(r.Bad) != 0 || r.Next != 3 || r.Src[1] != 0 || r.Src[2] != 2 {
+		t.Fatalf("rows %+v", r)
+	}
+	for i, w := range want {
+		var got []string
+		for c := range r.Cols {
+			got = append(got, string(column.AppendJSON(nil, r.Cols[c].At(i))))
+		}
+		if g := strings.Join(got, " "); g != w {
+			t.Errorf("row %d: %s, want %s", i, g, w)
+		}
+	}
+}
+
+// A message that cannot be read gives no rows; those around it do.
+func TestBadCSV(t *testing.T) {
+	for m, typ := range map[string]string{
+		"a,b\n1,2\n3":     MissingColumns,
+		"a,b\n1,2\n1,2,3": InvalidData,
+		"a,b\n1,\"2":      InvalidData,
+		"a,a\n1,2":        InvalidHeader,
+		"a,\n1,2":         InvalidHeader,
+		"a,b\n\xff,2":     InvalidData,
+		"a\"b,c\n1,2":     InvalidHeader,
+	} {
+		r := csvRows(t, 0, []Column{{Path: []string{"a"}}}, "a\nx", m, "a\ny")
+		if r.Rows != 2 || len(r.Bad) != 1 || r.Bad[0].Type != typ || r.Bad[0].Message != 1 || r.Src[1] != 2 {
+			t.Errorf("%q: %+v, want %s", m, r, typ)
+		}
+	}
+	if _, err := NewCSVDecoder(nil, 'x'); err == nil {
+		t.Error("x is a delimiter")
+	}
+}
+
+func FuzzCSV(f *testing.F) {
+	for _, s := range []string{"a,b\n1,2\n", "a;b\n\"x\"\"y\";z", "a,b\n1", "\xef\xbb\xbfa\n\n", "a,A\n", "\""} {
+		f.Add(s)
+	}
+	cols := []Column{{Path: []string{"a"}}, {Whole: true}}
+	f.Fuzz(func(t *testing.T, m string) {
+		r := csvRows(t, ',', cols, m, "a\n1")
+		if r.Next != 2 || len(r.Src) != r.Rows || r.Rows < 1 || r.Cols[0].Len() != r.Rows || r.Cols[1].Len() != r.Rows {
+			t.Errorf("%+v", r)
+		}
+		if len(r.Bad) > 0 && r.Rows != 1 {
+			t.Errorf("a bad message gave rows: %+v", r)
+		}
+	})
+}
