@@ -7,8 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +28,17 @@ type queryFlags struct {
 	params   []string
 	explain  bool
 	stats    bool
+}
+
+// sqlWords keeps SQL that begins with a comment from being taken for a flag.
+func sqlWords(args []string) []string {
+	words := slices.Clone(args)
+	for i, w := range words {
+		if strings.HasPrefix(w, "--") && len(w) > 2 && unicode.IsSpace(rune(w[2])) {
+			words[i] = " " + w
+		}
+	}
+	return words
 }
 
 func (a *app) query() *cobra.Command {
@@ -141,29 +154,47 @@ func openStore(dir string) (blob.Store, error) {
 
 func (a *app) ask(ctx context.Context, s *query.Session, sql, form string, f queryFlags) error {
 	start := time.Now()
-	run := s.Run
 	if f.explain {
-		run = s.Explain
+		r, err := s.Explain(ctx, sql)
+		if err != nil {
+			return queryError(err)
+		}
+		defer r.Close()
+		_, err = fmt.Fprintf(a.stdout, "%s\n", strings.TrimSpace(r.SQL))
+		a.stats(f, r, start)
+		return err
 	}
-	r, err := run(ctx, sql)
-	if err != nil {
-		return queryError(err)
+	results := 0
+	err := s.Each(ctx, sql, func(r *query.Result) error {
+		if results++; results > 1 && form != "jsonl" {
+			if _, err := fmt.Fprintln(a.stdout); err != nil {
+				return err
+			}
+		}
+		truncated, err := query.Print(a.stdout, form, r, f.maxRows)
+		if err != nil {
+			return err
+		}
+		for _, w := range r.Warnings {
+			fmt.Fprintln(a.stderr, "note: "+w)
+		}
+		if truncated {
+			fmt.Fprintf(a.stderr, "note: only the first %d rows are shown; --max-rows 0 shows all\n", f.maxRows)
+		}
+		a.stats(f, r, start)
+		start = time.Now()
+		return nil
+	})
+	if err == nil && results == 0 {
+		return withCode(usage, errors.New("there is no query in the text"))
 	}
-	defer r.Close()
-	truncated, err := query.Print(a.stdout, form, r, f.maxRows)
-	if err != nil {
-		return queryError(err)
-	}
-	for _, w := range r.Warnings {
-		fmt.Fprintln(a.stderr, "note: "+w)
-	}
-	if truncated {
-		fmt.Fprintf(a.stderr, "note: only the first %d rows are shown; --max-rows 0 shows all\n", f.maxRows)
-	}
+	return queryError(err)
+}
+
+func (a *app) stats(f queryFlags, r *query.Result, start time.Time) {
 	if f.stats {
 		fmt.Fprintf(a.stderr, "%+v, %s\n", r.Stats, time.Since(start).Truncate(time.Millisecond))
 	}
-	return nil
 }
 
 func queryError(err error) error {

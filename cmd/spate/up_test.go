@@ -133,6 +133,21 @@ func TestUpInAnEmptyFolder(t *testing.T) {
 		t.Errorf("InputEvents %v after the stop, %v before", stopped, running)
 	}
 
+	both := "-- View recent telemetry\nSELECT TOP 1 DeviceId AS recent\nFROM telemetry.raw_telemetry\nORDER BY Timestamp DESC;\n" +
+		"-- View aggregated metrics\nSELECT COUNT(*) AS windows\nFROM telemetry.aggregated_metrics\nWHERE WindowEnd >= DATEADD(hour, -1, GETUTCDATE());\n"
+	if err := os.WriteFile(filepath.Join(data, "both.sql"), []byte(both), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"query", "-o", "csv", both}, {"query", "-o", "csv", "--file", filepath.Join(data, "both.sql")}} {
+		got := spateOut(t, func(string) bool { return true }, args...)
+		if !strings.HasPrefix(got, "recent\r\ndevice-") || !strings.Contains(got, "\r\n\nwindows\r\n") {
+			t.Errorf("two queries in one text answered %q", got)
+		}
+	}
+	if plan := spateOut(t, func(string) bool { return true }, "query", "--explain", "SELECT MAX(Temperature) AS t FROM telemetry.raw_telemetry"); !strings.Contains(plan, "SELECT max(") {
+		t.Errorf("the plan is %q", plan)
+	}
+
 	// The next start goes on.
 	stop, _, errs = startUp(t, data, "--ports", "auto", "--no-simulator")
 	if after := spateOut(t, func(string) bool { return true }, "query", "-o", "csv", count); after != before {
