@@ -3,9 +3,10 @@ package spate
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"spate/column"
@@ -17,44 +18,6 @@ import (
 	"spate/stream/exec"
 )
 
-// runningJob is a job of the pipeline, or a capture, which is a job of its own.
-type runningJob struct {
-	name    string
-	capture bool
-	job     *stream.Job
-	dropped *diagnostics
-
-	mu  sync.Mutex
-	now string
-	err error
-}
-
-func (j *runningJob) state() (string, string) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.err != nil {
-		return j.now, j.err.Error()
-	}
-	return j.now, ""
-}
-
-func (j *runningJob) become(state string, err error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.now, j.err = state, err
-}
-
-func (p *Pipeline) runJob(ctx context.Context, j *runningJob) {
-	j.become("Running", nil)
-	defer j.dropped.end()
-	if err := j.job.Run(ctx); err != nil {
-		j.become("Failed", err)
-		p.log.Error("job failed", "job", j.name, "err", err)
-		return
-	}
-	j.become("Stopped", nil)
-}
-
 // openJobs compiles all jobs and captures. A new one saves its first manifest
 // here, before any listener is open.
 func (p *Pipeline) openJobs(ctx context.Context) error {
@@ -62,27 +25,26 @@ func (p *Pipeline) openJobs(ctx context.Context) error {
 		if j.Disabled {
 			continue
 		}
-		if err := p.openJob(ctx, j); err != nil {
+		if err := p.addJob(ctx, j.Name, false, func(ctx context.Context) (stream.Options, error) { return p.optionsOf(ctx, j) }); err != nil {
 			return err
 		}
 	}
 	for _, c := range p.opts.Captures {
-		if err := p.openCapture(ctx, c); err != nil {
+		if err := p.addJob(ctx, captureName(c), true, func(ctx context.Context) (stream.Options, error) { return p.optionsOfCapture(ctx, c) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *Pipeline) openJob(ctx context.Context, j Job) error {
+func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err error) {
 	compiled, err := compileJob(j)
 	if err != nil {
-		return err
+		return o, err
 	}
-	o := p.jobOptions(j.Name, compiled)
+	o = p.jobOptions(j.Name, compiled)
 	o.DeadLetters = deadLettersOf(j.Policies.DeadLetter)
 	o.Policy = policyOf(j.Policies)
-	o.Interval = j.CheckpointInterval
 	o.Start = stream.Start{First: column.TicksOf(p.opts.Clock())}
 	if j.Start.Mode == StartCustomTime {
 		o.Start.First = column.TicksOf(j.Start.Time)
@@ -95,36 +57,49 @@ func (p *Pipeline) openJob(ctx context.Context, j Job) error {
 			}
 		}
 		if err := p.bindInput(&o, j.Name, in.Name, binding); err != nil {
-			return err
+			return o, err
 		}
 	}
 	cols := make(map[string][]plan.Column) // of all statements that write an output
 	for i, out := range compiled.Outputs {
 		b := outputOf(j, out.Name)
 		if b == nil {
-			return fmt.Errorf("opening job %s: output %s is bound to no table and no hub", j.Name, out.Name)
+			return o, fmt.Errorf("opening job %s: output %s is bound to no table and no hub", j.Name, out.Name)
 		}
 		if b.Immediate {
-			return fmt.Errorf("opening job %s: output %s: visibility immediate is not supported yet", j.Name, out.Name)
+			return o, fmt.Errorf("opening job %s: output %s: visibility immediate is not supported yet", j.Name, out.Name)
 		}
 		if compiled.Outputs[i], err = mapOutput(out, *b); err != nil {
-			return fmt.Errorf("opening job %s: %w", j.Name, err)
+			return o, fmt.Errorf("opening job %s: %w", j.Name, err)
 		}
 		cols[out.Name] = append(cols[out.Name], compiled.Outputs[i].In.Columns()...)
 	}
-	for name, brings := range cols {
-		if o.Outputs[name], err = p.openOutput(ctx, j.Name, *outputOf(j, name), brings); err != nil {
-			return err
+	var written []Table
+	for _, name := range slices.Sorted(maps.Keys(cols)) {
+		if b := outputOf(j, name); b.Table != "" {
+			t, err := p.tables.find(b.Table)
+			if err != nil {
+				return o, fmt.Errorf("opening job %s: output %s: %w", j.Name, name, err)
+			}
+			written = append(written, t)
 		}
 	}
-	return p.addJob(ctx, j.Name, false, o)
+	if o.Interval, err = CommitInterval(j.CheckpointInterval, written...); err != nil {
+		return o, fmt.Errorf("opening job %s: %w", j.Name, err)
+	}
+	for name, brings := range cols {
+		if o.Outputs[name], err = p.openOutput(ctx, j.Name, *outputOf(j, name), brings); err != nil {
+			return o, err
+		}
+	}
+	return o, nil
 }
 
 func (p *Pipeline) jobOptions(name string, compiled *plan.Job) stream.Options {
 	return stream.Options{
 		Name: name, Plan: compiled, Inputs: make(map[string]stream.Input), Outputs: make(map[string]connector.Sink),
 		Store: p.store, Prefix: "jobs/" + url.PathEscape(name), Metrics: p.metrics, Log: p.log,
-		Clock: jobClock(p.opts.Clock),
+		Clock: jobClock(p.opts.Clock), Drain: p.opts.Drain,
 	}
 }
 
@@ -198,17 +173,6 @@ func (p *Pipeline) openOutput(ctx context.Context, job string, b Output, cols []
 	return eventhub.NewSink(h, eventhub.SinkOptions{Job: job, Output: b.Alias, KeyColumn: b.PartitionKey}), nil
 }
 
-func (p *Pipeline) addJob(ctx context.Context, name string, capture bool, o stream.Options) error {
-	dropped := newDiagnostics(p.log.With("job", name), p.opts.Clock)
-	o.Diagnostic = dropped.report
-	job, err := stream.New(ctx, o)
-	if err != nil {
-		return err
-	}
-	p.jobs = append(p.jobs, &runningJob{name: name, capture: capture, job: job, dropped: dropped, now: "Starting"})
-	return nil
-}
-
 // compileJob binds the script of a job.
 func compileJob(j Job) (*plan.Job, error) {
 	o := bind.Options{}
@@ -270,29 +234,32 @@ func policyOf(p Policies) exec.TimePolicy {
 	return out
 }
 
-// openCapture makes the job that appends every event of a hub to a table: a
+// optionsOfCapture makes the job that appends every event of a hub to a table: a
 // plan that passes the table's columns through, from the oldest event on.
-func (p *Pipeline) openCapture(ctx context.Context, c Capture) error {
-	name := "capture-" + strings.ToLower(c.Hub)
+func (p *Pipeline) optionsOfCapture(ctx context.Context, c Capture) (o stream.Options, err error) {
+	name := captureName(c)
 	tb, err := p.tables.find(c.Table)
 	if err != nil {
-		return fmt.Errorf("opening the capture of hub %s: %w", c.Hub, err)
+		return o, fmt.Errorf("opening the capture of hub %s: %w", c.Hub, err)
 	}
 	compiled, err := capturePlan(c, tb)
 	if err != nil {
-		return fmt.Errorf("opening the capture of hub %s: %w", c.Hub, err)
+		return o, fmt.Errorf("opening the capture of hub %s: %w", c.Hub, err)
 	}
-	o := p.jobOptions(name, compiled)
+	o = p.jobOptions(name, compiled)
 	o.Start = stream.Start{Oldest: true}
+	o.Interval = tb.Flush.Interval
 	o.DeadLetters = deadLettersOf(DeadLetter{})
 	if err := p.bindInput(&o, name, c.Hub, Input{Hub: c.Hub}); err != nil {
-		return err
+		return o, err
 	}
 	if o.Outputs[c.Table], err = p.tables.sink(ctx, name, c.Table, c.Table, compiled.Outputs[0].In.Columns()); err != nil {
-		return err
+		return o, err
 	}
-	return p.addJob(ctx, name, true, o)
+	return o, nil
 }
+
+func captureName(c Capture) string { return "capture-" + strings.ToLower(c.Hub) }
 
 func capturePlan(c Capture, tb Table) (*plan.Job, error) {
 	in := &plan.Input{Name: c.Hub}

@@ -28,6 +28,8 @@ type Options struct {
 
 	Simulate *Simulate // nil: no simulator
 
+	Drain time.Duration // how long a stop waits for jobs to read what was accepted; default 30s
+
 	// QueryWorker is the command of the query engine's child process, program
 	// first. Default: this executable with the argument duckdb-worker.
 	QueryWorker []string
@@ -128,11 +130,10 @@ type PartitionBy struct {
 	Date   bool
 }
 
-// Flush says how often a job commits to a table.
+// Flush says how often a job commits to a table. A job commits to all its
+// outputs at once: see CommitInterval.
 type Flush struct {
-	Interval time.Duration // default 1s
-	Rows     int           // 0: not used
-	Bytes    int64         // 0: not used
+	Interval time.Duration // default: the job's CheckpointInterval
 }
 
 // Job is one Stream Analytics job.
@@ -147,7 +148,7 @@ type Job struct {
 	Start      JobStart
 
 	Parallelism        int           // shards; default: processors
-	CheckpointInterval time.Duration // default 1s
+	CheckpointInterval time.Duration // default: Flush.Interval of its tables, else 1s
 }
 
 // JobStart is where a job begins when it has no checkpoint.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"spate/blob"
 	"spate/connector"
@@ -48,6 +49,22 @@ func (t Table) location(o Options) string {
 		p = d + ".db/" + n
 	}
 	return path.Join("lake", o.Storage.Account, o.Storage.Container, p)
+}
+
+// CommitInterval is how often a job commits: own, where it says so, else what
+// its tables say. It is an error if they say different things.
+func CommitInterval(own time.Duration, tables ...Table) (time.Duration, error) {
+	said := "the job's checkpoint.interval"
+	for _, t := range tables {
+		switch f := t.Flush.Interval; {
+		case f == 0 || f == own:
+		case own == 0:
+			own, said = f, "flush.interval of table "+t.Name
+		default:
+			return 0, fmt.Errorf("table %s: flush.interval %v beside %v of %s: different intervals in one job are not supported yet", t.Name, f, own, said)
+		}
+	}
+	return own, nil
 }
 
 func (t *tables) find(name string) (Table, error) {

@@ -75,6 +75,7 @@ func (l *loader) checkScript(j *spate.Job, places *jobPlaces) {
 	for _, out := range p.Outputs {
 		l.bindOutput(j, places, out)
 	}
+	l.checkIntervals(j, places)
 	for _, in := range j.Inputs {
 		for _, out := range j.Outputs {
 			if out.Hub != "" && strings.EqualFold(in.Hub, out.Hub) {
@@ -85,6 +86,26 @@ func (l *loader) checkScript(j *spate.Job, places *jobPlaces) {
 				l.fail(at, "E308", "jobs."+j.Name+".outputs."+out.Alias, "write to another hub",
 					"%s: the job reads the hub %s that it writes", out.Alias, out.Hub)
 			}
+		}
+	}
+}
+
+// checkIntervals refuses tables of one job that want to be committed to differently.
+func (l *loader) checkIntervals(j *spate.Job, places *jobPlaces) {
+	var tables []spate.Table
+	for _, out := range j.Outputs {
+		t := l.findTable(out.Table)
+		if out.Table == "" || t == nil {
+			continue
+		}
+		tables = append(tables, *t)
+		if _, err := spate.CommitInterval(j.CheckpointInterval, tables...); err != nil {
+			at, ok := places.outputs[strings.ToLower(out.Alias)]
+			if !ok {
+				at = places.query
+			}
+			l.fail(at, "E206", "jobs."+j.Name+".outputs."+out.Alias, "give them one interval", "%v", err)
+			return
 		}
 	}
 }

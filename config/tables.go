@@ -49,8 +49,7 @@ func (l *loader) table(name string, at *entry, o *object) {
 	o.oneOf("preset", "default", "default")
 	if f := o.child("flush"); f != nil {
 		t.Flush.Interval = f.duration("interval", time.Second, 100*time.Millisecond, time.Hour)
-		t.Flush.Rows = int(f.integer("rows", 0, 0, 1<<31-1))
-		t.Flush.Bytes = f.size("bytes", 0, 0, 1<<40)
+		f.later("rows", "bytes")
 		f.done()
 	}
 	o.later("properties", "comment", "optimize", "vacuum", "checkpointInterval", "schemaEvolution")

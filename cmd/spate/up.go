@@ -112,6 +112,7 @@ func (a *app) runPipeline(ctx context.Context, p *config.Pipeline, drain time.Du
 		return err
 	}
 	p.Options.Log = log
+	p.Options.Drain = drain - drain/4 // the rest is for the last checkpoint
 	pipe, err := spate.Open(ctx, p.Options)
 	if err != nil {
 		return err
