@@ -205,20 +205,25 @@ func (l *listeners) console(ctx context.Context, ln net.Listener) error {
 	})
 }
 
+// health joins everything that does not work as it should.
 func (p *Pipeline) health() error {
-	for _, j := range p.jobs {
-		if state, why := j.state(); state == "Failed" {
-			return fmt.Errorf("job %s failed: %s", j.name, why)
-		}
-	}
+	var errs []error
 	for _, h := range p.namespace.Hubs() {
 		for i := range h.Partitions() {
 			if err := h.Partition(i).Err(); err != nil {
-				return fmt.Errorf("hub %s partition %d: %w", h.Name(), i, err)
+				errs = append(errs, fmt.Errorf("hub %s partition %d: %w", h.Name(), i, err))
 			}
 		}
 	}
-	return nil
+	for _, j := range p.jobs {
+		switch state, why := j.state(); state {
+		case "Failed":
+			errs = append(errs, fmt.Errorf("job %s failed: %s", j.name, why))
+		case "Degraded":
+			errs = append(errs, fmt.Errorf("job %s starts again and again: %s", j.name, why))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (l *listeners) serve(ctx context.Context, wg *sync.WaitGroup, fatal chan<- error) {

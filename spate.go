@@ -282,7 +282,7 @@ type Status struct {
 // JobStatus is the state of one job.
 type JobStatus struct {
 	Name           string        `json:"name"`
-	State          string        `json:"state"` // Running, Stopped, Failed
+	State          string        `json:"state"` // Starting, Running, Degraded, Stopped, Failed
 	Error          string        `json:"error,omitempty"`
 	EventsIn       int64         `json:"eventsIn"`
 	RowsOut        int64         `json:"rowsOut"`
@@ -326,7 +326,7 @@ func (p *Pipeline) Status() Status {
 	for _, j := range p.jobs {
 		js := p.jobStatus(&s, j.name)
 		js.State, js.Error = j.state()
-		if w := j.job.Watermark(); w > 0 {
+		if w := j.current().Watermark(); w > 0 {
 			js.WatermarkDelay = time.Duration(now-w) * 100
 		}
 		if !j.capture {
