@@ -16,7 +16,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azeventhubs/v2"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"spate/access"
 )
@@ -67,7 +66,7 @@ func (i *instance) health() (code int, text string) {
 // produce sends values to a partition over Kafka.
 func (i *instance) produce(t testing.TB, partition int32, values ...string) error {
 	t.Helper()
-	c := i.kafka(t, kgo.RetryTimeout(5*time.Second), kgo.RecordDeliveryTimeout(10*time.Second), kgo.ProducerBatchMaxBytes(8<<20))
+	c := i.kafka(t, kgo.RetryTimeout(5*time.Second), kgo.RecordDeliveryTimeout(6*time.Second), kgo.ProducerBatchMaxBytes(8<<20))
 	defer c.Close()
 	var batch []*kgo.Record
 	for _, v := range values {
@@ -214,7 +213,7 @@ func TestWrongKeysAndExpiredTokens(t *testing.T) {
 			case !c.works && (!errors.As(err, &refused) || refused.Code != azeventhubs.ErrorCodeUnauthorizedAccess):
 				t.Errorf("over AMQP: %v, want %v", err, azeventhubs.ErrorCodeUnauthorizedAccess)
 			}
-			k := i.kafka(t, kgo.SASL(plain.Auth{User: "$ConnectionString", Pass: c.connection}.AsMechanism()), kgo.RetryTimeout(3*time.Second))
+			k := i.kafkaAs(t, c.connection, kgo.RetryTimeout(time.Second), kgo.RecordDeliveryTimeout(2*time.Second))
 			defer k.Close()
 			err = k.ProduceSync(ctx, &kgo.Record{Topic: telemetryHub, Value: []byte(good(c.name))}).FirstErr()
 			switch {

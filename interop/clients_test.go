@@ -23,9 +23,15 @@ func ptr[T any](v T) *T { return &v }
 // kafka is a kgo client that authenticates as Event Hubs wants it.
 func (i *instance) kafka(t testing.TB, o ...kgo.Opt) *kgo.Client {
 	t.Helper()
+	return i.kafkaAs(t, i.plain(), o...)
+}
+
+// kafkaAs is kafka with another connection string.
+func (i *instance) kafkaAs(t testing.TB, connection string, o ...kgo.Opt) *kgo.Client {
+	t.Helper()
 	c, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(i.info.Addresses["kafka"]),
-		kgo.SASL(plain.Auth{User: "$ConnectionString", Pass: i.plain()}.AsMechanism()),
+		kgo.SASL(plain.Auth{User: "$ConnectionString", Pass: connection}.AsMechanism()),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 	}, o...)...)
 	if err != nil {
