@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azeventhubs/v2"
 )
@@ -32,6 +33,12 @@ func NewAMQP(ctx context.Context, c Connection) (*AMQP, error) {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
 	if _, err := client.GetEventHubProperties(ctx, nil); err != nil {
+		switch text := err.Error(); {
+		case strings.Contains(text, "status code 401"):
+			err = fmt.Errorf("%w: %w", ErrUnauthorized, err)
+		case strings.Contains(text, "status code 404"):
+			err = fmt.Errorf("%w: %w", ErrNoHub, err)
+		}
 		return nil, errors.Join(fmt.Errorf("simulator: reach hub %s over AMQP: %w", hub, err), client.Close(context.WithoutCancel(ctx)))
 	}
 	return &AMQP{client: client}, nil

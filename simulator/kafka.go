@@ -6,12 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"spate/access"
+)
+
+// What NewKafka and NewAMQP may find.
+var (
+	ErrUnauthorized = errors.New("the namespace refuses the key")
+	ErrNoHub        = errors.New("there is no such hub")
 )
 
 // Connection says where a remote target is.
@@ -95,6 +102,9 @@ func NewKafka(ctx context.Context, c Connection) (*Kafka, error) {
 	}
 	if err := client.Ping(ctx); err != nil {
 		client.Close()
+		if strings.Contains(err.Error(), "SASL_AUTHENTICATION_FAILED") {
+			err = fmt.Errorf("%w: %w", ErrUnauthorized, err)
+		}
 		return nil, fmt.Errorf("simulator: reach Kafka at %v: %w", brokers, err)
 	}
 	return &Kafka{client: client}, nil
@@ -126,7 +136,7 @@ func (k *Kafka) Send(ctx context.Context, events []Event) (int, error) {
 		}
 	}
 	if first != nil {
-		return sent, fmt.Errorf("produce: %w", first)
+		return sent, fmt.Errorf("produce to %s: %w", k.client.OptValue(kgo.DefaultProduceTopic), first)
 	}
 	return sent, nil
 }

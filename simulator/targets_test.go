@@ -2,6 +2,7 @@ package simulator_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -85,6 +86,10 @@ func TestFleetSendsOverKafka(t *testing.T) {
 	if got := stored(t, ns); got != stats.Sent || got < 5000 {
 		t.Errorf("%d events stored, %d sent", got, stats.Sent)
 	}
+	bad := strings.Replace(connection, key, "d3Jvbmctd3Jvbmctd3Jvbmctd3Jvbmctd3Jvbmctd3I=", 1)
+	if _, err := simulator.NewKafka(ctx, simulator.Connection{String: bad, Hub: hubName, Brokers: []string{l.Addr().String()}}); !errors.Is(err, simulator.ErrUnauthorized) {
+		t.Errorf("a wrong key: %v", err)
+	}
 	if _, err := simulator.NewKafka(ctx, simulator.Connection{String: connection + ";EntityPath=x", Brokers: []string{"127.0.0.1:1"}}); err == nil {
 		t.Error("connected to a closed port")
 	}
@@ -110,6 +115,13 @@ func TestFleetSendsOverAMQP(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer target.Close()
+	bad := strings.Replace(text, key, "d3Jvbmctd3Jvbmctd3Jvbmctd3Jvbmctd3Jvbmctd3I=", 1)
+	if _, err := simulator.NewAMQP(ctx, simulator.Connection{String: bad, Hub: hubName}); !errors.Is(err, simulator.ErrUnauthorized) {
+		t.Errorf("a wrong key: %v", err)
+	}
+	if _, err := simulator.NewAMQP(ctx, simulator.Connection{String: text, Hub: "nope"}); !errors.Is(err, simulator.ErrNoHub) {
+		t.Errorf("a hub that does not exist: %v", err)
+	}
 	// 6000 events a beat do not fit into one batch.
 	f, err := simulator.New(simulator.Options{Devices: 6000, Interval: time.Millisecond, Duration: 2 * time.Millisecond})
 	if err != nil {

@@ -20,6 +20,7 @@ const (
 	usage        = 2 // usage or configuration
 	notFound     = 3
 	noConnection = 4
+	unauthorized = 5
 	differs      = 6 // tests, assertions, --check
 	timedOut     = 8
 	interrupted  = 130

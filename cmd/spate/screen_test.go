@@ -43,6 +43,19 @@ func TestProgressOnATerminalAndInAPipe(t *testing.T) {
 	}
 }
 
+func TestWhatAConnectionStringReaches(t *testing.T) {
+	for text, want := range map[string]bool{
+		"Endpoint=sb://localhost:5673;SharedAccessKeyName=a;SharedAccessKey=b;UseDevelopmentEmulator=true": true,
+		"Endpoint=sb://localhost;SharedAccessKeyName=a;SharedAccessKey=b;UseDevelopmentEmulator=true":      false,
+		"Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=a;SharedAccessKey=b":                 false,
+		"nonsense": false,
+	} {
+		if namesPort(text) != want {
+			t.Errorf("%s: names a port: %v", text, !want)
+		}
+	}
+}
+
 func TestWhatIsPrintedCanBePasted(t *testing.T) {
 	p := &config.Pipeline{Kind: config.File, Path: "my pipe.yaml", Options: spate.Options{
 		Name: "p", Dir: "d", Hubs: []spate.Hub{{Name: "h"}}, Tables: []spate.Table{{Database: "default", Name: "t"}},

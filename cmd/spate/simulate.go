@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net"
+	"net/url"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"spate/access"
 	"spate/config"
 	"spate/console"
 	"spate/simulator"
@@ -36,7 +39,7 @@ func (a *app) simulate() *cobra.Command {
 	f.Int64Var(&o.Seed, "seed", 1, "equal seeds give equal fleets")
 	f.Float64Var(&o.Rate, "rate", 0, "events per second of the whole fleet, instead of --interval")
 	f.StringVar(&hub, "hub", os.Getenv("EVENT_HUB_NAME"), "hub")
-	f.StringVar(&via, "via", "kafka", "kafka or amqp")
+	f.StringVar(&via, "via", "", "kafka or amqp (default kafka; amqp for a connection string with a port, which is AMQP's)")
 	f.StringVar(&connection, "connection-string", "", "namespace to send to")
 	f.BoolVar(&dryRun, "dry-run", false, "print the events, send nothing")
 	cmd.RunE = do(func(cmd *cobra.Command, _ []string) error {
@@ -77,7 +80,7 @@ func (a *app) simulate() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := a.summary(form, dryRun, stats); err != nil {
+		if err := a.summary(form, dryRun, stats, perSecond(stats, fleet.Options().Interval)); err != nil {
 			return err
 		}
 		if err := cmd.Context().Err(); err != nil {
@@ -92,14 +95,14 @@ func (a *app) simulate() *cobra.Command {
 }
 
 // summary tells what a run has sent.
-func (a *app) summary(form string, dryRun bool, stats simulator.Stats) error {
+func (a *app) summary(form string, dryRun bool, stats simulator.Stats, rate float64) error {
 	if form == "json" && !dryRun {
 		return json.NewEncoder(a.stdout).Encode(map[string]any{"sent": stats.Sent, "failed": stats.Failed,
-			"seconds": stats.Elapsed.Seconds(), "eventsPerSecond": stats.EventsPerSecond()})
+			"seconds": stats.Elapsed.Seconds(), "eventsPerSecond": math.Round(rate*10) / 10})
 	}
 	if !a.quiet && !dryRun {
 		fmt.Fprintf(a.stderr, "sent %d events in %s (%.0f/s), %d failed\n", stats.Sent, stats.Elapsed.Truncate(time.Millisecond),
-			stats.EventsPerSecond(), stats.Failed)
+			rate, stats.Failed)
 	}
 	return nil
 }
@@ -120,7 +123,7 @@ func progress(line *statusLine, interval time.Duration) func(simulator.Progress)
 		switch {
 		case line.quiet:
 		case !line.live && p.Batches%10 == 0:
-			line.draw(fmt.Sprintf("batch %d: %d events sent (%.0f/s)", p.Batches, p.Sent, p.EventsPerSecond()))
+			line.draw(fmt.Sprintf("batch %d: %d events sent (%.0f/s)", p.Batches, p.Sent, perSecond(p.Stats, interval)))
 		case line.live && (drawn == 0 || p.Elapsed-drawn >= redrawBar || p.Batches == p.Total):
 			drawn = p.Elapsed
 			line.draw(describeRun(p, interval))
@@ -133,7 +136,7 @@ const redrawBar = 100 * time.Millisecond
 
 // describeRun is one line about a run.
 func describeRun(p simulator.Progress, interval time.Duration) string {
-	counts := fmt.Sprintf("%d events sent (%.0f/s)", p.Sent, p.EventsPerSecond())
+	counts := fmt.Sprintf("%d events sent (%.0f/s)", p.Sent, perSecond(p.Stats, interval))
 	if p.Failed > 0 {
 		counts += fmt.Sprintf(", %d failed", p.Failed)
 	}
@@ -142,6 +145,12 @@ func describeRun(p simulator.Progress, interval time.Duration) string {
 	}
 	left := time.Duration(p.Total-p.Batches) * interval
 	return fmt.Sprintf("%s %3d%%  %s  %s left", bar(p.Batches, p.Total), p.Batches*100/p.Total, counts, left.Round(time.Second))
+}
+
+// perSecond is the mean rate of a run. The last batch fills its interval too: a fleet
+// that sends 20 events a second has that rate after the first one.
+func perSecond(s simulator.Stats, interval time.Duration) float64 {
+	return float64(s.Sent) / max(s.Elapsed, time.Duration(s.Batches)*interval).Seconds()
 }
 
 // bar is a picture of done of total.
@@ -164,6 +173,12 @@ func (a *app) target(ctx context.Context, connection, hub, via string) (simulato
 	}
 	var t simulator.Target
 	var err error
+	if via == "" {
+		via = "kafka"
+		if len(c.Brokers) == 0 && namesPort(c.String) {
+			via = "amqp"
+		}
+	}
 	switch via {
 	case "kafka":
 		t, err = simulator.NewKafka(ctx, c)
@@ -174,10 +189,25 @@ func (a *app) target(ctx context.Context, connection, hub, via string) (simulato
 	default:
 		return nil, withCode(usage, fmt.Errorf("--via %s: want kafka or amqp", via))
 	}
-	if err != nil && ctx.Err() == nil {
-		return nil, withCode(noConnection, err)
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return t, err
+	case errors.Is(err, simulator.ErrUnauthorized):
+		return nil, withCode(unauthorized, err)
+	case errors.Is(err, simulator.ErrNoHub):
+		return nil, withCode(notFound, err)
 	}
-	return t, err
+	return nil, withCode(noConnection, err)
+}
+
+// namesPort says whether the endpoint of a connection string has a port.
+func namesPort(connection string) bool {
+	c, err := access.ParseConnectionString(connection)
+	if err != nil {
+		return false // connecting says why
+	}
+	u, err := url.Parse(c.Endpoint)
+	return err == nil && u.Port() != ""
 }
 
 // localTarget fills c from the running instance and its pipeline.
