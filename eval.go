@@ -108,7 +108,7 @@ func evalPlan(o *EvalOptions) (*plan.Job, error) {
 	for _, in := range o.Inputs {
 		bo.Inputs = append(bo.Inputs, bind.InputInfo{Name: in.Name, Kind: bind.EventHub})
 	}
-	compiled, errs, warnings := bind.Script(o.Script, bo)
+	compiled, errs, warnings := CompileScript(o.Script, bo)
 	if len(errs) > 0 {
 		return nil, &ScriptError{File: o.ScriptFile, Errors: errs}
 	}

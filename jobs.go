@@ -175,8 +175,7 @@ func (p *Pipeline) openOutput(ctx context.Context, job string, b Output, cols []
 
 // compileJob binds the script of a job.
 func compileJob(j Job) (*plan.Job, error) {
-	o := bind.Options{}
-	compiled, errs, _ := bind.Script(j.Script, o)
+	compiled, errs, _ := CompileScript(j.Script, bind.Options{})
 	if len(errs) > 0 {
 		file := j.ScriptFile
 		if file == "" {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"spate"
+	"spate/column"
 	"spate/sql/bind"
 	"spate/sql/plan"
 	"spate/sql/syntax"
@@ -21,13 +22,9 @@ func (l *loader) checkScripts() {
 	}
 }
 
-// compile parses and binds a script; any alias is taken.
+// compile compiles a script; any alias is taken.
 func compile(src string) (*plan.Job, syntax.Errors, []bind.Warning) {
-	script, errs := syntax.Parse(src, syntax.ASA)
-	if len(errs) > 0 {
-		return nil, errs, nil
-	}
-	return bind.Job(script, src, bind.Options{})
+	return spate.CompileScript(src, bind.Options{})
 }
 
 // ScriptProblems turns the mistakes of a script into problems of its file.
@@ -68,6 +65,9 @@ func (l *loader) checkScript(j *spate.Job, places *jobPlaces) {
 	}
 	if p == nil {
 		return
+	}
+	if u := unsupported(p); u != nil {
+		l.inScript(j, places, "E400", u.Where.From, "", "%s is not supported yet", u.What)
 	}
 	for _, in := range p.Inputs {
 		l.bindInput(j, places, in)
@@ -135,7 +135,25 @@ func (l *loader) bindInput(j *spate.Job, places *jobPlaces, in *plan.Input) {
 	for _, h := range l.o.Hubs {
 		names = append(names, h.Name)
 	}
+	names = append(names, steps(j.Script)...)
 	l.inScript(j, places, "E305", in.Where.From, didYouMean(in.Name, names), "%s is no input of the job %s and no hub", in.Name, j.Name)
+}
+
+// steps are the names of the WITH steps of a script.
+func steps(src string) []string {
+	var names []string
+	script, _ := syntax.Parse(src, syntax.ASA)
+	if script == nil {
+		return nil
+	}
+	for _, st := range script.Stmts {
+		if q, ok := st.(*syntax.QueryStmt); ok && q.Query != nil && q.Query.With != nil {
+			for _, step := range q.Query.With.Steps {
+				names = append(names, step.Name.Name)
+			}
+		}
+	}
+	return names
 }
 
 // bindOutput finds where INTO goes: the job's output, the hub, or the table of that name.
@@ -174,17 +192,21 @@ func (l *loader) checkColumns(j *spate.Job, places *jobPlaces, out *spate.Output
 		at = places.query
 	}
 	path := "jobs." + j.Name + ".outputs." + out.Alias
-	for _, c := range out.Columns {
-		if _, errs := syntax.ParseExpr(c.Expr, syntax.ASA); len(errs) > 0 {
-			l.fail(at, "E400", path+".columns."+c.Name, errs[0].Hint, "%s: %s", c.Name, errs[0].Msg)
-		}
-	}
 	var names []string
+	star := false
 	for _, c := range from.In.Columns() {
-		if c.Star {
-			return // the columns are known at run time only
-		}
+		star = star || c.Star
 		names = append(names, c.Name)
+	}
+	for _, c := range out.Columns {
+		_, errs := syntax.ParseExpr(c.Expr, syntax.ASA)
+		if len(errs) == 0 && !star {
+			_, errs = bind.Expression(c.Expr, from.In.Columns())
+		}
+		l.columnErrors(places.columns[columnKey(out.Alias, c.Name)], path, c, errs)
+	}
+	if star {
+		return // the columns are known at run time only
 	}
 	for _, c := range out.Columns {
 		names = append(names, c.Name)
@@ -199,6 +221,32 @@ func (l *loader) checkColumns(j *spate.Job, places *jobPlaces, out *spate.Output
 	}
 	if t := l.findTable(out.Table); out.Table != "" && t != nil && len(t.Columns) > 0 {
 		l.compareColumns(at, path, t, names)
+	}
+}
+
+// columnErrors reports what is wrong with a computed column.
+func (l *loader) columnErrors(at place, path string, c spate.OutputColumn, errs syntax.Errors) {
+	if len(errs) > 0 {
+		l.fail(at, "E400", path+".columns."+c.Name, errs[0].Hint, "%s: %s", c.Name, errs[0].Msg)
+	}
+}
+
+// checkCapture binds the computed columns of a capture: they see the columns of the table
+// that are not computed, which are the event's, and the system columns.
+func (l *loader) checkCapture(c *spate.Capture, path string, at map[string]place) {
+	t := l.findTable(c.Table)
+	if t == nil || len(t.Columns) == 0 {
+		return // reported, or known at run time only
+	}
+	cols := []plan.Column{{Name: "EventEnqueuedUtcTime", Type: column.Time}, {Name: "EventProcessedUtcTime", Type: column.Time}, {Name: "PartitionId", Type: column.Int64}}
+	for _, have := range t.Columns {
+		if !slices.ContainsFunc(c.Columns, func(x spate.OutputColumn) bool { return strings.EqualFold(x.Name, have.Name) }) {
+			cols = append(cols, plan.Column{Name: have.Name})
+		}
+	}
+	for _, x := range c.Columns {
+		_, errs := bind.Expression(x.Expr, cols)
+		l.columnErrors(at[x.Name], path, x, errs)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"spate/column"
 	"spate/column/compute"
+	"spate/column/format"
 	"spate/sql/plan"
 	"spate/sql/syntax"
 )
@@ -117,6 +118,10 @@ func compileCall(e *plan.Call) (value, error) {
 		return &mapped{of: args, e: e, f: func(a []column.Value) (column.Value, error) { return compute.Invert(a[0]) }}, nil
 	case "ABS":
 		return &abs{of: args[0], e: e}, nil
+	case "REGEXMATCH":
+		return &mapped{of: args, e: e, f: compute.NewRegex().Match}, nil
+	case "JSON_PARSE":
+		return &mapped{of: args, e: e, f: parseJSON}, nil
 	}
 	f, ok := compute.Lookup(e.Func)
 	if !ok {
@@ -126,6 +131,18 @@ func compileCall(e *plan.Call) (value, error) {
 		return nil, fmt.Errorf("function %s takes %d arguments, %d given", f.Name, f.Min, len(args))
 	}
 	return &mapped{of: args, e: e, f: f.Apply}, nil
+}
+
+// parseJSON is JSON_PARSE: what is no text of a JSON object is NULL.
+func parseJSON(a []column.Value) (column.Value, error) {
+	if a[0].Kind != column.Text {
+		return column.Value{}, nil
+	}
+	v, ok := format.ParseRecord(a[0].Text())
+	if !ok {
+		return column.Value{}, nil
+	}
+	return v, nil
 }
 
 type constant struct{ v column.Value }
