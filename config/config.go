@@ -189,6 +189,7 @@ type loader struct {
 	o      spate.Options
 	refs   []func()
 	ports  map[string]portUse // by address
+	bind   place              // of server.bind
 	jobs   map[string]*jobPlaces
 }
 
@@ -198,6 +199,7 @@ type jobPlaces struct {
 	script  string // file of the query as errors name it; empty: inline
 	inputs  map[string]place
 	outputs map[string]place
+	columns map[string]place // of the expressions, by alias and column as columnKey has them
 }
 
 var notNameChars = regexp.MustCompile(`[^\pL\d._()-]+`)

@@ -22,7 +22,7 @@ func (l *loader) jobsMap(o *object) {
 
 func (l *loader) job(name string, o *object) {
 	j := spate.Job{Name: name}
-	places := &jobPlaces{query: o.at, inputs: map[string]place{}, outputs: map[string]place{}}
+	places := &jobPlaces{query: o.at, inputs: map[string]place{}, outputs: map[string]place{}, columns: map[string]place{}}
 	if e := o.take("query"); e == nil {
 		o.missing("query", "query: a .asaql file")
 	} else if s, ok := o.textOf(e); ok {
@@ -61,7 +61,7 @@ func (l *loader) job(name string, o *object) {
 		out.each(func(alias string, e *entry) {
 			places.outputs[strings.ToLower(alias)] = e.at
 			if m := out.r.object(e.value, join(out.path, alias)); m != nil {
-				l.output(alias, m, &j)
+				l.output(alias, m, &j, places)
 			}
 		})
 	}
@@ -198,7 +198,7 @@ func (l *loader) needGroup(o *object, e *entry, hub, group string) {
 	})
 }
 
-func (l *loader) output(alias string, o *object, j *spate.Job) {
+func (l *loader) output(alias string, o *object, j *spate.Job, places *jobPlaces) {
 	out := spate.Output{Alias: alias}
 	table, hub := o.take("table"), o.take("eventHub")
 	switch {
@@ -225,10 +225,11 @@ func (l *loader) output(alias string, o *object, j *spate.Job) {
 		r.each(func(from string, e *entry) {
 			if to, ok := r.textOf(e); ok {
 				out.Rename[from] = to
+				places.columns[columnKey(alias, "\x00"+from)] = e.at
 			}
 		})
 	}
-	out.Columns = outputColumns(o)
+	out.Columns = outputColumns(o, func(name string, at place) { places.columns[columnKey(alias, name)] = at })
 	out.Strict = o.oneOf("mismatch", "project", "project", "strict") == "strict"
 	o.oneOf("serialization", "json", "json")
 	out.PartitionKey = o.text("partitionKey", "")
@@ -243,12 +244,16 @@ func outputTargets() []string {
 	return []string{"eventHubs", "kafka", "file", "blob", "webhook", "sql"}
 }
 
-func outputColumns(o *object) []spate.OutputColumn {
+func columnKey(alias, name string) string { return strings.ToLower(alias + "\x00" + name) }
+
+// outputColumns reads the key columns and tells where each expression stands.
+func outputColumns(o *object, stands func(name string, at place)) []spate.OutputColumn {
 	var cols []spate.OutputColumn
 	if c := o.child("columns"); c != nil {
 		c.each(func(name string, e *entry) {
 			if expr, ok := c.textOf(e); ok {
 				cols = append(cols, spate.OutputColumn{Name: name, Expr: expr})
+				stands(name, placeOf(e.value))
 			}
 		})
 	}
@@ -272,10 +277,12 @@ func (l *loader) capture(o *object) {
 			out.Table = s
 			l.needTable(c, t, s)
 		}
-		out.Columns = outputColumns(c)
+		at := map[string]place{}
+		out.Columns = outputColumns(c, func(name string, p place) { at[name] = p })
 		out.Strict = c.oneOf("mismatch", "project", "project", "strict") == "strict"
 		c.later("avro")
 		c.done()
 		l.o.Captures = append(l.o.Captures, out)
+		l.refs = append(l.refs, func() { l.checkCapture(&out, join(o.path, hub), at) })
 	})
 }

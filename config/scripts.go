@@ -214,7 +214,7 @@ func (l *loader) checkColumns(j *spate.Job, places *jobPlaces, out *spate.Output
 	for old, renamed := range out.Rename {
 		i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, old) })
 		if i < 0 {
-			l.fail(at, "E310", path+".rename", didYouMean(old, names), "%s: rename: the query has no column %s", out.Alias, old)
+			l.fail(places.columns[columnKey(out.Alias, "\x00"+old)], "E310", path+".rename", didYouMean(old, names), "%s: rename: the query has no column %s", out.Alias, old)
 			continue
 		}
 		names[i] = renamed

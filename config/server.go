@@ -23,6 +23,9 @@ func (l *loader) server(o *object) {
 		o = &object{r: l.reader, path: "server", at: place{1, 1}}
 	}
 	bind := o.text("bind", "127.0.0.1")
+	if e := o.find("bind"); e != nil {
+		l.bind = placeOf(e.value)
+	}
 	auto := o.oneOf("ports", "fixed", "fixed", "auto") == "auto"
 	l.o.Listen.Advertised = o.text("advertisedHost", "")
 	l.ports = map[string]portUse{}
@@ -98,7 +101,10 @@ func (l *loader) address(o *object, key, bind, port string, auto, enabled, plain
 		at = placeOf(e.value)
 	}
 	if plain && !loopback(bind) {
-		l.fail(at, "E320", path, "set it to off, or bind to 127.0.0.1", "%s: a listener without TLS may not listen on %s", key, bind)
+		if e == nil {
+			at = l.bind
+		}
+		l.fail(at, "E320", path, "set "+path+" to off, or bind to 127.0.0.1", "%s: a listener without TLS may not listen on %s", path, bind)
 	}
 	if other, taken := l.ports[addr]; taken && port != "0" {
 		if e == nil { // the place that can be changed is the other key
