@@ -238,7 +238,9 @@ func (e *epochs) cut() error {
 		}
 		w.rows = 0
 	}
-	t.late()
+	if err := t.late(); err != nil {
+		return err
+	}
 	t.stageLetters(s)
 	e.saving = true
 	e.last_ = moved

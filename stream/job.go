@@ -14,6 +14,7 @@ import (
 	"spate/connector"
 	"spate/stream/checkpoint"
 	"spate/stream/deadletter"
+	"spate/stream/exec"
 )
 
 // Job is one running Stream Analytics job.
@@ -112,7 +113,7 @@ func (j *Job) Run(ctx context.Context) error {
 		wg.Go(func() { j.ticks(inner) })
 	}
 	err = j.loop(ctx, inner, t)
-	if err != nil {
+	if failed := new(exec.Error); errors.As(err, &failed) {
 		j.counts.errors.Add(1)
 	}
 	return err
@@ -172,6 +173,10 @@ func (j *Job) loop(ctx, inner context.Context, t *tail) error {
 			if err := t.take(&k); err != nil {
 				e.wait()
 				return err
+			}
+			if t.full && !e.busy() && !e.final {
+				t.full, e.rest = false, time.Time{}
+				e.begin(nil)
 			}
 			if t.seen == len(j.parts) {
 				if err := e.cut(); err != nil {

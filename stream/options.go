@@ -35,6 +35,7 @@ type Options struct {
 	Plan    *plan.Job
 	Inputs  map[string]Input          // by input name as the plan spells it
 	Outputs map[string]connector.Sink // by output name as the plan spells it
+	Hold    map[string]bool           // outputs, by name, for which a row that they cannot hold ends the job instead of being dropped
 	Policy  exec.TimePolicy
 	Start   Start // of a job without a checkpoint
 	Clock   Clock // default WallClock

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"spate/column"
@@ -23,6 +24,7 @@ type tail struct {
 	outputs map[string]*outputWriter
 	ended   int
 	drained int
+	full    bool         // an output asks for an epoch
 	barrier []*partState // of the epoch under way, by partition
 	seen    int
 	letters letters // since the last barrier
@@ -219,6 +221,10 @@ type StatementWriter interface {
 	WriteStatement(ctx context.Context, statement int, b *column.Batch) ([]connector.BadRow, error)
 }
 
+// FullWriter is a writer that can ask for an epoch, because it holds so much
+// that the next one should not wait for its time.
+type FullWriter interface{ Full() bool }
+
 func (l *outputLink) Rows(b *column.Batch) error {
 	b = l.t.job.suppress(b)
 	n := b.LiveRows()
@@ -235,16 +241,27 @@ func (l *outputLink) Rows(b *column.Batch) error {
 	if err != nil {
 		return fmt.Errorf("writing to output %s: %w", l.w.name, err)
 	}
-	l.t.dropRows(l.w, b, bad)
+	if err := l.t.dropRows(l.w, b, bad); err != nil {
+		return err
+	}
+	if f, ok := l.w.writer.(FullWriter); ok && f.Full() {
+		l.t.full = true
+	}
 	l.w.rows += int64(n - len(bad))
 	l.w.count.rows.Add(int64(n - len(bad)))
 	return nil
 }
 
+// ErrHeld: an output cannot hold a row, and its error policy is not to drop it.
+var ErrHeld = errors.New("the row is held")
+
 // dropRows reports rows that an output cannot hold.
-func (t *tail) dropRows(w *outputWriter, b *column.Batch, bad []connector.BadRow) {
+func (t *tail) dropRows(w *outputWriter, b *column.Batch, bad []connector.BadRow) error {
 	for _, r := range bad {
 		w.count.conversion.Add(1)
+		if t.job.opts.Hold[w.name] {
+			return fmt.Errorf("output %s cannot hold the row of %s, %.200s: %s: %w", w.name, b.Time[r.Row], format.AppendRow(nil, b, r.Row), r.Reason, ErrHeld)
+		}
 		d := Diagnostic{Kind: "conversion", Type: conversionError, Output: w.name, Dropped: true, Reason: r.Reason}
 		t.job.diagnose(d)
 		if t.job.letters == nil {
@@ -253,10 +270,11 @@ func (t *tail) dropRows(w *outputWriter, b *column.Batch, bad []connector.BadRow
 		t.job.counts.deadLetter(w.name, d.Type)
 		t.letters.add(&deadletter.Letter{Kind: d.Kind, Reason: d.Type + ": " + d.Reason, Output: w.name, Time: b.Time[r.Row], Row: format.AppendRow(nil, b, r.Row)})
 	}
+	return nil
 }
 
 // late takes the bad rows that writers found when they prepared.
-func (t *tail) late() {
+func (t *tail) late() error {
 	for _, w := range t.outputs {
 		lw, ok := w.writer.(connector.LateWriter)
 		if !ok {
@@ -264,9 +282,12 @@ func (t *tail) late() {
 		}
 		for _, r := range lw.Late() {
 			w.count.rows.Add(-int64(len(r.Bad)))
-			t.dropRows(w, r.Batch, r.Bad)
+			if err := t.dropRows(w, r.Batch, r.Bad); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 const conversionError = "OutputDataConversionError.TypeConversionError"

@@ -63,6 +63,7 @@ type writer struct {
 	producer int64
 	turn     int // of keyless batches
 	parts    []staged
+	pending  int64 // bytes of events since the last Prepare
 	row      []byte
 	key      []byte
 
@@ -109,9 +110,16 @@ func (w *writer) Write(_ context.Context, b *column.Batch) ([]connector.BadRow, 
 		}
 		p.events = appendEvent(p.events, keyed, w.key, w.row)
 		p.count++
+		w.pending += int64(len(w.row))
 	}
 	return bad, nil
 }
+
+// Full reports whether so much waits for the next Prepare that it should come
+// soon.
+func (w *writer) Full() bool { return w.pending > fullBytes }
+
+const fullBytes = 8 << 20
 
 // maxKey is the longest partition key. The service counts 128 characters; a
 // character has four bytes at most.
@@ -173,6 +181,7 @@ func (w *writer) Prepare(context.Context, connector.Epoch) (connector.Prepared, 
 	if size == 0 {
 		return nil, nil
 	}
+	w.pending = 0
 	out := make([]byte, 0, size+32+16*len(w.parts))
 	out = beginPrepared(out, w.producer)
 	for i := range w.parts {

@@ -110,7 +110,7 @@ func (l *Log) Save(ctx context.Context, m *Manifest, s State) error {
 	m.Version = Version
 	if len(s) > 0 {
 		m.State = fmt.Sprintf("%sstate/%020d-%s", l.prefix, m.Epoch, m.Incarnation)
-		if _, err := l.store.Create(ctx, m.State, bytes.NewReader(s.encode())); err != nil {
+		if _, err := l.store.Create(ctx, m.State, s.reader()); err != nil {
 			return fmt.Errorf("writing state %s: %w", m.State, err)
 		}
 	}
@@ -165,20 +165,29 @@ type State map[string][]byte
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// encode writes a version byte, the sections in the order of their names, and a
-// checksum.
-func (s State) encode() []byte {
+// reader gives a version byte, the sections in the order of their names, and a
+// checksum. Sections are large where an output holds back many rows, so they are
+// not copied.
+func (s State) reader() io.Reader {
 	names := make([]string, 0, len(s))
 	for n := range s {
 		names = append(names, n)
 	}
 	sort.Strings(names)
-	b := binary.AppendUvarint([]byte{Version}, uint64(len(names)))
-	for _, n := range names {
-		b = append(binary.AppendUvarint(b, uint64(len(n))), n...)
-		b = append(binary.AppendUvarint(b, uint64(len(s[n]))), s[n]...)
+	var parts []io.Reader
+	sum := uint32(0)
+	add := func(b []byte) {
+		sum = crc32.Update(sum, castagnoli, b)
+		parts = append(parts, bytes.NewReader(b))
 	}
-	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	add(binary.AppendUvarint([]byte{Version}, uint64(len(names))))
+	for _, n := range names {
+		head := append(binary.AppendUvarint(nil, uint64(len(n))), n...)
+		add(binary.AppendUvarint(head, uint64(len(s[n]))))
+		add(s[n])
+	}
+	parts = append(parts, bytes.NewReader(binary.BigEndian.AppendUint32(nil, sum)))
+	return io.MultiReader(parts...)
 }
 
 func decodeState(b []byte) (State, error) {
