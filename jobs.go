@@ -1,6 +1,7 @@
 package spate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -38,6 +39,9 @@ func (p *Pipeline) openJobs(ctx context.Context) error {
 }
 
 func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err error) {
+	if c := j.Policies.Compat; c != "" && c != "1.2" {
+		return o, fmt.Errorf("opening job %s: compatibility level %s is not supported yet", j.Name, c)
+	}
 	compiled, err := compileJob(j)
 	if err != nil {
 		return o, err
@@ -72,6 +76,9 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 		if compiled.Outputs[i], err = mapOutput(out, *b); err != nil {
 			return o, fmt.Errorf("opening job %s: %w", j.Name, err)
 		}
+		if policy := cmp.Or(b.ErrorPolicy, j.Policies.OutputError); policy == Stop {
+			o.Hold[out.Name] = true
+		}
 		cols[out.Name] = append(cols[out.Name], compiled.Outputs[i].In.Columns()...)
 	}
 	var written []Table
@@ -97,7 +104,7 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 
 func (p *Pipeline) jobOptions(name string, compiled *plan.Job) stream.Options {
 	return stream.Options{
-		Name: name, Plan: compiled, Inputs: make(map[string]stream.Input), Outputs: make(map[string]connector.Sink),
+		Name: name, Plan: compiled, Inputs: make(map[string]stream.Input), Outputs: make(map[string]connector.Sink), Hold: make(map[string]bool),
 		Store: p.store, Prefix: "jobs/" + url.PathEscape(name), Metrics: p.metrics, Log: p.log,
 		Clock: jobClock(p.opts.Clock), Drain: p.opts.Drain,
 	}
@@ -164,7 +171,7 @@ func formatOf(name, delimiter string) (stream.Format, error) {
 
 func (p *Pipeline) openOutput(ctx context.Context, job string, b Output, cols []plan.Column) (connector.Sink, error) {
 	if b.Table != "" {
-		return p.tables.sink(ctx, job, b.Alias, b.Table, cols)
+		return p.tables.sink(ctx, job, b.Alias, b.Table, b.Strict, cols)
 	}
 	h, ok := p.namespace.Hub(b.Hub)
 	if !ok {
@@ -252,7 +259,7 @@ func (p *Pipeline) optionsOfCapture(ctx context.Context, c Capture) (o stream.Op
 	if err := p.bindInput(&o, name, c.Hub, Input{Hub: c.Hub}); err != nil {
 		return o, err
 	}
-	if o.Outputs[c.Table], err = p.tables.sink(ctx, name, c.Table, c.Table, compiled.Outputs[0].In.Columns()); err != nil {
+	if o.Outputs[c.Table], err = p.tables.sink(ctx, name, c.Table, c.Table, c.Strict, compiled.Outputs[0].In.Columns()); err != nil {
 		return o, err
 	}
 	return o, nil

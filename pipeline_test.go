@@ -408,3 +408,43 @@ func TestAStopReadsWhatWasAccepted(t *testing.T) {
 		}
 	}
 }
+
+// A row that the table cannot hold stops the job, which goes back to it again and
+// again; what comes behind it waits.
+func TestStopPolicyHoldsTheRow(t *testing.T) {
+	for _, byOutput := range []bool{true, false} {
+		out, policies := Output{Alias: "out", Table: "out"}, Policies{OutputError: Stop}
+		if byOutput {
+			out.ErrorPolicy, policies = Stop, Policies{}
+		}
+		p := run(t, Options{
+			Hubs: []Hub{{Name: "in", Partitions: 1}}, Tables: []Table{{Name: "out", Columns: []TableColumn{{Name: "v", Type: "double"}}}},
+			Jobs: []Job{{Name: "j", Script: "SELECT v INTO out FROM [in]", Outputs: []Output{out}, Policies: policies}},
+		})
+		p.send("in", `{"v":1}`)
+		until(t, "the good row", func() bool { return len(p.rowsOf("out")) == 1 })
+		p.send("in", `{"v":"x"}`, `{"v":2}`)
+		until(t, "the job to stop", func() bool { return p.health() != nil })
+		if err := p.health().Error(); !strings.Contains(err, `{"v":"x"}`) || !strings.Contains(err, "held") {
+			t.Errorf("health says %q", err)
+		}
+		if n := len(p.rowsOf("out")); n != 1 || len(p.letters("j")) != 0 || p.counter("Errors", "JobName", "j") != 0 {
+			t.Errorf("%d rows, %d letters, want the first row alone", n, len(p.letters("j")))
+		}
+		p.stop()
+	}
+}
+
+// Names that differ only in case are one output: no statement's rows are lost.
+func TestOutputNamesIgnoreCase(t *testing.T) {
+	p := run(t, Options{
+		Tables: []Table{{Name: "out", Columns: []TableColumn{{Name: "v", Type: "long"}}}},
+		Jobs: []Job{{Name: "j", Script: "SELECT v INTO [out] FROM [in]; SELECT v + 10 AS v INTO [OUT] FROM [IN]",
+			Inputs: []Input{{Alias: "In", Hub: "in"}}, Outputs: []Output{{Alias: "Out", Table: "out"}}}},
+	})
+	p.send("in", `{"v":1}`, `{"v":2}`)
+	until(t, "four rows", func() bool { return len(p.rowsOf("out")) == 4 })
+	if n := p.counter("InputEvents", "JobName", "j"); n != 2 {
+		t.Errorf("InputEvents %d, want 2: one input", n)
+	}
+}

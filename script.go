@@ -2,6 +2,7 @@ package spate
 
 import (
 	"fmt"
+	"strings"
 
 	"spate/sql/bind"
 	"spate/sql/plan"
@@ -26,5 +27,25 @@ func CompileScript(text string, o bind.Options) (*plan.Job, syntax.Errors, []bin
 	if len(errs) > 0 {
 		return nil, errs, warnings
 	}
+	unifyNames(job)
 	return job, nil, warnings
+}
+
+// unifyNames spells the name of an input or output everywhere as it stands first:
+// names that differ only in case are one.
+func unifyNames(job *plan.Job) {
+	first := make(map[string]string)
+	spell := func(kind, name string) string {
+		key := kind + strings.ToLower(name)
+		if first[key] == "" {
+			first[key] = name
+		}
+		return first[key]
+	}
+	for _, in := range job.Inputs {
+		in.Name = spell("input ", in.Name)
+	}
+	for _, out := range job.Outputs {
+		out.Name = spell("output ", out.Name)
+	}
 }

@@ -78,14 +78,14 @@ func (t *tables) find(name string) (Table, error) {
 // sink opens the sink of a job's output to a table. cols are the columns that
 // the output brings: a table without declared columns is made from them and from
 // the first rows.
-func (t *tables) sink(ctx context.Context, job, output, name string, cols []plan.Column) (connector.Sink, error) {
+func (t *tables) sink(ctx context.Context, job, output, name string, strict bool, cols []plan.Column) (connector.Sink, error) {
 	tb, err := t.find(name)
 	if err != nil {
 		return nil, err
 	}
 	o := deltatable.Options{
 		Store: t.store, Path: tb.location(t.opts), AppID: job + "/" + output + "/#state",
-		Clock: t.opts.Clock, Log: t.opts.Log, Metrics: t.metrics, Name: tableName(t.opts, tb.Database, tb.Name),
+		Clock: t.opts.Clock, Log: t.opts.Log, Metrics: t.metrics, Strict: strict, Name: tableName(t.opts, tb.Database, tb.Name),
 	}
 	if def := definitionOf(tb); len(tb.Columns) > 0 {
 		o.Create = def

@@ -189,3 +189,24 @@ func TestStarRows(t *testing.T) {
 		t.Errorf("%d values dropped, want 3: extra twice, other once", n)
 	}
 }
+
+func TestStrictOutputs(t *testing.T) {
+	store := blob.NewMemory()
+	s := open(t, store, func(o *Options) {
+		o.Create, o.Strict = &delta.Definition{Columns: []delta.Column{{Name: "a", Type: delta.Long, Nullable: true}, {Name: "b", Type: delta.Long, Nullable: true}}}, true
+	})
+	w := writerOf(t, s, 0)
+	one := column.IntOf(1)
+	for names, want := range map[string]string{"a,B": "", "a": "the row does not have b", "a,b,c": "the table does not have c", "a,c": "the row does not have b; the table does not have c"} {
+		row := []column.Value{one, one, one}[:strings.Count(names, ",")+1]
+		bad := put(t, w, batch(names, row))
+		if want == "" && len(bad) > 0 || want != "" && (len(bad) != 1 || bad[0].Reason != want) {
+			t.Errorf("columns %s: bad rows %v, want %q", names, bad, want)
+		}
+	}
+	star := &column.Batch{Schema: &column.Schema{Fields: []column.Field{{Name: "*", Star: true}}}, Rows: 2, Time: make([]column.Ticks, 2),
+		Cols: []column.Vector{{Kind: column.Any, Anys: []column.Value{column.RecordOf(rec("a", one, "b", one)), column.RecordOf(rec("a", one))}}}}
+	if bad := put(t, w, star); len(bad) != 1 || bad[0].Row != 1 {
+		t.Errorf("bad rows of events %v, want the second", bad)
+	}
+}

@@ -44,6 +44,10 @@ type Options struct {
 	Create *delta.Definition
 	Infer  *Inference
 
+	// Strict gives back rows whose columns are not those of the table, instead of
+	// dropping the values of extra columns and writing NULL for missing ones.
+	Strict bool
+
 	TargetFileBytes int64            // a data file ends at about so many bytes, default 64 MiB
 	BufferBytes     int64            // memory of one writer for rows not yet in files, default 64 MiB
 	MaxOpen         int              // partitions with an open file in one writer, default 64

@@ -31,7 +31,8 @@ type writer struct {
 	cols, parts    []int
 	days           []int // of parts: the batch column whose day it is
 	someColumn     bool
-	extra          int // columns that the table does not have
+	extra          int    // columns that the table does not have
+	differs        string // how a strict output's columns are not the table's
 	warned         map[string]bool
 	parquetColumns []parquetfile.Column
 	dataColumns    []delta.Column
@@ -93,13 +94,41 @@ func (w *writer) plan(s *column.Schema) {
 		}
 		w.days = append(w.days, day)
 	}
-	w.extra = 0
+	w.extra, w.differs = 0, ""
+	if w.sink.opts.Strict {
+		w.differs = w.sink.differs(fieldsOfSchema(s))
+		return
+	}
 	for i := range s.Fields {
 		if !s.Fields[i].Star && !w.sink.has(s.Fields[i].Name) {
 			w.extra++
 			w.warnExtra(s.Fields[i].Name)
 		}
 	}
+}
+
+// differs says how the columns of a row are not those of the table; empty if
+// they are.
+func (s *Sink) differs(names []string) string {
+	missing, extra := s.Match(names)
+	var parts []string
+	if len(missing) > 0 {
+		parts = append(parts, "the row does not have "+strings.Join(missing, ", "))
+	}
+	if len(extra) > 0 {
+		parts = append(parts, "the table does not have "+strings.Join(extra, ", "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func fieldsOfSchema(s *column.Schema) []string {
+	var names []string
+	for i := range s.Fields {
+		if !s.Fields[i].Star {
+			names = append(names, s.Fields[i].Name)
+		}
+	}
+	return names
 }
 
 func (s *Sink) has(name string) bool { return delta.FindColumn(s.snap.Columns, name) != nil }
@@ -128,7 +157,14 @@ func (w *writer) flat(b *column.Batch, bad badRows) *column.Batch {
 	for k := range b.LiveRows() {
 		row := b.Row(k)
 		shared := false
-		for _, n := range fieldsOf(b, row) {
+		fields := fieldsOf(b, row)
+		if w.sink.opts.Strict {
+			if why := w.sink.differs(fields); why != "" {
+				bad.add(int32(row), "%s", why)
+			}
+			continue
+		}
+		for _, n := range fields {
 			if w.sink.has(n) {
 				shared = true
 			} else {
@@ -149,7 +185,8 @@ func (w *writer) Write(ctx context.Context, b *column.Batch) ([]connector.BadRow
 		return nil, nil
 	}
 	bad := badRows{}
-	if hasStar(b.Schema) {
+	star := hasStar(b.Schema)
+	if star {
 		b = w.flat(b, bad)
 	}
 	if w.schema != b.Schema {
@@ -160,6 +197,12 @@ func (w *writer) Write(ctx context.Context, b *column.Batch) ([]connector.BadRow
 		rows[k] = int32(b.Row(k))
 	}
 	w.sink.extra.Add(int64(w.extra) * int64(len(rows)))
+	if w.differs != "" && !star {
+		for _, i := range rows {
+			bad.add(i, "%s", w.differs)
+		}
+		return bad.list(), nil
+	}
 	if !w.someColumn {
 		for _, i := range rows {
 			bad.add(i, "no column of the row is a column of table %s", w.sink.opts.Path)
