@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,11 +66,22 @@ func checkOnce(t *testing.T, i *instance, query string, senders []*sender) {
 	t.Helper()
 	telemetry := i.readEvents(t, telemetryHub)
 	var ids, rows []string
-	for _, records := range telemetry {
+	for p, records := range telemetry {
+		last := make(map[string]int) // number of each sender's newest event
 		for _, r := range records {
 			var e row
 			decode(t, r.Value, &e)
-			ids = append(ids, e["EventId"].(string))
+			id := e["EventId"].(string)
+			ids = append(ids, id)
+			name, text, _ := strings.Cut(id, "-")
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if before, some := last[name]; some && n <= before {
+				t.Errorf("partition %d: event %s lies behind %s-%d", p, id, name, before)
+			}
+			last[name] = n
 			e["IngestionTime"] = r.Timestamp.UTC().Format(time.RFC3339Nano)
 			rows = append(rows, canonical(t, e, "Timestamp"))
 		}

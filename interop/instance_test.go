@@ -276,21 +276,16 @@ func (i *instance) stop() {
 // plain is the connection string of the port without TLS.
 func (i *instance) plain() string { return i.info.ConnectionStrings["emulator"] }
 
-// key is the key of the root rule.
-func (i *instance) key() string {
-	for _, part := range strings.Split(i.plain(), ";") {
-		if name, value, _ := strings.Cut(part, "="); name == "SharedAccessKey" {
-			return value
-		}
-	}
-	i.t.Fatalf("no key in %q", i.plain())
-	return ""
-}
-
 // spate runs another verb of the command on the same pipeline.
 func (i *instance) spate(args ...string) string {
 	i.t.Helper()
-	return output(i.t, time.Minute, i.env, "", binary, append(args, "-f", i.file, "--data", i.data)...)
+	return i.ask("", args...)
+}
+
+// ask is spate with a standard input.
+func (i *instance) ask(stdin string, args ...string) string {
+	i.t.Helper()
+	return output(i.t, time.Minute, i.env, stdin, binary, append(args, "-f", i.file, "--data", i.data)...)
 }
 
 // row is a row of a table or an event.

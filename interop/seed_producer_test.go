@@ -16,6 +16,7 @@ import (
 // The seed's producer knows nothing but its two variables; over TLS it must be
 // told which authority to trust.
 func TestSeedProducer(t *testing.T) {
+	t.Parallel()
 	t.Run("plain", func(t *testing.T) {
 		t.Parallel()
 		i := newInstance(t, pipeline{Query: seed(t, "telemetry-processing.asaql")}).start()
@@ -79,6 +80,13 @@ func testSeedProducer(t *testing.T, i *instance, run time.Duration, want int, co
 	same(t, "EventIds in delta-rs", column(t, deltaRows(t, table), "EventId"), sent)
 	if rows := i.query("SELECT TOP 100 * FROM telemetry.raw_telemetry ORDER BY Timestamp DESC"); len(rows) != min(100, len(sent)) {
 		t.Errorf("the seed's first query answers %d rows", len(rows))
+	}
+	queries, err := os.ReadFile(seed(t, "queries.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := i.ask(string(queries), "query", "-o", "csv"); !strings.Contains(text, sent[len(sent)-1]) || !strings.Contains(text, "WindowStart") {
+		t.Errorf("the seed's queries answer\n%s", tail(text, 1000))
 	}
 	i.stop()
 }
