@@ -22,6 +22,9 @@ import (
 // openJobs compiles all jobs and captures. A new one saves its first manifest
 // here, before any listener is open.
 func (p *Pipeline) openJobs(ctx context.Context) error {
+	if err := distinctJobs(p.opts); err != nil {
+		return err
+	}
 	for _, j := range p.opts.Jobs {
 		if j.Disabled {
 			continue
@@ -34,6 +37,26 @@ func (p *Pipeline) openJobs(ctx context.Context) error {
 		if err := p.addJob(ctx, captureName(c), true, func(ctx context.Context) (stream.Options, error) { return p.optionsOfCapture(ctx, c) }); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// distinctJobs refuses jobs that would share a folder of checkpoints.
+func distinctJobs(o Options) error {
+	seen := make(map[string]bool)
+	for _, j := range o.Jobs {
+		low := strings.ToLower(j.Name)
+		if seen[low] {
+			return fmt.Errorf("opening the jobs: the job %s is there twice", j.Name)
+		}
+		seen[low] = true
+	}
+	for _, c := range o.Captures {
+		low := captureName(c)
+		if seen[low] {
+			return fmt.Errorf("opening the jobs: the capture of hub %s is a job of the name %s, and there is one already", c.Hub, low)
+		}
+		seen[low] = true
 	}
 	return nil
 }

@@ -448,3 +448,20 @@ func TestOutputNamesIgnoreCase(t *testing.T) {
 		t.Errorf("InputEvents %d, want 2: one input", n)
 	}
 }
+
+func TestJobsThatShareAFolderAreRefused(t *testing.T) {
+	job := func(name string) Job {
+		return Job{Name: name, Script: "SELECT v INTO out FROM [in]", Outputs: []Output{{Alias: "out", Table: "out"}}}
+	}
+	for _, o := range []Options{
+		{Jobs: []Job{job("a"), job("A")}},
+		{Jobs: []Job{job("Capture-in")}, Captures: []Capture{{Hub: "in", Table: "out"}}},
+		{Captures: []Capture{{Hub: "in", Table: "out"}, {Hub: "IN", Table: "out"}}},
+	} {
+		o.Dir, o.Hubs, o.Tables, o.Log = t.TempDir(), []Hub{{Name: "in"}}, []Table{{Name: "out"}}, slog.New(slog.DiscardHandler)
+		if p, err := Open(t.Context(), o); err == nil {
+			t.Error("the jobs share a folder")
+			p.Close()
+		}
+	}
+}

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -99,4 +101,61 @@ func spateCode(t *testing.T, code int, args ...string) string {
 		t.Errorf("spate %v: exit %d, want %d; %s%s", args, got, code, out.String(), errs.String())
 	}
 	return out.String() + errs.String()
+}
+
+// What is dropped is kept once too, whatever moment the process is killed at.
+func TestDeadLettersOverKills(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs a whole pipeline")
+	}
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.WriteFile("spate.yaml", []byte(countedFile), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(dir, "data")
+	good, broken := 0, 0
+	for round := range 4 {
+		fleet := []string{"simulate", "-q", "--hub", "in", "--scenario", "malformed", "--seed", strconv.Itoa(round + 1), "--devices", "50", "--interval", "100ms", "--duration", "500ms"}
+		for line := range strings.Lines(spateOut(t, func(string) bool { return true }, append(fleet, "--dry-run")...)) {
+			if json.Valid([]byte(line)) {
+				good++
+			} else if line != "\n" {
+				broken++
+			}
+		}
+		child := upChild(t, dir, data)
+		spateOut(t, func(string) bool { return true }, fleet...)
+		time.Sleep(time.Duration(round) * 300 * time.Millisecond) // another place of the checkpoint cycle
+		if err := child.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		child.Wait()
+	}
+	stop, _, errs := startUp(t, data, "--ports", "auto")
+	want := "n\r\n" + strconv.Itoa(good) + "\r\n"
+	if got := spateOut(t, func(s string) bool { return s == want }, "query", "-o", "csv", "SELECT COUNT(*) AS n FROM rows"); got != want {
+		t.Errorf("rows %q, want %q", got, want)
+	}
+	if code := stop(); code != done {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	files, err := filepath.Glob(filepath.Join("data", "jobs", "j", "dead-letter", "*.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, seen := 0, map[string]bool{}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(b)) {
+			lines++
+			seen[line] = true
+		}
+	}
+	if broken == 0 || lines != broken || len(seen) != broken {
+		t.Errorf("%d letters, %d of them different, want %d", lines, len(seen), broken)
+	}
 }
