@@ -1,0 +1,146 @@
+package spate
+
+import (
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestCSVInput(t *testing.T) {
+	p := run(t, Options{
+		Tables: []Table{{Name: "out"}},
+		Jobs: []Job{{Name: "j", Script: "CREATE TABLE [in] (id nvarchar(max), v float); SELECT id, v INTO out FROM [in]",
+			Inputs: []Input{{Alias: "in", Hub: "in", Format: "csv", Delimiter: ";"}}, Outputs: []Output{{Alias: "out", Table: "out"}}}},
+	})
+	p.send("in", "id;v\na;1.5\nb;2\n", "id;v\nc;x\n", "id\n\"no end")
+	until(t, "the rows", func() bool {
+		return len(p.rowsOf("out")) == 2 && p.counter("DeserializationError", "JobName", "j") == 2
+	})
+}
+
+func TestAFailedJobIsSeen(t *testing.T) {
+	p := run(t, Options{
+		Tables: []Table{{Name: "out"}, {Name: "other"}},
+		Jobs: []Job{
+			{Name: "bad", Script: "SELECT CAST(v AS bigint) AS v INTO out FROM [in]", Outputs: []Output{{Alias: "out", Table: "out"}}},
+			{Name: "good", Script: "SELECT v INTO other FROM [in]", Outputs: []Output{{Alias: "other", Table: "other"}}},
+		},
+	})
+	if err := p.health(); err != nil {
+		t.Fatal(err)
+	}
+	p.send("in", `{"v":"x"}`)
+	until(t, "the job to fail", func() bool { return p.health() != nil })
+	if err := p.health().Error(); !strings.Contains(err, "job bad failed") || !strings.Contains(err, "line 1 and column 8") {
+		t.Errorf("health says %q", err)
+	}
+	until(t, "the other job's row", func() bool { return len(p.rowsOf("other")) == 1 })
+	states := make(map[string]string)
+	for _, j := range p.Status().Jobs {
+		states[j.Name] = j.State
+		if (j.State == "Failed") != (j.Error != "") {
+			t.Errorf("status %+v", j)
+		}
+	}
+	if states["bad"] != "Failed" || states["good"] != "Running" || p.counter("Errors", "JobName", "bad") != 1 {
+		t.Errorf("states %v, %d errors", states, p.counter("Errors", "JobName", "bad"))
+	}
+}
+
+func TestACheckpointOfAnotherQueryIsRefused(t *testing.T) {
+	o := Options{
+		Dir: t.TempDir(), Tables: []Table{{Name: "out"}},
+		Jobs: []Job{{Name: "j", Script: "SELECT v INTO out FROM [in]", Outputs: []Output{{Alias: "out", Table: "out"}}}},
+	}
+	run(t, o).stop()
+	o.Hubs, o.Log = []Hub{{Name: "in", Partitions: 2}}, slog.New(slog.DiscardHandler)
+	o.Jobs[0].Script = "SELECT v INTO out FROM [in] WHERE v > 1"
+	_, err := Open(t.Context(), o)
+	if err == nil || !strings.Contains(err.Error(), "another query") || !strings.Contains(err.Error(), filepath.Join("jobs", "j")) {
+		t.Errorf("open: %v", err)
+	}
+	o.Jobs[0].Script = "SELECT  v\nINTO out FROM [in] -- the same" // layout is no other query
+	p, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCommitInterval(t *testing.T) {
+	tb := func(d time.Duration) Table { return Table{Name: "t", Flush: Flush{Interval: d}} }
+	for _, c := range []struct {
+		own    time.Duration
+		tables []Table
+		want   time.Duration
+		fails  bool
+	}{
+		{0, nil, 0, false}, {0, []Table{tb(0), tb(2), tb(2)}, 2, false}, {3, []Table{tb(3), tb(0)}, 3, false},
+		{3, []Table{tb(2)}, 0, true}, {0, []Table{tb(3), tb(2)}, 0, true},
+	} {
+		got, err := CommitInterval(c.own, c.tables...)
+		if got != c.want || (err != nil) != c.fails {
+			t.Errorf("%v, %v: %v, %v", c.own, c.tables, got, err)
+		}
+	}
+}
+
+// A stop reads what was accepted before it; a short patience leaves it to the
+// next start.
+func TestAStopReadsWhatWasAccepted(t *testing.T) {
+	for _, patience := range []time.Duration{0, time.Nanosecond} {
+		o := Options{
+			Dir: t.TempDir(), Tables: []Table{{Name: "out"}}, Drain: patience,
+			Jobs: []Job{{Name: "j", Script: "SELECT v INTO out FROM [in]", Outputs: []Output{{Alias: "out", Table: "out"}}}},
+		}
+		p := run(t, o)
+		const events = 400
+		for range events / 2 {
+			p.send("in", `{"v":1}`, `{"v":2}`)
+		}
+		p.stop()
+		if n := len(p.rowsOf("out")); patience == 0 && n != events {
+			t.Errorf("%d rows behind a stop, want %d", n, events)
+		}
+		p = run(t, o)
+		until(t, "all rows", func() bool { return len(p.rowsOf("out")) >= events })
+		if n := len(p.rowsOf("out")); n != events {
+			t.Errorf("%d rows behind the next start, want %d", n, events)
+		}
+	}
+}
+
+// Names that differ only in case are one output: no statement's rows are lost.
+func TestOutputNamesIgnoreCase(t *testing.T) {
+	p := run(t, Options{
+		Tables: []Table{{Name: "out", Columns: []TableColumn{{Name: "v", Type: "long"}}}},
+		Jobs: []Job{{Name: "j", Script: "SELECT v INTO [out] FROM [in]; SELECT v + 10 AS v INTO [OUT] FROM [IN]",
+			Inputs: []Input{{Alias: "In", Hub: "in"}}, Outputs: []Output{{Alias: "Out", Table: "out"}}}},
+	})
+	p.send("in", `{"v":1}`, `{"v":2}`)
+	until(t, "four rows", func() bool { return len(p.rowsOf("out")) == 4 })
+	if n := p.counter("InputEvents", "JobName", "j"); n != 2 {
+		t.Errorf("InputEvents %d, want 2: one input", n)
+	}
+}
+
+func TestJobsThatShareAFolderAreRefused(t *testing.T) {
+	job := func(name string) Job {
+		return Job{Name: name, Script: "SELECT v INTO out FROM [in]", Outputs: []Output{{Alias: "out", Table: "out"}}}
+	}
+	for _, o := range []Options{
+		{Jobs: []Job{job("a"), job("A")}},
+		{Jobs: []Job{job("Capture-in")}, Captures: []Capture{{Hub: "in", Table: "out"}}},
+		{Captures: []Capture{{Hub: "in", Table: "out"}, {Hub: "IN", Table: "out"}}},
+	} {
+		o.Dir, o.Hubs, o.Tables, o.Log = t.TempDir(), []Hub{{Name: "in"}}, []Table{{Name: "out"}}, slog.New(slog.DiscardHandler)
+		if p, err := Open(t.Context(), o); err == nil {
+			t.Error("the jobs share a folder")
+			p.Close()
+		}
+	}
+}
