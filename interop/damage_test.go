@@ -2,12 +2,15 @@ package interop
 
 import (
 	"context"
+	crand "crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -139,14 +142,15 @@ func TestFullDisk(t *testing.T) {
 	if err := os.MkdirAll(i.data, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mount("none", i.data, "tmpfs", 0, "size=48m"); err != nil {
+	unmount, err := mountSmall(i.data)
+	if err != nil {
 		t.Skipf("a small disk needs the right to mount one: %v", err)
 	}
 	t.Cleanup(func() {
 		if i.cmd != nil {
 			i.kill()
 		}
-		if err := syscall.Unmount(i.data, 0); err != nil {
+		if err := unmount(); err != nil {
 			t.Errorf("unmounting the small disk: %v", err)
 		}
 	})
@@ -220,4 +224,45 @@ func fill(t testing.TB, path string) {
 			block = block[:len(block)/2]
 		}
 	}
+}
+
+// A log that may not grow refuses what it cannot store; once it may, everything
+// that was acknowledged is there.
+func TestFileSizeLimit(t *testing.T) {
+	t.Parallel()
+	shell, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("bash is missing: it sets the limit")
+	}
+	i := newInstance(t, short(t))
+	i.launch(exec.Command(shell, "-c", `ulimit -f 3072; exec "$0" "$@"`, binary, "up", i.file, "--no-simulator", "--data", i.data))
+	if err := i.ready(30 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	sent := 0
+	noise := make([]byte, 75_000)
+	for full := error(nil); full == nil && sent < 100; {
+		crand.Read(noise)
+		if full = i.produce(t, 0, good(strconv.Itoa(sent))+strings.Repeat(" ", 1000)+"\n"+strings.Replace(good("noise"), "device-001", base64.StdEncoding.EncodeToString(noise), 1)); full == nil {
+			sent++
+		} else {
+			t.Logf("%d events stored; then: %v", sent, full)
+		}
+	}
+	if sent == 100 {
+		t.Fatal("a file of 3 MiB holds 10 MiB")
+	}
+	if err := i.produce(t, 1, good("another partition")); err != nil {
+		t.Errorf("sending to another partition: %v", err)
+	}
+	i.stop()
+	i.start()
+	if err := i.produce(t, 0, good("later")); err != nil {
+		t.Errorf("sending without the limit: %v", err)
+	}
+	eventually(t, 20*time.Second, "all events in raw_telemetry", i.hasEvents(int64(sent+2)))
+	if n := len(i.readLog(t, telemetryHub)[0]); n != sent+1 {
+		t.Errorf("partition 0 holds %d events, want %d", n, sent+1)
+	}
+	i.stop()
 }
