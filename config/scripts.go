@@ -7,6 +7,7 @@ import (
 
 	"spate"
 	"spate/column"
+	"spate/internal/near"
 	"spate/sql/bind"
 	"spate/sql/plan"
 	"spate/sql/syntax"
@@ -274,8 +275,8 @@ func (l *loader) compareColumns(at place, path string, t *spate.Table, names []s
 	}
 	hint := ""
 	if len(missing) > 0 && len(extra) > 0 {
-		if near := nearest(extra[0], missing); near != "" {
-			hint = fmt.Sprintf("rename: { %s: %s }", extra[0], near)
+		if meant := near.Word(extra[0], missing); meant != "" {
+			hint = fmt.Sprintf("rename: { %s: %s }", extra[0], meant)
 		} else {
 			hint = "see rename and columns"
 		}

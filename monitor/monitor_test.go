@@ -172,6 +172,21 @@ func TestRefusedQueries(t *testing.T) {
 	f(Query{Metrics: []string{"Errors"}, From: at("10:00:00"), To: at("09:00:00")}, 400, "ends before")
 }
 
+func TestAnUnknownMetricSaysWhatWasMeant(t *testing.T) {
+	h := open(t, t.TempDir(), &metric.Recorder{}, &clock{at("10:00:30")})
+	defer h.Close()
+	for _, c := range []struct{ resource, name, want string }{
+		{"", "IncomingMesages", "Did you mean IncomingMessages?"},
+		{"namespace", "InputEvents", "InputEvents is a metric of Microsoft.StreamAnalytics/streamingjobs"},
+		{"", "Temperature", "Valid metrics: "},
+	} {
+		_, err := h.List(Query{Resource: c.resource, Metrics: []string{c.name}})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s of %q: %v, want %q", c.name, c.resource, err, c.want)
+		}
+	}
+}
+
 func TestAnswerPrintsAsTheServiceDoes(t *testing.T) {
 	r, c := &metric.Recorder{}, &clock{at("10:00:00")}
 	h := open(t, t.TempDir(), r, c)

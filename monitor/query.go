@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"spate/internal/near"
 )
 
 // Query is a question for metrics.
@@ -245,8 +247,24 @@ func (h *History) definition(namespace, name string) (Definition, error) {
 		}
 	}
 	provider, kind, _ := strings.Cut(namespace, "/")
-	return Definition{}, badRequest("Failed to find metric configuration for provider: %s, resource Type: %s, metric: %s, Valid metrics: %s",
-		provider, kind, name, strings.Join(valid, ","))
+	return Definition{}, badRequest("Failed to find metric configuration for provider: %s, resource Type: %s, metric: %s, Valid metrics: %s%s",
+		provider, kind, name, strings.Join(valid, ","), h.meant(name))
+}
+
+// meant ends the text about a metric that its resource does not have.
+func (h *History) meant(name string) string {
+	known := h.Names()
+	for _, d := range Definitions() {
+		known = append(known, d.Name)
+	}
+	switch meant := near.Word(name, known); {
+	case meant == "":
+		return ""
+	case strings.EqualFold(meant, name):
+		return fmt.Sprintf(". %s is a metric of %s: ask for it in a call of its own, or name that resource", meant, NamespaceOf(meant))
+	default:
+		return ". Did you mean " + meant + "?"
+	}
 }
 
 // aggregations are the asked ones in their own spelling, or the primary one.
@@ -382,6 +400,16 @@ func number(f float64) *Number {
 func (p *Point) Value() (Number, bool) {
 	for _, n := range []*Number{p.Total, p.Average, p.Maximum, p.Minimum, p.Count} {
 		if n != nil {
+			return *n, true
+		}
+	}
+	return 0, false
+}
+
+// Of is the point's value for an aggregation, whatever its case.
+func (p *Point) Of(aggregation string) (Number, bool) {
+	for name, n := range map[string]*Number{average: p.Average, count: p.Count, maximum: p.Maximum, minimum: p.Minimum, total: p.Total} {
+		if n != nil && strings.EqualFold(name, aggregation) {
 			return *n, true
 		}
 	}

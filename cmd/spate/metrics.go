@@ -148,7 +148,7 @@ func (a *app) listMetrics(ctx context.Context, f *metricFlags) error {
 		_, err = a.stdout.Write(data)
 		return err
 	}
-	return a.printMetrics(form, answer)
+	return a.printMetrics(form, answer, f.aggregations)
 }
 
 // marshal indents and leaves <, > and & as they are.
@@ -233,17 +233,40 @@ func getMetrics(ctx context.Context, address string, v url.Values, timeout time.
 	return answer, nil
 }
 
-// printMetrics prints one row per time, one column per series. Times at which no
-// series has a value are left out of the table.
-func (a *app) printMetrics(form string, answer *monitor.Answer) error {
-	head := []string{"Time"}
-	var series [][]monitor.Point
+// metricColumn is a series of an answer, and how its points are read.
+type metricColumn struct {
+	title string
+	data  []monitor.Point
+	of    func(p *monitor.Point) (monitor.Number, bool)
+}
+
+// metricColumns are the columns of an answer: one per series and asked aggregation.
+func metricColumns(answer *monitor.Answer, aggregations []string) []metricColumn {
+	var columns []metricColumn
 	for i := range answer.Value {
 		m := &answer.Value[i]
 		for k := range m.Timeseries {
-			head = append(head, m.Title(&m.Timeseries[k]))
-			series = append(series, m.Timeseries[k].Data)
+			t := &m.Timeseries[k]
+			if len(aggregations) < 2 {
+				columns = append(columns, metricColumn{m.Title(t), t.Data, (*monitor.Point).Value})
+				continue
+			}
+			for _, name := range aggregations {
+				columns = append(columns, metricColumn{m.Title(t) + " " + strings.ToLower(name), t.Data,
+					func(p *monitor.Point) (monitor.Number, bool) { return p.Of(name) }})
+			}
 		}
+	}
+	return columns
+}
+
+// printMetrics prints one row per time. Times at which no series has a value are left
+// out of the table.
+func (a *app) printMetrics(form string, answer *monitor.Answer, aggregations []string) error {
+	head := []string{"Time"}
+	columns := metricColumns(answer, aggregations)
+	for _, c := range columns {
+		head = append(head, c.title)
 	}
 	var out io.Writer = a.stdout
 	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
@@ -252,11 +275,11 @@ func (a *app) printMetrics(form string, answer *monitor.Answer) error {
 	}
 	fmt.Fprintln(out, strings.Join(head, "\t"))
 	rows := 0
-	for i := 0; len(series) > 0 && i < len(series[0]); i++ {
-		cells, some := []string{series[0][i].TimeStamp}, false
-		for _, s := range series {
+	for i := 0; len(columns) > 0 && i < len(columns[0].data); i++ {
+		cells, some := []string{columns[0].data[i].TimeStamp}, false
+		for _, c := range columns {
 			cell := "-"
-			if v, ok := s[i].Value(); ok {
+			if v, ok := c.of(&c.data[i]); ok {
 				cell, some = v.String(), true
 			}
 			cells = append(cells, cell)

@@ -9,6 +9,7 @@ import (
 
 	"spate"
 	"spate/config"
+	"spate/monitor"
 	"spate/simulator"
 )
 
@@ -53,6 +54,20 @@ func TestWhatAConnectionStringReaches(t *testing.T) {
 		if namesPort(text) != want {
 			t.Errorf("%s: names a port: %v", text, !want)
 		}
+	}
+}
+
+func TestSeveralAggregationsAreColumns(t *testing.T) {
+	two, three := monitor.Number(2), monitor.Number(3)
+	answer := &monitor.Answer{Value: []monitor.Metric{{Name: monitor.Localized{Value: "Size"}, Timeseries: []monitor.Timeseries{{
+		Data: []monitor.Point{{TimeStamp: "10:00", Average: &two, Maximum: &three}, {TimeStamp: "10:01"}},
+	}}}}}
+	var out, errs strings.Builder
+	if err := (&app{stdout: &out, stderr: &errs}).printMetrics("tsv", answer, []string{"Maximum", "average"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := out.String(), "Time\tSize maximum\tSize average\n10:00\t3.0\t2.0\n10:01\t-\t-\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
