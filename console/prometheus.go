@@ -32,7 +32,7 @@ func (e *exposition) Describe(chan<- *prometheus.Desc) {}
 func (e *exposition) Collect(out chan<- prometheus.Metric) {
 	for _, s := range e.recorder.Series() {
 		name, labels, values := e.exposed(s)
-		desc := prometheus.NewDesc(name, "Metric "+s.Name+".", labels, nil)
+		desc := prometheus.NewDesc(name, help(s.Name), labels, nil)
 		kind, value := prometheus.GaugeValue, s.Gauge.Value()
 		if s.Counter != nil {
 			kind, value = prometheus.CounterValue, float64(s.Counter.Value())
@@ -43,6 +43,16 @@ func (e *exposition) Collect(out chan<- prometheus.Metric) {
 		}
 		out <- m
 	}
+}
+
+// help is what the metric is called where it is defined.
+func help(name string) string {
+	for _, d := range monitor.Definitions() {
+		if d.Name == name {
+			return d.Display + " (" + d.Namespace + ": " + d.Name + ")."
+		}
+	}
+	return name + "."
 }
 
 // exposed is the name and the labels of a series. Names are stable: spate_eventhubs_*,

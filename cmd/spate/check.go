@@ -10,6 +10,14 @@ import (
 	"spate/config"
 )
 
+// several is a number of things.
+func several(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 func (a *app) check() *cobra.Command {
 	var strict, printed bool
 	cmd := &cobra.Command{
@@ -64,7 +72,8 @@ func (a *app) check() *cobra.Command {
 		if p.Kind == config.BuiltIn {
 			from = "the built-in example"
 		}
-		fmt.Fprintf(a.stdout, "%s is fine: %d hubs, %d tables, %d jobs, %d warnings\n", from, len(o.Hubs), len(o.Tables), len(o.Jobs), len(problems))
+		fmt.Fprintf(a.stdout, "%s is fine: %s, %s, %s, %s\n", from, several(len(o.Hubs), "hub"), several(len(o.Tables), "table"),
+			several(len(o.Jobs), "job"), several(len(problems), "warning"))
 		return nil
 	})
 	return cmd
