@@ -1,8 +1,11 @@
 package spate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 
 	"spate/column"
 	"spate/connector"
@@ -45,10 +48,9 @@ func Eval(ctx context.Context, o EvalOptions) error {
 	if !o.OutputStart.IsZero() {
 		so.Start.First = column.TicksOf(o.OutputStart)
 	}
+	var faults faults
 	if o.Diagnostic != nil {
-		so.Diagnostic = func(d stream.Diagnostic) {
-			o.Diagnostic(EvalDiagnostic{Kind: d.Kind, Input: d.Input, Output: d.Output, Line: d.Offset & (1<<inputShift - 1), Drop: d.Dropped, Reason: d.Type + ": " + d.Reason})
-		}
+		so.Diagnostic = faults.add
 	}
 	for i, in := range o.Inputs {
 		var refs []*plan.Input
@@ -80,7 +82,9 @@ func Eval(ctx context.Context, o EvalOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := job.Run(ctx); err != nil {
+	err = job.Run(ctx)
+	faults.report(&o)
+	if err != nil {
 		return err
 	}
 	for _, r := range collect.Rows() {
@@ -89,6 +93,26 @@ func Eval(ctx context.Context, o EvalOptions) error {
 		}
 	}
 	return nil
+}
+
+// faults are the diagnostics of a run. Partitions report them side by side.
+type faults struct {
+	mu   sync.Mutex
+	list []stream.Diagnostic
+}
+
+func (f *faults) add(d stream.Diagnostic) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.list = append(f.list, d)
+}
+
+// report tells them in the order of the inputs and lines.
+func (f *faults) report(o *EvalOptions) {
+	slices.SortStableFunc(f.list, func(a, b stream.Diagnostic) int { return cmp.Compare(a.Offset, b.Offset) })
+	for _, d := range f.list {
+		o.Diagnostic(EvalDiagnostic{Kind: d.Kind, Input: d.Input, Output: d.Output, Line: d.Offset & (1<<inputShift - 1), Drop: d.Dropped, Reason: d.Type + ": " + d.Reason})
+	}
 }
 
 // inputShift is where the number of the input stands in the sequence of a row.
