@@ -1,0 +1,37 @@
+package spate
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// What stands in the way of a checkpoint may go away again.
+func TestAJobStartsAgainWhenItCanWrite(t *testing.T) {
+	o := Options{Dir: t.TempDir(), Tables: []Table{{Name: "out"}}, Jobs: []Job{{Name: "j", Script: "SELECT id INTO [out] FROM [in]",
+		Inputs: []Input{{Alias: "in", Hub: "in"}}, Outputs: []Output{{Alias: "out", Table: "out"}}}}}
+	p := run(t, o)
+	state := filepath.Join(o.Dir, "jobs", "j", "state")
+	if err := os.RemoveAll(state); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(state, []byte("no folder"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p.send("in", `{"id":1}`, `{"id":2}`)
+	until(t, "a job in trouble", func() bool { now, why := p.jobs[0].state(); return now == "Degraded" && why != "" })
+	if err := p.health(); err == nil {
+		t.Error("the health page sees no trouble")
+	}
+	if err := os.Remove(state); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the rows", func() bool { return len(p.rowsOf("out")) == 2 })
+	until(t, "a running job", func() bool { now, _ := p.jobs[0].state(); return now == "Running" })
+	if err := p.health(); err != nil {
+		t.Errorf("health: %v", err)
+	}
+	p.send("in", `{"id":3}`)
+	until(t, "later rows", func() bool { return len(p.rowsOf("out")) == 3 })
+	p.stop()
+}
