@@ -1,0 +1,138 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+
+	"spate/column"
+	"spate/column/format"
+	"spate/connector"
+	"spate/sql/plan"
+	"spate/stream/exec"
+)
+
+// take decodes the messages of a chunk and runs the rows through the plan.
+func (p *partition) take(ctx context.Context, c *connector.Chunk) error {
+	p.received = p.job.opts.Clock.Now()
+	p.count.messages.Add(int64(c.Len()))
+	bytes := int64(0)
+	for i := range c.Starts {
+		bytes += int64(c.Ends[i] - c.Starts[i])
+	}
+	for first := 0; first < c.Len(); {
+		rows := p.decoder.decode(c, first)
+		for _, bad := range rows.Bad {
+			p.count.deserialization.Add(1)
+			bytes -= int64(c.Ends[bad.Message] - c.Starts[bad.Message])
+			p.drop(c, bad.Message, Diagnostic{
+				Kind: "deserialization", Type: bad.Type, Dropped: true,
+				Reason: fmt.Sprintf("at byte %d: %s", bad.ByteOffset, bad.Reason), Excerpt: bad.Excerpt,
+			})
+		}
+		p.count.events.Add(int64(rows.Rows))
+		first = rows.Next
+		if rows.Rows > 0 {
+			if err := p.batch(c, rows); err != nil {
+				return err
+			}
+		}
+		if first < c.Len() {
+			if err := p.send(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	p.count.bytes.Add(bytes)
+	return nil
+}
+
+func (p *partition) batch(c *connector.Chunk, rows format.Rows) error {
+	arrivals, seq := make([]column.Ticks, rows.Rows), make([]int64, rows.Rows)
+	for i, m := range rows.Src {
+		arrivals[i], seq[i] = c.Arrivals[m], c.Offsets[m]
+	}
+	for _, br := range p.branches {
+		b := &column.Batch{Schema: br.schema, Rows: rows.Rows, Time: arrivals, Seq: seq, Cols: make([]column.Vector, len(br.node.Cols))}
+		if !p.in.LineOrder {
+			b.Part = int32(p.index)
+		}
+		var keep []int32
+		for k, s := range br.node.Cols {
+			b.Cols[k] = p.column(s, br.from[k], rows, arrivals)
+			if s.Declared != column.Null {
+				keep = p.declared(s, &b.Cols[k], rows, c, keep)
+			}
+		}
+		b.Live = keep
+		if p.job.opts.Diagnostic != nil || p.job.letters != nil {
+			br.stage.Report = func(row int, f exec.TimeFault, dropped bool) { p.fault(c, int(rows.Src[row]), f, dropped) }
+		}
+		if err := br.stage.Rows(b, br.next); err != nil {
+			return err
+		}
+		br.counts(p.count)
+		if err := p.advance(br); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// column makes one column of an Input.
+func (p *partition) column(s plan.Source, from int, rows format.Rows, arrivals []column.Ticks) column.Vector {
+	switch s.Kind {
+	case plan.EventEnqueued, plan.EventProcessed:
+		v := column.Vector{Kind: column.Time, Ints: make([]int64, rows.Rows)}
+		for i := range v.Ints {
+			v.Ints[i] = int64(arrivals[i])
+			if s.Kind == plan.EventProcessed {
+				v.Ints[i] = int64(p.processed(arrivals[i]))
+			}
+		}
+		return v
+	case plan.Partition:
+		v := column.Vector{Kind: column.Int64, Ints: make([]int64, rows.Rows)}
+		for i := range v.Ints {
+			v.Ints[i] = int64(p.number)
+		}
+		return v
+	case plan.Whole:
+		if p.in.SystemColumns {
+			return p.withSystem(rows.Cols[from], arrivals)
+		}
+	}
+	return rows.Cols[from]
+}
+
+// withSystem appends the system columns to event records; a payload field of the
+// same name is overwritten.
+func (p *partition) withSystem(v column.Vector, arrivals []column.Ticks) column.Vector {
+	out := column.Vector{Kind: column.Any, Anys: make([]column.Value, len(arrivals))}
+	for i := range out.Anys {
+		r := &column.RecordValue{}
+		if rec := v.At(i).Record(); rec != nil {
+			for k, n := range rec.Names {
+				if !isSystem(n) {
+					r.Names, r.Values = append(r.Names, n), append(r.Values, rec.Values[k])
+				}
+			}
+		}
+		r.Names = append(r.Names, "EventProcessedUtcTime", "PartitionId", "EventEnqueuedUtcTime")
+		r.Values = append(r.Values, column.TimeOf(p.processed(arrivals[i])), column.IntOf(int64(p.number)), column.TimeOf(arrivals[i]))
+		out.Anys[i] = column.RecordOf(r)
+	}
+	return out
+}
+
+// processed is the value of EventProcessedUtcTime: when the reader took the
+// batch, and in offline runs, which have no clock, the arrival time.
+func (p *partition) processed(arrival column.Ticks) column.Ticks {
+	if p.received == 0 {
+		return arrival
+	}
+	return p.received
+}
+
+func isSystem(name string) bool {
+	return column.EqualNames(name, "EventProcessedUtcTime") || column.EqualNames(name, "PartitionId") || column.EqualNames(name, "EventEnqueuedUtcTime")
+}
