@@ -18,6 +18,9 @@ func TestCSVInput(t *testing.T) {
 	until(t, "the rows", func() bool {
 		return len(p.rowsOf("out")) == 2 && p.counter("DeserializationError", "JobName", "j") == 2
 	})
+	if n := p.counter("InputEvents", "JobName", "j"); n != 2 {
+		t.Errorf("InputEvents %d, want those that could be read", n)
+	}
 }
 
 func TestAFailedJobIsSeen(t *testing.T) {

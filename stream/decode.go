@@ -37,8 +37,8 @@ func newRowDecoder(in Input, cols []format.Column) (rowDecoder, error) {
 }
 
 // declared checks a column against the type that CREATE TABLE gives it: an event
-// whose field cannot be read as that type is dropped.
-func (p *partition) declared(s plan.Source, v *column.Vector, rows format.Rows, c *connector.Chunk, keep []int32) []int32 {
+// whose field cannot be read as that type is dropped, and counted once.
+func (p *partition) declared(s plan.Source, v *column.Vector, rows format.Rows, c *connector.Chunk, keep []int32, refused map[int32]bool) []int32 {
 	if v.Kind == s.Declared && v.Whole == nil {
 		return keep
 	}
@@ -67,7 +67,12 @@ func (p *partition) declared(s plan.Source, v *column.Vector, rows format.Rows, 
 			out = append(out, i)
 			continue
 		}
+		if refused[i] { // by another reference to the input
+			continue
+		}
+		refused[i] = true
 		p.count.deserialization.Add(1)
+		p.count.events.Add(-1)
 		p.drop(c, int(rows.Src[i]), Diagnostic{
 			Kind: "declaration", Type: typeConversion, Dropped: true,
 			Reason: fmt.Sprintf("column %s is no %s", s.Name, s.Declared),

@@ -51,6 +51,7 @@ func (p *partition) batch(c *connector.Chunk, rows format.Rows) error {
 	for i, m := range rows.Src {
 		arrivals[i], seq[i] = c.Arrivals[m], c.Offsets[m]
 	}
+	refused := make(map[int32]bool)
 	for _, br := range p.branches {
 		b := &column.Batch{Schema: br.schema, Rows: rows.Rows, Time: arrivals, Seq: seq, Cols: make([]column.Vector, len(br.node.Cols))}
 		if !p.in.LineOrder {
@@ -60,7 +61,7 @@ func (p *partition) batch(c *connector.Chunk, rows format.Rows) error {
 		for k, s := range br.node.Cols {
 			b.Cols[k] = p.column(s, br.from[k], rows, arrivals)
 			if s.Declared != column.Null {
-				keep = p.declared(s, &b.Cols[k], rows, c, keep)
+				keep = p.declared(s, &b.Cols[k], rows, c, keep, refused)
 			}
 		}
 		b.Live = keep
