@@ -205,8 +205,15 @@ func TestFullDisk(t *testing.T) {
 	if n := i.number("SELECT COUNT(*) AS n FROM telemetry.raw_telemetry"); n != sent {
 		t.Errorf("raw_telemetry has %d rows, want %d", n, sent)
 	}
-	if code, text := i.health(); code != http.StatusOK {
-		t.Errorf("health: %d %s", code, text)
+	eventually(t, 30*time.Second, "jobs that work again", func() bool {
+		code, _ := i.health()
+		return code == http.StatusOK
+	})
+	eventually(t, 30*time.Second, "all events in aggregated_metrics", func() bool {
+		return i.number("SELECT COALESCE(SUM(EventCount), 0) AS n FROM telemetry.aggregated_metrics") >= sent
+	})
+	if n := i.number("SELECT SUM(EventCount) AS n FROM telemetry.aggregated_metrics"); n != sent {
+		t.Errorf("aggregated_metrics counts %d events, want %d", n, sent)
 	}
 	i.stop()
 }
