@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -27,7 +28,13 @@ func NewAMQP(ctx context.Context, c Connection) (*AMQP, error) {
 			return nil, fmt.Errorf("simulator: the connection string is for hub %s, not %s", cs.EntityPath, hub)
 		}
 	}
-	opts := &azeventhubs.ProducerClientOptions{ApplicationID: "spate-simulator", TLSConfig: c.TLS}
+	secure := c.TLS.Clone()
+	if host, _ := cs.Host(); secure == nil {
+		secure = &tls.Config{ServerName: host} // the SDK would check the certificate for host:port
+	} else if secure.ServerName == "" {
+		secure.ServerName = host
+	}
+	opts := &azeventhubs.ProducerClientOptions{ApplicationID: "spate-simulator", TLSConfig: secure}
 	client, err := azeventhubs.NewProducerClientFromConnectionString(c.String, given, opts)
 	if err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)

@@ -2,9 +2,12 @@ package simulator_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -219,5 +222,47 @@ func TestKafkaSendEndsWithItsContext(t *testing.T) {
 		target.Close()
 	case <-time.After(10 * time.Second):
 		t.Fatal("Send waits for an answer after its context ended")
+	}
+}
+
+func TestAMQPOverTLSOnAPortOfItsOwn(t *testing.T) {
+	ns, rules := namespace(t)
+	dir := t.TempDir()
+	certs, err := access.InitCerts(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secure, err := access.LoadTLS(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, err := os.ReadFile(certs.CA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(ca)
+	s, err := amqp.New(amqp.Options{Namespace: ns, Rules: rules, RequireAuth: true, TLS: secure})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.ServeTLS(l)
+	defer s.Shutdown(context.Background())
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "Endpoint=sb://localhost:" + port + ";SharedAccessKeyName=root;SharedAccessKey=" + key
+	target, err := simulator.NewAMQP(t.Context(), simulator.Connection{String: text, Hub: hubName, TLS: &tls.Config{RootCAs: roots}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	if n, err := target.Send(t.Context(), []simulator.Event{{Body: []byte("{}")}}); n != 1 || err != nil {
+		t.Errorf("%d sent, %v", n, err)
 	}
 }

@@ -162,6 +162,13 @@ func bar(done, total int64) string {
 
 // target connects to where events go.
 func (a *app) target(ctx context.Context, connection, hub, via string) (simulator.Target, error) {
+	switch via {
+	case "", "kafka", "amqp":
+	case "rest", "mqtt":
+		return nil, withCode(usage, fmt.Errorf("--via %s is not supported yet", via))
+	default:
+		return nil, withCode(usage, fmt.Errorf("--via %s: want kafka or amqp", via))
+	}
 	c := simulator.Connection{String: connection, Hub: hub}
 	if c.String == "" {
 		c.String = os.Getenv("EVENT_HUB_CONNECTION_STRING")
@@ -171,6 +178,9 @@ func (a *app) target(ctx context.Context, connection, hub, via string) (simulato
 			return nil, err
 		}
 	}
+	if err := a.needHub(&c); err != nil {
+		return nil, err
+	}
 	var t simulator.Target
 	var err error
 	if via == "" {
@@ -179,15 +189,10 @@ func (a *app) target(ctx context.Context, connection, hub, via string) (simulato
 			via = "amqp"
 		}
 	}
-	switch via {
-	case "kafka":
+	if via == "kafka" {
 		t, err = simulator.NewKafka(ctx, c)
-	case "amqp":
+	} else {
 		t, err = simulator.NewAMQP(ctx, c)
-	case "rest", "mqtt":
-		return nil, withCode(usage, fmt.Errorf("--via %s is not supported yet", via))
-	default:
-		return nil, withCode(usage, fmt.Errorf("--via %s: want kafka or amqp", via))
 	}
 	switch {
 	case err == nil || ctx.Err() != nil:
@@ -197,7 +202,29 @@ func (a *app) target(ctx context.Context, connection, hub, via string) (simulato
 	case errors.Is(err, simulator.ErrNoHub):
 		return nil, withCode(notFound, err)
 	}
+	if strings.Contains(err.Error(), "unknown authority") {
+		err = fmt.Errorf("%w (how to trust the local one: spate certs)", err)
+	}
 	return nil, withCode(noConnection, err)
+}
+
+// needHub fills in the pipeline's hub where nothing names one.
+func (a *app) needHub(c *simulator.Connection) error {
+	parsed, err := access.ParseConnectionString(c.String)
+	if err != nil {
+		return withCode(usage, err)
+	}
+	if c.Hub != "" || parsed.EntityPath != "" {
+		return nil
+	}
+	p, err := a.load("", config.Source{NoScripts: true})
+	if err != nil {
+		return err
+	}
+	if c.Hub = producerHub(&p.Options); c.Hub == "" {
+		return withCode(usage, errors.New("name the hub: --hub, or EVENT_HUB_NAME"))
+	}
+	return nil
 }
 
 // namesPort says whether the endpoint of a connection string has a port.
