@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
@@ -102,7 +102,7 @@ func NewKafka(ctx context.Context, c Connection) (*Kafka, error) {
 	}
 	if err := client.Ping(ctx); err != nil {
 		client.Close()
-		if strings.Contains(err.Error(), "SASL_AUTHENTICATION_FAILED") {
+		if errors.Is(err, kerr.SaslAuthenticationFailed) {
 			err = fmt.Errorf("%w: %w", ErrUnauthorized, err)
 		}
 		return nil, fmt.Errorf("simulator: reach Kafka at %v: %w", brokers, err)
@@ -134,6 +134,9 @@ func (k *Kafka) Send(ctx context.Context, events []Event) (int, error) {
 		} else if first == nil {
 			first = r.Err
 		}
+	}
+	if errors.Is(first, kerr.UnknownTopicOrPartition) {
+		first = fmt.Errorf("%w: %w", ErrNoHub, first)
 	}
 	if first != nil {
 		return sent, fmt.Errorf("produce to %s: %w", k.client.OptValue(kgo.DefaultProduceTopic), first)

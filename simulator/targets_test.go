@@ -89,6 +89,14 @@ func TestFleetSendsOverKafka(t *testing.T) {
 	if got := stored(t, ns); got != stats.Sent || got < 5000 {
 		t.Errorf("%d events stored, %d sent", got, stats.Sent)
 	}
+	lost, err := simulator.NewKafka(ctx, simulator.Connection{String: connection, Hub: "nope", Brokers: []string{l.Addr().String()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lost.Close()
+	if _, err := lost.Send(ctx, []simulator.Event{{Body: []byte("{}")}}); !errors.Is(err, simulator.ErrNoHub) {
+		t.Errorf("a hub that does not exist: %v", err)
+	}
 	bad := strings.Replace(connection, key, "d3Jvbmctd3Jvbmctd3Jvbmctd3Jvbmctd3Jvbmctd3I=", 1)
 	if _, err := simulator.NewKafka(ctx, simulator.Connection{String: bad, Hub: hubName, Brokers: []string{l.Addr().String()}}); !errors.Is(err, simulator.ErrUnauthorized) {
 		t.Errorf("a wrong key: %v", err)

@@ -72,8 +72,21 @@ func (a *app) simulate() *cobra.Command {
 			return err
 		}
 		line := newStatusLine(a.stderr, a.quiet || dryRun)
-		stats, err := fleet.Run(cmd.Context(), target, progress(line, fleet.Options().Interval))
+		ctx, stop := context.WithCancelCause(cmd.Context())
+		defer stop(nil)
+		show := progress(line, fleet.Options().Interval)
+		stats, err := fleet.Run(ctx, target, func(p simulator.Progress) {
+			if errors.Is(p.Err, simulator.ErrNoHub) {
+				stop(withCode(notFound, p.Err)) // no batch will fare better
+				return
+			}
+			show(p)
+		})
 		line.wipe()
+		var lost coded
+		if errors.As(context.Cause(ctx), &lost) {
+			err = lost
+		}
 		if e := target.Close(); err == nil {
 			err = e
 		}

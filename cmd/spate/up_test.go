@@ -103,6 +103,12 @@ func TestUpInAnEmptyFolder(t *testing.T) {
 	}
 	running := total(spateOut(t, func(s string) bool { return total(s) > 0 }, list...))
 
+	for _, via := range []string{"kafka", "amqp"} {
+		var lost bytes.Buffer
+		if code := run([]string{"simulate", "--hub", "nope", "--via", via}, strings.NewReader(""), &lost, &lost); code != notFound {
+			t.Errorf("simulate to no hub over %s: exit %d, %s", via, code, lost.String())
+		}
+	}
 	var twice bytes.Buffer
 	if code := run([]string{"up", "--ports", "auto"}, strings.NewReader(""), &twice, &twice); code != usage || !strings.Contains(twice.String(), "E321") {
 		t.Errorf("a second instance: exit %d, %s", code, twice.String())
