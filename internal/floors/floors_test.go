@@ -1,5 +1,3 @@
-// Package floors holds the test of the house's plan: which package may import
-// which, and which package owns which third-party module.
 package floors
 
 import (
