@@ -67,9 +67,6 @@ func (l *loader) checkScript(j *spate.Job, places *jobPlaces) {
 	if p == nil {
 		return
 	}
-	if u := unsupported(p); u != nil {
-		l.inScript(j, places, "E400", u.Where.From, "", "%s is not supported yet", u.What)
-	}
 	for _, in := range p.Inputs {
 		l.bindInput(j, places, in)
 	}

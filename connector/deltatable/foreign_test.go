@@ -21,6 +21,9 @@ import (
 func TestDeltaRSReadsAndAppends(t *testing.T) {
 	python := os.Getenv("SPATE_DELTA_PYTHON")
 	if python == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("SPATE_DELTA_PYTHON is not set")
+		}
 		t.Skip("SPATE_DELTA_PYTHON is not set")
 	}
 	dir := t.TempDir()

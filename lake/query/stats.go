@@ -175,7 +175,7 @@ func partitionValue(text *string, t Type) (Value, error) {
 }
 
 // partitionBytes reads binary: every byte is a character, those beyond ASCII
-// written as \uXXXX or as the character itself.
+// written as \u00e9 or as the character itself.
 func partitionBytes(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
