@@ -72,6 +72,18 @@ func wrongUsage(cmd *cobra.Command, err error) error {
 	return withCode(usage, fmt.Errorf("%w\nRun '%s --help' for usage.", err, cmd.CommandPath()))
 }
 
+// wrongFlag tells a flag that is yet to come from one that never will.
+func wrongFlag(cmd *cobra.Command, err error) error {
+	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
+	switch name {
+	case "set", "watch", "open", "print-config", "token", "color", "yes", "sparkline", "reference", "function", "dialect", "string-compare", "join-datediff":
+		if unknown {
+			err = fmt.Errorf("--%s is not supported yet", name)
+		}
+	}
+	return wrongUsage(cmd, err)
+}
+
 // checkArgs has the mistakes in the arguments of a command, and of those below it, say so.
 func checkArgs(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
