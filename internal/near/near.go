@@ -13,15 +13,15 @@ func Word(word string, words []string) string {
 		if strings.EqualFold(w, word) {
 			return w
 		}
-		if d := editDistance(strings.ToLower(word), strings.ToLower(w)); d < dist {
+		if d := Distance(strings.ToLower(word), strings.ToLower(w)); d < dist {
 			best, dist = w, d
 		}
 	}
 	return best
 }
 
-// editDistance counts insertions, deletions, replacements and swaps of neighbours.
-func editDistance(a, b string) int {
+// Distance counts insertions, deletions, replacements and swaps of neighbours.
+func Distance(a, b string) int {
 	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {
 		last[j] = j

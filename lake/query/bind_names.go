@@ -3,6 +3,7 @@ package query
 import (
 	"strings"
 
+	"spate/internal/near"
 	"spate/sql/syntax"
 )
 
@@ -60,33 +61,13 @@ func (in *env) nearest(name string) string {
 	for e := in; e != nil; e = e.outer {
 		for _, s := range e.sources {
 			for _, c := range s.cols {
-				if d := editDistance(lower(name), lower(c.name)); d < dist && d < len(name) {
+				if d := near.Distance(lower(name), lower(c.name)); d < dist && d < len(name) {
 					best, dist = c.name, d
 				}
 			}
 		}
 	}
 	return best
-}
-
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diag := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diag
-			if a[i] != b[j] {
-				cost++
-			}
-			diag = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 func pathText(p *syntax.Path) string {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"spate/internal/near"
 	"spate/sql/syntax"
 )
 
@@ -252,7 +253,7 @@ func (b *binder) nearestTable(name string) string {
 	last := lower(name[strings.LastIndexByte(name, '.')+1:])
 	best, dist := "", 3
 	for _, t := range tables {
-		if d := editDistance(last, lower(t.Name)); d < dist && d < len(last) {
+		if d := near.Distance(last, lower(t.Name)); d < dist && d < len(last) {
 			best, dist = t.Database+"."+t.Name, d
 		}
 	}
