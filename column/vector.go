@@ -99,6 +99,11 @@ func (v *Vector) Len() int {
 	return len(v.Anys)
 }
 
+// TimeVector is a vector of times. It shares the memory of times.
+func TimeVector(times []Ticks) Vector {
+	return Vector{Kind: Time, Ints: unsafe.Slice((*int64)(unsafe.SliceData(times)), len(times))}
+}
+
 // DictView is what a batch sees of an append-only dictionary: the entries that
 // existed when the batch was built. Entry 0 is NULL.
 type DictView struct {

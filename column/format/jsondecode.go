@@ -24,8 +24,9 @@ type Column struct {
 // Options of a decoder.
 type Options struct {
 	// General turns the learned layers off: every event takes the general parser.
+	// NoTemplates turns off the first of them, layouts learned as a whole.
 	// The results are the same; tests compare them.
-	General bool
+	General, NoTemplates bool
 }
 
 // BadRecord is a message that could not be decoded. It gave no rows.
@@ -50,7 +51,7 @@ type Rows struct {
 }
 
 // Stats counts events by the layer that decoded them.
-type Stats struct{ Template, General int64 }
+type Stats struct{ Template, Predictive, General int64 }
 
 // Decoder turns JSON messages into columns. It belongs to one goroutine; one
 // per input partition, since it learns layouts and keeps dictionaries.
@@ -61,9 +62,12 @@ type Decoder struct {
 	src     []int32
 	parser  parser
 	learned templates
-	general bool
 	stats   Stats
 	padded  []byte
+
+	predicted   predictive
+	general     bool
+	noTemplates bool
 
 	// For columns that hold whole events.
 	whole []int // their indexes
@@ -73,7 +77,7 @@ type Decoder struct {
 
 // NewDecoder returns a decoder for cols.
 func NewDecoder(cols []Column, o Options) *Decoder {
-	d := &Decoder{cols: cols, bufs: make([]columnBuf, len(cols)), general: o.General}
+	d := &Decoder{cols: cols, bufs: make([]columnBuf, len(cols)), general: o.General, noTemplates: o.NoTemplates}
 	for i := range cols {
 		if cols[i].Whole {
 			d.whole = append(d.whole, i)
@@ -148,13 +152,7 @@ func bad(message int, body []byte, start int, err *syntaxError) BadRecord {
 // or one array of objects. On an error it leaves no row.
 func (d *Decoder) message(data []byte, at, end int) *syntaxError {
 	first := d.rows
-	next := 0
-	if !d.general && at < end && data[at] == '{' {
-		if next = d.template(data, at, end); next == end {
-			return nil
-		}
-	}
-	err := d.events(data, at, next, end)
+	err := d.events(data, at, end)
 	if err != nil {
 		d.rows = first
 		for i := range d.bufs {
@@ -164,19 +162,14 @@ func (d *Decoder) message(data []byte, at, end int) *syntaxError {
 	return err
 }
 
-// events decodes the events of data[at:end]; if next is not 0, the first one ends
-// there and is decoded already.
-func (d *Decoder) events(data []byte, at, next, end int) *syntaxError {
+func (d *Decoder) events(data []byte, at, end int) *syntaxError {
 	p := &d.parser
 	p.data, p.pos, p.end = data, at, end
-	if next != 0 {
-		p.pos = next
-	} else if end-at >= 3 && data[at] == 0xEF && data[at+1] == 0xBB && data[at+2] == 0xBF {
+	if end-at >= 3 && data[at] == 0xEF && data[at+1] == 0xBB && data[at+2] == 0xBF {
 		p.pos += 3 // byte order mark
 	}
 	p.space()
-	inArray := next == 0 && p.peek() == '['
-	if !inArray {
+	if p.peek() != '[' {
 		for p.pos < p.end {
 			if err := d.event(); err != nil {
 				return err
@@ -227,7 +220,7 @@ func (d *Decoder) event() *syntaxError {
 		return p.wrongToken()
 	}
 	if !d.general {
-		if next := d.template(p.data, p.pos, p.end); next != 0 {
+		if next := d.learnedEvent(p.data, start, p.end); next != 0 {
 			p.pos = next
 			return nil
 		}
@@ -248,10 +241,28 @@ func (d *Decoder) event() *syntaxError {
 		}
 	}
 	d.rows++
-	if !d.general {
-		d.learned.learn(d, p.data, start, p.pos)
+	if !d.general && !d.noTemplates {
+		d.learned.learn(d, p.data, start, p.pos, false)
 	}
 	return nil
+}
+
+// learnedEvent decodes the event that begins at data[at] by one of the learned
+// layers and returns the index behind it, 0 if none takes it.
+func (d *Decoder) learnedEvent(data []byte, at, end int) int {
+	if !d.noTemplates {
+		if next := d.template(data, at, end); next != 0 {
+			return next
+		}
+	}
+	if len(d.whole) > 0 {
+		return 0
+	}
+	next := d.predict(data, at, end)
+	if next != 0 && !d.noTemplates && d.learned.rest == 0 && d.predicted.seen.again(d.predicted.sign) {
+		d.learned.learn(d, data, at, next, true)
+	}
+	return next
 }
 
 // wrongToken reports something that is no event, in the words of the real engine.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -197,8 +198,8 @@ func (p *parser) array(depth int) (column.Value, *syntaxError) {
 	}
 }
 
-// text parses a string; the result lies in the message or in scratch and is
-// valid until the next call.
+// text parses a string; the result lies in the message or in scratch, has room
+// for slack bytes behind it, and is valid until the next call.
 func (p *parser) text() ([]byte, *syntaxError) {
 	start := p.pos + 1
 	i, high := start, false
@@ -229,6 +230,7 @@ func (p *parser) escapedText(start, i int) ([]byte, *syntaxError) {
 		c := p.data[i]
 		switch {
 		case c == '"':
+			out = slices.Grow(out, slack)
 			p.scratch = out
 			if !utf8.Valid(out) {
 				return nil, p.fail(start, "text is not UTF-8")

@@ -2,6 +2,7 @@ package format
 
 import (
 	"hash/maphash"
+	"slices"
 
 	"spate/column"
 )
@@ -14,6 +15,7 @@ const (
 	trialEvents     = 4_096
 	restEvents      = 65_536
 	maxLearnPending = 16
+	maxBegun        = 2
 )
 
 // class is what a step of a template accepts as value.
@@ -75,9 +77,17 @@ func (d *Decoder) template(data []byte, at, end int) int {
 		}
 		l.tried, l.hit = 0, 0
 	}
+	begun := 0 // layouts that fitted at first
 	for i, t := range l.list {
+		s := &t.steps[0]
+		if (load64(data, at)^s.w0)&s.m0|(load64(data, at+8)^s.w1)&s.m1 != 0 {
+			continue
+		}
 		next := d.match(t, data, at, end)
 		if next == 0 {
+			if begun++; begun >= maxBegun && len(d.whole) == 0 {
+				return 0 // the predictive layer costs less than another attempt
+			}
 			continue
 		}
 		if i > 0 {
@@ -117,7 +127,7 @@ func (d *Decoder) match(t *template, data []byte, p, end int) int {
 		case textValue:
 			q, ok := endOfText(data, p, end)
 			if !ok {
-				if q, ok = d.escaped(s, i, row, data, p, end); !ok {
+				if q, ok = d.putEscaped(s, i, data, p, end); !ok {
 					return d.miss(row)
 				}
 				p = q
@@ -199,39 +209,19 @@ func parseWord(b []byte) (column.Value, int) {
 	return column.Value{}, 0
 }
 
-// escaped handles the text value of step i that holds a backslash; p is behind
-// its quote.
-func (d *Decoder) escaped(s *step, i, row int, data []byte, p, end int) (int, bool) {
-	g := &d.parser
-	g.data, g.pos, g.end = data, p-1, end
-	text, err := g.text()
-	if err != nil {
-		return 0, false
-	}
-	if len(d.whole) > 0 {
-		d.vals[i] = column.TextOf(d.arena.text(text))
-	}
-	if len(s.cols) > 0 {
-		n := len(text)
-		text = append(text[:n:n], make([]byte, slack)...)
-		for _, c := range s.cols {
-			d.bufs[c].putText(row, text, 0, n)
-		}
-	}
-	return g.pos - 1, true
-}
-
 // rawValue takes any value at all as that of step i.
 func (d *Decoder) rawValue(s *step, i, row int, data []byte, p, end int) (int, bool) {
+	if len(d.whole) == 0 {
+		next, _ := d.value(s.cols, data, p, end, s.depth)
+		return next, next != 0
+	}
 	g := &d.parser
 	g.data, g.pos, g.end = data, p, end
 	v, err := g.value(s.depth)
 	if err != nil {
 		return 0, false
 	}
-	if len(d.whole) > 0 {
-		d.vals[i] = v
-	}
+	d.vals[i] = v
 	if !v.IsNull() {
 		for _, c := range s.cols {
 			d.bufs[c].put(row, v)
@@ -240,9 +230,10 @@ func (d *Decoder) rawValue(s *step, i, row int, data []byte, p, end int) (int, b
 	return g.pos, true
 }
 
-// learn takes the layout of the event data[at:end], which the general parser
-// accepted. It is used from the second event of that layout on.
-func (l *templates) learn(d *Decoder, data []byte, at, end int) {
+// learn takes the layout of the event data[at:end], which another layer accepted.
+// It is used at once if it is known to come again, else from the second event of
+// that layout on.
+func (l *templates) learn(d *Decoder, data []byte, at, end int, again bool) {
 	if l.rest > 0 {
 		return
 	}
@@ -277,12 +268,10 @@ func (l *templates) learn(d *Decoder, data []byte, at, end int) {
 			return
 		}
 	}
-	for _, p := range l.pending {
-		if p == sign {
-			t := &template{steps: w.steps, sign: sign, shape: form}
-			l.list = append([]*template{t}, l.list[:min(len(l.list), maxTemplates-1)]...)
-			return
-		}
+	if again || slices.Contains(l.pending[:], sign) {
+		t := &template{steps: w.steps, sign: sign, shape: form}
+		l.list = append([]*template{t}, l.list[:min(len(l.list), maxTemplates-1)]...)
+		return
 	}
 	l.pending[l.nextPen] = sign
 	l.nextPen = (l.nextPen + 1) % maxLearnPending
@@ -393,16 +382,13 @@ func (w *learner) field(path []string, depth int) (kid, bool) {
 // readers returns the columns that read the field at path, and whether some
 // column reads a field inside it.
 func (d *Decoder) readers(path []string) (cols []int, inside bool) {
-next:
 	for i := range d.cols {
 		want := d.cols[i].Path
 		if len(want) < len(path) {
 			continue
 		}
-		for k := range path {
-			if want[k] != path[k] && !sameName(want[k], path[k]) {
-				continue next
-			}
+		if !samePath(want[:len(path)], path) {
+			continue
 		}
 		if len(want) == len(path) {
 			cols = append(cols, i)

@@ -16,17 +16,20 @@ type Analytic struct {
 }
 
 type analyticFunc struct {
-	spec  plan.AnalyticFunc
-	arg   value
-	other value // LAG and LAST: the default
-	when  predicate
-	keys  []value
-	table *groupTable
-	state []history // by group of table
-	sweep column.Ticks
-	codes [][]uint32
-	tuple []uint32
-	truth []compute.Truth
+	spec    plan.AnalyticFunc
+	arg     value
+	other   value // LAG and LAST: the default
+	when    predicate
+	keys    []value
+	table   *groupTable
+	state   []history // by group of table
+	sweep   column.Ticks
+	codes   [][]uint32
+	ids     []int32 // group of each row
+	scratch findScratch
+	tuple   []uint32
+	truth   []compute.Truth
+	mixed   bool // a value was kept that a float vector cannot hold
 }
 
 // history is the state of one partition key: the last rows that qualified,
@@ -97,6 +100,11 @@ func (f *analyticFunc) process(b *column.Batch, rows compute.Rows) (column.Vecto
 		f.codes[k] = grown(f.codes[k], b.Rows)
 		f.table.keys[k].codesOf(o, rows, f.codes[k])
 	}
+	f.ids = grown(f.ids, b.Rows)
+	f.table.findAll(f.codes, b, rows, &f.scratch, f.ids)
+	for len(f.state) < f.table.groups {
+		f.state = append(f.state, history{hit: -1})
+	}
 	var arg, other compute.Operand
 	var err *compute.RowError
 	if f.arg != nil {
@@ -129,14 +137,7 @@ func (f *analyticFunc) process(b *column.Batch, rows compute.Rows) (column.Vecto
 
 // of returns the state of the partition of row i.
 func (f *analyticFunc) of(i int, t column.Ticks) *history {
-	for k := range f.tuple {
-		f.tuple[k] = f.codes[k][i]
-	}
-	g, fresh := f.table.find(f.tuple)
-	if fresh {
-		f.state = append(f.state, history{hit: -1})
-	}
-	st := &f.state[g]
+	st := &f.state[f.ids[i]]
 	st.used = t
 	return st
 }
@@ -152,13 +153,13 @@ func (f *analyticFunc) step(st *history, t column.Ticks, qualifies bool, arg, ot
 		return column.IntOf(1)
 	case plan.Last:
 		if qualifies {
-			st.push(t, arg(), 1)
+			f.keep(st, t, arg(), 1)
 		}
 		return f.found(st, 1, t, other)
 	}
 	v := f.found(st, f.spec.Offset, t, other)
 	if qualifies {
-		st.push(t, arg(), f.spec.Offset)
+		f.keep(st, t, arg(), f.spec.Offset)
 	}
 	return v
 }
@@ -168,6 +169,12 @@ func (f *analyticFunc) found(st *history, back int, t column.Ticks, other func()
 		return st.values[k]
 	}
 	return other()
+}
+
+// keep remembers a row that qualifies.
+func (f *analyticFunc) keep(st *history, t column.Ticks, v column.Value, n int) {
+	f.mixed = f.mixed || !fitsFloat(v)
+	st.push(t, v, n)
 }
 
 func (st *history) push(t column.Ticks, v column.Value, keep int) {
@@ -182,12 +189,8 @@ func (st *history) push(t column.Ticks, v column.Value, keep int) {
 
 // lagFloats is the fast path of LAG(x, 1) over numbers.
 func (f *analyticFunc) lagFloats(b *column.Batch, rows compute.Rows, v *column.Vector) (column.Vector, bool) {
-	for k := range rows.Len() { // the states must hold numbers that fit a float vector
-		i := rows.Row(k)
-		st := f.of(i, b.Time[i])
-		if len(st.values) == 1 && !fitsFloat(st.values[0]) {
-			return column.Vector{}, false
-		}
+	if f.mixed {
+		return column.Vector{}, false
 	}
 	out := column.Vector{Kind: column.Float64, Floats: make([]float64, b.Rows), Valid: make([]uint64, column.Words(b.Rows))}
 	for k := range rows.Len() {
@@ -298,7 +301,9 @@ func (a *Analytic) Restore(b []byte) error {
 			st := history{used: r.ticks(), hit: r.ticks()}
 			for range r.count() {
 				st.times = append(st.times, r.ticks())
-				st.values = append(st.values, r.value())
+				v := r.value()
+				st.values = append(st.values, v)
+				f.mixed = f.mixed || !fitsFloat(v)
 			}
 			f.state = append(f.state, st)
 		})

@@ -160,10 +160,7 @@ func (c columnRef) eval(b *column.Batch, _ compute.Rows) (compute.Operand, *comp
 type timestamp struct{}
 
 func (timestamp) eval(b *column.Batch, _ compute.Rows) (compute.Operand, *compute.RowError) {
-	v := column.Vector{Kind: column.Time, Ints: make([]int64, b.Rows)}
-	for i, t := range b.Time {
-		v.Ints[i] = int64(t)
-	}
+	v := column.TimeVector(b.Time[:b.Rows])
 	return compute.Operand{Vec: &v}, nil
 }
 

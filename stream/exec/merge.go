@@ -2,6 +2,7 @@ package exec
 
 import (
 	"encoding/binary"
+	"sort"
 
 	"spate/column"
 )
@@ -23,9 +24,24 @@ type queue struct {
 // Held is the number of rows of an input that wait for the others.
 func (m *Merge) Held(in int) int { return m.queues[in].held }
 
+// run is a batch in a queue: all its rows, or those listed.
 type run struct {
 	b    *column.Batch
 	rows []int32
+}
+
+func (r *run) len() int {
+	if r.rows == nil {
+		return r.b.Rows
+	}
+	return len(r.rows)
+}
+
+func (r *run) at(k int) position {
+	if r.rows == nil {
+		return positionOf(r.b, k)
+	}
+	return positionOf(r.b, int(r.rows[k]))
 }
 
 // NewMerge returns a merge of the given number of inputs.
@@ -42,14 +58,25 @@ func (m *Merge) Process(in int, b *column.Batch, _ Emit) error {
 	if b.Live != nil && n*4 < b.Rows {
 		b = b.Compact()
 	}
-	rows := b.Live
-	if rows == nil {
-		rows = allRows(b.Rows)
-	}
 	q := &m.queues[in]
-	q.parts = append(q.parts, run{b, rows})
+	q.parts = append(q.parts, run{b, b.Live})
 	q.held += n
 	return nil
+}
+
+// slice is a batch of rows from..to of a run.
+func (r *run) slice(from, to int) *column.Batch {
+	switch {
+	case r.rows != nil:
+		return r.b.WithLive(r.rows[from:to:to])
+	case from == 0 && to == r.b.Rows:
+		return r.b
+	}
+	rows := make([]int32, to-from)
+	for k := range rows {
+		rows[k] = int32(from + k)
+	}
+	return r.b.WithLive(rows)
 }
 
 func allRows(n int) []int32 {
@@ -64,8 +91,7 @@ func (q *queue) head() (position, bool) {
 	if len(q.parts) == 0 {
 		return position{}, false
 	}
-	r := q.parts[0]
-	return positionOf(r.b, int(r.rows[q.pos])), true
+	return q.parts[0].at(q.pos), true
 }
 
 // Advance implements Operator: it emits the rows below w in total order.
@@ -91,23 +117,15 @@ func (m *Merge) Advance(w column.Ticks, out Emit) error {
 		}
 		q := &m.queues[best]
 		r := q.parts[0]
-		to := q.pos + 1
-		for to < len(r.rows) {
-			p := positionOf(r.b, int(r.rows[to]))
-			if p.time >= w || second >= 0 && next.before(p) {
-				break
-			}
-			to++
-		}
-		live := r.rows[q.pos:to:to]
-		q.held -= len(live)
-		b := r.b
-		if len(live) < b.Rows {
-			b = b.WithLive(live)
-		} else {
-			b = b.WithLive(nil)
-		}
-		if to == len(r.rows) {
+		// The rows of a run are in order, so where it must stop is searched.
+		n := r.len()
+		to := q.pos + 1 + sort.Search(n-q.pos-1, func(k int) bool {
+			p := r.at(q.pos + 1 + k)
+			return p.time >= w || second >= 0 && next.before(p)
+		})
+		q.held -= to - q.pos
+		b := r.slice(q.pos, to)
+		if to == n {
 			q.parts, q.pos = q.parts[1:], 0
 			if len(q.parts) == 0 {
 				q.parts = nil
@@ -129,6 +147,9 @@ func (m *Merge) Snapshot(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, uint64(len(q.parts)))
 		for k, r := range q.parts {
 			rows := r.rows
+			if rows == nil {
+				rows = allRows(r.b.Rows)
+			}
 			if k == 0 {
 				rows = rows[q.pos:]
 			}
@@ -149,7 +170,7 @@ func (m *Merge) Restore(b []byte) error {
 		for range r.count() {
 			b := r.batch(m.schema)
 			if r.err == nil {
-				m.queues[i].parts = append(m.queues[i].parts, run{b, allRows(b.Rows)})
+				m.queues[i].parts = append(m.queues[i].parts, run{b, nil})
 				m.queues[i].held += b.Rows
 			}
 		}
