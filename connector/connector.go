@@ -73,6 +73,17 @@ type Epoch struct {
 	Job         string // stable id of the job
 	Number      int64
 	Incarnation string // of the process; part of every name of what Prepare leaves behind
+
+	// Offsets say how far each input partition is that brought events to this epoch. Commit
+	// gets them, Prepare does not.
+	Offsets []Offset
+}
+
+// Offset is the last message of one input partition.
+type Offset struct {
+	Input     string `json:"input"`
+	Partition int    `json:"partition"`
+	Last      int64  `json:"last"`
 }
 
 // Prepared describes, in the sink's own bytes, what one writer prepared. It is kept

@@ -107,7 +107,7 @@ func (j *Job) commit(ctx context.Context, m *checkpoint.Manifest, s checkpoint.S
 		if prepared == nil {
 			continue
 		}
-		e := connector.Epoch{Job: j.opts.Name, Number: m.Epoch, Incarnation: m.Incarnation}
+		e := connector.Epoch{Job: j.opts.Name, Number: m.Epoch, Incarnation: m.Incarnation, Offsets: m.Offsets}
 		if err := j.opts.Outputs[n].Commit(ctx, e, []connector.Prepared{prepared}); err != nil {
 			return fmt.Errorf("committing epoch %d to output %s: %w", m.Epoch, n, err)
 		}
@@ -201,6 +201,9 @@ func (e *epochs) cut() error {
 			return fmt.Errorf("encoding the state of partition %d: %w", p.number, err)
 		}
 		s[p.section()] = raw
+		if st.moved {
+			m.Offsets = append(m.Offsets, connector.Offset{Input: p.source.name, Partition: p.number, Last: st.last})
+		}
 		m.Positions[p.source.name] = append(m.Positions[p.source.name], st.position)
 		t.barrier[i] = nil
 	}
@@ -300,7 +303,7 @@ func (e *epochs) last() error {
 	t := e.tail
 	if e.job.log != nil {
 		for i, p := range e.job.parts {
-			t.barrier[i] = &partState{position: p.position}
+			t.barrier[i] = p.state()
 			for _, br := range p.branches {
 				t.barrier[i].stages = append(t.barrier[i].stages, br.stage.Snapshot(nil))
 			}

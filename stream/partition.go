@@ -47,6 +47,8 @@ type mark struct {
 // partState is the state of a partition at a barrier.
 type partState struct {
 	position connector.Position
+	last     int64 // offset of the last message
+	moved    bool  // messages were read since the last barrier
 	stages   [][]byte
 }
 
@@ -66,6 +68,8 @@ type partition struct {
 	position connector.Position
 	ended    bool
 
+	last     int64        // offset of the last message read
+	moved    bool         // since the last barrier
 	received column.Ticks // clock when the last events were read
 	caughtUp bool
 	drained  bool
@@ -256,6 +260,9 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 				return err
 			}
 		}
+		if n := c.Len(); n > 0 {
+			p.last, p.moved = c.Offsets[n-1], true
+		}
 		if c.Next != nil {
 			p.position = append(p.position[:0:0], c.Next...)
 		}
@@ -339,10 +346,16 @@ func (p *partition) idle(now column.Ticks, promised bool) error {
 	return nil
 }
 
+// state is the partition's part of a checkpoint, the time stages aside.
+func (p *partition) state() *partState {
+	return &partState{position: p.position, last: p.last, moved: p.moved}
+}
+
 // pass puts the barrier behind everything the partition has sent: what the
 // partial aggregates hold goes first, so that only the tail has their state.
 func (p *partition) pass(ctx context.Context) error {
-	st := &partState{position: p.position}
+	st := p.state()
+	p.moved = false
 	for _, br := range p.branches {
 		for _, l := range br.flushes {
 			if err := l.Advance(column.EndOfTime); err != nil {

@@ -285,6 +285,25 @@ func (s *Sink) Commit(ctx context.Context, epoch connector.Epoch, shards []conne
 	}
 }
 
+// transactions are the txn actions of an epoch: its number, which decides whether
+// the epoch is in the table, and how far each input partition is, for readers.
+func transactions(app string, epoch connector.Epoch, now int64) []delta.Txn {
+	txns := []delta.Txn{{AppID: app, Version: epoch.Number, LastUpdated: now}}
+	base := strings.TrimSuffix(app, "#state")
+	one := true
+	for _, o := range epoch.Offsets {
+		one = one && o.Input == epoch.Offsets[0].Input
+	}
+	for _, o := range epoch.Offsets {
+		name := strconv.Itoa(o.Partition)
+		if !one {
+			name = o.Input + "/" + name
+		}
+		txns = append(txns, delta.Txn{AppID: base + name, Version: o.Last, LastUpdated: now})
+	}
+	return txns
+}
+
 // commit reports false when another commit of the same application came first
 // and has to be looked at.
 func (s *Sink) commit(ctx context.Context, epoch connector.Epoch, p *prepared) (bool, error) {
@@ -309,7 +328,7 @@ func (s *Sink) commit(ctx context.Context, epoch connector.Epoch, p *prepared) (
 		Parameters: map[string]any{"outputMode": "Append", "queryId": app, "epochId": number},
 		Metrics: map[string]string{"numAddedFiles": strconv.Itoa(len(p.Adds)), "numRemovedFiles": "0",
 			"numOutputRows": strconv.FormatInt(p.Rows, 10), "numOutputBytes": strconv.FormatInt(bytes, 10)},
-		Adds: p.Adds, Txns: []delta.Txn{{AppID: app, Version: epoch.Number, LastUpdated: s.opts.Clock().UnixMilli()}},
+		Adds: p.Adds, Txns: transactions(app, epoch, s.opts.Clock().UnixMilli()),
 		Base: snap, WrittenFor: s.snap,
 	})
 	if errors.Is(err, delta.ErrTransactionConflict) {

@@ -16,6 +16,7 @@ import (
 
 	"spate/blob"
 	"spate/column"
+	"spate/connector"
 )
 
 // Version is the version of manifests and state blobs.
@@ -27,10 +28,11 @@ type Manifest struct {
 	Job         string              `json:"job"`
 	Epoch       int64               `json:"epoch"`
 	Incarnation string              `json:"incarnation"`
-	Plan        string              `json:"plan"`        // fingerprint of the query and its settings
-	FirstOutput column.Ticks        `json:"firstOutput"` // rows before it are not written
-	StartFrom   column.Ticks        `json:"startFrom"`   // where a partition without a position begins; 0: the oldest event
-	Positions   map[string][][]byte `json:"positions"`   // per source and partition; nil: nothing read yet
+	Plan        string              `json:"plan"`              // fingerprint of the query and its settings
+	FirstOutput column.Ticks        `json:"firstOutput"`       // rows before it are not written
+	StartFrom   column.Ticks        `json:"startFrom"`         // where a partition without a position begins; 0: the oldest event
+	Positions   map[string][][]byte `json:"positions"`         // per source and partition; nil: nothing read yet
+	Offsets     []connector.Offset  `json:"offsets,omitempty"` // of the partitions that brought events to this epoch
 	State       string              `json:"state,omitempty"`
 }
 
