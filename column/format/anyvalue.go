@@ -1,7 +1,5 @@
 package format
 
-import "spate/column"
-
 // value decodes the value at data[p], which stands at nesting depth, into cols
 // and returns the index behind it and its class; 0: bad, or not for the learned
 // layers.
@@ -170,20 +168,4 @@ func (p *parser) skipName() bool {
 	p.pos++
 	p.space()
 	return true
-}
-
-// putEscaped is the text value of step i of a template that holds a backslash.
-func (d *Decoder) putEscaped(s *step, i int, data []byte, p, end int) (int, bool) {
-	text, next, ok := d.escaped(data, p, end)
-	if !ok {
-		return 0, false
-	}
-	n := len(text) - slack
-	for _, c := range s.cols {
-		d.bufs[c].putText(d.rows, text, 0, n)
-	}
-	if len(d.whole) > 0 {
-		d.vals[i] = column.TextOf(d.arena.text(text[:n]))
-	}
-	return next, true
 }

@@ -58,11 +58,11 @@ func dump(d *Decoder, messages ...string) string {
 func TestDecodeShapesAndValues(t *testing.T) {
 	f := func(paths, want string, messages ...string) {
 		t.Helper()
-		for _, general := range []bool{true, false} {
-			d := NewDecoder(columnsOf(strings.Fields(paths)...), Options{General: general})
+		names, ds := layered(strings.Fields(paths))
+		for i, d := range ds {
 			for range 4 { // learned layouts take part from the third time on
 				if got := dump(d, messages...); got != want {
-					t.Errorf("general=%v\n got %s\nwant %s", general, got, want)
+					t.Errorf("%s\n got %s\nwant %s", names[i], got, want)
 				}
 			}
 		}
@@ -194,10 +194,12 @@ func FuzzDecodeLayersAgree(f *testing.F) {
 	f.Add(`{"Location":{"Lat":1,"b":[1,2]},"Temperature":null,"x":true}`)
 	f.Add(`[{"Temperature":1e5},{"Temperature":-0}]`)
 	f.Add(`{"Temperature":12345678.12345678,"DeviceId":"\u00e9\ud83d\ude00"}`)
+	f.Add(`{ "x":{"z":{"b":[{}],"a":1 } ,"y" : 2},"Extra":[true,{"k":"\n"}],"DEVICEID":"d"}`)
 	f.Add(`{"Temperature":1.25E-3,"temperature":4,"DEVICEID":"é"}`)
 	paths := []string{"DeviceId", "Location", "Location.Lat", "Temperature", "*", "Humidity", "x"}
 	f.Fuzz(func(t *testing.T, msg string) {
 		messages := append(seedEvents(2, 5), msg, msg, msg, msg+"9", msg)
+		sameLayers(t, []string{"DeviceId", "Location", "Temperature", "Humidity", "x.y", "x.z.a"}, messages, 2)
 		general := NewDecoder(columnsOf(paths...), Options{General: true})
 		want := dump(general, messages...)
 		fast := NewDecoder(columnsOf(paths...), Options{})
@@ -281,6 +283,7 @@ func TestDecodeMutatedEventsLayersAgree(t *testing.T) {
 		messages = append(messages, base[:i], base[:i]+base[i+1:], base)
 	}
 	rnd.Shuffle(len(messages), func(i, j int) { messages[i], messages[j] = messages[j], messages[i] })
+	sameLayers(t, paths, messages, 1)
 	paths = append(paths, "*")
 	want := dump(NewDecoder(columnsOf(paths...), Options{General: true}), messages...)
 	got := dump(NewDecoder(columnsOf(paths...), Options{}), messages...)
@@ -294,8 +297,13 @@ func TestDecodeMutatedEventsLayersAgree(t *testing.T) {
 	}
 	// Digits behind the end of a message belong to the next one.
 	cut := []byte(base + "99999999999999999999999999")
-	for end := range len(base) {
-		d := NewDecoder(columnsOf(paths...), Options{})
+	for end := range 2 * len(base) {
+		read := paths
+		if end >= len(base) { // the whole event takes no predictive layer
+			end -= len(base)
+			read = paths[:len(paths)-1]
+		}
+		d := NewDecoder(columnsOf(read...), Options{})
 		full, s, e := pack(base, base, base)
 		d.Decode(full, s, e, 0)
 		r := d.Decode(cut, []uint32{0}, []uint32{uint32(end)}, 0)

@@ -259,7 +259,7 @@ func (d *Decoder) learnedEvent(data []byte, at, end int) int {
 		return 0
 	}
 	next := d.predict(data, at, end)
-	if next != 0 && !d.noTemplates && d.learned.rest == 0 && d.predicted.seen.again(d.predicted.sign) {
+	if next != 0 && !d.noTemplates && d.learned.worth(d.predicted.sign) {
 		d.learned.learn(d, data, at, next, true)
 	}
 	return next

@@ -19,7 +19,6 @@ type predictive struct {
 	top    *scope
 	serial uint64 // number of the event
 	sign   uint64 // of the event's names and classes in their order
-	seen   sightings
 }
 
 // scope is what is known of one record: the event itself, or a record inside
@@ -289,9 +288,9 @@ func (d *Decoder) predictRecord(s *scope, data []byte, p, end, depth int) int {
 		l.sign = (l.sign ^ uint64(i)<<2 ^ uint64(c)) * mix
 		w := binary.LittleEndian.Uint32(data[p : p+4])
 		switch {
-		case w&0xFFFFFF == ',' | ' '<<8 | '"'<<16:
+		case w&0xFFFFFF == ','|' '<<8|'"'<<16:
 			p += 3
-		case w&0xFFFF == ',' | '"'<<8:
+		case w&0xFFFF == ','|'"'<<8:
 			p += 2
 		default:
 			if p = skipSpace(data, p, end); p >= end {
@@ -309,22 +308,4 @@ func (d *Decoder) predictRecord(s *scope, data []byte, p, end, depth int) int {
 			p++
 		}
 	}
-}
-
-// sightings counts the layouts that the predictive layer met lately, by sign.
-type sightings [64]struct {
-	sign  uint64
-	count uint32
-}
-
-// again reports, at the 2nd, 4th, 8th ... sight of sign, that it is worth
-// learning.
-func (s *sightings) again(sign uint64) bool {
-	e := &s[sign*mix>>58]
-	if e.sign != sign {
-		e.sign, e.count = sign, 1
-		return false
-	}
-	e.count++
-	return e.count&(e.count-1) == 0
 }

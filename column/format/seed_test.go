@@ -69,6 +69,37 @@ func seedEvents(n, devices int) []string {
 	return out
 }
 
+// shuffled puts the keys of each event into one of orders random orders, into any
+// order if orders is 0, and adds an unknown key at a random place to the given
+// percentage of them.
+func shuffled(events []string, orders, unknown int) []string {
+	rnd := rand.New(rand.NewPCG(3, 5))
+	n := strings.Count(events[0], ", ") + 1
+	perms := make([][]int, orders)
+	for i := range perms {
+		perms[i] = rnd.Perm(n)
+	}
+	out := make([]string, len(events))
+	for i, e := range events {
+		pairs := strings.Split(e[1:len(e)-1], ", ")
+		perm := rnd.Perm(n)
+		if orders > 0 {
+			perm = perms[rnd.IntN(orders)]
+		}
+		var parts []string
+		for _, k := range perm {
+			parts = append(parts, pairs[k])
+		}
+		if rnd.IntN(100) < unknown {
+			at := rnd.IntN(n + 1)
+			more := []string{`"Extra": 12`, `"Firmware": "1.2.3"`, `"Tags": ["a", {"b": null}]`}[rnd.IntN(3)]
+			parts = append(parts[:at], append([]string{more}, parts[at:]...)...)
+		}
+		out[i] = "{" + strings.Join(parts, ", ") + "}"
+	}
+	return out
+}
+
 var seedPaths = []string{"DeviceId", "Location", "DeviceType", "Temperature", "Humidity", "Pressure", "BatteryLevel", "SignalStrength"}
 
 func TestDecodeSeedTakesTemplates(t *testing.T) {
@@ -110,6 +141,10 @@ func benchmarkDecode(b *testing.B, events []string, cols []Column, o Options) {
 func BenchmarkDecodeSeed(b *testing.B) {
 	events := seedEvents(8192, 1000)
 	b.Run("template", func(b *testing.B) { benchmarkDecode(b, events, columnsOf(seedPaths...), Options{}) })
+	b.Run("predictive", func(b *testing.B) { benchmarkDecode(b, events, columnsOf(seedPaths...), Options{NoTemplates: true}) })
+	b.Run("keys", func(b *testing.B) { benchmarkDecode(b, shuffled(events, 3, 10), columnsOf(seedPaths...), Options{}) })
+	b.Run("layouts", func(b *testing.B) { benchmarkDecode(b, shuffled(events, 20, 10), columnsOf(seedPaths...), Options{}) })
+	b.Run("random", func(b *testing.B) { benchmarkDecode(b, shuffled(events, 0, 10), columnsOf(seedPaths...), Options{}) })
 	b.Run("general", func(b *testing.B) { benchmarkDecode(b, events, columnsOf(seedPaths...), Options{General: true}) })
 	b.Run("whole", func(b *testing.B) { benchmarkDecode(b, events, columnsOf("*"), Options{}) })
 }

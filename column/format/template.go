@@ -15,7 +15,7 @@ const (
 	trialEvents     = 4_096
 	restEvents      = 65_536
 	maxLearnPending = 16
-	maxBegun        = 2
+	oftenMet        = 32 // sights in a trial that make a layout displace another
 )
 
 // class is what a step of a template accepts as value.
@@ -46,12 +46,14 @@ type template struct {
 	steps []step // the last one is the tail: no value
 	sign  uint64
 	shape *shape // of the event as a record
+	hits  int    // lately, less its failures half way
 }
 
-// templates is the most-recently-used list of one decoder, and the trial that
+// templates is the list of one decoder, more or less by use, and the trial that
 // decides whether learning pays.
 type templates struct {
 	list    []*template
+	met     sightings
 	pending [maxLearnPending]uint64 // signs of layouts seen once
 	nextPen int
 	seed    maphash.Seed
@@ -68,16 +70,9 @@ func (d *Decoder) template(data []byte, at, end int) int {
 		l.rest--
 		return 0
 	}
-	if len(l.list) == 0 {
-		return 0
-	}
 	if l.tried++; l.tried == trialEvents {
-		if 2*l.hit < l.tried {
-			l.rest = restEvents
-		}
-		l.tried, l.hit = 0, 0
+		l.endTrial()
 	}
-	begun := 0 // layouts that fitted at first
 	for i, t := range l.list {
 		s := &t.steps[0]
 		if (load64(data, at)^s.w0)&s.m0|(load64(data, at+8)^s.w1)&s.m1 != 0 {
@@ -85,14 +80,20 @@ func (d *Decoder) template(data []byte, at, end int) int {
 		}
 		next := d.match(t, data, at, end)
 		if next == 0 {
-			if begun++; begun >= maxBegun && len(d.whole) == 0 {
-				return 0 // the predictive layer costs less than another attempt
+			if len(d.whole) > 0 {
+				continue
 			}
-			continue
+			// The predictive layer costs no more than another attempt. What stands in
+			// the way of layouts of the same beginning sinks.
+			t.hits--
+			if i+1 < len(l.list) && t.hits < l.list[i+1].hits {
+				l.list[i+1], l.list[i] = t, l.list[i+1]
+			}
+			return 0
 		}
-		if i > 0 {
-			copy(l.list[1:i+1], l.list[:i])
-			l.list[0] = t
+		t.hits++
+		if i > 0 && t.hits > l.list[i-1].hits {
+			l.list[i-1], l.list[i] = t, l.list[i-1]
 		}
 		l.hit++
 		d.rows++
@@ -100,6 +101,54 @@ func (d *Decoder) template(data []byte, at, end int) int {
 		return next
 	}
 	return 0
+}
+
+func (l *templates) endTrial() {
+	if 2*l.hit < l.tried {
+		l.rest = restEvents
+	}
+	l.tried, l.hit = 0, 0
+	l.met = sightings{}
+	for _, t := range l.list {
+		t.hits /= 2
+	}
+}
+
+// sightings counts the layouts, by sign, that the predictive layer met in a trial.
+type sightings [64]struct {
+	sign  uint64
+	count uint32
+}
+
+// worth reports whether the layout sign, which the predictive layer met, is to be
+// learned: at its 2nd, 4th, 8th ... sight, later once there are enough templates.
+func (l *templates) worth(sign uint64) bool {
+	if l.rest > 0 {
+		return false
+	}
+	e := &l.met[sign*mix>>58]
+	if e.sign != sign {
+		if e.count > 1 {
+			e.count--
+		} else {
+			e.sign, e.count = sign, 1
+		}
+		return false
+	}
+	e.count++
+	return e.count&(e.count-1) == 0 && (len(l.list) < maxTemplates || e.count >= oftenMet)
+}
+
+// admit puts t into the middle of the list, from where it has to rise or fall.
+func (l *templates) admit(t *template) {
+	if len(l.list) == maxTemplates {
+		l.list = l.list[:maxTemplates-1]
+	}
+	at := len(l.list) / 2
+	if at < len(l.list) {
+		t.hits = l.list[at].hits
+	}
+	l.list = slices.Insert(l.list, at, t)
 }
 
 // match returns the index behind the event, 0 if t does not fit.
@@ -209,6 +258,22 @@ func parseWord(b []byte) (column.Value, int) {
 	return column.Value{}, 0
 }
 
+// putEscaped is the text value of step i of a template that holds a backslash.
+func (d *Decoder) putEscaped(s *step, i int, data []byte, p, end int) (int, bool) {
+	text, next, ok := d.escaped(data, p, end)
+	if !ok {
+		return 0, false
+	}
+	n := len(text) - slack
+	for _, c := range s.cols {
+		d.bufs[c].putText(d.rows, text, 0, n)
+	}
+	if len(d.whole) > 0 {
+		d.vals[i] = column.TextOf(d.arena.text(text[:n]))
+	}
+	return next, true
+}
+
 // rawValue takes any value at all as that of step i.
 func (d *Decoder) rawValue(s *step, i, row int, data []byte, p, end int) (int, bool) {
 	if len(d.whole) == 0 {
@@ -228,173 +293,4 @@ func (d *Decoder) rawValue(s *step, i, row int, data []byte, p, end int) (int, b
 		}
 	}
 	return g.pos, true
-}
-
-// learn takes the layout of the event data[at:end], which another layer accepted.
-// It is used at once if it is known to come again, else from the second event of
-// that layout on.
-func (l *templates) learn(d *Decoder, data []byte, at, end int, again bool) {
-	if l.rest > 0 {
-		return
-	}
-	if !l.seeded {
-		l.seed, l.seeded = maphash.MakeSeed(), true
-	}
-	w := learner{d: d, p: parser{data: data, pos: at, end: end}, lit: at}
-	form := w.object(nil, 1)
-	if form == nil || len(w.steps) >= maxSteps {
-		return
-	}
-	w.add(anyValue, nil, 0) // the tail
-	total := 0
-	var h maphash.Hash
-	h.SetSeed(l.seed)
-	for i := range w.steps {
-		s := &w.steps[i]
-		total += len(s.lit)
-		h.WriteString(s.lit)
-		h.WriteByte(byte(s.class))
-		var b [24]byte
-		copy(b[:], s.lit)
-		s.w0, s.w1, s.w2 = load64(b[:], 0), load64(b[:], 8), load64(b[:], 16)
-		s.m0, s.m1, s.m2 = lowBytes(len(s.lit)), lowBytes(len(s.lit)-8), lowBytes(len(s.lit)-16)
-	}
-	if total > maxLiteral {
-		return
-	}
-	sign := h.Sum64()
-	for _, t := range l.list {
-		if t.sign == sign {
-			return
-		}
-	}
-	if again || slices.Contains(l.pending[:], sign) {
-		t := &template{steps: w.steps, sign: sign, shape: form}
-		l.list = append([]*template{t}, l.list[:min(len(l.list), maxTemplates-1)]...)
-		return
-	}
-	l.pending[l.nextPen] = sign
-	l.nextPen = (l.nextPen + 1) % maxLearnPending
-}
-
-// lowBytes is the mask of the n low bytes of a word.
-func lowBytes(n int) uint64 {
-	switch {
-	case n <= 0:
-		return 0
-	case n >= 8:
-		return ^uint64(0)
-	}
-	return 1<<(8*uint(n)) - 1
-}
-
-// learner walks a valid event and writes down its layout.
-type learner struct {
-	d     *Decoder
-	p     parser
-	lit   int // where the next literal begins
-	steps []step
-}
-
-func (w *learner) add(c class, cols []int, depth int) {
-	w.steps = append(w.steps, step{lit: string(w.p.data[w.lit:w.p.pos]), class: c, cols: cols, depth: depth})
-}
-
-// object walks the record at p.pos, reached by path. It returns nil for what is
-// not learned: keys equal ignoring case, a record read both whole and in part.
-func (w *learner) object(path []string, depth int) *shape {
-	p := &w.p
-	form := &shape{}
-	p.pos++
-	p.space()
-	if p.peek() == '}' {
-		p.pos++
-		return form
-	}
-	for {
-		text, err := p.text()
-		if err != nil {
-			return nil
-		}
-		key := string(text)
-		for _, k := range form.names {
-			if sameName(k, key) {
-				return nil
-			}
-		}
-		form.names = append(form.names, key)
-		p.space()
-		p.pos++ // colon
-		p.space()
-		if len(w.steps) >= maxSteps {
-			return nil
-		}
-		k, ok := w.field(append(path[:len(path):len(path)], key), depth)
-		if !ok {
-			return nil
-		}
-		form.kids = append(form.kids, k)
-		p.space()
-		more := p.peek() == ','
-		p.pos++
-		if !more {
-			return form
-		}
-		p.space()
-	}
-}
-
-func (w *learner) field(path []string, depth int) (kid, bool) {
-	cols, inside := w.d.readers(path)
-	p := &w.p
-	k := kid{step: len(w.steps)}
-	switch c := p.peek(); {
-	case c == '{' && len(cols) == 0:
-		k.sub = w.object(path, depth+1)
-		return k, k.sub != nil
-	case c == '"':
-		p.pos++
-		w.add(textValue, cols, depth)
-		p.pos--
-		if _, err := p.text(); err != nil {
-			return k, false
-		}
-		w.lit = p.pos - 1
-		return k, true
-	case c == 't' || c == 'f':
-		w.add(boolValue, cols, depth)
-	case c == '-' || c >= '0' && c <= '9':
-		w.add(numberValue, cols, depth)
-	default:
-		// A record may stand here in a later event: not learned if a column reads inside it.
-		if inside {
-			return k, false
-		}
-		w.add(anyValue, cols, depth)
-	}
-	if _, err := p.value(depth); err != nil {
-		return k, false
-	}
-	w.lit = p.pos
-	return k, true
-}
-
-// readers returns the columns that read the field at path, and whether some
-// column reads a field inside it.
-func (d *Decoder) readers(path []string) (cols []int, inside bool) {
-	for i := range d.cols {
-		want := d.cols[i].Path
-		if len(want) < len(path) {
-			continue
-		}
-		if !samePath(want[:len(path)], path) {
-			continue
-		}
-		if len(want) == len(path) {
-			cols = append(cols, i)
-		} else {
-			inside = true
-		}
-	}
-	return cols, inside
 }
