@@ -136,6 +136,9 @@ func evalPlan(o *EvalOptions) (*plan.Job, error) {
 	if len(errs) > 0 {
 		return nil, &ScriptError{File: o.ScriptFile, Errors: errs}
 	}
+	if o.Policies.IgnoreCase {
+		plan.IgnoreCase(compiled)
+	}
 	if o.Diagnostic != nil {
 		for _, w := range warnings {
 			o.Diagnostic(EvalDiagnostic{Kind: "warning", Line: int64(w.Span.From.Line), Reason: w.Code + " " + w.Msg})

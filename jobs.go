@@ -213,6 +213,9 @@ func compileJob(j Job) (*plan.Job, error) {
 		}
 		return nil, fmt.Errorf("compiling %s: %w", file, errs)
 	}
+	if j.Policies.IgnoreCase {
+		plan.IgnoreCase(compiled)
+	}
 	return compiled, nil
 }
 

@@ -194,6 +194,7 @@ type Policies struct {
 	MaxLate     *time.Duration    // nil: 5s; Infinite: no bound
 	OutputError OutputErrorPolicy // default DropRow
 	Compat      string            // compatibility level; default "1.2"
+	IgnoreCase  bool              // texts compare ignoring case
 	DeadLetter  DeadLetter
 }
 

@@ -65,7 +65,7 @@ func (l *loader) job(name string, o *object) {
 			}
 		})
 	}
-	o.later("memoryLimit", "onTrimmed", "runtimeErrorPolicy", "dataLocale", "stringCompare", "joinDatediff", "functions")
+	o.later("memoryLimit", "onTrimmed", "runtimeErrorPolicy", "dataLocale", "joinDatediff", "functions")
 	o.done()
 	if l.jobs == nil {
 		l.jobs = map[string]*jobPlaces{}
@@ -128,6 +128,7 @@ func (l *loader) policies(o *object, p *spate.Policies) {
 
 	p.OutputError = errorPolicy(o.oneOf("outputErrorPolicy", "Drop", "Drop", "Stop", "Retry"))
 	p.Compat = o.oneOf("compatibilityLevel", "1.2", "1.2")
+	p.IgnoreCase = o.oneOf("stringCompare", "ordinal", "ordinal", "ignoreCase") == "ignoreCase"
 	if d := o.child("deadLetter"); d != nil {
 		p.DeadLetter.Disabled = !d.boolean("enabled", true)
 		p.DeadLetter.Retain = d.duration("retain", 7*24*time.Hour, time.Minute, maxDuration)

@@ -29,8 +29,11 @@ var ErrUnsupported = errors.New("not supported by the streaming engine yet")
 
 // Run is an Engine.
 func (s Streaming) Run(ctx context.Context, job *plan.Job, events []Event, o Options) (map[string][]Row, error) {
-	if o.FoldCase || o.NoEarly {
+	if o.NoEarly {
 		return nil, ErrUnsupported
+	}
+	if o.FoldCase {
+		plan.IgnoreCase(job)
 	}
 	r := &streamRun{how: s, job: job, options: o, sinks: make(map[string]*memorySink), store: blob.NewMemory()}
 	for _, out := range job.Outputs {

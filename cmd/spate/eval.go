@@ -61,12 +61,12 @@ func (a *app) eval() *cobra.Command {
 	fl.StringVar(&f.diagnostics, "diagnostics", "", "json: dropped and adjusted events on standard error")
 	fl.BoolVar(&f.failOnDrop, "fail-on-drop", false, "exit 6 if an event was dropped")
 	fl.BoolVar(&f.explain, "explain", false, "print the plan, run nothing")
-	fl.StringVar(&f.stringCompare, "string-compare", "ordinal", "how texts compare")
+	fl.StringVar(&f.stringCompare, "string-compare", "ordinal", "how texts compare: ordinal or ignoreCase")
 	fl.StringVar(&f.joinDatediff, "join-datediff", "boundary", "how DATEDIFF counts in a JOIN")
 	fl.StringArrayVar(&f.references, "reference", nil, "reference input")
 	fl.StringArrayVar(&f.functions, "function", nil, "user function")
 	fl.IntVar(&o.BatchRows, "batch-rows", 0, "rows per batch; never visible in results")
-	for _, hidden := range []string{"batch-rows", "string-compare", "join-datediff", "reference", "function"} {
+	for _, hidden := range []string{"batch-rows", "join-datediff", "reference", "function"} {
 		if err := fl.MarkHidden(hidden); err != nil {
 			panic(err) // the flag is defined above
 		}
@@ -139,6 +139,13 @@ func (a *app) evalOptions(f *evalFlags, o *spate.EvalOptions) error {
 		}
 		o.Inputs = append(o.Inputs, in)
 	}
+	switch f.stringCompare {
+	case "ordinal":
+	case "ignoreCase":
+		o.Policies.IgnoreCase = true
+	default:
+		return fmt.Errorf("--string-compare %s: want ordinal or ignoreCase", f.stringCompare)
+	}
 	if o.ArrivalDrop && o.ArrivalField == "" {
 		return errors.New("--arrival-drop needs --arrival")
 	}
@@ -153,7 +160,7 @@ func (f *evalFlags) refuse(o *spate.EvalOptions) error {
 	for _, x := range []struct {
 		flag, value, built string
 	}{
-		{"compat", o.Policies.Compat, "1.2"}, {"string-compare", f.stringCompare, "ordinal"}, {"join-datediff", f.joinDatediff, "boundary"},
+		{"compat", o.Policies.Compat, "1.2"}, {"join-datediff", f.joinDatediff, "boundary"},
 		{"reference", strings.Join(f.references, " "), ""}, {"function", strings.Join(f.functions, " "), ""},
 	} {
 		if x.value != x.built {

@@ -76,7 +76,7 @@ func wrongUsage(cmd *cobra.Command, err error) error {
 func wrongFlag(cmd *cobra.Command, err error) error {
 	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
 	switch name {
-	case "set", "watch", "open", "print-config", "token", "color", "yes", "sparkline", "reference", "function", "dialect", "string-compare", "join-datediff":
+	case "set", "watch", "open", "print-config", "token", "color", "yes", "sparkline", "reference", "function", "dialect", "join-datediff":
 		if unknown {
 			err = fmt.Errorf("--%s is not supported yet", name)
 		}

@@ -39,9 +39,11 @@ func startUp(t *testing.T, dir string, args ...string) (stop func() int, out, er
 	t.Helper()
 	out, errs = &screen{}, &screen{}
 	code := make(chan int, 1)
+	began := time.Now()
 	go func() { code <- run(append([]string{"up"}, args...), strings.NewReader(""), out, errs) }()
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if _, err := console.ReadInstance(dir); err == nil {
+		// A killed instance leaves its file behind.
+		if i, err := console.ReadInstance(dir); err == nil && i.PID == os.Getpid() && !i.StartedAt.Before(began) {
 			break
 		}
 		if len(code) > 0 || time.Now().After(end) {

@@ -25,6 +25,12 @@ var textFunctions = []Function{
 		}
 		return column.IntOf(int64(len(unitsOf(strings.TrimRight(s, " "))))), nil
 	}},
+	{Name: "FOLD", Min: 1, Max: 1, Call: func(a []column.Value) (column.Value, error) { // of plans that compare ignoring case
+		if a[0].Kind != column.Text {
+			return a[0], nil
+		}
+		return column.TextOf(strings.ToUpper(a[0].Text())), nil
+	}},
 	mapText("UPPER", strings.ToUpper), mapText("LOWER", strings.ToLower),
 	mapText("LTRIM", func(s string) string { return strings.TrimLeftFunc(s, isBlank) }),
 	mapText("RTRIM", func(s string) string { return strings.TrimRightFunc(s, isBlank) }),
