@@ -199,3 +199,19 @@ func TestActionGroupsAreFoundIgnoringCase(t *testing.T) {
 		t.Errorf("status %+v, want one alert", s)
 	}
 }
+
+// What a job writes to a hub came in as events before: it is not counted again.
+func TestEventsInCountWhatCameFromOutside(t *testing.T) {
+	p := run(t, Options{
+		Hubs: []Hub{{Name: "in", Partitions: 2}, {Name: "out", Partitions: 1}},
+		Jobs: []Job{{
+			Name: "pass", Script: "SELECT n INTO [out] FROM [in]",
+			Inputs: []Input{{Alias: "in", Hub: "in"}}, Outputs: []Output{{Alias: "out", Hub: "Out"}},
+		}},
+	})
+	p.send("in", `{"n":1}`, `{"n":2}`, `{"n":3}`)
+	until(t, "the job's output", func() bool { return p.counter("IncomingMessages", "EntityName", "out") == 3 })
+	if s := p.Status(); s.EventsIn != 3 || s.RowsOut != 3 {
+		t.Errorf("%d events in, %d rows out, want 3 and 3", s.EventsIn, s.RowsOut)
+	}
+}

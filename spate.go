@@ -292,9 +292,14 @@ type JobStatus struct {
 // Status returns the state of the pipeline. It may be called while Run runs.
 func (p *Pipeline) Status() Status {
 	s := Status{Started: p.started}
-	alerts := make(map[string]bool)
+	alerts, written := make(map[string]bool), make(map[string]bool)
 	for _, n := range p.opts.Notify {
 		alerts[strings.ToLower(n.Hub)] = true
+	}
+	for _, j := range p.opts.Jobs {
+		for _, o := range j.Outputs {
+			written[strings.ToLower(o.Hub)] = true
+		}
 	}
 	for _, v := range p.metrics.Series() {
 		if v.Counter == nil {
@@ -315,9 +320,10 @@ func (p *Pipeline) Status() Status {
 		case "OutputEvents":
 			p.addTo(&s, job, 0, v.Counter.Value())
 		case "IncomingMessages":
-			if alerts[strings.ToLower(entity)] {
+			switch name := strings.ToLower(entity); {
+			case alerts[name]:
 				s.Alerts += v.Counter.Value()
-			} else {
+			case !written[name]: // what a job writes has been counted on its way in
 				s.EventsIn += v.Counter.Value()
 			}
 		}
