@@ -141,6 +141,9 @@ func (p *Pipeline) site() monitor.Site {
 	for _, j := range p.opts.Jobs {
 		s.Jobs = append(s.Jobs, j.Name)
 	}
+	for _, c := range p.opts.Captures {
+		s.Captures = append(s.Captures, captureName(c))
+	}
 	return s
 }
 

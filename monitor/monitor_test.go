@@ -27,7 +27,7 @@ func at(s string) time.Time {
 }
 
 func site() Site {
-	return Site{Subscription: "s", Group: "rg", Pipeline: "p", Namespace: "eh-ns", Location: "local", Hubs: []string{"devices", "alerts"}, Jobs: []string{"j"}}
+	return Site{Subscription: "s", Group: "rg", Pipeline: "p", Namespace: "eh-ns", Location: "local", Hubs: []string{"devices", "alerts"}, Jobs: []string{"j"}, Captures: []string{"capture-devices"}}
 }
 
 func open(t *testing.T, dir string, r *metric.Recorder, c *clock) *History {
@@ -330,4 +330,36 @@ func FuzzFilter(f *testing.F) {
 			c.split()
 		}
 	})
+}
+
+// A capture is a job whose metrics are asked for by name; without one the
+// pipeline's only job is meant.
+func TestMetricsOfACapture(t *testing.T) {
+	rec := new(metric.Recorder)
+	h, err := Open(Options{Dir: t.TempDir(), Recorder: rec, Site: site(), Clock: func() time.Time { return time.Date(2026, 1, 1, 0, 0, 30, 0, time.UTC) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	a, b := rec.Counter("InputEvents", "JobName", "j"), rec.Counter("InputEvents", "JobName", "capture-devices")
+	h.Sample()
+	a.Add(3)
+	b.Add(5)
+	h.Sample()
+	for resource, want := range map[string]Number{"": 3, "job/j": 3, "job/Capture-Devices": 5} {
+		got, err := h.List(Query{Metrics: []string{"InputEvents"}, Resource: resource})
+		if err != nil {
+			t.Errorf("%q: %v", resource, err)
+			continue
+		}
+		sum := Number(0)
+		for _, p := range got.Value[0].Timeseries[0].Data {
+			if v, ok := p.Value(); ok {
+				sum += v
+			}
+		}
+		if sum != want {
+			t.Errorf("%q: %v events, want %v", resource, sum, want)
+		}
+	}
 }

@@ -20,6 +20,7 @@ type Site struct {
 	Location     string   `json:"location"`
 	Hubs         []string `json:"hubs"`
 	Jobs         []string `json:"jobs"`
+	Captures     []string `json:"captures,omitempty"` // the jobs that capture hubs; only meant when named
 }
 
 // siteFile keeps the Site beside the history, for reading without the pipeline file.
@@ -131,11 +132,12 @@ func first(names []string) string {
 }
 
 func (s *Site) job(name string) (resource, error) {
-	i := slices.IndexFunc(s.Jobs, func(j string) bool { return strings.EqualFold(j, name) })
+	all := slices.Concat(s.Jobs, s.Captures)
+	i := slices.IndexFunc(all, func(j string) bool { return strings.EqualFold(j, name) })
 	if i < 0 {
 		return resource{}, notFound("there is no job %q", name)
 	}
-	return resource{namespace: Jobs, id: s.group() + Jobs + "/" + s.Jobs[i], label: jobLabel, value: s.Jobs[i]}, nil
+	return resource{namespace: Jobs, id: s.group() + Jobs + "/" + all[i], label: jobLabel, value: all[i]}, nil
 }
 
 // jobLabel is the dimension that names the job in the recorder. To Azure it is the
