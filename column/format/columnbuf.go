@@ -24,7 +24,10 @@ type columnBuf struct {
 	plainLeft int  // batches until coding is tried again
 	watched   int  // batches since the counters below began
 	rows, new int
+	scratch   []byte
 }
+
+var noText [slack]byte
 
 // begin starts a batch of about n rows.
 func (c *columnBuf) begin(n int) {
@@ -293,8 +296,8 @@ func (c *columnBuf) put(row int, v column.Value) {
 	case column.Float64:
 		c.putFloat(row, v.Float())
 	case column.Text:
-		b := append([]byte(v.Text()), make([]byte, slack)...)
-		c.putText(row, b, 0, len(b)-slack)
+		c.scratch = append(append(c.scratch[:0], v.Text()...), noText[:]...)
+		c.putText(row, c.scratch, 0, len(c.scratch)-slack)
 	default:
 		if c.become(row, v.Kind) != column.Any {
 			c.toAny()

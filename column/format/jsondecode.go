@@ -69,15 +69,15 @@ type Decoder struct {
 	general     bool
 	noTemplates bool
 
-	// For columns that hold whole events.
-	whole []int // their indexes
-	arena arena
-	vals  []column.Value // of a template's steps
+	arena arena          // of values that columns keep
+	whole []int          // columns that hold whole events
+	vals  []column.Value // of a template's steps, for them
 }
 
 // NewDecoder returns a decoder for cols.
 func NewDecoder(cols []Column, o Options) *Decoder {
 	d := &Decoder{cols: cols, bufs: make([]columnBuf, len(cols)), general: o.General, noTemplates: o.NoTemplates}
+	d.parser.mem = &d.arena
 	for i := range cols {
 		if cols[i].Whole {
 			d.whole = append(d.whole, i)
@@ -226,6 +226,7 @@ func (d *Decoder) event() *syntaxError {
 		}
 		p.pos = start
 	}
+	p.begin()
 	v, err := p.object(1)
 	if err != nil {
 		return err

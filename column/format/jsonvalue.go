@@ -1,11 +1,8 @@
 package format
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -30,6 +27,35 @@ type parser struct {
 	pos     int
 	end     int
 	scratch []byte
+	mem     *arena // of texts and records; nil: each has memory of its own
+
+	// Fields and elements of the records and arrays that are open.
+	names  []string
+	values []column.Value
+
+	shapes [][]string        // by depth, the names of the last record there
+	known  map[string]string // names met
+}
+
+// maxKnown bounds the names that a parser keeps to share.
+const maxKnown = 1_024
+
+// begin forgets what an error left open.
+func (p *parser) begin() { p.names, p.values = p.names[:0], p.values[:0] }
+
+// intern returns name as a string.
+func (p *parser) intern(name []byte) string {
+	if s, ok := p.known[string(name)]; ok {
+		return s
+	}
+	s := string(name)
+	if p.mem != nil && len(p.known) < maxKnown {
+		if p.known == nil {
+			p.known = make(map[string]string)
+		}
+		p.known[s] = s
+	}
+	return s
 }
 
 func (p *parser) fail(at int, format string, args ...any) *syntaxError {
@@ -70,7 +96,7 @@ func (p *parser) value(depth int) (column.Value, *syntaxError) {
 		if err != nil {
 			return column.Value{}, err
 		}
-		return column.TextOf(string(b)), nil
+		return column.TextOf(p.mem.text(b)), nil
 	case 't':
 		return column.BoolOf(true), p.word("true")
 	case 'f':
@@ -100,12 +126,17 @@ func (p *parser) object(depth int) (column.Value, *syntaxError) {
 		return column.Value{}, p.fail(p.pos, "nested deeper than %d", MaxDepth)
 	}
 	p.pos++
-	r := &column.RecordValue{}
 	p.space()
 	if p.peek() == '}' {
 		p.pos++
-		return column.RecordOf(r), nil
+		return column.RecordOf(&column.RecordValue{}), nil
 	}
+	for len(p.shapes) <= depth {
+		p.shapes = append(p.shapes, nil)
+	}
+	last := p.shapes[depth]
+	same := true // the names so far are those of last
+	first, firstValue := len(p.names), len(p.values)
 	var seen map[string]int // built when a record has many fields
 	for {
 		if p.peek() != '"' {
@@ -115,7 +146,19 @@ func (p *parser) object(depth int) (column.Value, *syntaxError) {
 		if err != nil {
 			return column.Value{}, err
 		}
-		name := string(key)
+		n, at := len(p.names)-first, -1
+		var name string
+		if same = same && n < len(last) && last[n] == string(key); same {
+			name = last[n]
+		} else {
+			name = p.intern(key)
+			if at, seen = p.fieldAt(first, name, seen); at < 0 && seen != nil {
+				seen[name] = n
+			}
+		}
+		if at < 0 {
+			p.names = append(p.names, name)
+		}
 		p.space()
 		if p.peek() != ':' {
 			return column.Value{}, p.fail(p.pos, "want : behind the field name %q", name)
@@ -126,32 +169,10 @@ func (p *parser) object(depth int) (column.Value, *syntaxError) {
 		if err != nil {
 			return column.Value{}, err
 		}
-		at := -1
-		if seen == nil && len(r.Names) >= 16 {
-			seen = make(map[string]int, 32)
-			for i, n := range r.Names {
-				seen[n] = i
-			}
-		}
-		if seen != nil {
-			if i, ok := seen[name]; ok {
-				at = i
-			}
-		} else {
-			for i, n := range r.Names {
-				if n == name {
-					at = i
-				}
-			}
-		}
 		if at >= 0 {
-			r.Values[at] = v
+			p.values[firstValue+at] = v
 		} else {
-			if seen != nil {
-				seen[name] = len(r.Names)
-			}
-			r.Names = append(r.Names, name)
-			r.Values = append(r.Values, v)
+			p.values = append(p.values, v)
 		}
 		p.space()
 		switch p.peek() {
@@ -160,11 +181,36 @@ func (p *parser) object(depth int) (column.Value, *syntaxError) {
 			p.space()
 		case '}':
 			p.pos++
-			return column.RecordOf(r), nil
+			if same = same && len(p.names)-first == len(last); !same {
+				last = slices.Clip(slices.Clone(p.names[first:]))
+				p.shapes[depth] = last
+			}
+			v := p.mem.record(last, p.values[firstValue:])
+			p.names, p.values = p.names[:first], p.values[:firstValue]
+			return v, nil
 		default:
 			return column.Value{}, p.fail(p.pos, "want , or } behind the value of %q", name)
 		}
 	}
+}
+
+// fieldAt returns where among the open record's names, which begin at first, name
+// stands, -1 if it does not. seen is an index of them, which it makes when it pays.
+func (p *parser) fieldAt(first int, name string, seen map[string]int) (int, map[string]int) {
+	names := p.names[first:]
+	if len(names) < 16 {
+		return slices.Index(names, name), nil
+	}
+	if seen == nil {
+		seen = make(map[string]int, 2*len(names))
+		for i, n := range names {
+			seen[n] = i
+		}
+	}
+	if i, ok := seen[name]; ok {
+		return i, seen
+	}
+	return -1, seen
 }
 
 func (p *parser) array(depth int) (column.Value, *syntaxError) {
@@ -173,17 +219,17 @@ func (p *parser) array(depth int) (column.Value, *syntaxError) {
 	}
 	p.pos++
 	p.space()
-	elems := []column.Value{}
 	if p.peek() == ']' {
 		p.pos++
-		return column.ArrayOf(elems), nil
+		return column.ArrayOf([]column.Value{}), nil
 	}
+	first := len(p.values)
 	for {
 		v, err := p.value(depth)
 		if err != nil {
 			return column.Value{}, err
 		}
-		elems = append(elems, v)
+		p.values = append(p.values, v)
 		p.space()
 		switch p.peek() {
 		case ',':
@@ -191,6 +237,9 @@ func (p *parser) array(depth int) (column.Value, *syntaxError) {
 			p.space()
 		case ']':
 			p.pos++
+			elems := p.mem.list(len(p.values) - first)
+			copy(elems, p.values[first:])
+			p.values = p.values[:first]
 			return column.ArrayOf(elems), nil
 		default:
 			return column.Value{}, p.fail(p.pos, "want , or ] in an array")
@@ -202,6 +251,10 @@ func (p *parser) array(depth int) (column.Value, *syntaxError) {
 // for slack bytes behind it, and is valid until the next call.
 func (p *parser) text() ([]byte, *syntaxError) {
 	start := p.pos + 1
+	if q, ok := endOfText(p.data, start, p.end); ok {
+		p.pos = q + 1
+		return p.data[start:q], nil
+	}
 	i, high := start, false
 	for ; i < p.end; i++ {
 		switch c := p.data[i]; {
@@ -308,74 +361,3 @@ func hex4(b []byte, at int) (rune, bool) {
 	}
 	return r, true
 }
-
-// number parses by grammar and strconv: the long way.
-func (p *parser) number() (column.Value, *syntaxError) {
-	next, whole, ok := scanNumber(p.data[:p.end], p.pos)
-	if !ok {
-		return column.Value{}, p.fail(p.pos, "bad number")
-	}
-	lit := p.data[p.pos:next]
-	if whole {
-		i, err := strconv.ParseInt(string(lit), 10, 64)
-		if err != nil {
-			return column.Value{}, p.fail(p.pos, "integer %s does not fit bigint", shorten(lit, 40))
-		}
-		p.pos = next
-		return column.IntOf(i), nil
-	}
-	f, err := strconv.ParseFloat(string(lit), 64)
-	if err != nil || math.IsInf(f, 0) {
-		return column.Value{}, p.fail(p.pos, "number %s does not fit float", shorten(lit, 40))
-	}
-	p.pos = next
-	return column.FloatOf(f), nil
-}
-
-// scanNumber finds the end of the number that begins at b[at].
-func scanNumber(b []byte, at int) (next int, whole, ok bool) {
-	i := at
-	if i < len(b) && b[i] == '-' {
-		i++
-	}
-	digits := func() bool {
-		from := i
-		for i < len(b) && b[i] >= '0' && b[i] <= '9' {
-			i++
-		}
-		return i > from
-	}
-	if i < len(b) && b[i] == '0' {
-		i++
-	} else if !digits() {
-		return 0, false, false
-	}
-	whole = true
-	if i < len(b) && b[i] == '.' {
-		whole = false
-		i++
-		if !digits() {
-			return 0, false, false
-		}
-	}
-	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
-		whole = false
-		i++
-		if i < len(b) && (b[i] == '+' || b[i] == '-') {
-			i++
-		}
-		if !digits() {
-			return 0, false, false
-		}
-	}
-	return i, whole, true
-}
-
-func shorten(b []byte, n int) []byte {
-	if len(b) > n {
-		return b[:n]
-	}
-	return b
-}
-
-func load64(b []byte, at int) uint64 { return binary.LittleEndian.Uint64(b[at : at+8]) }

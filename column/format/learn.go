@@ -112,6 +112,7 @@ func (w *learner) object(path []string, depth int) *shape {
 		more := p.peek() == ','
 		p.pos++
 		if !more {
+			form.names = slices.Clip(form.names)
 			return form
 		}
 		p.space()

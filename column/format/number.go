@@ -1,6 +1,7 @@
 package format
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 	"strconv"
@@ -13,6 +14,8 @@ const (
 	lo = 0x0101010101010101
 	hi = 0x8080808080808080
 )
+
+func load64(b []byte, at int) uint64 { return binary.LittleEndian.Uint64(b[at : at+8]) }
 
 // endOfText returns the index of the quote that ends the text which begins at
 // data[p]. Not ok: an escape, a control character, bad UTF-8, or no end.
@@ -174,4 +177,77 @@ func shortDigits(lit []byte) (number, bool) {
 		f = -f
 	}
 	return number{float: f}, true
+}
+
+// number parses a number, with the reason if it is none.
+func (p *parser) number() (column.Value, *syntaxError) {
+	if x, ok := parseNumber(p.data, p.pos, p.end); ok {
+		p.pos = x.next
+		return x.value(), nil
+	}
+	next, whole, ok := scanNumber(p.data[:p.end], p.pos)
+	if !ok {
+		return column.Value{}, p.fail(p.pos, "bad number")
+	}
+	lit := p.data[p.pos:next]
+	if whole {
+		i, err := strconv.ParseInt(string(lit), 10, 64)
+		if err != nil {
+			return column.Value{}, p.fail(p.pos, "integer %s does not fit bigint", shorten(lit, 40))
+		}
+		p.pos = next
+		return column.IntOf(i), nil
+	}
+	f, err := strconv.ParseFloat(string(lit), 64)
+	if err != nil || math.IsInf(f, 0) {
+		return column.Value{}, p.fail(p.pos, "number %s does not fit float", shorten(lit, 40))
+	}
+	p.pos = next
+	return column.FloatOf(f), nil
+}
+
+// scanNumber finds the end of the number that begins at b[at].
+func scanNumber(b []byte, at int) (next int, whole, ok bool) {
+	i := at
+	if i < len(b) && b[i] == '-' {
+		i++
+	}
+	digits := func() bool {
+		from := i
+		for i < len(b) && b[i] >= '0' && b[i] <= '9' {
+			i++
+		}
+		return i > from
+	}
+	if i < len(b) && b[i] == '0' {
+		i++
+	} else if !digits() {
+		return 0, false, false
+	}
+	whole = true
+	if i < len(b) && b[i] == '.' {
+		whole = false
+		i++
+		if !digits() {
+			return 0, false, false
+		}
+	}
+	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
+		whole = false
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		if !digits() {
+			return 0, false, false
+		}
+	}
+	return i, whole, true
+}
+
+func shorten(b []byte, n int) []byte {
+	if len(b) > n {
+		return b[:n]
+	}
+	return b
 }

@@ -146,5 +146,6 @@ func BenchmarkDecodeSeed(b *testing.B) {
 	b.Run("layouts", func(b *testing.B) { benchmarkDecode(b, shuffled(events, 20, 10), columnsOf(seedPaths...), Options{}) })
 	b.Run("random", func(b *testing.B) { benchmarkDecode(b, shuffled(events, 0, 10), columnsOf(seedPaths...), Options{}) })
 	b.Run("general", func(b *testing.B) { benchmarkDecode(b, events, columnsOf(seedPaths...), Options{General: true}) })
+	b.Run("whole-random", func(b *testing.B) { benchmarkDecode(b, shuffled(events, 0, 10), columnsOf("*"), Options{}) })
 	b.Run("whole", func(b *testing.B) { benchmarkDecode(b, events, columnsOf("*"), Options{}) })
 }

@@ -168,7 +168,7 @@ func (d *Decoder) match(t *template, data []byte, p, end int) int {
 		p += n
 		if i == len(t.steps)-1 {
 			for _, c := range d.whole {
-				d.bufs[c].put(row, d.arena.record(t.shape, d.vals))
+				d.bufs[c].put(row, d.arena.event(t.shape, d.vals))
 			}
 			return p
 		}

@@ -19,7 +19,8 @@ type kid struct {
 }
 
 // arena hands out the memory of records and their texts in large pieces, which
-// are never reused: what points into them keeps them alive.
+// are never reused: what points into them keeps them alive. A nil arena gives
+// each its own.
 type arena struct {
 	bytes   []byte
 	values  []column.Value
@@ -37,7 +38,7 @@ func (a *arena) text(b []byte) string {
 	if len(b) == 0 {
 		return ""
 	}
-	if len(b) > arenaBytes/8 {
+	if a == nil || len(b) > arenaBytes/8 {
 		return string(b)
 	}
 	if cap(a.bytes)-len(a.bytes) < len(b) {
@@ -50,10 +51,10 @@ func (a *arena) text(b []byte) string {
 
 // list returns n NULLs.
 func (a *arena) list(n int) []column.Value {
+	if a == nil || n > arenaValues/4 {
+		return make([]column.Value, n)
+	}
 	if n > len(a.values) {
-		if n > arenaValues/4 {
-			return make([]column.Value, n)
-		}
 		a.values = make([]column.Value, arenaValues)
 	}
 	l := a.values[:n:n]
@@ -61,21 +62,35 @@ func (a *arena) list(n int) []column.Value {
 	return l
 }
 
-// record makes a record of s out of the values of the steps.
-func (a *arena) record(s *shape, steps []column.Value) column.Value {
+// event makes a record of s out of the values of the steps.
+func (a *arena) event(s *shape, steps []column.Value) column.Value {
 	vals := a.list(len(s.kids))
 	for i, k := range s.kids {
 		if k.sub != nil {
-			vals[i] = a.record(k.sub, steps)
+			vals[i] = a.event(k.sub, steps)
 		} else {
 			vals[i] = steps[k.step]
 		}
+	}
+	return a.recordOf(s.names, vals)
+}
+
+// record makes a record of names, which it keeps, and a copy of values.
+func (a *arena) record(names []string, values []column.Value) column.Value {
+	vals := a.list(len(values))
+	copy(vals, values)
+	return a.recordOf(names, vals)
+}
+
+func (a *arena) recordOf(names []string, values []column.Value) column.Value {
+	if a == nil {
+		return column.RecordOf(&column.RecordValue{Names: names, Values: values})
 	}
 	if len(a.records) == 0 {
 		a.records = make([]column.RecordValue, arenaRecords)
 	}
 	r := &a.records[0]
 	a.records = a.records[1:]
-	r.Names, r.Values = s.names, vals
+	r.Names, r.Values = names, values
 	return column.RecordOf(r)
 }
