@@ -65,7 +65,7 @@ func TestFleetSendsOverKafka(t *testing.T) {
 	}
 	go s.Serve(l)
 	defer s.Shutdown(context.Background())
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	target, err := simulator.NewKafka(ctx, simulator.Connection{String: connection, Hub: hubName, Brokers: []string{l.Addr().String()}})
 	if err != nil {
@@ -118,7 +118,7 @@ func TestFleetSendsOverAMQP(t *testing.T) {
 	}
 	go s.Serve(l)
 	defer s.Shutdown(context.Background())
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	text := strings.Replace(connection, "127.0.0.1", l.Addr().String(), 1)
 	target, err := simulator.NewAMQP(ctx, simulator.Connection{String: text, Hub: hubName})
@@ -228,7 +228,7 @@ func TestKafkaSendEndsWithItsContext(t *testing.T) {
 			t.Error("an event without an answer counts as sent")
 		}
 		target.Close()
-	case <-time.After(10 * time.Second):
+	case <-time.After(60 * time.Second):
 		t.Fatal("Send waits for an answer after its context ended")
 	}
 }

@@ -238,7 +238,7 @@ func TestAStopEndsDuringCheckpoints(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(60 * time.Second):
 			t.Fatalf("job %d did not stop", i)
 		}
 	}

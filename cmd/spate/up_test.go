@@ -41,7 +41,7 @@ func startUp(t *testing.T, dir string, args ...string) (stop func() int, out, er
 	code := make(chan int, 1)
 	began := time.Now()
 	go func() { code <- run(append([]string{"up"}, args...), strings.NewReader(""), out, errs) }()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(60 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		// A killed instance leaves its file behind.
 		if i, err := console.ReadInstance(dir); err == nil && i.PID == os.Getpid() && !i.StartedAt.Before(began) {
 			break
@@ -61,7 +61,7 @@ func startUp(t *testing.T, dir string, args ...string) (stop func() int, out, er
 // spateOut runs a verb until ok likes what it prints.
 func spateOut(t *testing.T, ok func(out string) bool, args ...string) string {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		var out, errs bytes.Buffer
 		code := run(args, strings.NewReader(""), &out, &errs)
 		if code == done && ok(out.String()) {

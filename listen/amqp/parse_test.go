@@ -176,7 +176,7 @@ func FuzzConnection(f *testing.F) {
 		client.Close()
 		select {
 		case <-done:
-		case <-time.After(20 * time.Second):
+		case <-time.After(60 * time.Second):
 			t.Fatal("the connection did not end")
 		}
 	})

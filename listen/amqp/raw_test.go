@@ -34,7 +34,7 @@ func dialRaw(t testing.TB, w *world) *raw {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(15 * time.Second))
+	c.SetDeadline(time.Now().Add(60 * time.Second))
 	return &raw{t: t, conn: c, got: make(map[uint32]uint32)}
 }
 

@@ -103,7 +103,7 @@ func (w *world) consumer(t testing.TB, group string) *azeventhubs.ConsumerClient
 }
 
 func patience(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
