@@ -66,6 +66,8 @@ func TestPredictTakesWhatItShould(t *testing.T) {
 	f("name-of-more-than-16-bytes name-of-more-then-16-bytes", true, `{"name-of-more-then-16-bytes":2,"name-of-more-than-16-bytes":1}`, `0: 1 2`)
 	f("é", true, `{"é":1}`, `0: 1`)
 	f("", true, `{"x":1,"x":2}`, `0:`)
+	f("a", true, `{"x":["\u00e9",{"\n":"\\"}],"a":1}`, `0: 1`)
+	f("a.b", true, `{"a":{"x":`+strings.Repeat("[", 254)+strings.Repeat("]", 254)+`,"b":1}}`, `0: 1`)
 
 	f("a", false, `{"a":1,"a":2}`, `0: 2`)
 	f("a", false, `{"a":1,"a":null}`, `0: null`)
@@ -78,8 +80,9 @@ func TestPredictTakesWhatItShould(t *testing.T) {
 		`{"x":[9223372036854775808]}`, `{"x":[1,]}`, `{"x":[1 2]}`, `{"x":{"y"}}`, `{"x":{"y":1,}}`, `{"x":[}`, `{"x":{]}`, `{"x":[1}}`,
 		"{\"x\":\"\x01\"}", "{\"x\":\"\x80\"}", "{\"x\":[\"\\x\"]}", "{\"\x80\":1}", "{\"\t\":1}", `{"x":nul}`, `{"x":[nul]}`, `{"x":tru`, `{"x":"`, `{"x`, `{"x"`, `{"x":`, `{"x":1`, `{`,
 		`{"x":` + strings.Repeat("[", 256) + strings.Repeat("]", 256) + `}`,
+		`{"y":{"x":` + strings.Repeat("[", 255) + strings.Repeat("]", 255) + `}}`,
 	} {
-		d := NewDecoder(columnsOf("a"), Options{NoTemplates: true})
+		d := NewDecoder(columnsOf("a", "y.b"), Options{NoTemplates: true})
 		if got := dump(d, bad); !strings.HasPrefix(got, "bad 0") || d.Stats() != (Stats{}) {
 			t.Errorf("%s: got %s", bad, got)
 		}
@@ -188,6 +191,11 @@ func TestPredictForgetsStrangers(t *testing.T) {
 		if n := len(d.predicted.top.keys); n > maxKeys+1 {
 			t.Fatalf("%d keys", n)
 		}
+	}
+	data, starts, ends := pack(strings.Repeat(`{"fresh":1}`, 2*strangerLimit))
+	d.Decode(data, starts, ends, 0)
+	if keys := d.predicted.top.keys; keys[len(keys)-1].text != "fresh" {
+		t.Errorf("a name that comes all the time is not known; the last known is %s", keys[len(keys)-1].text)
 	}
 	if s := d.Stats(); s.General != 0 {
 		t.Errorf("layers: %+v", s)
