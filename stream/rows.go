@@ -11,6 +11,10 @@ import (
 	"spate/stream/exec"
 )
 
+// packetRows is how many rows a packet may bring: waking the tail costs more than
+// a batch does, so the batches of one chunk go together.
+const packetRows = 4096
+
 // take decodes the messages of a chunk and runs the rows through the plan.
 func (p *partition) take(ctx context.Context, c *connector.Chunk) error {
 	p.received = p.job.opts.Clock.Now()
@@ -19,6 +23,7 @@ func (p *partition) take(ctx context.Context, c *connector.Chunk) error {
 	for i := range c.Starts {
 		bytes += int64(c.Ends[i] - c.Starts[i])
 	}
+	waiting := 0 // rows since the last packet
 	for first := 0; first < c.Len(); {
 		rows := p.decoder.decode(c, first)
 		for _, bad := range rows.Bad {
@@ -36,7 +41,8 @@ func (p *partition) take(ctx context.Context, c *connector.Chunk) error {
 				return err
 			}
 		}
-		if first < c.Len() {
+		if waiting += rows.Rows; waiting >= packetRows {
+			waiting = 0
 			if err := p.send(ctx); err != nil {
 				return err
 			}

@@ -62,11 +62,11 @@ func (s *accumulator) setBest(v column.Value) {
 type aggregate struct {
 	spec plan.Agg
 	arg  value // nil: COUNT(*)
-	ints bool  // the argument is statically a bigint
+	ints bool  // the argument is statically a bigint or a bit
 }
 
 func compileAggregate(a plan.Agg) (aggregate, error) {
-	out := aggregate{spec: a, ints: a.ArgType == column.Int64}
+	out := aggregate{spec: a, ints: a.ArgType == column.Int64 || a.ArgType == column.Bool}
 	switch a.Func {
 	case plan.Count, plan.Sum, plan.Avg, plan.Min, plan.Max, plan.Stdev, plan.StdevP, plan.Var, plan.VarP:
 	default:
@@ -145,7 +145,7 @@ func (a *aggregate) add(s *accumulator, v column.Value) error {
 	case plan.Min, plan.Max:
 		return a.addBest(s, v)
 	case plan.Sum, plan.Avg:
-		if a.ints && v.Kind == column.Int64 {
+		if a.ints && (v.Kind == column.Int64 || v.Kind == column.Bool) {
 			s.n++
 			s.sum.addInt(v.Int())
 			return nil
@@ -188,7 +188,7 @@ func (a *aggregate) remove(s *accumulator, v column.Value) {
 		return
 	}
 	s.n--
-	if a.ints && v.Kind == column.Int64 && (a.spec.Func == plan.Sum || a.spec.Func == plan.Avg) {
+	if a.ints && (v.Kind == column.Int64 || v.Kind == column.Bool) && (a.spec.Func == plan.Sum || a.spec.Func == plan.Avg) {
 		s.sum.subInt(v.Int())
 		return
 	}

@@ -7,7 +7,6 @@ import (
 	"spate/column/compute"
 	"spate/column/format"
 	"spate/sql/plan"
-	"spate/sql/syntax"
 )
 
 // value is a compiled expression: it computes an operand for the rows that
@@ -252,17 +251,20 @@ func compileCast(e *plan.Cast) (value, error) {
 		case e.Try:
 			return column.Value{}, nil
 		}
-		return v, castError(a[0], to, e.Span())
+		return v, castError(a[0], e)
 	}}, nil
 }
 
-func castError(v column.Value, to column.Kind, where syntax.Span) error {
+// castError is the error that Stream Analytics gives for a cast that fails,
+// with the text that is no value of the type.
+func castError(v column.Value, e *plan.Cast) error {
+	value := "value"
 	if v.Kind == column.Text {
-		return fmt.Errorf("Cannot cast value '%s' of type '%s' to type '%s'. At line '%d' and column '%d'. TRY_CAST function can be used to handle values with unexpected type.",
-			v.Text(), v.Kind, to, where.From.Line, where.From.Col)
+		value = "value '" + v.Text() + "'"
 	}
-	return fmt.Errorf("Cannot cast value of type '%s' to type '%s'. At line '%d' and column '%d'. TRY_CAST function can be used to handle values with unexpected type.",
-		v.Kind, to, where.From.Line, where.From.Col)
+	at := e.Span().From
+	return fmt.Errorf("Cannot cast %s of type '%s' to type '%s' in expression '%s'. At line '%d' and column '%d'. TRY_CAST function can be used to handle values with unexpected type.",
+		value, v.Kind, e.Type(), e.Text, at.Line, at.Col)
 }
 
 type coalesce struct{ args []value }
