@@ -53,9 +53,8 @@ func wrongType(name string, n int, v column.Value, allowed ...column.Kind) error
 	if n < len(ordinals) {
 		nth = ordinals[n]
 	}
-	verb := "is"
-	return fmt.Errorf("The %s argument of function %s has invalid type '%s'. Only %s %s allowed.",
-		nth, strings.ToLower(name), v.Kind, strings.Join(names, ", "), verb)
+	return fmt.Errorf("The %s argument of function %s has invalid type '%s'. Only %s is allowed.",
+		nth, strings.ToLower(name), v.Kind, strings.Join(names, ", "))
 }
 
 func textArg(name string, args []column.Value, n int) (string, error) {
@@ -74,7 +73,7 @@ func intArg(name string, args []column.Value, n int) (int64, error) {
 			return v.Int(), nil
 		}
 	}
-	return 0, wrongType(name, n+1, args[n], column.Int64)
+	return 0, wrongType(name, n+1, args[n], column.Int64, column.Float64)
 }
 
 func numberArg(name string, args []column.Value, n int) (float64, error) {
@@ -145,7 +144,7 @@ var recordFunctions = []Function{
 // splitPath splits a property name of the form [a][b] or [a].[b]; other names
 // are one part.
 func splitPath(name string) []string {
-	if !strings.HasPrefix(name, "[") {
+	if !strings.HasPrefix(name, "[") || !strings.HasSuffix(name, "]") {
 		return []string{name}
 	}
 	var parts []string

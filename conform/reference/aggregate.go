@@ -72,7 +72,8 @@ func (r *runner) agg(a *plan.Agg, rows []row) (column.Value, error) {
 		if err != nil {
 			return null, err
 		}
-		if a.Func != plan.Count && a.ArgType == column.Null {
+		extreme := a.Func == plan.Min || a.Func == plan.Max
+		if a.Func != plan.Count && (a.ArgType == column.Null || a.ArgType == column.Text && !extreme) {
 			if v, err = untyped(a.Func, v); err != nil {
 				return null, err
 			}
@@ -180,7 +181,15 @@ func untyped(f plan.AggFunc, v column.Value) (column.Value, error) {
 	return null, fmt.Errorf("a value of type '%s' cannot be used in %s", v.Kind, f)
 }
 
-// extreme returns the smallest or largest value; of equal ones the first.
+func negatives(v column.Value) int {
+	if math.Signbit(v.Float()) {
+		return 1
+	}
+	return 0
+}
+
+// extreme returns the smallest or largest value. Texts keep their case here,
+// and -0 lies below +0, so no two values of one kind are equal.
 func (r *runner) extreme(f plan.AggFunc, vals []column.Value) (column.Value, error) {
 	best := vals[0]
 	for _, v := range vals[1:] {
@@ -190,6 +199,12 @@ func (r *runner) extreme(f plan.AggFunc, vals []column.Value) (column.Value, err
 		o, err := r.compare(v, best)
 		if err != nil {
 			return null, err
+		}
+		switch {
+		case v.Kind == column.Text && best.Kind == column.Text:
+			o = sign(compareUnits(v.Text(), best.Text()))
+		case v.Kind == column.Float64 && best.Kind == column.Float64 && o == equal:
+			o = sign(negatives(best) - negatives(v))
 		}
 		if o == less && f == plan.Min || o == greater && f == plan.Max {
 			best = v

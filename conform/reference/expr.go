@@ -40,8 +40,8 @@ func (r *runner) eval(e plan.Expr, x *row) (column.Value, error) {
 		c, ok := convert(v, e.Static)
 		if !ok && !e.Try {
 			at := e.Where.From
-			return null, fmt.Errorf("Cannot cast value of type '%s' to type '%s' in expression. At line '%d' and column '%d'. TRY_CAST function can be used to handle values with unexpected type.",
-				v.Kind, e.Static, at.Line, at.Col)
+			return null, fmt.Errorf("Cannot cast value of type '%s' to type '%s' in expression '%s'. At line '%d' and column '%d'. TRY_CAST function can be used to handle values with unexpected type.",
+				v.Kind, e.Static, e.Text, at.Line, at.Col)
 		}
 		if !ok {
 			return null, nil

@@ -46,7 +46,7 @@ func bigintArg(name string, a []column.Value, n int) (int64, error) {
 			return v.Int(), nil
 		}
 	}
-	return 0, wrongType(name, n+1, a[n], column.Int64)
+	return 0, wrongType(name, n+1, a[n], column.Int64, column.Float64)
 }
 
 // numeric wraps a function of numbers that keeps the type of its argument.

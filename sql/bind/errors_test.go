@@ -76,6 +76,13 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{"SELECT 9223372036854775808 AS b INTO alert FROM [in]", "outside the range of bigint"},
 		{"SELECT a INTO alert FROM [in] WHERE a", "1:37: a condition is expected in WHERE"},
 		{"SELECT a INTO alert FROM [in] WHERE a IN (SELECT b FROM [in])", "a query inside an expression"},
+		{"SELECT LEAD(a) OVER (LIMIT DURATION(s, 5)) AS b INTO alert FROM [in]", "1:8: there is no function LEAD (there is no look-ahead in a stream; use LAG)"},
+		{"SELECT ROW_NUMBER() OVER (ORDER BY a) AS b INTO alert FROM [in]", "there is no function ROW_NUMBER (use TopOne()"},
+		{"SELECT ABS(a) OVER (LIMIT DURATION(s, 5)) AS b INTO alert FROM [in]", "ABS takes no OVER"},
+		{"SELECT SUM(a) OVER (PARTITION BY b) AS p INTO alert FROM [in]", "SUM with OVER needs LIMIT DURATION (write OVER (PARTITION BY k LIMIT DURATION(minute, 5)))"},
+		{"SELECT STDEV(a) OVER (LIMIT DURATION(s, 5)) AS p INTO alert FROM [in]", "STDEV has no form with OVER (LIMIT DURATION)"},
+		{"SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY a) OVER () AS p INTO alert FROM [in]", "WITHIN GROUP is not part of the Stream Analytics language (write PERCENTILE_CONT(p) OVER (ORDER BY x))"},
+		{"SELECT PERCENTILE_CONT(0.5) OVER (ORDER BY a) AS p INTO alert FROM [in]", "a window must be specified"},
 		// time
 		{"SELECT a INTO alert FROM [in] TIMESTAMP BY System.Timestamp()", "System.Timestamp() is not allowed in TIMESTAMP BY"},
 		{"SELECT a INTO alert FROM [in] TIMESTAMP BY CAST(a AS bigint)", "TIMESTAMP BY wants a datetime, not a bigint"},

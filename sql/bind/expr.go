@@ -118,7 +118,7 @@ func (q *query) expr(e syntax.Expr) plan.Expr {
 		if !ok {
 			return constant(at, column.Value{})
 		}
-		return &plan.Cast{Base: plan.Base{Static: kind, Where: at}, Of: x, Try: e.Func == "TRY_CAST"}
+		return &plan.Cast{Base: plan.Base{Static: kind, Where: at}, Of: x, Try: e.Func == "TRY_CAST", Text: q.b.text(e.X.Loc())}
 	case *syntax.Call:
 		return q.call(e)
 	case *syntax.Field:

@@ -80,19 +80,21 @@ func (q *query) call(c *syntax.Call) plan.Expr {
 	case windowName(name) != "" || name == "WINDOW":
 		q.b.fail(c.Span, "", "a window stands only in GROUP BY, by itself")
 		return null
-	case c.Over != nil:
+	}
+	sig, ok := functions[name]
+	ok = ok || name == "COALESCE" || name == "GETMETADATAPROPERTYVALUE"
+	switch {
+	case ok && c.Over != nil:
 		q.b.fail(c.Over.Span, "", "%s takes no OVER", name)
 		return null
-	case c.Distinct:
+	case ok && c.Distinct:
 		q.b.fail(c.Span, "", "%s takes no DISTINCT", name)
 		return null
 	case name == "COALESCE":
 		return q.coalesce(c)
 	case name == "GETMETADATAPROPERTYVALUE":
 		return q.metadata(c)
-	}
-	sig, ok := functions[name]
-	if !ok {
+	case !ok:
 		hint := replacements[name]
 		if hint == "" {
 			hint = nearest(name, functionNames())
@@ -180,11 +182,21 @@ func (q *query) arguments(c *syntax.Call, name string, sig signature) ([]plan.Ex
 			args = append(args, constant(a.Loc(), column.TextOf(part)))
 			continue
 		}
-		x := q.expr(a)
+		x := q.argument(a, name, i)
 		q.checkType(x, name, i, letter)
 		args = append(args, x)
 	}
 	return args, true
+}
+
+// argument binds the i-th argument of a function. The name that
+// GetRecordPropertyValue looks up is a text in either kind of quotes.
+func (q *query) argument(a syntax.Expr, name string, i int) plan.Expr {
+	p, ok := a.(*syntax.Path)
+	if ok && name == "GETRECORDPROPERTYVALUE" && i == 1 && len(p.Parts) == 1 && p.Parts[0].Quote == '"' && !q.known(p.Parts[0].Name) {
+		return constant(p.Span, column.TextOf(p.Parts[0].Name))
+	}
+	return q.expr(a)
 }
 
 // allowed are the static types of each letter of a signature.

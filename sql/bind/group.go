@@ -128,13 +128,10 @@ func (q *query) aggregate(c *syntax.Call) plan.Expr {
 	at := c.Span
 	null := constant(at, column.Value{})
 	f, run := runAggregates[name]
+	if !q.aggregateForm(c, name) {
+		return null
+	}
 	switch {
-	case c.WithinGroup != nil:
-		q.b.fail(at, "write "+name+"(p) OVER (ORDER BY x)", "WITHIN GROUP is not part of the Stream Analytics language")
-		return null
-	case c.Over != nil && c.Over.Limit == nil && run:
-		q.b.fail(c.Over.Span, "write OVER (PARTITION BY k LIMIT DURATION(minute, 5))", "%s with OVER needs LIMIT DURATION", name)
-		return null
 	case c.Over != nil && c.Over.Limit != nil:
 		q.b.unsupported(at, name+" with OVER (LIMIT DURATION)")
 		return null
@@ -164,6 +161,29 @@ func (q *query) aggregate(c *syntax.Call) plan.Expr {
 	g.aggs[key] = len(g.node.Aggs)
 	g.node.Aggs = append(g.node.Aggs, agg)
 	return q.aggCol(len(g.node.Aggs)-1, at)
+}
+
+// aggregateForm reports the forms of other dialects: WITHIN GROUP, and OVER
+// where the function has none.
+func (q *query) aggregateForm(c *syntax.Call, name string) bool {
+	const span = "LIMIT DURATION(minute, 5)"
+	ordered := map[string]bool{"PERCENTILE_CONT": true, "PERCENTILE_DISC": true, "TOPONE": true, "COLLECTTOP": true}[name]
+	spread := strings.HasPrefix(name, "STDEV") || strings.HasPrefix(name, "VAR")
+	switch {
+	case c.WithinGroup != nil:
+		q.b.fail(c.Span, "write "+name+"(p) OVER (ORDER BY x)", "WITHIN GROUP is not part of the Stream Analytics language")
+	case c.Over == nil:
+		return true
+	case c.Over.Limit == nil && ordered:
+		return true
+	case spread || strings.HasPrefix(name, "PERCENTILE"):
+		q.b.fail(c.Over.Span, "use it with GROUP BY and a window, such as SlidingWindow(minute, 5)", "%s has no form with OVER (LIMIT DURATION)", name)
+	case c.Over.Limit == nil:
+		q.b.fail(c.Over.Span, "write OVER (PARTITION BY k "+span+")", "%s with OVER needs LIMIT DURATION", name)
+	default:
+		return true
+	}
+	return false
 }
 
 func (q *query) aggCol(i int, at syntax.Span) plan.Expr {

@@ -120,6 +120,9 @@ func (b *binder) selectNode(s *syntax.Select) plan.Node {
 	if s.GroupBy != nil {
 		q.groupBy(s)
 	} else if agg := q.firstAggregate(); agg != nil {
+		if !q.aggregateForm(agg, callName(agg)) {
+			return nil
+		}
 		b.fail(agg.Span, "add GROUP BY with a window such as TumblingWindow(minute, 5)", "a window must be specified")
 		return nil
 	}

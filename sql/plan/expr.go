@@ -67,11 +67,13 @@ type Call struct {
 	Args []Expr
 }
 
-// Cast is CAST or TRY_CAST to the static type.
+// Cast is CAST or TRY_CAST to the static type. Text is the operand as the
+// script has it, for the error of a cast that fails.
 type Cast struct {
 	Base
-	Of  Expr
-	Try bool
+	Of   Expr
+	Try  bool
+	Text string
 }
 
 // Case is CASE; a simple CASE has been turned into equalities. ToFloat: all

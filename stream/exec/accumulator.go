@@ -103,11 +103,11 @@ func (a *aggregate) addFloats(accs []accumulator, ids []int32, stride, k int, v 
 		s.n++
 		switch a.spec.Func {
 		case plan.Min:
-			if s.kind == column.Null || f < s.best {
+			if s.kind == column.Null || f < s.best || f == 0 && below(f, s.best) {
 				s.best, s.kind = f, column.Float64
 			}
 		case plan.Max:
-			if s.kind == column.Null || f > s.best {
+			if s.kind == column.Null || f > s.best || f == 0 && below(s.best, f) {
 				s.best, s.kind = f, column.Float64
 			}
 		default:
@@ -239,10 +239,24 @@ func (a *aggregate) addBest(s *accumulator, v column.Value) error {
 	if err != nil {
 		return err
 	}
+	if o == column.Equal && v.Kind == column.Float64 && s.kind == column.Float64 {
+		switch {
+		case below(v.Float(), s.best):
+			o = column.Less
+		case below(s.best, v.Float()):
+			o = column.Greater
+		}
+	}
 	if a.spec.Func == plan.Min && o == column.Less || a.spec.Func == plan.Max && o == column.Greater {
 		s.setBest(v)
 	}
 	return nil
+}
+
+// below tells the zeros apart: -0 lies below +0. So MIN and MAX do not depend on
+// the order of their values.
+func below(a, b float64) bool {
+	return a == 0 && b == 0 && math.Signbit(a) && !math.Signbit(b)
 }
 
 func (a *aggregate) untypedBest(v column.Value) (column.Value, error) {

@@ -7,6 +7,7 @@ import (
 	"spate/column/compute"
 	"spate/column/format"
 	"spate/sql/plan"
+	"spate/sql/syntax"
 )
 
 // value is a compiled expression: it computes an operand for the rows that
