@@ -114,20 +114,28 @@ func (v Value) Array() []Value { return v.arr }
 // Field returns the field called name: the exact spelling first, else the
 // first that is equal ignoring case; NULL if there is none or v is no record.
 func (v Value) Field(name string) Value {
+	if i := v.FieldIndex(name); i >= 0 {
+		return v.rec.Values[i]
+	}
+	return Value{}
+}
+
+// FieldIndex is the place of the field that Field returns, -1 if there is none.
+func (v Value) FieldIndex(name string) int {
 	if v.rec == nil {
-		return Value{}
+		return -1
 	}
 	for i, n := range v.rec.Names {
 		if n == name {
-			return v.rec.Values[i]
+			return i
 		}
 	}
 	for i, n := range v.rec.Names {
 		if len(n) == len(name) && strings.EqualFold(n, name) {
-			return v.rec.Values[i]
+			return i
 		}
 	}
-	return Value{}
+	return -1
 }
 
 // Number returns v as a float if it is a bigint, float or bit.

@@ -2,6 +2,8 @@ package stream
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"spate/column"
 	"spate/column/format"
@@ -81,14 +83,49 @@ func (p *partition) declared(s plan.Source, v *column.Vector, rows format.Rows, 
 	return out
 }
 
+// declaredFields gives the whole events of a batch the declared fields as their
+// columns have them, so that a star prints what a name does.
+func declaredFields(b *column.Batch, cols []plan.Source) {
+	isDeclared := func(s plan.Source) bool { return s.Declared != column.Null }
+	if !slices.ContainsFunc(cols, isDeclared) {
+		return
+	}
+	for w := range cols {
+		if cols[w].Kind != plan.Whole {
+			continue
+		}
+		out := column.Vector{Kind: column.Any, Anys: make([]column.Value, b.Rows)}
+		for i := range out.Anys {
+			v := b.Cols[w].At(i)
+			out.Anys[i] = v
+			if v.Kind != column.Record {
+				continue
+			}
+			r := &column.RecordValue{Names: v.Record().Names, Values: slices.Clone(v.Record().Values)}
+			for k, s := range cols {
+				if !isDeclared(s) {
+					continue
+				}
+				if f := v.FieldIndex(s.Path[0]); f >= 0 {
+					r.Values[f] = b.Cols[k].At(i)
+				}
+			}
+			out.Anys[i] = column.RecordOf(r)
+		}
+		b.Cols[w] = out
+	}
+}
+
 const typeConversion = "InputDeserializerError.TypeConversionError"
 
 // ReadAs reads a value as a declared type: nothing is converted but what the
 // format itself cannot tell apart. Text is all that CSV knows; an empty field is
-// no number and no time, but NULL.
+// no number and no time, but NULL, and so is the bit "null".
 func (f Format) ReadAs(v column.Value, k column.Kind) (column.Value, bool) {
 	switch {
 	case f.CSV && v.Kind == column.Text && k != column.Text && v.Text() == "":
+		return column.Value{}, true
+	case f.CSV && k == column.Bool && strings.EqualFold(v.Text(), "null"):
 		return column.Value{}, true
 	case f.CSV:
 		return column.Cast(v, k)

@@ -70,6 +70,7 @@ func (p *partition) batch(c *connector.Chunk, rows format.Rows) error {
 				keep = p.declared(s, &b.Cols[k], rows, c, keep, refused)
 			}
 		}
+		declaredFields(b, br.node.Cols)
 		b.Live = keep
 		if p.job.opts.Diagnostic != nil || p.job.letters != nil {
 			br.stage.Report = func(row int, f exec.TimeFault, dropped bool) { p.fault(c, int(rows.Src[row]), f, dropped) }

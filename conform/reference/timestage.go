@@ -154,7 +154,34 @@ func (r *runner) source(n *plan.Input, e *Event) ([]column.Value, bool) {
 		}
 		vals[i] = v
 	}
+	for i := range n.Cols { // a star has the declared fields as their columns do
+		if n.Cols[i].Kind == plan.Whole {
+			vals[i] = r.withDeclared(n, vals, vals[i])
+		}
+	}
 	return vals, true
+}
+
+func (r *runner) withDeclared(n *plan.Input, vals []column.Value, event column.Value) column.Value {
+	rec := event.Record()
+	if rec == nil {
+		return event
+	}
+	out := &column.RecordValue{Names: rec.Names, Values: slices.Clone(rec.Values)}
+	for i, s := range n.Cols {
+		if s.Declared == column.Null {
+			continue
+		}
+		exact := slices.Index(rec.Names, s.Path[0])
+		at := slices.IndexFunc(rec.Names, func(name string) bool { return strings.EqualFold(name, s.Path[0]) })
+		switch {
+		case exact >= 0:
+			out.Values[exact] = vals[i]
+		case at >= 0:
+			out.Values[at] = vals[i]
+		}
+	}
+	return column.RecordOf(out)
 }
 
 // declared reads v as the declared type; JSON itself cannot write a datetime,
