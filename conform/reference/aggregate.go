@@ -78,6 +78,9 @@ func (r *runner) agg(a *plan.Agg, rows []row) (column.Value, error) {
 				return null, err
 			}
 		}
+		if extreme && a.ArgType == column.Float64 && (v.Kind == column.Int64 || v.Kind == column.Bool) {
+			v = column.FloatOf(floatOf(v))
+		}
 		if v.IsNull() {
 			continue
 		}

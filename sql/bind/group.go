@@ -199,7 +199,7 @@ func (q *query) aggArg(c *syntax.Call, agg *plan.Agg) bool {
 		}
 		if _, star := c.Args[0].(*syntax.Star); star && len(c.Args) == 1 {
 			if agg.Distinct {
-				q.b.fail(c.Span, "name a column, or the input", "COUNT(DISTINCT *)")
+				q.b.fail(c.Span, "name a column, or the input", "COUNT(DISTINCT) takes no *")
 			}
 			return true
 		}
@@ -220,7 +220,7 @@ func (q *query) aggArg(c *syntax.Call, agg *plan.Agg) bool {
 		return false
 	}
 	if _, star := c.Args[0].(*syntax.Star); star {
-		q.b.fail(c.Span, "name a column", "%s(*)", agg.Func)
+		q.b.fail(c.Span, "name a column", "%s takes no *", agg.Func)
 		return false
 	}
 	post := q.post

@@ -224,7 +224,7 @@ func (a *aggregate) addBest(s *accumulator, v column.Value) error {
 		if v, err = a.untypedBest(v); err != nil {
 			return err
 		}
-	} else if v.Kind == column.Bool && a.spec.ArgType != column.Bool {
+	} else if v.Kind == column.Bool && a.spec.ArgType != column.Bool || v.Kind == column.Int64 && a.spec.ArgType == column.Float64 {
 		v, _ = column.Cast(v, column.Float64)
 	}
 	s.n++
