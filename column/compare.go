@@ -2,6 +2,7 @@ package column
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -62,7 +63,7 @@ func Compare(a, b Value) (Ordering, error) {
 		if b.Kind == Text {
 			t, ok := ParseTicks(b.str)
 			if !ok {
-				return Unknown, ErrNotTime
+				return Unknown, fmt.Errorf("%w: '%s'", ErrNotTime, b.str)
 			}
 			return order(a.Ticks(), t), nil
 		}

@@ -91,17 +91,17 @@ func finite(name string, r float64) (column.Value, error) {
 }
 
 func round(a []column.Value) (column.Value, error) {
+	if a[0].Kind != column.Float64 && a[0].Kind != column.Int64 {
+		return column.Value{}, wrongType("ROUND", 1, a[0], column.Int64, column.Float64)
+	}
 	n, err := intArg("ROUND", a, 1)
 	if err != nil {
 		return column.Value{}, err
 	}
-	switch a[0].Kind {
-	case column.Float64:
-		return column.FloatOf(roundFloat(a[0].Float(), n)), nil
-	case column.Int64:
+	if a[0].Kind == column.Int64 {
 		return roundInt(a[0].Int(), n)
 	}
-	return column.Value{}, wrongType("ROUND", 1, a[0], column.Int64, column.Float64)
+	return column.FloatOf(roundFloat(a[0].Float(), n)), nil
 }
 
 func roundFloat(x float64, n int64) float64 {

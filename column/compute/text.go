@@ -3,6 +3,7 @@ package compute
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -35,12 +36,10 @@ var textFunctions = []Function{
 	mapText("LTRIM", func(s string) string { return strings.TrimLeftFunc(s, isBlank) }),
 	mapText("RTRIM", func(s string) string { return strings.TrimRightFunc(s, isBlank) }),
 	mapText("TRIM", func(s string) string { return strings.TrimFunc(s, isBlank) }),
-	mapText("REVERSE", func(s string) string {
-		u := unitsOf(s)
-		for i, j := 0, len(u)-1; i < j; i, j = i+1, j-1 {
-			u[i], u[j] = u[j], u[i]
-		}
-		return u.String()
+	mapText("REVERSE", func(s string) string { // by character, so that no surrogate pair breaks
+		r := []rune(s)
+		slices.Reverse(r)
+		return string(r)
 	}),
 	{Name: "CONCAT", Min: 2, Max: -1, Nulls: true, Call: func(a []column.Value) (column.Value, error) {
 		var b []byte

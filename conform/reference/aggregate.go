@@ -108,6 +108,12 @@ func (r *runner) agg(a *plan.Agg, rows []row) (column.Value, error) {
 			return null, wrongType(string(a.Func), 1, v, column.Int64, column.Float64)
 		}
 		floats = floats || v.Kind == column.Float64
+		if a.Func != plan.Sum && a.Func != plan.Avg { // over floats whose squares are floats
+			v = column.FloatOf(floatOf(v))
+			if math.IsInf(v.Float()*v.Float(), 0) {
+				return null, errOverflow
+			}
+		}
 		x := exact(v)
 		sum.Add(sum, x)
 		squares.Add(squares, x.Mul(x, x))

@@ -85,14 +85,14 @@ func compileAggregate(a plan.Agg) (aggregate, error) {
 
 // addFloats adds the floats of the live rows to the groups of ids: the fast
 // path. stride and k say where the aggregate lies among those of a group.
-func (a *aggregate) addFloats(accs []accumulator, ids []int32, stride, k int, v *column.Vector, rows compute.Rows) {
+func (a *aggregate) addFloats(accs []accumulator, ids []int32, stride, k int, v *column.Vector, rows compute.Rows) *compute.RowError {
 	if v.Valid == nil && rows.Live == nil && (a.spec.Func == plan.Sum || a.spec.Func == plan.Avg) {
 		for i, f := range v.Floats[:rows.N] {
 			s := &accs[int(ids[i])*stride+k]
 			s.n++
 			s.sum.add(f)
 		}
-		return
+		return nil
 	}
 	for j := range rows.Len() {
 		i := rows.Row(j)
@@ -100,6 +100,9 @@ func (a *aggregate) addFloats(accs []accumulator, ids []int32, stride, k int, v 
 			continue
 		}
 		s, f := &accs[int(ids[i])*stride+k], v.Floats[i]
+		if s.kind == column.Time { // MIN or MAX of what is no number
+			return &compute.RowError{Row: i, Err: &placed{a.addBest(s, column.FloatOf(f)), a.spec.Where}}
+		}
 		s.n++
 		switch a.spec.Func {
 		case plan.Min:
@@ -114,6 +117,7 @@ func (a *aggregate) addFloats(accs []accumulator, ids []int32, stride, k int, v 
 			s.sum.add(f)
 		}
 	}
+	return nil
 }
 
 // takesFloats reports whether addFloats handles floats of this aggregate.

@@ -229,8 +229,7 @@ func (a *Aggregator) addColumn(k int, t *groupTable, arg compute.Operand, rows c
 		return nil
 	}
 	if v := arg.Vec; v != nil && v.Kind == column.Float64 && agg.takesFloats() {
-		agg.addFloats(t.accs, a.ids, stride, k, v, rows)
-		return nil
+		return agg.addFloats(t.accs, a.ids, stride, k, v, rows)
 	}
 	for j := range rows.Len() {
 		i := rows.Row(j)
