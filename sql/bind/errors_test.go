@@ -83,6 +83,8 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{"SELECT STDEV(a) OVER (LIMIT DURATION(s, 5)) AS p INTO alert FROM [in]", "STDEV has no form with OVER (LIMIT DURATION)"},
 		{"SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY a) OVER () AS p INTO alert FROM [in]", "WITHIN GROUP is not part of the Stream Analytics language (write PERCENTILE_CONT(p) OVER (ORDER BY x))"},
 		{"SELECT PERCENTILE_CONT(0.5) OVER (ORDER BY a) AS p INTO alert FROM [in]", "a window must be specified"},
+		{"SELECT a INTO alert FROM [in] WHERE a LIKE 'x' ESCAPE '!!'", "ESCAPE takes one character"},
+		{"SELECT COUNT(*) AS n INTO alert FROM [in] GROUP BY TumblingWindw(s, 1)", "did you mean TumblingWindow?"},
 		// time
 		{"SELECT a INTO alert FROM [in] TIMESTAMP BY System.Timestamp()", "System.Timestamp() is not allowed in TIMESTAMP BY"},
 		{"SELECT a INTO alert FROM [in] TIMESTAMP BY CAST(a AS bigint)", "TIMESTAMP BY wants a datetime, not a bigint"},
@@ -133,6 +135,7 @@ func TestWarnings(t *testing.T) {
 		{"SELECT a INTO o FROM i TIMESTAMP BY EventProcessedUtcTime", "processing time"},
 		{"SELECT *, a INTO o FROM i", "the * to the left wins"},
 		{"SELECT a INTO o FROM i PARTITION BY PartitionId", "read as a hint"},
+		{"SELECT a INTO o FROM i WHERE b = true", "1:34: true is read as a column"},
 		{"SELECT a INTO o FROM i WHERE a = NULL", "never true; use IS NULL"},
 		{"CREATE TABLE i (a bigint); SELECT b INTO o FROM i", "1:35: column b is not declared in CREATE TABLE i"},
 		{"SELECT a INTO o FROM i UNION SELECT b FROM i", "column 1 of the UNION is named a and b"},

@@ -3,6 +3,7 @@ package bind
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"spate/column"
 	"spate/sql/plan"
@@ -105,6 +106,9 @@ func (q *query) expr(e syntax.Expr) plan.Expr {
 		args := []plan.Expr{q.expr(e.X), q.expr(e.Pattern)}
 		if e.Escape != nil {
 			args = append(args, q.expr(e.Escape))
+			if c, ok := args[2].(*plan.Const); ok && c.Value.Kind == column.Text && utf8.RuneCountInString(c.Value.Text()) != 1 {
+				q.b.fail(e.Escape.Loc(), "", "ESCAPE takes one character")
+			}
 		}
 		for i, a := range args {
 			q.checkType(a, "like", i, 't')

@@ -131,7 +131,7 @@ func scalar(at syntax.Span, name string, sig signature, args []plan.Expr) plan.E
 }
 
 func functionNames() []string {
-	names := []string{"COALESCE", "LAG", "LAST", "ISFIRST", "GetMetadataPropertyValue"}
+	names := append([]string{"COALESCE", "LAG", "LAST", "ISFIRST", "GetMetadataPropertyValue"}, windowNames...)
 	for n := range functions {
 		names = append(names, n)
 	}

@@ -54,7 +54,7 @@ func (q *query) groupBy(s *syntax.Select) {
 	case len(snapshots) > 0:
 		g.node.Windows = []plan.Window{{Kind: plan.Snapshot}}
 	default:
-		q.b.fail(s.GroupBy[0].Loc(), "add one to GROUP BY, such as TumblingWindow(minute, 5)", "a window must be specified")
+		q.b.fail(s.GroupBy[0].Loc(), noWindowHint(keys), "a window must be specified")
 	}
 	for _, e := range keys {
 		q.key(g, e)
@@ -120,6 +120,23 @@ func (q *query) ungrouped(p *syntax.Path, parts []string) plan.Expr {
 	q.b.fail(p.Span, "add it to GROUP BY or put it into an aggregate such as MAX("+name+")",
 		"column %s is neither in GROUP BY nor in an aggregate", name)
 	return constant(p.Span, column.Value{})
+}
+
+// noWindowHint proposes a window; the one that is meant, if a key looks like one.
+func noWindowHint(keys []syntax.Expr) string {
+	for _, e := range keys {
+		c, ok := e.(*syntax.Call)
+		if !ok {
+			continue
+		}
+		if _, known := functions[callName(c)]; known {
+			continue
+		}
+		if hint := nearest(callName(c), windowNames); hint != "" {
+			return hint
+		}
+	}
+	return "add one to GROUP BY, such as TumblingWindow(minute, 5)"
 }
 
 // aggregate binds an aggregate call.

@@ -18,6 +18,9 @@ func (q *query) path(p *syntax.Path) plan.Expr {
 	if text != nil {
 		return text
 	}
+	if p := p.Parts[0]; len(parts) == 1 && p.Quote == 0 && (strings.EqualFold(p.Name, "true") || strings.EqualFold(p.Name, "false")) && !q.known(p.Name) {
+		q.b.warn(p.Span, notPortable, "%s is read as a column, for the language has no such literal; compare with CAST(1 AS bit)", p.Name)
+	}
 	if len(parts) > 1 && q.from.alias != "" && strings.EqualFold(parts[0], q.from.alias) {
 		parts = parts[1:]
 	}

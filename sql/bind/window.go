@@ -8,6 +8,8 @@ import (
 	"spate/sql/syntax"
 )
 
+var windowNames = []string{"TumblingWindow", "HoppingWindow", "SlidingWindow", "SessionWindow", "Windows"}
+
 // windowName is the short name of a window function, empty for others.
 func windowName(name string) string {
 	switch name = strings.TrimSuffix(name, "WINDOW"); name {
