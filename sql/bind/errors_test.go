@@ -62,6 +62,7 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{"SELECT AVG(a) OVER (PARTITION BY b) AS p INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "AVG with OVER needs LIMIT DURATION"},
 		// expressions
 		{"SELECT ISNULL(a, 1) AS b INTO alert FROM [in]", "1:8: there is no function ISNULL (use COALESCE(a, b))"},
+		{"SELECT LN(a) AS b INTO alert FROM [in]", "there is no function LN (the language has no logarithm)"},
 		{"SELECT CONCATT(a, b) AS b INTO alert FROM [in]", "did you mean CONCAT?"},
 		{"SELECT ABS(a, 1) AS b INTO alert FROM [in]", "ABS takes 1 arguments, 2 given"},
 		{"SELECT CONCAT(a) AS b INTO alert FROM [in]", "CONCAT takes at least 2 arguments, 1 given"},

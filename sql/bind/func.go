@@ -58,7 +58,10 @@ var replacements = map[string]string{
 	"CONVERT": "use CAST(x AS type)", "TRY_CONVERT": "use TRY_CAST(x AS type)", "LENGTH": "use LEN(x)",
 	"LEAD": "there is no look-ahead in a stream; use LAG", "FIRST_VALUE": "use TopOne() OVER (ORDER BY ...)",
 	"ROW_NUMBER": "use TopOne() or CollectTop() OVER (ORDER BY ...)", "RANK": "use CollectTop() OVER (ORDER BY ...)",
-	"STRING_AGG": "use Collect()", "GETARRAYELEMENTS": "it stands only behind CROSS APPLY or OUTER APPLY",
+	"MOD": "use a % b", "POW": "use POWER(x, y)", "CEIL": "use CEILING(x)", "TRUNC": "use CAST(x AS bigint), FLOOR or CEILING",
+	"LOG": "the language has no logarithm", "LOG10": "the language has no logarithm", "LN": "the language has no logarithm",
+	"VARIANCE": "use VAR(x)", "STDDEV": "use STDEV(x)", "MEDIAN": "use PERCENTILE_CONT(0.5) OVER (ORDER BY x)", "FIRST": "use TopOne() OVER (ORDER BY ...)",
+	"STRING_AGG": "use Collect()", "LISTAGG": "use Collect()", "GETARRAYELEMENTS": "it stands only behind CROSS APPLY or OUTER APPLY",
 	"GETRECORDPROPERTIES": "it stands only behind CROSS APPLY or OUTER APPLY",
 }
 

@@ -161,8 +161,8 @@ func (p *parser) union() QueryBody {
 		case p.word("UNION"):
 			if p.word("ALL") {
 				kind = UnionAll
-			} else {
-				p.word("DISTINCT")
+			} else if distinct := p.tok().span; p.word("DISTINCT") && p.dialect == ASA {
+				p.report(distinct, "leave DISTINCT out", "a UNION of streams keeps duplicates")
 			}
 		case p.isSetWord("EXCEPT"), p.dialect == Spark && p.isSetWord("MINUS"):
 			p.next()

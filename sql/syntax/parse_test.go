@@ -24,6 +24,7 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{ASA, "SELECT a FROM i, j", "1:16: a comma join is not part"},
 		{ASA, "SELECT a FROM i FULL JOIN j ON i.a = j.a", "1:17: RIGHT JOIN and FULL JOIN are not part"},
 		{ASA, "SELECT a FROM i CROSS JOIN j", "1:17: CROSS JOIN is not part"},
+		{ASA, "SELECT a FROM i UNION DISTINCT SELECT a FROM j", "1:23: a UNION of streams keeps duplicates"},
 		{ASA, "SELECT a FROM i EXCEPT SELECT a FROM j", "1:17: EXCEPT and INTERSECT are not part"},
 		{ASA, "SET @x = 1", "1:1: unexpected SET, want WITH, SELECT or CREATE TABLE"},
 		{ASA, "SELECT a FROM i WHERE a = ", "1:27: the text ends where an expression"},
