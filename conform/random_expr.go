@@ -76,7 +76,7 @@ func (g *generator) numberExpr(sc scope, depth int) string {
 func (g *generator) textExpr(sc scope, depth int) string {
 	if depth == 0 || g.chance(30) {
 		if g.chance(25) {
-			return pick(g, "'a'", "''", "'B'", "'x y'")
+			return pick(g, "'a'", "'A'", "''", "'B'", "'x y'")
 		}
 		return g.named(sc, text, "'q'")
 	}

@@ -18,6 +18,7 @@ func RandomStream(t *rapid.T) ([]Event, Options) {
 		Late:     pick(g, column.Ticks(-1), 0, column.Second, 5*column.Second),
 		Disorder: pick(g, column.Ticks(0), 0, column.Second, 3*column.Second),
 		Drop:     g.chance(30),
+		FoldCase: g.chance(20),
 	}
 	partitions := g.int(1, 3)
 	arrival := defaultArrival + column.Ticks(g.int(0, 20))*column.Second
