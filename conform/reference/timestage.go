@@ -59,7 +59,8 @@ func (r *runner) input(n *plan.Input) ([]row, error) {
 		}
 		v, err := r.eval(n.Time, &x)
 		if err != nil {
-			return nil, err
+			r.counts.BadTime++
+			continue
 		}
 		if t, ok := toTime(v); !ok {
 			r.counts.BadTime++

@@ -119,16 +119,13 @@ func (s *TimeStage) arrival(b *column.Batch, out Emit) error {
 // application applies the policies row by row, in arrival order.
 func (s *TimeStage) application(b *column.Batch, out Emit) error {
 	rows := compute.Rows{N: b.Rows, Live: b.Live}
-	o, err := s.expr.eval(b, rows)
-	if err != nil {
-		return rowError(b, err)
-	}
+	stamp := s.stamps(b, rows)
 	inOrder := len(s.held) == 0
 	times := make([]column.Ticks, b.Rows)
 	var live []int32
 	for k := range rows.Len() {
 		i := rows.Row(k)
-		t, ok := timeOf(o.At(i))
+		t, ok := timeOf(stamp(i))
 		a := b.Time[i]
 		switch {
 		case !ok:
@@ -206,6 +203,23 @@ func (s *TimeStage) release(out Emit) error {
 	}
 	s.held = append([]heldRow(nil), s.held[n:]...)
 	return nil
+}
+
+// stamps evaluates TIMESTAMP BY. A row for which it fails has no time: as with a
+// value that is no datetime, it costs the event and not the job.
+func (s *TimeStage) stamps(b *column.Batch, rows compute.Rows) func(i int) column.Value {
+	o, err := s.expr.eval(b, rows)
+	if err == nil {
+		return o.At
+	}
+	values := make([]column.Value, b.Rows)
+	for k := range rows.Len() {
+		i := rows.Row(k)
+		if o, err := s.expr.eval(b.Gather([]int32{int32(i)}), compute.Rows{N: 1}); err == nil {
+			values[i] = o.At(0)
+		}
+	}
+	return func(i int) column.Value { return values[i] }
 }
 
 func timeOf(v column.Value) (column.Ticks, bool) {
