@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,7 +115,8 @@ func FuzzAddress(f *testing.F) {
 	f.Add("//Partitions//")
 	f.Fuzz(func(t *testing.T, s string) {
 		a := parseAddress(s)
-		if a.group != "" && a.partition != "" {
+		// A hub's name that looks like the beginning of a URL is not read back.
+		if a.group != "" && a.partition != "" && !strings.ContainsAny(a.hub, ":/") {
 			if again := parseAddress(fmt.Sprintf("%s/ConsumerGroups/%s/Partitions/%s", a.hub, a.group, a.partition)); again.group != a.group || again.partition != a.partition {
 				t.Errorf("%q: %+v, again %+v", s, a, again)
 			}
