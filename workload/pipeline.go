@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -54,6 +55,7 @@ func benchPipeline(dir string) spate.Options {
 }
 
 func measurePipeline(ctx context.Context, r *Report, ev *events, o Seed3Options, dir string) error {
+	debug.FreeOSMemory() // what the stages before have left behind is not this one's
 	begun := time.Now()
 	p, err := spate.Open(ctx, benchPipeline(dir))
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 // Garbage that may lie around before a collection: at least minGarbage bytes, so
 // that a small live heap is not collected all the time, and half of a large one.
 const (
-	minGarbage      = 32 << 20
+	minGarbage      = 24 << 20
 	minGarbageShare = 50 // percent
 )
 
