@@ -28,20 +28,8 @@ func form(name string) func(b *binder, name string, c *syntax.Call, in *env) (*n
 	return nil
 }
 
-// parts maps every spelling of a date part to its full name.
-var parts = map[string]string{
-	"year": "year", "yy": "year", "yyyy": "year",
-	"quarter": "quarter", "qq": "quarter", "q": "quarter",
-	"month": "month", "mm": "month", "m": "month",
-	"dayofyear": "dayofyear", "dy": "dayofyear", "y": "dayofyear",
-	"day": "day", "dd": "day", "d": "day",
-	"week": "week", "wk": "week", "ww": "week",
-	"weekday": "weekday", "dw": "weekday", "w": "weekday",
-	"hour": "hour", "hh": "hour",
-	"minute": "minute", "mi": "minute", "n": "minute",
-	"second": "second", "ss": "second", "s": "second",
-	"millisecond": "millisecond", "ms": "millisecond",
-	"microsecond": "microsecond", "mcs": "microsecond",
+// moreParts are the parts of a date that only T-SQL has.
+var moreParts = map[string]string{
 	"nanosecond": "nanosecond", "ns": "nanosecond",
 	"tzoffset": "tzoffset", "tz": "tzoffset",
 	"iso_week": "iso_week", "isowk": "iso_week", "isoww": "iso_week",
@@ -56,7 +44,10 @@ func partOf(c *syntax.Call, args int) (string, error) {
 	if !ok || len(p.Parts) != 1 {
 		return "", errorf(1023, c.Args[0].Loc(), "Invalid parameter 1 specified for %s: it must be a date part.", name)
 	}
-	part, ok := parts[lower(p.Parts[0].Name)]
+	part, ok := syntax.DatePart(p.Parts[0].Name)
+	if !ok {
+		part, ok = moreParts[lower(p.Parts[0].Name)]
+	}
 	if !ok {
 		return "", errorf(155, p.Loc(), "'%s' is not a recognized %s option.", p.Parts[0].Name, name)
 	}

@@ -9,22 +9,6 @@ import (
 	"spate/sql/syntax"
 )
 
-// dateParts are the words for parts of a date, in full by their abbreviations.
-var dateParts = map[string]string{
-	"year": "year", "yy": "year", "yyyy": "year",
-	"quarter": "quarter", "qq": "quarter", "q": "quarter",
-	"month": "month", "mm": "month", "m": "month",
-	"dayofyear": "dayofyear", "dy": "dayofyear", "y": "dayofyear",
-	"day": "day", "dd": "day", "d": "day",
-	"week": "week", "wk": "week", "ww": "week",
-	"weekday": "weekday", "dw": "weekday", "w": "weekday",
-	"hour": "hour", "hh": "hour",
-	"minute": "minute", "mi": "minute", "n": "minute",
-	"second": "second", "ss": "second", "s": "second",
-	"millisecond": "millisecond", "ms": "millisecond",
-	"microsecond": "microsecond", "mcs": "microsecond",
-}
-
 // unitTicks are the units of windows and durations.
 var unitTicks = map[string]column.Ticks{
 	"day": column.Day, "hour": column.Hour, "minute": column.Minute, "second": column.Second,
@@ -38,9 +22,9 @@ func datePart(e syntax.Expr) (string, bool) {
 		return "", false
 	}
 	word := strings.ToLower(p.Parts[0].Name)
-	part, ok := dateParts[word]
+	part, ok := syntax.DatePart(word)
 	if !ok {
-		part, ok = dateParts[strings.TrimSuffix(word, "s")]
+		part, ok = syntax.DatePart(strings.TrimSuffix(word, "s"))
 		ok = ok && len(word) > 4 // plurals of full words only
 	}
 	return part, ok
