@@ -21,11 +21,12 @@ type Batch struct {
 	Cols   []Vector // one per schema field
 	Live   []int32  // rows that survive filters, ascending; nil means all
 
-	// Where the rows stand in the total order beside their time. Arrived is nil where it
-	// equals Time; Seq is nil behind an operator that makes new rows.
-	Arrived []Ticks
-	Seq     []int64 // of the message in its partition
-	Part    int32
+	// Where the rows stand in the total order: event time, arrival time, message, place
+	// in the message. A row that an aggregation made stands where the first row of its
+	// group stood.
+	Arrived []Ticks // nil where it equals Time
+	Seq     []int64 // orders messages: input, partition and offset in one number, or the line of a file
+	Index   []int32 // place among the events of the message; nil: the only one
 }
 
 // LiveRows is the number of rows that survive filters.
@@ -61,10 +62,11 @@ func (b *Batch) Compact() *Batch {
 
 // Gather returns a batch of the rows listed, in that order.
 func (b *Batch) Gather(rows []int32) *Batch {
-	out := &Batch{Schema: b.Schema, Rows: len(rows), Cols: make([]Vector, len(b.Cols)), Part: b.Part}
+	out := &Batch{Schema: b.Schema, Rows: len(rows), Cols: make([]Vector, len(b.Cols))}
 	out.Time = gatherOf(b.Time, rows)
 	out.Arrived = gatherOf(b.Arrived, rows)
 	out.Seq = gatherOf(b.Seq, rows)
+	out.Index = gatherOf(b.Index, rows)
 	for c := range b.Cols {
 		out.Cols[c] = b.Cols[c].Gather(rows)
 	}

@@ -1,11 +1,13 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"sort"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"spate/connector"
 	"spate/sql/plan"
 	"spate/stream/checkpoint"
+	"spate/stream/state"
 )
 
 // earlyMargin is how much before its span a job begins to read, so that the
@@ -119,7 +122,7 @@ func (j *Job) commit(ctx context.Context, m *checkpoint.Manifest, s checkpoint.S
 func (t *tail) restore(s checkpoint.State) error {
 	for _, o := range t.ops {
 		if b, ok := s["tail/"+o.name]; ok {
-			if err := o.op.Restore(b); err != nil {
+			if err := decoded(o.op, b); err != nil {
 				return fmt.Errorf("restoring %s of job %s: %w", o.name, t.job.opts.Name, err)
 			}
 		}
@@ -229,7 +232,11 @@ func (e *epochs) cut() error {
 		return nil
 	}
 	for _, o := range t.ops {
-		s["tail/"+o.name] = o.op.Snapshot(nil)
+		b, err := encoded(o.op)
+		if err != nil {
+			return err
+		}
+		s["tail/"+o.name] = b
 	}
 	for name, w := range t.outputs {
 		p, err := w.writer.Prepare(e.ctx, connector.Epoch{Job: e.job.opts.Name, Number: m.Epoch, Incarnation: m.Incarnation})
@@ -305,7 +312,11 @@ func (e *epochs) last() error {
 		for i, p := range e.job.parts {
 			t.barrier[i] = p.state()
 			for _, br := range p.branches {
-				t.barrier[i].stages = append(t.barrier[i].stages, br.stage.Snapshot(nil))
+				b, err := encoded(br.stage)
+				if err != nil {
+					return err
+				}
+				t.barrier[i].stages = append(t.barrier[i].stages, b)
 			}
 		}
 		e.final = true
@@ -330,4 +341,23 @@ func (e *epochs) last() error {
 		}
 	}
 	return nil
+}
+
+// encoded is the state of one step.
+func encoded(s snapshotter) ([]byte, error) {
+	f, err := s.Freeze()
+	if err != nil {
+		return nil, err
+	}
+	w := state.NewWriter()
+	if f != nil {
+		f(w.Step("s"))
+	}
+	var b bytes.Buffer
+	_, err = w.WriteTo(&b)
+	return b.Bytes(), err
+}
+
+func decoded(s snapshotter, b []byte) error {
+	return state.Scan([]io.Reader{bytes.NewReader(b)}, func(_ string, e state.Entry) error { return s.Load(e) })
 }

@@ -143,12 +143,16 @@ func (g *graph) sources() []sourceInputs {
 		out[k].inputs = append(out[k].inputs, i)
 	}
 	sort.SliceStable(out, func(a, b int) bool { return out[a].name < out[b].name })
+	for i := range out {
+		out[i].ordinal = i
+	}
 	return out
 }
 
 type sourceInputs struct {
-	name   string
-	inputs []int // indexes in graph.inputs
+	name    string
+	ordinal int   // among the sources, by name
+	inputs  []int // indexes in graph.inputs
 }
 
 // link feeds one operator.

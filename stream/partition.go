@@ -362,7 +362,11 @@ func (p *partition) pass(ctx context.Context) error {
 				return err
 			}
 		}
-		st.stages = append(st.stages, br.stage.Snapshot(nil))
+		b, err := encoded(br.stage)
+		if err != nil {
+			return err
+		}
+		st.stages = append(st.stages, b)
 	}
 	p.barrier.Store(0)
 	p.pending.barrier = st
@@ -383,7 +387,7 @@ func (p *partition) restore(st *partState) error {
 		return fmt.Errorf("restoring partition %d of input %s: %d time stages saved, %d needed", p.number, p.source.name, len(st.stages), len(p.branches))
 	}
 	for i, br := range p.branches {
-		if err := br.stage.Restore(st.stages[i]); err != nil {
+		if err := decoded(br.stage, st.stages[i]); err != nil {
 			return fmt.Errorf("restoring the time stage of partition %d of input %s: %w", p.number, p.source.name, err)
 		}
 		br.counted = br.stage.Counts()

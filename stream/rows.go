@@ -54,15 +54,19 @@ func (p *partition) take(ctx context.Context, c *connector.Chunk) error {
 
 func (p *partition) batch(c *connector.Chunk, rows format.Rows) error {
 	arrivals, seq := make([]column.Ticks, rows.Rows), make([]int64, rows.Rows)
+	var index []int32 // where a message brings several events
 	for i, m := range rows.Src {
-		arrivals[i], seq[i] = c.Arrivals[m], c.Offsets[m]
+		arrivals[i], seq[i] = c.Arrivals[m], p.sequence(c.Offsets[m])
+		if i > 0 && rows.Src[i-1] == m {
+			if index == nil {
+				index = make([]int32, rows.Rows)
+			}
+			index[i] = index[i-1] + 1
+		}
 	}
 	refused := make(map[int32]bool)
 	for _, br := range p.branches {
-		b := &column.Batch{Schema: br.schema, Rows: rows.Rows, Time: arrivals, Seq: seq, Cols: make([]column.Vector, len(br.node.Cols))}
-		if !p.in.LineOrder {
-			b.Part = int32(p.index)
-		}
+		b := &column.Batch{Schema: br.schema, Rows: rows.Rows, Time: arrivals, Seq: seq, Index: index, Cols: make([]column.Vector, len(br.node.Cols))}
 		var keep []int32
 		for k, s := range br.node.Cols {
 			b.Cols[k] = p.column(s, br.from[k], rows, arrivals)
@@ -84,6 +88,21 @@ func (p *partition) batch(c *connector.Chunk, rows format.Rows) error {
 		}
 	}
 	return nil
+}
+
+// Widths of the parts of a row's sequence.
+const (
+	offsetBits    = 46
+	partitionBits = 10
+)
+
+// sequence orders the messages of a job: input, partition, offset. In files the
+// line stands for all three.
+func (p *partition) sequence(offset int64) int64 {
+	if p.in.LineOrder {
+		return offset
+	}
+	return int64(p.source.ordinal)<<(offsetBits+partitionBits) | int64(p.number)<<offsetBits | offset&(1<<offsetBits-1)
 }
 
 // column makes one column of an Input.

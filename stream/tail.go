@@ -11,6 +11,7 @@ import (
 	"spate/sql/plan"
 	"spate/stream/deadletter"
 	"spate/stream/exec"
+	"spate/stream/state"
 )
 
 // tail is the part of a job that runs once: it takes the packets of all
@@ -36,8 +37,8 @@ type namedOperator struct {
 }
 
 type snapshotter interface {
-	Snapshot(dst []byte) []byte
-	Restore(b []byte) error
+	Freeze() (state.Frozen, error)
+	Load(e state.Entry) error
 }
 
 // entry is where an edge ends in the tail.

@@ -23,7 +23,7 @@ type rank struct {
 	time, arrived column.Ticks
 	statement     int
 	seq           int64
-	part          int32
+	index         int32
 	made          int
 }
 
@@ -54,8 +54,8 @@ func (a rank) before(b rank) bool {
 		return a.arrived < b.arrived
 	case a.seq != b.seq:
 		return a.seq < b.seq
-	case a.part != b.part:
-		return a.part < b.part
+	case a.index != b.index:
+		return a.index < b.index
 	}
 	return a.made < b.made
 }
@@ -86,12 +86,15 @@ func (w *collectorWriter) WriteStatement(_ context.Context, statement int, b *co
 	for k := range b.LiveRows() {
 		i := b.Row(k)
 		r := Row{Output: w.sink.output, JSON: format.AppendRow(nil, b, i)}
-		r.rank = rank{time: b.Time[i], arrived: b.Time[i], statement: statement, part: b.Part, made: len(c.rows)}
+		r.rank = rank{time: b.Time[i], arrived: b.Time[i], statement: statement, made: len(c.rows)}
 		if b.Arrived != nil {
 			r.rank.arrived = b.Arrived[i]
 		}
 		if b.Seq != nil {
 			r.rank.seq = b.Seq[i]
+		}
+		if b.Index != nil {
+			r.rank.index = b.Index[i]
 		}
 		c.rows = append(c.rows, r)
 	}

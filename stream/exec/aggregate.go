@@ -7,6 +7,7 @@ import (
 	"spate/column"
 	"spate/column/compute"
 	"spate/sql/plan"
+	"spate/stream/state"
 )
 
 // grouping is what the two halves of an aggregation share: the compiled keys,
@@ -84,12 +85,10 @@ type paneKey struct {
 // partition.
 type Aggregator struct {
 	*grouping
-	panes   map[paneKey]*groupTable
-	scratch findScratch
-	codes   [][]uint32
-	ids     []int32
-	run     []int32
-	gaps    bool // some row may belong to no window
+	panes map[paneKey]*groupTable
+	ids   []int32
+	run   []int32
+	gaps  bool // some row may belong to no window
 }
 
 // NewAggregator compiles n.
@@ -102,10 +101,7 @@ func NewAggregator(n *plan.Aggregate) (*Aggregator, error) {
 	for i := range n.Windows {
 		gaps = gaps && n.Windows[i].Kind == plan.Hopping && n.Windows[i].Hop > n.Windows[i].Size
 	}
-	return &Aggregator{
-		grouping: g, gaps: gaps, panes: make(map[paneKey]*groupTable),
-		codes: make([][]uint32, len(g.keys)),
-	}, nil
+	return &Aggregator{grouping: g, gaps: gaps, panes: make(map[paneKey]*groupTable)}, nil
 }
 
 // Add adds the rows of a batch.
@@ -206,12 +202,8 @@ func (a *Aggregator) outsideGaps(b *column.Batch) *column.Batch {
 
 // addRun adds rows to one table: group numbers first, then the aggregates.
 func (a *Aggregator) addRun(t *groupTable, b *column.Batch, rows compute.Rows, keys, args []compute.Operand) *compute.RowError {
-	for k := range keys {
-		a.codes[k] = grown(a.codes[k], b.Rows)
-		t.keys[k].codesOf(keys[k], rows, a.codes[k])
-	}
 	a.ids = grown(a.ids, b.Rows)
-	t.findAll(a.codes, b, rows, &a.scratch, a.ids)
+	t.findAll(keys, b, rows, a.ids)
 	for k := range a.aggs {
 		if err := a.addColumn(k, t, args[k], rows); err != nil {
 			return err
@@ -397,8 +389,8 @@ func (g *grouping) rows(t *groupTable, groups []int, end column.Ticks, id string
 	return b, nil
 }
 
-// Snapshot appends the panes in order.
-func (f *Finisher) Snapshot(dst []byte) []byte {
+// snapshot appends the panes in order.
+func (f *Finisher) snapshot(dst []byte) []byte {
 	keys := make([]paneKey, 0, len(f.panes))
 	for k := range f.panes {
 		keys = append(keys, k)
@@ -419,8 +411,8 @@ func (f *Finisher) Snapshot(dst []byte) []byte {
 	return dst
 }
 
-// Restore reads a snapshot.
-func (f *Finisher) Restore(b []byte) error {
+// restore reads a snapshot.
+func (f *Finisher) restore(b []byte) error {
 	r := &stateReader{b: b}
 	f.done = r.ticks()
 	for range r.count() {
@@ -434,3 +426,9 @@ func (f *Finisher) Restore(b []byte) error {
 	}
 	return r.done()
 }
+
+// Freeze implements Operator.
+func (f *Finisher) Freeze() (state.Frozen, error) { return whole(f.snapshot(nil)), nil }
+
+// Load implements Operator.
+func (f *Finisher) Load(e state.Entry) error { return f.restore(e.Value) }

@@ -3,6 +3,7 @@ package exec
 import (
 	"spate/column"
 	"spate/sql/plan"
+	"spate/stream/state"
 )
 
 // aggregateOperator runs both halves of an order-free aggregation in one place.
@@ -47,13 +48,22 @@ func (a *aggregateOperator) flush(w column.Ticks) error {
 	return nil
 }
 
-// Snapshot implements Operator.
-func (a *aggregateOperator) Snapshot(dst []byte) []byte {
-	// Merging can fail only where mixed kinds meet in MIN or MAX; the same panes fail
-	// again at their end, with an error that stops the job.
-	_ = a.flush(column.EndOfTime)
-	return a.end.Snapshot(dst)
+// Freeze implements Operator.
+func (a *aggregateOperator) Freeze() (state.Frozen, error) {
+	if err := a.flush(column.EndOfTime); err != nil {
+		return nil, err
+	}
+	return a.end.Freeze()
 }
 
-// Restore implements Operator.
-func (a *aggregateOperator) Restore(b []byte) error { return a.end.Restore(b) }
+// Load implements Operator.
+func (a *aggregateOperator) Load(e state.Entry) error { return a.end.Load(e) }
+
+func (a *aggregateOperator) snapshot(dst []byte) []byte {
+	if err := a.flush(column.EndOfTime); err != nil {
+		panic(err)
+	}
+	return a.end.snapshot(dst)
+}
+
+func (a *aggregateOperator) restore(b []byte) error { return a.end.restore(b) }

@@ -6,6 +6,7 @@ import (
 	"spate/column"
 	"spate/column/compute"
 	"spate/sql/plan"
+	"spate/stream/state"
 )
 
 // Analytic appends a column per LAG, LAST or ISFIRST. Its input is in total
@@ -16,20 +17,18 @@ type Analytic struct {
 }
 
 type analyticFunc struct {
-	spec    plan.AnalyticFunc
-	arg     value
-	other   value // LAG and LAST: the default
-	when    predicate
-	keys    []value
-	table   *groupTable
-	state   []history // by group of table
-	sweep   column.Ticks
-	codes   [][]uint32
-	ids     []int32 // group of each row
-	scratch findScratch
-	tuple   []uint32
-	truth   []compute.Truth
-	mixed   bool // a value was kept that a float vector cannot hold
+	spec  plan.AnalyticFunc
+	arg   value
+	other value // LAG and LAST: the default
+	when  predicate
+	keys  []value
+	table *groupTable
+	state []history // by group of table
+	sweep column.Ticks
+	ids   []int32 // group of each row
+	tuple []uint32
+	truth []compute.Truth
+	mixed bool // a value was kept that a float vector cannot hold
 }
 
 // history is the state of one partition key: the last rows that qualified,
@@ -50,7 +49,7 @@ func NewAnalytic(n *plan.Analytic) (*Analytic, error) {
 		if f.keys, err = compileAll(spec.Keys); err != nil {
 			return nil, err
 		}
-		f.codes, f.tuple = make([][]uint32, len(f.keys)), make([]uint32, len(f.keys))
+		f.tuple = make([]uint32, len(f.keys))
 		if spec.Arg != nil {
 			if f.arg, err = compile(spec.Arg); err != nil {
 				return nil, err
@@ -92,16 +91,16 @@ func (a *Analytic) Process(_ int, b *column.Batch, out Emit) error {
 }
 
 func (f *analyticFunc) process(b *column.Batch, rows compute.Rows) (column.Vector, *compute.RowError) {
+	keys := make([]compute.Operand, len(f.keys))
 	for k, key := range f.keys {
 		o, err := key.eval(b, rows)
 		if err != nil {
 			return column.Vector{}, err
 		}
-		f.codes[k] = grown(f.codes[k], b.Rows)
-		f.table.keys[k].codesOf(o, rows, f.codes[k])
+		keys[k] = o
 	}
 	f.ids = grown(f.ids, b.Rows)
-	f.table.findAll(f.codes, b, rows, &f.scratch, f.ids)
+	f.table.idsOf(keys, b, rows, f.ids)
 	for len(f.state) < f.table.groups {
 		f.state = append(f.state, history{hit: -1})
 	}
@@ -269,14 +268,14 @@ func (f *analyticFunc) forget(w column.Ticks) {
 
 func (f *analyticFunc) adopt(from *groupTable, g int, st history) {
 	for k := range f.tuple {
-		f.tuple[k] = f.table.keys[k].code(from.key(g, k))
+		f.tuple[k] = f.table.cols[k].code(from.key(g, k))
 	}
 	f.table.find(f.tuple)
 	f.state = append(f.state, st)
 }
 
-// Snapshot implements Operator.
-func (a *Analytic) Snapshot(dst []byte) []byte {
+// snapshot appends the state.
+func (a *Analytic) snapshot(dst []byte) []byte {
 	for _, f := range a.funcs {
 		dst = appendTicks(dst, f.sweep)
 		dst = f.table.appendWith(dst, func(dst []byte, g int) []byte {
@@ -292,8 +291,8 @@ func (a *Analytic) Snapshot(dst []byte) []byte {
 	return dst
 }
 
-// Restore implements Operator.
-func (a *Analytic) Restore(b []byte) error {
+// restore takes a snapshot into a new operator.
+func (a *Analytic) restore(b []byte) error {
 	r := &stateReader{b: b}
 	for _, f := range a.funcs {
 		f.sweep = r.ticks()
@@ -310,3 +309,9 @@ func (a *Analytic) Restore(b []byte) error {
 	}
 	return r.done()
 }
+
+// Freeze implements Operator.
+func (a *Analytic) Freeze() (state.Frozen, error) { return whole(a.snapshot(nil)), nil }
+
+// Load implements Operator.
+func (a *Analytic) Load(e state.Entry) error { return a.restore(e.Value) }

@@ -5,6 +5,7 @@ import (
 	"sort"
 
 	"spate/column"
+	"spate/stream/state"
 )
 
 // Merge brings rows of several inputs, each in order, into total order: event
@@ -37,11 +38,11 @@ func (r *run) len() int {
 	return len(r.rows)
 }
 
-func (r *run) at(k int) position {
+func (r *run) at(k int) column.Position {
 	if r.rows == nil {
-		return positionOf(r.b, k)
+		return column.PositionOf(r.b, k)
 	}
-	return positionOf(r.b, int(r.rows[k]))
+	return column.PositionOf(r.b, int(r.rows[k]))
 }
 
 // NewMerge returns a merge of the given number of inputs.
@@ -87,9 +88,9 @@ func allRows(n int) []int32 {
 	return rows
 }
 
-func (q *queue) head() (position, bool) {
+func (q *queue) head() (column.Position, bool) {
 	if len(q.parts) == 0 {
-		return position{}, false
+		return column.Position{}, false
 	}
 	return q.parts[0].at(q.pos), true
 }
@@ -98,17 +99,17 @@ func (q *queue) head() (position, bool) {
 func (m *Merge) Advance(w column.Ticks, out Emit) error {
 	for {
 		best, second := -1, -1
-		var least, next position
+		var least, next column.Position
 		for i := range m.queues {
 			p, ok := m.queues[i].head()
-			if !ok || p.time >= w {
+			if !ok || p.Time >= w {
 				continue
 			}
 			switch {
-			case best < 0 || p.before(least):
+			case best < 0 || p.Before(least):
 				second, next = best, least
 				best, least = i, p
-			case second < 0 || p.before(next):
+			case second < 0 || p.Before(next):
 				second, next = i, p
 			}
 		}
@@ -121,7 +122,7 @@ func (m *Merge) Advance(w column.Ticks, out Emit) error {
 		n := r.len()
 		to := q.pos + 1 + sort.Search(n-q.pos-1, func(k int) bool {
 			p := r.at(q.pos + 1 + k)
-			return p.time >= w || second >= 0 && next.before(p)
+			return p.Time >= w || second >= 0 && next.Before(p)
 		})
 		q.held -= to - q.pos
 		b := r.slice(q.pos, to)
@@ -139,8 +140,8 @@ func (m *Merge) Advance(w column.Ticks, out Emit) error {
 	}
 }
 
-// Snapshot implements Operator.
-func (m *Merge) Snapshot(dst []byte) []byte {
+// snapshot appends the state.
+func (m *Merge) snapshot(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(m.queues)))
 	for i := range m.queues {
 		q := &m.queues[i]
@@ -159,8 +160,8 @@ func (m *Merge) Snapshot(dst []byte) []byte {
 	return dst
 }
 
-// Restore implements Operator.
-func (m *Merge) Restore(b []byte) error {
+// restore takes a snapshot into a new operator.
+func (m *Merge) restore(b []byte) error {
 	r := &stateReader{b: b}
 	n := r.count()
 	if r.err == nil && n != len(m.queues) {
@@ -177,3 +178,9 @@ func (m *Merge) Restore(b []byte) error {
 	}
 	return r.done()
 }
+
+// Freeze implements Operator.
+func (m *Merge) Freeze() (state.Frozen, error) { return whole(m.snapshot(nil)), nil }
+
+// Load implements Operator.
+func (m *Merge) Load(e state.Entry) error { return m.restore(e.Value) }

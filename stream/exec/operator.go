@@ -9,6 +9,7 @@ import (
 
 	"spate/column"
 	"spate/sql/syntax"
+	"spate/stream/state"
 )
 
 // Operator is one step of a running plan.
@@ -18,10 +19,13 @@ type Operator interface {
 	// Advance says that no later row of any input has event time < w. It emits what is
 	// final, then passes on w, or less if rows are held back.
 	Advance(w column.Ticks, out Emit) error
-	// Snapshot appends the state; equal state gives equal bytes.
-	Snapshot(dst []byte) []byte
-	// Restore takes a snapshot into a new operator.
-	Restore(b []byte) error
+	// Freeze takes what has changed since the last Freeze; what it returns writes that
+	// into the state, beside the operator. Nil: nothing changed. It takes time in
+	// proportion to what changed, and fails where the operator would have failed later.
+	Freeze() (state.Frozen, error)
+	// Load takes one entry of the state. A new operator gets all of its entries, in key
+	// order, before anything else; a shard gets those of its key groups.
+	Load(e state.Entry) error
 }
 
 // Emit is what an operator writes to: the next operator, or all readers of a
@@ -63,13 +67,13 @@ type stateless struct{}
 // Advance implements Operator.
 func (stateless) Advance(w column.Ticks, out Emit) error { return out.Advance(w) }
 
-// Snapshot implements Operator.
-func (stateless) Snapshot(dst []byte) []byte { return dst }
+// Freeze implements Operator.
+func (stateless) Freeze() (state.Frozen, error) { return nil, nil }
 
-// Restore implements Operator.
-func (stateless) Restore(b []byte) error {
-	if len(b) != 0 {
-		return fmt.Errorf("reading the state of a stateless step: %d bytes found", len(b))
-	}
-	return nil
+// Load implements Operator.
+func (stateless) Load(e state.Entry) error {
+	return fmt.Errorf("reading the state of a step that has none: an entry of %d bytes", len(e.Value))
 }
+
+// whole is the state of a step that is one entry.
+func whole(b []byte) state.Frozen { return func(s *state.Section) { s.Put(0, nil, b) } }

@@ -7,6 +7,7 @@ import (
 	"spate/column"
 	"spate/column/compute"
 	"spate/sql/plan"
+	"spate/stream/state"
 )
 
 // orderedAggregate runs aggregations with sliding or session windows: its rows
@@ -77,24 +78,24 @@ func (o *orderedAggregate) Advance(w column.Ticks, out Emit) error {
 	return out.Advance(w)
 }
 
-// Snapshot implements Operator.
-func (o *orderedAggregate) Snapshot(dst []byte) []byte {
+// snapshot appends the state.
+func (o *orderedAggregate) snapshot(dst []byte) []byte {
 	for _, s := range o.subs {
-		b := s.Snapshot(nil)
+		b := s.(interface{ snapshot([]byte) []byte }).snapshot(nil)
 		dst = append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 	}
 	return dst
 }
 
-// Restore implements Operator.
-func (o *orderedAggregate) Restore(b []byte) error {
+// restore takes a snapshot into a new operator.
+func (o *orderedAggregate) restore(b []byte) error {
 	r := &stateReader{b: b}
 	for _, s := range o.subs {
 		part := r.text()
 		if r.err != nil {
 			break
 		}
-		if err := s.Restore([]byte(part)); err != nil {
+		if err := s.(interface{ restore([]byte) error }).restore([]byte(part)); err != nil {
 			return err
 		}
 	}
@@ -130,13 +131,13 @@ func (g *grouping) evaluate(b *column.Batch) (*evaluated, error) {
 
 // item is one row of an aggregation, kept for as long as its window needs it.
 type item struct {
-	pos  position
+	pos  column.Position
 	keys []column.Value
 	args []column.Value
 }
 
 func (e *evaluated) item(b *column.Batch, i int) item {
-	it := item{pos: positionOf(b, i), keys: make([]column.Value, len(e.keys)), args: make([]column.Value, len(e.args))}
+	it := item{pos: column.PositionOf(b, i), keys: make([]column.Value, len(e.keys)), args: make([]column.Value, len(e.args))}
 	for k, o := range e.keys {
 		it.keys[k] = o.At(i)
 	}
@@ -155,8 +156,8 @@ func (it *item) key() string {
 }
 
 func (it *item) appendTo(dst []byte) []byte {
-	dst = appendTicks(appendTicks(dst, it.pos.time), it.pos.arrived)
-	dst = binary.AppendVarint(binary.AppendVarint(dst, int64(it.pos.part)), it.pos.seq)
+	dst = appendTicks(appendTicks(dst, it.pos.Time), it.pos.Arrived)
+	dst = binary.AppendVarint(binary.AppendVarint(dst, it.pos.Seq), int64(it.pos.Index))
 	for _, v := range it.keys {
 		dst = column.AppendBinary(dst, v)
 	}
@@ -167,7 +168,7 @@ func (it *item) appendTo(dst []byte) []byte {
 }
 
 func (g *grouping) readItem(r *stateReader) item {
-	it := item{pos: position{time: r.ticks(), arrived: r.ticks(), part: int32(r.varint()), seq: r.varint()}}
+	it := item{pos: column.Position{Time: r.ticks(), Arrived: r.ticks(), Seq: r.varint(), Index: int32(r.varint())}}
 	for range g.keys {
 		it.keys = append(it.keys, r.value())
 	}
@@ -185,7 +186,7 @@ func (g *grouping) apply(accs []accumulator, it *item) error {
 			continue
 		}
 		if err := g.aggs[a].add(&accs[a], it.args[a]); err != nil {
-			return &Error{Where: g.aggs[a].spec.Where, Time: it.pos.time, Err: err}
+			return &Error{Where: g.aggs[a].spec.Where, Time: it.pos.Time, Err: err}
 		}
 	}
 	return nil
@@ -204,10 +205,16 @@ func (g *grouping) batchOf(rows []outRow, at column.Ticks) (*column.Batch, error
 	for i, r := range rows {
 		groups[i] = i
 		for k := range g.keys {
-			t.codes = append(t.codes, t.keys[k].code(r.keys[k]))
+			t.codes = append(t.codes, t.cols[k].code(r.keys[k]))
 		}
 		t.accs = append(t.accs, r.accs...)
 	}
 	t.groups = len(rows)
 	return g.rows(t, groups, at, g.node.Windows[0].ID)
 }
+
+// Freeze implements Operator.
+func (o *orderedAggregate) Freeze() (state.Frozen, error) { return whole(o.snapshot(nil)), nil }
+
+// Load implements Operator.
+func (o *orderedAggregate) Load(e state.Entry) error { return o.restore(e.Value) }

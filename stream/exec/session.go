@@ -6,6 +6,7 @@ import (
 
 	"spate/column"
 	"spate/sql/plan"
+	"spate/stream/state"
 )
 
 // session aggregates over sessions: rows of one session key that follow each
@@ -70,7 +71,7 @@ func (s *session) Process(_ int, b *column.Batch, _ Emit) error {
 }
 
 func (s *session) add(name string, key []column.Value, it *item) error {
-	t := it.pos.time
+	t := it.pos.Time
 	o := s.open[name]
 	if o == nil || t > o.end(s.timeout) {
 		next := &openSession{key: append([]column.Value(nil), key...), table: newGroupTable(len(s.keys), len(s.aggs))}
@@ -89,9 +90,10 @@ func (s *session) add(name string, key []column.Value, it *item) error {
 	o.last = t
 	tuple := make([]uint32, len(s.keys))
 	for k := range tuple {
-		tuple[k] = o.table.keys[k].code(it.keys[k])
+		tuple[k] = o.table.cols[k].code(it.keys[k])
 	}
 	g, fresh := o.table.find(tuple)
+	o.table.room()
 	if fresh {
 		o.table.first[g] = it.pos
 	}
@@ -118,7 +120,7 @@ func (s *session) Advance(w column.Ticks, out Emit) error {
 		if a != b {
 			return a < b
 		}
-		return due[i].table.first[0].before(due[j].table.first[0])
+		return due[i].table.first[0].Before(due[j].table.first[0])
 	})
 	for _, o := range due {
 		b, err := s.rows(o.table, o.table.order(), o.end(s.timeout), s.node.Windows[0].ID)
@@ -132,8 +134,8 @@ func (s *session) Advance(w column.Ticks, out Emit) error {
 	return out.Advance(w)
 }
 
-// Snapshot implements Operator.
-func (s *session) Snapshot(dst []byte) []byte {
+// snapshot appends the state.
+func (s *session) snapshot(dst []byte) []byte {
 	names := make([]string, 0, len(s.open))
 	for n := range s.open {
 		names = append(names, n)
@@ -174,8 +176,8 @@ func (s *session) readSession(r *stateReader) *openSession {
 	return o
 }
 
-// Restore implements Operator.
-func (s *session) Restore(b []byte) error {
+// restore takes a snapshot into a new operator.
+func (s *session) restore(b []byte) error {
 	r := &stateReader{b: b}
 	for range r.count() {
 		name := r.text()
@@ -186,3 +188,9 @@ func (s *session) Restore(b []byte) error {
 	}
 	return r.done()
 }
+
+// Freeze implements Operator.
+func (s *session) Freeze() (state.Frozen, error) { return whole(s.snapshot(nil)), nil }
+
+// Load implements Operator.
+func (s *session) Load(e state.Entry) error { return s.restore(e.Value) }

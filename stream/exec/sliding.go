@@ -6,6 +6,7 @@ import (
 
 	"spate/column"
 	"spate/sql/plan"
+	"spate/stream/state"
 )
 
 // sliding aggregates over the window (instant - size, instant] at every instant
@@ -48,10 +49,10 @@ func (s *sliding) Advance(w column.Ticks, out Emit) error {
 	for {
 		at := column.EndOfTime
 		if len(s.waiting) > 0 {
-			at = s.waiting[0].pos.time
+			at = s.waiting[0].pos.Time
 		}
 		if len(s.inside) > 0 {
-			at = min(at, s.inside[0].pos.time+s.size)
+			at = min(at, s.inside[0].pos.Time+s.size)
 		}
 		if at >= w {
 			return out.Advance(w)
@@ -72,14 +73,14 @@ func (s *sliding) Advance(w column.Ticks, out Emit) error {
 // for each group they touched that is not empty.
 func (s *sliding) instant(at column.Ticks) (*column.Batch, error) {
 	touched := make(map[string]*slidingGroup)
-	for len(s.inside) > 0 && s.inside[0].pos.time+s.size == at {
+	for len(s.inside) > 0 && s.inside[0].pos.Time+s.size == at {
 		k := s.inside[0].key()
 		g := s.groups[k]
 		s.leave(g)
 		touched[k] = g
 		s.inside = s.inside[1:]
 	}
-	for len(s.waiting) > 0 && s.waiting[0].pos.time == at {
+	for len(s.waiting) > 0 && s.waiting[0].pos.Time == at {
 		it := s.waiting[0]
 		s.waiting = s.waiting[1:]
 		k := it.key()
@@ -109,7 +110,7 @@ func (s *sliding) instant(at column.Ticks) (*column.Batch, error) {
 	if len(live) == 0 {
 		return nil, nil
 	}
-	sort.Slice(live, func(i, j int) bool { return live[i].items[0].pos.before(live[j].items[0].pos) })
+	sort.Slice(live, func(i, j int) bool { return live[i].items[0].pos.Before(live[j].items[0].pos) })
 	rows := make([]outRow, len(live))
 	for i, g := range live {
 		rows[i] = outRow{g.items[0].keys, g.accs}
@@ -147,15 +148,15 @@ func (s *sliding) settle(g *slidingGroup) error {
 		g.accs[a] = accumulator{}
 		for i := range g.items {
 			if err := s.aggs[a].add(&g.accs[a], g.items[i].args[a]); err != nil {
-				return &Error{Where: s.aggs[a].spec.Where, Time: g.items[i].pos.time, Err: err}
+				return &Error{Where: s.aggs[a].spec.Where, Time: g.items[i].pos.Time, Err: err}
 			}
 		}
 	}
 	return nil
 }
 
-// Snapshot implements Operator.
-func (s *sliding) Snapshot(dst []byte) []byte {
+// snapshot appends the state.
+func (s *sliding) snapshot(dst []byte) []byte {
 	for _, list := range [][]item{s.inside, s.waiting} {
 		dst = binary.AppendUvarint(dst, uint64(len(list)))
 		for i := range list {
@@ -165,8 +166,8 @@ func (s *sliding) Snapshot(dst []byte) []byte {
 	return dst
 }
 
-// Restore implements Operator.
-func (s *sliding) Restore(b []byte) error {
+// restore takes a snapshot into a new operator.
+func (s *sliding) restore(b []byte) error {
 	r := &stateReader{b: b}
 	for range r.count() {
 		it := s.readItem(r)
@@ -190,3 +191,9 @@ func (s *sliding) Restore(b []byte) error {
 	}
 	return r.done()
 }
+
+// Freeze implements Operator.
+func (s *sliding) Freeze() (state.Frozen, error) { return whole(s.snapshot(nil)), nil }
+
+// Load implements Operator.
+func (s *sliding) Load(e state.Entry) error { return s.restore(e.Value) }

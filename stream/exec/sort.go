@@ -5,6 +5,7 @@ import (
 	"sort"
 
 	"spate/column"
+	"spate/stream/state"
 )
 
 // Sort brings rows that come in any order into total order. It holds a row
@@ -32,7 +33,7 @@ func (s *Sort) Process(_ int, b *column.Batch, _ Emit) error {
 func (s *Sort) Advance(w column.Ticks, out Emit) error {
 	if s.fresh {
 		sort.SliceStable(s.held, func(i, j int) bool {
-			return positionOf(s.held[i].b, int(s.held[i].row)).before(positionOf(s.held[j].b, int(s.held[j].row)))
+			return column.PositionOf(s.held[i].b, int(s.held[i].row)).Before(column.PositionOf(s.held[j].b, int(s.held[j].row)))
 		})
 		s.fresh = false
 	}
@@ -53,8 +54,8 @@ func (s *Sort) Advance(w column.Ticks, out Emit) error {
 	return out.Advance(w)
 }
 
-// Snapshot implements Operator.
-func (s *Sort) Snapshot(dst []byte) []byte {
+// snapshot appends the state.
+func (s *Sort) snapshot(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(s.held)))
 	for _, h := range s.held {
 		dst = appendBatch(dst, h.b, []int32{h.row})
@@ -62,8 +63,8 @@ func (s *Sort) Snapshot(dst []byte) []byte {
 	return dst
 }
 
-// Restore implements Operator.
-func (s *Sort) Restore(b []byte) error {
+// restore takes a snapshot into a new operator.
+func (s *Sort) restore(b []byte) error {
 	r := &stateReader{b: b}
 	for range r.count() {
 		b := r.batch(s.schema)
@@ -74,3 +75,9 @@ func (s *Sort) Restore(b []byte) error {
 	s.fresh = true
 	return r.done()
 }
+
+// Freeze implements Operator.
+func (s *Sort) Freeze() (state.Frozen, error) { return whole(s.snapshot(nil)), nil }
+
+// Load implements Operator.
+func (s *Sort) Load(e state.Entry) error { return s.restore(e.Value) }

@@ -113,13 +113,15 @@ func appendText(dst []byte, s string) []byte {
 // appendBatch writes the rows from..to of a batch, Live aside, value by value.
 func appendBatch(dst []byte, b *column.Batch, rows []int32) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(rows)))
-	dst = binary.AppendUvarint(dst, uint64(b.Part))
 	flags := byte(0)
 	if b.Arrived != nil {
 		flags |= 1
 	}
 	if b.Seq != nil {
 		flags |= 2
+	}
+	if b.Index != nil {
+		flags |= 4
 	}
 	dst = append(dst, flags)
 	dst = binary.AppendUvarint(dst, uint64(len(b.Cols)))
@@ -131,6 +133,9 @@ func appendBatch(dst []byte, b *column.Batch, rows []int32) []byte {
 		if b.Seq != nil {
 			dst = binary.AppendVarint(dst, b.Seq[i])
 		}
+		if b.Index != nil {
+			dst = binary.AppendUvarint(dst, uint64(b.Index[i]))
+		}
 		for c := range b.Cols {
 			dst = column.AppendBinary(dst, b.Cols[c].At(int(i)))
 		}
@@ -140,7 +145,7 @@ func appendBatch(dst []byte, b *column.Batch, rows []int32) []byte {
 
 func (r *stateReader) batch(schema *column.Schema) *column.Batch {
 	n := r.count()
-	b := &column.Batch{Schema: schema, Rows: n, Part: int32(r.uvarint())}
+	b := &column.Batch{Schema: schema, Rows: n}
 	flags := r.byte()
 	cols := r.count()
 	builders := make([]*column.Builder, cols)
@@ -154,6 +159,9 @@ func (r *stateReader) batch(schema *column.Schema) *column.Batch {
 		}
 		if flags&2 != 0 {
 			b.Seq = append(b.Seq, r.varint())
+		}
+		if flags&4 != 0 {
+			b.Index = append(b.Index, int32(r.uvarint()))
 		}
 		for c := range builders {
 			builders[c].Append(r.value())

@@ -7,6 +7,7 @@ import (
 	"spate/column"
 	"spate/column/compute"
 	"spate/sql/plan"
+	"spate/stream/state"
 )
 
 // TimePolicy is how a job treats events that come late or out of order.
@@ -253,8 +254,8 @@ func (s *TimeStage) Idle(now column.Ticks, promised bool, out Emit) error {
 	return s.release(out)
 }
 
-// Snapshot appends the state.
-func (s *TimeStage) Snapshot(dst []byte) []byte {
+// snapshot appends the state.
+func (s *TimeStage) snapshot(dst []byte) []byte {
 	dst = appendTicks(appendTicks(appendTicks(dst, s.w), s.m), s.arrived)
 	for _, n := range []int64{s.counts.Early, s.counts.Late, s.counts.OutOfOrder, s.counts.InvalidTime} {
 		dst = binary.AppendVarint(dst, n)
@@ -266,8 +267,8 @@ func (s *TimeStage) Snapshot(dst []byte) []byte {
 	return dst
 }
 
-// Restore reads a snapshot.
-func (s *TimeStage) Restore(b []byte) error {
+// restore reads a snapshot.
+func (s *TimeStage) restore(b []byte) error {
 	r := &stateReader{b: b}
 	s.w, s.m, s.arrived = r.ticks(), r.ticks(), r.ticks()
 	s.counts = TimeCounts{r.varint(), r.varint(), r.varint(), r.varint()}
@@ -279,3 +280,9 @@ func (s *TimeStage) Restore(b []byte) error {
 	}
 	return r.done()
 }
+
+// Freeze implements Operator.
+func (s *TimeStage) Freeze() (state.Frozen, error) { return whole(s.snapshot(nil)), nil }
+
+// Load implements Operator.
+func (s *TimeStage) Load(e state.Entry) error { return s.restore(e.Value) }

@@ -1,0 +1,152 @@
+package state
+
+import (
+	"bytes"
+	"io"
+)
+
+// merger reads several files as one map.
+type merger struct {
+	files []*fileReader // oldest first
+	step  string        // of the entries that come next
+	at    []int         // per file: the range its keys have reached
+}
+
+func openMerger(files []io.Reader) (*merger, error) {
+	m := &merger{at: make([]int, len(files))}
+	for _, r := range files {
+		f, err := openFile(r)
+		if err != nil {
+			return nil, err
+		}
+		m.files = append(m.files, f)
+	}
+	return m, nil
+}
+
+// nextStep goes to the least step that some file has; false behind the last.
+func (m *merger) nextStep() bool {
+	m.step = ""
+	for i, f := range m.files {
+		m.at[i] = 0
+		if f.step != "" && (m.step == "" || f.step < m.step) {
+			m.step = f.step
+		}
+	}
+	return m.step != ""
+}
+
+// next gives the changes of the step in key order: for each key that of the newest
+// file, if no newer file deletes a range that holds it. It reports false at the end
+// of the step. What visit gets lives during the call.
+func (m *merger) each(visit func(c *change) error) error {
+	for {
+		newest := -1
+		for i, f := range m.files {
+			if f.step == m.step && f.more && (newest < 0 || bytes.Compare(f.next.key, m.files[newest].next.key) <= 0) {
+				newest = i
+			}
+		}
+		if newest < 0 {
+			return m.leave()
+		}
+		c := m.files[newest].next
+		if !m.deleted(newest, c.key) {
+			if err := visit(&c); err != nil {
+				return err
+			}
+		}
+		key := c.key
+		for i, f := range m.files {
+			if i != newest && f.step == m.step && f.more && bytes.Equal(f.next.key, key) {
+				if err := f.advance(); err != nil {
+					return err
+				}
+			}
+		}
+		if err := m.files[newest].advance(); err != nil {
+			return err
+		}
+	}
+}
+
+// deleted reports whether a file newer than i deletes a range that holds key. Keys
+// come in ascending order.
+func (m *merger) deleted(i int, key []byte) bool {
+	for k := i + 1; k < len(m.files); k++ {
+		f := m.files[k]
+		if f.step != m.step {
+			continue
+		}
+		for m.at[k] < len(f.ranges) && f.ranges[m.at[k]].to != nil && bytes.Compare(f.ranges[m.at[k]].to, key) <= 0 {
+			m.at[k]++
+		}
+		if m.at[k] < len(f.ranges) && f.ranges[m.at[k]].has(key) {
+			return true
+		}
+	}
+	return false
+}
+
+// leave goes on behind the step in every file that has it.
+func (m *merger) leave() error {
+	for _, f := range m.files {
+		if f.step == m.step {
+			if err := f.nextStep(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Scan calls visit for every entry of the files, oldest first, read as one map: step
+// by step, in key order.
+func Scan(files []io.Reader, visit func(step string, e Entry) error) error {
+	m, err := openMerger(files)
+	if err != nil {
+		return err
+	}
+	for m.nextStep() {
+		step := m.step
+		err := m.each(func(c *change) error {
+			if c.gone {
+				return nil
+			}
+			return visit(step, Entry{Key: c.key, Group: c.group, Value: c.value})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Merge writes one file that reads as the files, oldest first, do: a new base. Steps
+// for which keep is false are left out.
+func Merge(to io.Writer, files []io.Reader, keep func(step string) bool) error {
+	m, err := openMerger(files)
+	if err != nil {
+		return err
+	}
+	w := newFileWriter(to)
+	for m.nextStep() {
+		began := false
+		kept := keep(m.step)
+		err := m.each(func(c *change) error {
+			if c.gone || !kept {
+				return nil
+			}
+			if !began {
+				began = true
+				w.step(m.step, nil)
+			}
+			w.entry(c)
+			return w.err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return w.close()
+}
