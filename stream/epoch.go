@@ -122,7 +122,7 @@ func (j *Job) commit(ctx context.Context, m *checkpoint.Manifest, s checkpoint.S
 func (t *tail) restore(s checkpoint.State) error {
 	for _, o := range t.ops {
 		if b, ok := s["tail/"+o.name]; ok {
-			if err := decoded(o.op, b); err != nil {
+			if err := o.state.decoded(o.op, b); err != nil {
 				return fmt.Errorf("restoring %s of job %s: %w", o.name, t.job.opts.Name, err)
 			}
 		}
@@ -232,7 +232,7 @@ func (e *epochs) cut() error {
 		return nil
 	}
 	for _, o := range t.ops {
-		b, err := encoded(o.op)
+		b, err := o.state.encoded(o.op)
 		if err != nil {
 			return err
 		}
@@ -312,7 +312,7 @@ func (e *epochs) last() error {
 		for i, p := range e.job.parts {
 			t.barrier[i] = p.state()
 			for _, br := range p.branches {
-				b, err := encoded(br.stage)
+				b, err := br.state.encoded(br.stage)
 				if err != nil {
 					return err
 				}
@@ -343,8 +343,12 @@ func (e *epochs) last() error {
 	return nil
 }
 
-// encoded is the state of one step.
-func encoded(s snapshotter) ([]byte, error) {
+// kept is the state of one step as it was last saved.
+type kept struct{ file []byte }
+
+// encoded joins what the step has changed since it was last saved to what was saved
+// then.
+func (k *kept) encoded(s snapshotter) ([]byte, error) {
 	f, err := s.Freeze()
 	if err != nil {
 		return nil, err
@@ -354,10 +358,22 @@ func encoded(s snapshotter) ([]byte, error) {
 		f(w.Step("s"))
 	}
 	var b bytes.Buffer
-	_, err = w.WriteTo(&b)
-	return b.Bytes(), err
+	if _, err := w.WriteTo(&b); err != nil {
+		return nil, err
+	}
+	if k.file != nil {
+		files := []io.Reader{bytes.NewReader(k.file), bytes.NewReader(b.Bytes())}
+		var joined bytes.Buffer
+		if err := state.Merge(&joined, files, func(string) bool { return true }); err != nil {
+			return nil, err
+		}
+		b = joined
+	}
+	k.file = b.Bytes()
+	return k.file, nil
 }
 
-func decoded(s snapshotter, b []byte) error {
+func (k *kept) decoded(s snapshotter, b []byte) error {
+	k.file = b
 	return state.Scan([]io.Reader{bytes.NewReader(b)}, func(_ string, e state.Entry) error { return s.Load(e) })
 }

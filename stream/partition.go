@@ -38,10 +38,10 @@ type edgePartial struct {
 	p    exec.Partial
 }
 
-// mark is a watermark of one Input of the plan.
+// mark is how far one Input of the plan is: no later row stands before at.
 type mark struct {
 	input int
-	w     column.Ticks
+	at    column.Position
 }
 
 // partState is the state of a partition at a barrier.
@@ -75,7 +75,7 @@ type partition struct {
 	drained  bool
 	promise  column.Ticks
 
-	held    atomic.Int64 // rows of this partition that wait in the tail for other partitions
+	held    atomic.Int64 // bytes of this partition that wait in the tail for other partitions
 	wake    chan struct{}
 	barrier atomic.Int64 // epoch wanted; 0: none
 	resume  chan struct{}
@@ -89,7 +89,8 @@ type branch struct {
 	schema  *column.Schema
 	from    []int // decoder column of each payload column
 	next    exec.Emit
-	sent    column.Ticks
+	sent    column.Position
+	state   kept
 	flushes []*partialLink
 	counted exec.TimeCounts
 }
@@ -199,8 +200,8 @@ func (l *partialLink) Advance(w column.Ticks) error {
 	return nil
 }
 
-// maxHeld bounds the rows that one partition may have waiting for the others.
-const maxHeld = 128 << 10
+// maxHeld bounds the bytes that one partition may have waiting for the others.
+const maxHeld = 3 << 20
 
 // run reads the partition until the context ends, the source ends or something
 // fails.
@@ -296,15 +297,27 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 
 // advance tells the steps of a branch and the tail how far its time is.
 func (p *partition) advance(br *branch) error {
-	w := min(br.stage.Watermark(), p.job.opts.Until)
-	if w <= br.sent {
+	at := br.stage.Frontier()
+	if at.Time > p.job.opts.Until {
+		at = column.Position{Time: p.job.opts.Until}
+	}
+	if !br.sent.Before(at) {
 		return nil
 	}
-	br.sent = w
-	if err := br.next.Advance(w); err != nil {
-		return err
+	moved := at.Time > br.sent.Time
+	br.sent = at
+	if moved {
+		if err := br.next.Advance(at.Time); err != nil {
+			return err
+		}
 	}
-	p.pending.marks = append(p.pending.marks, mark{br.input, w})
+	for i := range p.pending.marks {
+		if m := &p.pending.marks[i]; m.input == br.input {
+			m.at = at
+			return nil
+		}
+	}
+	p.pending.marks = append(p.pending.marks, mark{br.input, at})
 	return nil
 }
 
@@ -362,7 +375,7 @@ func (p *partition) pass(ctx context.Context) error {
 				return err
 			}
 		}
-		b, err := encoded(br.stage)
+		b, err := br.state.encoded(br.stage)
 		if err != nil {
 			return err
 		}
@@ -387,7 +400,7 @@ func (p *partition) restore(st *partState) error {
 		return fmt.Errorf("restoring partition %d of input %s: %d time stages saved, %d needed", p.number, p.source.name, len(st.stages), len(p.branches))
 	}
 	for i, br := range p.branches {
-		if err := decoded(br.stage, st.stages[i]); err != nil {
+		if err := br.state.decoded(br.stage, st.stages[i]); err != nil {
 			return fmt.Errorf("restoring the time stage of partition %d of input %s: %w", p.number, p.source.name, err)
 		}
 		br.counted = br.stage.Counts()

@@ -11,6 +11,7 @@ import (
 	"spate/sql/plan"
 	"spate/stream/deadletter"
 	"spate/stream/exec"
+	"spate/stream/reorder"
 	"spate/stream/state"
 )
 
@@ -19,9 +20,9 @@ import (
 // and writes to the sinks.
 type tail struct {
 	job     *Job
-	ops     []namedOperator  // in topological order: the order of their snapshots
-	entries []*entry         // by edge id
-	marks   [][]column.Ticks // per Input and partition of its source
+	ops     []namedOperator     // in topological order: the order of their snapshots
+	entries []*entry            // by edge id
+	marks   [][]column.Position // per Input and partition of its source
 	outputs map[string]*outputWriter
 	ended   int
 	drained int
@@ -32,8 +33,9 @@ type tail struct {
 }
 
 type namedOperator struct {
-	name string
-	op   snapshotter
+	name  string
+	op    snapshotter
+	state *kept
 }
 
 type snapshotter interface {
@@ -44,8 +46,8 @@ type snapshotter interface {
 // entry is where an edge ends in the tail.
 type entry struct {
 	edge   *edge
-	finish *exec.Finisher // edges of partial aggregates
-	merge  *exec.Merge    // edges into a step that needs order
+	finish *exec.Finisher  // edges of partial aggregates
+	merge  *reorder.Buffer // edges into a step that needs order: rows by partition of the source
 	next   exec.Emit
 	sent   column.Ticks
 }
@@ -62,7 +64,7 @@ type outputWriter struct {
 func newTail(ctx context.Context, j *Job) (*tail, error) {
 	t := &tail{job: j, outputs: make(map[string]*outputWriter), barrier: make([]*partState, len(j.parts))}
 	for range j.graph.inputs {
-		t.marks = append(t.marks, make([]column.Ticks, len(j.parts)))
+		t.marks = append(t.marks, make([]column.Position, len(j.parts)))
 	}
 	t.entries = make([]*entry, len(j.graph.edges))
 	built := make(map[plan.Node]exec.Emit)
@@ -132,9 +134,9 @@ func (t *tail) operator(i int, n plan.Node, next exec.Emit, all map[plan.Node]*s
 	all[n] = s
 	name := fmt.Sprintf("step-%03d", i)
 	if s.finish != nil {
-		t.ops = append(t.ops, namedOperator{name, s.finish})
+		t.keep(name, s.finish)
 	} else {
-		t.ops = append(t.ops, namedOperator{name, s.op})
+		t.keep(name, s.op)
 	}
 	return nil
 }
@@ -147,11 +149,16 @@ func (t *tail) reader(ctx context.Context, from plan.Node, c consumer, built map
 	s := all[c.node]
 	to := t.into(s, c.in)
 	if needsOrder(c.node) && !t.job.graph.ordered(from) {
-		op := exec.NewSort(exec.SchemaOf(from.Columns()))
-		t.ops = append(t.ops, namedOperator{fmt.Sprintf("sort-%03d", len(t.ops)), op})
+		op := &sorter{waiting{reorder.New(exec.SchemaOf(from.Columns()), 1)}}
+		t.keep(fmt.Sprintf("sort-%03d", len(t.ops)), op)
 		return &link{op: op, next: to}, nil
 	}
 	return to, nil
+}
+
+// keep gives an operator a place in the snapshots.
+func (t *tail) keep(name string, op snapshotter) {
+	t.ops = append(t.ops, namedOperator{name, op, new(kept)})
 }
 
 func (t *tail) into(s *shared, in int) exec.Emit {
@@ -178,8 +185,14 @@ func (t *tail) entry(ctx context.Context, e *edge, built map[plan.Node]exec.Emit
 	}
 	en.next = t.into(s, e.to.in)
 	if needsOrder(e.to.node) {
-		en.merge = exec.NewMerge(exec.SchemaOf(e.from.Columns()), len(t.job.parts))
-		t.ops = append(t.ops, namedOperator{fmt.Sprintf("merge-%03d", e.id), en.merge})
+		name, parts := t.job.graph.inputs[e.input].Name, 0
+		for _, p := range t.job.parts {
+			if p.source.name == name {
+				parts++
+			}
+		}
+		en.merge = reorder.New(exec.SchemaOf(e.from.Columns()), parts)
+		t.keep(fmt.Sprintf("merge-%03d", e.id), waiting{en.merge})
 	}
 	return nil
 }
@@ -312,9 +325,7 @@ func (t *tail) take(k *packet) error {
 	for _, r := range k.rows {
 		e := t.entries[r.edge.id]
 		if e.merge != nil {
-			if err := e.merge.Process(k.part.index, r.b, nil); err != nil {
-				return err
-			}
+			e.merge.Add(k.part.number, r.b)
 			continue
 		}
 		if err := e.next.Rows(r.b); err != nil {
@@ -322,8 +333,8 @@ func (t *tail) take(k *packet) error {
 		}
 	}
 	for _, m := range k.marks {
-		t.marks[m.input][k.part.index] = m.w
-		if err := t.advance(m.input); err != nil {
+		t.marks[m.input][k.part.index] = m.at
+		if err := t.advance(m.input, k.part, m.at); err != nil {
 			return err
 		}
 	}
@@ -341,14 +352,14 @@ func (t *tail) take(k *packet) error {
 	return nil
 }
 
-// holdBack tells every partition how many of its rows wait here, and wakes those
-// that may go on.
+// holdBack tells every partition how many bytes of its rows wait here for other
+// partitions, and wakes those that may go on.
 func (t *tail) holdBack() {
-	for i, p := range t.job.parts {
+	for _, p := range t.job.parts {
 		n := int64(0)
 		for _, e := range t.entries {
-			if e.merge != nil {
-				n += int64(e.merge.Held(i))
+			if e.merge != nil && t.job.graph.inputs[e.edge.input].Name == p.source.name {
+				n += e.merge.Owed(p.number)
 			}
 		}
 		if old := p.held.Swap(n); old > maxHeld && n <= maxHeld {
@@ -357,27 +368,34 @@ func (t *tail) holdBack() {
 	}
 }
 
-// advance moves the edges of an Input to the least watermark of its partitions.
-func (t *tail) advance(input int) error {
+// advance moves the edges of an Input, of which a partition has come to at, to the
+// least watermark of its partitions.
+func (t *tail) advance(input int, from *partition, at column.Position) error {
 	name := t.job.graph.inputs[input].Name
 	least := column.EndOfTime
 	for i, p := range t.job.parts {
 		if p.source.name == name {
-			least = min(least, t.marks[input][i])
+			least = min(least, t.marks[input][i].Time)
 		}
 	}
 	for _, e := range t.entries {
-		if e.edge.input != input || least <= e.sent {
+		if e.edge.input != input {
+			continue
+		}
+		if e.merge != nil {
+			e.merge.Reach(from.number, at)
+			if err := e.merge.Release(e.next.Rows); err != nil {
+				return err
+			}
+		}
+		if least <= e.sent {
 			continue
 		}
 		e.sent = least
 		var err error
-		switch {
-		case e.finish != nil:
+		if e.finish != nil {
 			err = e.finish.Advance(least, e.next)
-		case e.merge != nil:
-			err = e.merge.Advance(least, e.next)
-		default:
+		} else {
 			err = e.next.Advance(least)
 		}
 		if err != nil {

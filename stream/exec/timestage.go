@@ -2,11 +2,12 @@ package exec
 
 import (
 	"encoding/binary"
-	"sort"
+	"math"
 
 	"spate/column"
 	"spate/column/compute"
 	"spate/sql/plan"
+	"spate/stream/reorder"
 	"spate/stream/state"
 )
 
@@ -43,20 +44,21 @@ type TimeStage struct {
 	// wrong: whether it is dropped or its time changed.
 	Report func(row int, fault TimeFault, dropped bool)
 
-	policy  TimePolicy
-	expr    value // TIMESTAMP BY; nil: arrival time
-	schema  *column.Schema
+	policy TimePolicy
+	expr   value // TIMESTAMP BY; nil: arrival time
+	timeScalars
+	saved timeScalars     // as they stand in the state
+	wait  *reorder.Buffer // rows behind the watermark; nil: there were none
+	make  func() *reorder.Buffer
+}
+
+// timeScalars is what a time stage knows beside the rows that wait.
+type timeScalars struct {
 	counts  TimeCounts
 	w       column.Ticks // no later row has an event time below
 	m       column.Ticks // largest event time
-	arrived column.Ticks // last arrival
-	held    []heldRow    // ascending (time, arrival order)
-}
-
-type heldRow struct {
-	b    *column.Batch
-	row  int32
-	time column.Ticks
+	arrived column.Ticks // latest arrival
+	next    int64        // behind the Seq of the last row seen
 }
 
 // NewTimeStage compiles the time of an input.
@@ -64,7 +66,8 @@ func NewTimeStage(in *plan.Input, p TimePolicy) (*TimeStage, error) {
 	if len(in.Over) > 0 {
 		return nil, &UnsupportedError{in.Where, "TIMESTAMP BY ... OVER"}
 	}
-	s := &TimeStage{policy: p, schema: SchemaOf(in.Columns())}
+	schema := SchemaOf(in.Columns())
+	s := &TimeStage{policy: p, make: func() *reorder.Buffer { return reorder.New(schema, 1) }}
 	if in.Time == nil {
 		return s, nil
 	}
@@ -85,100 +88,167 @@ func (s *TimeStage) LastArrival() column.Ticks { return s.arrived }
 // ArrivalMode reports whether event time is arrival time.
 func (s *TimeStage) ArrivalMode() bool { return s.expr == nil }
 
-// Rows takes a batch whose times are arrival times and emits what is released.
-// It does not tell the watermark: the driver does, once per batch.
+// Frontier is where no later row of the partition stands before: at the watermark,
+// behind the arrival and the message of the last row.
+func (s *TimeStage) Frontier() column.Position {
+	return column.Position{Time: s.w, Arrived: s.arrived, Seq: s.next}
+}
+
+// Held is about how many bytes wait for the watermark: those of the rows of the
+// tolerance for disorder.
+func (s *TimeStage) Held() int64 {
+	if s.wait == nil {
+		return 0
+	}
+	return s.wait.Held(0)
+}
+
+// Rows takes a batch whose times are arrival times, in order of arrival, and emits
+// what is released. It does not tell the watermark: the driver does, once per batch.
 func (s *TimeStage) Rows(b *column.Batch, out Emit) error {
-	if b.LiveRows() == 0 {
+	n := b.LiveRows()
+	if n == 0 {
 		return nil
 	}
-	s.arrived = max(s.arrived, b.Time[b.Row(b.LiveRows()-1)])
+	if b.Seq != nil {
+		s.next = b.Seq[b.Row(n-1)] + 1
+	}
 	if s.expr == nil {
-		return s.arrival(b, out)
+		return out.Rows(s.arrival(b))
 	}
 	return s.application(b, out)
 }
 
-func (s *TimeStage) arrival(b *column.Batch, out Emit) error {
-	if first := b.Time[b.Row(0)]; first < s.w {
-		times := append([]column.Ticks(nil), b.Time...)
-		for k := range b.LiveRows() {
-			if i := b.Row(k); times[i] < s.w {
-				times[i] = s.w
-				s.counts.OutOfOrder++
-				s.report(i, OutOfOrder, false)
+// arrival takes arrival times for event times. One below the watermark, of an event
+// that was delivered long after it arrived, becomes the watermark.
+func (s *TimeStage) arrival(b *column.Batch) *column.Batch {
+	var times []column.Ticks // nil: those of b
+	for k := range b.LiveRows() {
+		i := b.Row(k)
+		t := b.Time[i]
+		if t < s.w {
+			if times == nil {
+				times = append([]column.Ticks(nil), b.Time...)
 			}
+			t, times[i] = s.w, s.w
+			s.counts.OutOfOrder++
+			s.report(i, OutOfOrder, false)
 		}
+		s.w = t
+	}
+	s.m = s.w
+	b = s.inArrivalOrder(b)
+	if times != nil {
 		c := *b
-		c.Arrived, c.Time = b.Time, times
+		if c.Arrived == nil {
+			c.Arrived = b.Time
+		}
+		c.Time = times
 		b = &c
 	}
-	s.w = max(s.w, b.Time[b.Row(b.LiveRows()-1)])
-	s.m = s.w
-	return out.Rows(b)
+	return b
+}
+
+// inArrivalOrder takes note of the last arrival. Rows of one time stand in the order
+// in which they came, so one that says it arrived before another that came earlier
+// stands as if it had arrived with that.
+func (s *TimeStage) inArrivalOrder(b *column.Batch) *column.Batch {
+	var arrived []column.Ticks
+	for k := range b.LiveRows() {
+		i := b.Row(k)
+		if a := b.Time[i]; a >= s.arrived {
+			s.arrived = a
+			continue
+		}
+		if arrived == nil {
+			arrived = append([]column.Ticks(nil), b.Time...)
+		}
+		arrived[i] = s.arrived
+	}
+	if arrived == nil {
+		return b
+	}
+	c := *b
+	c.Arrived = arrived
+	return &c
 }
 
 // application applies the policies row by row, in arrival order.
 func (s *TimeStage) application(b *column.Batch, out Emit) error {
 	rows := compute.Rows{N: b.Rows, Live: b.Live}
-	stamp := s.stamps(b, rows)
-	inOrder := len(s.held) == 0
-	times := make([]column.Ticks, b.Rows)
-	var live []int32
+	times := s.stamps(b, rows)
+	live := b.Live
+	dropped := false
 	for k := range rows.Len() {
 		i := rows.Row(k)
-		t, ok := timeOf(stamp(i))
-		a := b.Time[i]
-		switch {
-		case !ok:
-			s.counts.InvalidTime++
-			s.report(i, InvalidTime, true)
-			continue
-		case t > a+earlyLimit:
-			s.counts.Early++
-			s.report(i, TooEarly, true)
-			continue
-		}
-		if s.policy.Late >= 0 && a-t > s.policy.Late {
-			s.counts.Late++
-			s.report(i, TooLate, s.policy.Drop)
-			if s.policy.Drop {
-				continue
+		t := s.admit(i, times[i], b.Time[i])
+		if t == noTime {
+			if !dropped {
+				dropped = true
+				live = make([]int32, k, rows.Len())
+				for n := range live {
+					live[n] = int32(rows.Row(n))
+				}
 			}
-			t = a - s.policy.Late
+			times[i] = 0
+			continue
 		}
-		if t < s.w {
-			s.counts.OutOfOrder++
-			s.report(i, OutOfOrder, s.policy.Drop)
-			if s.policy.Drop {
-				continue
-			}
-			t = s.w
-		}
-		inOrder = inOrder && (s.policy.Disorder == 0)
-		s.m = max(s.m, t)
-		s.w = max(s.w, s.m-s.policy.Disorder)
 		times[i] = t
-		live = append(live, int32(i))
+		if dropped {
+			live = append(live, int32(i))
+		}
 	}
-	if len(live) == 0 {
+	c := *s.inArrivalOrder(b)
+	if dropped && len(live) == 0 {
 		return nil
 	}
-	c := *b
-	c.Time, c.Arrived = times, b.Time
-	if len(live) < b.Rows {
-		c.Live = live
-	} else {
-		c.Live = nil
+	if c.Arrived == nil {
+		c.Arrived = b.Time
 	}
-	if inOrder {
+	c.Time, c.Live = times, live
+	if s.policy.Disorder == 0 && s.Held() == 0 {
 		// Without a tolerance W is the largest time, so what passed is in order.
 		return out.Rows(&c)
 	}
-	for _, i := range live {
-		s.held = append(s.held, heldRow{&c, i, times[i]})
-	}
-	sort.SliceStable(s.held, func(i, j int) bool { return s.held[i].time < s.held[j].time })
+	s.buffer().Add(0, &c)
 	return s.release(out)
+}
+
+// noTime stands for the time of a row that has none or is dropped.
+const noTime column.Ticks = -1
+
+// admit applies the policies to a row of event time t and arrival a, and returns the
+// time it gets.
+func (s *TimeStage) admit(row int, t, a column.Ticks) column.Ticks {
+	switch {
+	case t == noTime:
+		s.counts.InvalidTime++
+		s.report(row, InvalidTime, true)
+		return noTime
+	case t > a+earlyLimit:
+		s.counts.Early++
+		s.report(row, TooEarly, true)
+		return noTime
+	}
+	if s.policy.Late >= 0 && a-t > s.policy.Late {
+		s.counts.Late++
+		s.report(row, TooLate, s.policy.Drop)
+		if s.policy.Drop {
+			return noTime
+		}
+		t = a - s.policy.Late
+	}
+	if t < s.w {
+		s.counts.OutOfOrder++
+		s.report(row, OutOfOrder, s.policy.Drop)
+		if s.policy.Drop {
+			return noTime
+		}
+		t = s.w
+	}
+	s.m = max(s.m, t)
+	s.w = max(s.w, s.m-s.policy.Disorder)
+	return t
 }
 
 func (s *TimeStage) report(row int, fault TimeFault, dropped bool) {
@@ -187,50 +257,83 @@ func (s *TimeStage) report(row int, fault TimeFault, dropped bool) {
 	}
 }
 
-// release emits the held rows with times up to W, in (time, arrival) order.
-func (s *TimeStage) release(out Emit) error {
-	n := sort.Search(len(s.held), func(i int) bool { return s.held[i].time > s.w })
-	ready := s.held[:n]
-	for len(ready) > 0 {
-		b := ready[0].b
-		var rows []int32
-		for len(ready) > 0 && ready[0].b == b {
-			rows = append(rows, ready[0].row)
-			ready = ready[1:]
-		}
-		if err := out.Rows(b.Gather(rows)); err != nil {
-			return err
-		}
+func (s *TimeStage) buffer() *reorder.Buffer {
+	if s.wait == nil {
+		s.wait = s.make()
 	}
-	s.held = append([]heldRow(nil), s.held[n:]...)
-	return nil
+	return s.wait
 }
 
-// stamps evaluates TIMESTAMP BY. A row for which it fails has no time: as with a
-// value that is no datetime, it costs the event and not the job.
-func (s *TimeStage) stamps(b *column.Batch, rows compute.Rows) func(i int) column.Value {
+// release emits the held rows with times up to W, in (time, arrival) order. A later
+// row of time W stands behind those that came before it.
+func (s *TimeStage) release(out Emit) error {
+	if s.wait == nil {
+		return nil
+	}
+	s.wait.Reach(0, column.Position{Time: s.w, Arrived: math.MaxInt64, Seq: math.MaxInt64, Index: math.MaxInt32})
+	return s.wait.Release(out.Rows)
+}
+
+// stamps evaluates TIMESTAMP BY, for the live rows. A row for which it fails has no
+// time: as with a value that is no datetime, it costs the event and not the job.
+func (s *TimeStage) stamps(b *column.Batch, rows compute.Rows) []column.Ticks {
+	times := make([]column.Ticks, b.Rows)
 	o, err := s.expr.eval(b, rows)
 	if err == nil {
-		return o.At
+		timesOf(o, rows, times)
+		return times
 	}
-	values := make([]column.Value, b.Rows)
 	for k := range rows.Len() {
 		i := rows.Row(k)
+		times[i] = noTime
 		if o, err := s.expr.eval(b.Gather([]int32{int32(i)}), compute.Rows{N: 1}); err == nil {
-			values[i] = o.At(0)
+			times[i] = timeOf(o.At(0))
 		}
 	}
-	return func(i int) column.Value { return values[i] }
+	return times
 }
 
-func timeOf(v column.Value) (column.Ticks, bool) {
+// timesOf writes the event time of each row to times[row], or noTime.
+func timesOf(o compute.Operand, rows compute.Rows, times []column.Ticks) {
+	v := o.Vec
+	if v == nil {
+		t := timeOf(o.Const)
+		for k := range rows.Len() {
+			times[rows.Row(k)] = t
+		}
+		return
+	}
+	for k := range rows.Len() {
+		i := rows.Row(k)
+		times[i] = noTime
+		switch {
+		case v.IsNull(i):
+		case v.Kind == column.Time:
+			if t := column.Ticks(v.Ints[i]); t.Valid() {
+				times[i] = t
+			}
+		case v.Kind == column.Text:
+			if t, ok := column.ParseTicks(v.TextAt(i)); ok {
+				times[i] = t
+			}
+		case v.Kind == column.Any:
+			times[i] = timeOf(v.Anys[i])
+		}
+	}
+}
+
+func timeOf(v column.Value) column.Ticks {
 	switch v.Kind {
 	case column.Time:
-		return v.Ticks(), v.Ticks().Valid()
+		if t := v.Ticks(); t.Valid() {
+			return t
+		}
 	case column.Text:
-		return column.ParseTicks(v.Text())
+		if t, ok := column.ParseTicks(v.Text()); ok {
+			return t
+		}
 	}
-	return 0, false
+	return noTime
 }
 
 // Idle raises the watermark while no event comes. now is the estimate of the
@@ -254,35 +357,49 @@ func (s *TimeStage) Idle(now column.Ticks, promised bool, out Emit) error {
 	return s.release(out)
 }
 
-// snapshot appends the state.
-func (s *TimeStage) snapshot(dst []byte) []byte {
-	dst = appendTicks(appendTicks(appendTicks(dst, s.w), s.m), s.arrived)
-	for _, n := range []int64{s.counts.Early, s.counts.Late, s.counts.OutOfOrder, s.counts.InvalidTime} {
-		dst = binary.AppendVarint(dst, n)
+// scalarsKey is the key of what a step keeps beside its entries: it is behind them
+// all.
+const scalarsKey = 0xff
+
+// Freeze implements Operator.
+func (s *TimeStage) Freeze() (state.Frozen, error) {
+	var rows state.Frozen
+	if s.wait != nil {
+		rows = s.wait.Freeze()
 	}
-	dst = binary.AppendUvarint(dst, uint64(len(s.held)))
-	for _, h := range s.held {
-		dst = appendBatch(dst, h.b, []int32{h.row})
+	if s.saved == s.timeScalars {
+		return rows, nil
+	}
+	s.saved = s.timeScalars
+	scalars := s.saved.append(nil)
+	return func(to *state.Section) {
+		if rows != nil {
+			rows(to)
+		}
+		to.Put(0, []byte{scalarsKey}, scalars)
+	}, nil
+}
+
+// Load implements Operator.
+func (s *TimeStage) Load(e state.Entry) error {
+	if len(e.Key) != 1 || e.Key[0] != scalarsKey {
+		return s.buffer().Load(e)
+	}
+	r := &stateReader{b: e.Value}
+	s.timeScalars.read(r)
+	s.saved = s.timeScalars
+	return r.done()
+}
+
+func (s *timeScalars) append(dst []byte) []byte {
+	dst = appendTicks(appendTicks(appendTicks(dst, s.w), s.m), s.arrived)
+	for _, n := range []int64{s.next, s.counts.Early, s.counts.Late, s.counts.OutOfOrder, s.counts.InvalidTime} {
+		dst = binary.AppendVarint(dst, n)
 	}
 	return dst
 }
 
-// restore reads a snapshot.
-func (s *TimeStage) restore(b []byte) error {
-	r := &stateReader{b: b}
-	s.w, s.m, s.arrived = r.ticks(), r.ticks(), r.ticks()
+func (s *timeScalars) read(r *stateReader) {
+	s.w, s.m, s.arrived, s.next = r.ticks(), r.ticks(), r.ticks(), r.varint()
 	s.counts = TimeCounts{r.varint(), r.varint(), r.varint(), r.varint()}
-	for range r.count() {
-		b := r.batch(s.schema)
-		if r.err == nil && b.Rows == 1 {
-			s.held = append(s.held, heldRow{b, 0, b.Time[0]})
-		}
-	}
-	return r.done()
 }
-
-// Freeze implements Operator.
-func (s *TimeStage) Freeze() (state.Frozen, error) { return whole(s.snapshot(nil)), nil }
-
-// Load implements Operator.
-func (s *TimeStage) Load(e state.Entry) error { return s.restore(e.Value) }
