@@ -72,6 +72,7 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 	o = p.jobOptions(j.Name, compiled)
 	o.DeadLetters = deadLettersOf(j.Policies.DeadLetter)
 	o.Policy = policyOf(j.Policies)
+	o.Parallelism = j.Parallelism
 	o.Start = stream.Start{First: column.TicksOf(p.opts.Clock())}
 	if j.Start.Mode == StartCustomTime {
 		o.Start.First = column.TicksOf(j.Start.Time)
@@ -200,7 +201,7 @@ func (p *Pipeline) openOutput(ctx context.Context, job string, b Output, cols []
 	if !ok {
 		return nil, fmt.Errorf("opening job %s: output %s writes hub %s, which does not exist", job, b.Alias, b.Hub)
 	}
-	return eventhub.NewSink(h, eventhub.SinkOptions{Job: job, Output: b.Alias, KeyColumn: b.PartitionKey}), nil
+	return eventhub.NewSink(h, eventhub.SinkOptions{Output: b.Alias, KeyColumn: b.PartitionKey}), nil
 }
 
 // compileJob binds the script of a job.

@@ -147,7 +147,7 @@ type Job struct {
 	Policies   Policies
 	Start      JobStart
 
-	Parallelism        int           // shards; default: processors
+	Parallelism        int           // shards of the steps that need order by key; default 1; results do not depend on it
 	CheckpointInterval time.Duration // default: Flush.Interval of its tables, else 1s
 }
 

@@ -84,7 +84,7 @@ func (t *tables) sink(ctx context.Context, job, output, name string, strict bool
 		return nil, err
 	}
 	o := deltatable.Options{
-		Store: t.store, Path: tb.location(t.opts), AppID: job + "/" + output + "/#state",
+		Store: t.store, Path: tb.location(t.opts), Output: output,
 		Clock: t.opts.Clock, Log: t.opts.Log, Metrics: t.metrics, Strict: strict, Name: tableName(t.opts, tb.Database, tb.Name),
 	}
 	if def := definitionOf(tb); len(tb.Columns) > 0 {

@@ -104,7 +104,7 @@ func TestVariancesAgree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := conform.Streaming{Batch: 7, Crash: true}.Run(t.Context(), job, events, o)
+		got, err := conform.Streaming{Batch: 7, Behind: turns(conform.GoOn, conform.Checkpoint, conform.Crash)}.Run(t.Context(), job, events, o)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 
@@ -19,10 +18,29 @@ import (
 // Streaming says how the streaming engine is run. Nothing in it may show in a
 // result.
 type Streaming struct {
-	Batch   int  // messages of one read; 0: 1024
-	Crash   bool // stop in the middle without warning and go on from the last checkpoint
-	General bool // decode with the general parser only
+	Batch   int   // messages of one read; 0: 1024
+	General bool  // decode with the general parser only
+	Shards  []int // of the first run, the second, ...; the last stays; none: 1
+	// Behind says what happens when message i, in arrival order over all inputs, has been
+	// read; nil: nothing does. With it messages are given out one by one.
+	Behind func(i int) Act
+	// Follow gives a source only the partitions that its events need: it grows, by a
+	// restart, when an event of a new one comes, and shrinks at a restart behind which
+	// the last have none.
+	Follow bool
 }
+
+// Act is what happens to a job between two messages.
+type Act uint8
+
+// Acts. A crash loses what came since the last checkpoint, which the next run reads
+// again.
+const (
+	GoOn Act = iota
+	Checkpoint
+	Restart // a checkpoint, and a crash
+	Crash
+)
 
 // ErrUnsupported is returned for options that the streaming engine does not have.
 var ErrUnsupported = errors.New("not supported by the streaming engine yet")
@@ -35,23 +53,14 @@ func (s Streaming) Run(ctx context.Context, job *plan.Job, events []Event, o Opt
 	if o.FoldCase {
 		plan.IgnoreCase(job)
 	}
-	r := &streamRun{how: s, job: job, options: o, sinks: make(map[string]*memorySink), store: blob.NewMemory()}
+	r := &streamRun{how: s, job: job, options: o, sinks: make(map[string]*memorySink), store: blob.NewMemory(), gate: newGate()}
 	for _, out := range job.Outputs {
 		if r.sinks[out.Name] == nil {
 			r.sinks[out.Name] = &memorySink{committed: make(map[int64]bool)}
 		}
 	}
 	r.spread(events)
-	if s.Crash {
-		if err := r.crash(ctx); err != nil {
-			return nil, err
-		}
-	}
-	j, err := stream.New(ctx, r.jobOptions())
-	if err != nil {
-		return nil, err
-	}
-	if err := j.Run(ctx); err != nil {
+	if err := r.run(ctx, events); err != nil {
 		return nil, err
 	}
 	rows := make(map[string][]Row)
@@ -65,9 +74,11 @@ type streamRun struct {
 	how     Streaming
 	job     *plan.Job
 	options Options
+	gate    *gate
 	sources map[string]*gateSource
 	sinks   map[string]*memorySink
 	store   blob.Store
+	runs    int
 }
 
 func (r *streamRun) jobOptions() stream.Options {
@@ -76,6 +87,9 @@ func (r *streamRun) jobOptions() stream.Options {
 		Policy:   exec.TimePolicy{Late: r.options.Late, Disorder: r.options.Disorder, Drop: r.options.Drop},
 		Start:    stream.Start{Oldest: r.options.Start == 0, First: r.options.Start},
 		IdleTick: -1, Interval: 1 << 40, Store: r.store, Prefix: "job", Clock: noClock{},
+	}
+	if n := len(r.how.Shards); n > 0 {
+		o.Parallelism = r.how.Shards[min(r.runs, n-1)]
 	}
 	for name, s := range r.sources {
 		o.Inputs[name] = stream.Input{Source: s, SystemColumns: r.options.SystemColumns, General: r.how.General}
@@ -96,7 +110,7 @@ func (r *streamRun) spread(events []Event) {
 		if r.sources[in.Name] != nil {
 			continue
 		}
-		s := &gateSource{batch: r.how.Batch, parts: 1}
+		s := &gateSource{gate: r.gate, batch: r.how.Batch, parts: 1}
 		if s.batch == 0 {
 			s.batch = 1024
 		}
@@ -110,51 +124,204 @@ func (r *streamRun) spread(events []Event) {
 	}
 }
 
-// crash runs the job to about a third of its input, takes a checkpoint, goes on
-// to about two thirds and breaks off.
-func (r *streamRun) crash(ctx context.Context) error {
-	for _, s := range r.sources {
-		s.arm(ctx)
-	}
-	j, err := stream.New(ctx, r.jobOptions())
+// run drives the job over all its lives.
+func (r *streamRun) run(ctx context.Context, events []Event) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r.follow(0)
+	j, done, err := r.start(ctx)
 	if err != nil {
 		return err
 	}
-	done := make(chan error, 1)
-	go func() { done <- j.Run(ctx) }()
-	ended := false
-	for _, s := range r.sources {
-		for range s.parts {
-			select {
-			case <-s.reached:
-			case err := <-done:
-				done <- err
-				ended = true
-			}
-			if ended {
-				break
-			}
+	restart := func() error {
+		r.gate.crash()
+		if err := <-done; !errors.Is(err, errCrash) {
+			return err
 		}
-	}
-	if !ended {
-		if err := j.Checkpoint(ctx); err != nil && !errors.Is(err, stream.ErrStopped) {
-			return fmt.Errorf("taking a checkpoint: %w", err)
-		}
-	}
-	for _, s := range r.sources {
-		close(s.open)
-	}
-	err = <-done
-	for _, s := range r.sources {
-		s.armed = false
-	}
-	if err != nil && !errors.Is(err, errCrash) {
+		j, done, err = r.start(ctx)
 		return err
 	}
-	return nil
+	save := func() error {
+		err := j.Checkpoint(ctx)
+		if errors.Is(err, stream.ErrStopped) {
+			if err := <-done; err != nil {
+				done <- err
+				return err
+			}
+		}
+		return err
+	}
+	for i := range events {
+		if r.how.Behind == nil && !r.how.Follow {
+			break
+		}
+		if !r.reads(i) {
+			continue
+		}
+		if r.how.Follow && r.follow(i) {
+			if err := save(); err != nil {
+				return err
+			}
+			if err := restart(); err != nil {
+				return err
+			}
+		}
+		r.gate.let(int64(i) + 1)
+		select {
+		case <-r.gate.taken(ctx, int64(i)):
+		case err := <-done:
+			return err
+		}
+		act := GoOn
+		if r.how.Behind != nil {
+			act = r.how.Behind(i)
+		}
+		if act == Checkpoint || act == Restart {
+			if err := save(); err != nil {
+				return err
+			}
+		}
+		if act == Restart || act == Crash {
+			if r.how.Follow && act == Restart { // a crash leaves messages to be read again
+				r.shrink(i + 1)
+			}
+			if err := restart(); err != nil {
+				return err
+			}
+			if act == Crash { // what was lost is read again
+				select {
+				case <-r.gate.taken(ctx, int64(i)):
+				case err := <-done:
+					return err
+				}
+			}
+		}
+	}
+	r.gate.change(func() { r.gate.limit, r.gate.final = int64(len(events)), true })
+	return <-done
+}
+
+// start begins the next life of the job.
+func (r *streamRun) start(ctx context.Context) (*stream.Job, chan error, error) {
+	r.gate.begin()
+	j, err := stream.New(ctx, r.jobOptions())
+	if err != nil {
+		return nil, nil, err
+	}
+	r.runs++
+	done := make(chan error, 1)
+	go func() { done <- j.Run(ctx) }()
+	return j, done, nil
+}
+
+// reads reports whether some source has message i and gives it out.
+func (r *streamRun) reads(i int) bool {
+	for _, s := range r.sources {
+		for _, m := range s.messages {
+			if m.offset == int64(i) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// follow gives the sources the partitions of the messages up to i, and reports
+// whether that is more than they had.
+func (r *streamRun) follow(i int) bool {
+	if !r.how.Follow {
+		return false
+	}
+	grown := false
+	for _, s := range r.sources {
+		n := 1
+		for _, m := range s.messages {
+			if m.offset <= int64(i) {
+				n = max(n, m.Partition+1)
+			}
+		}
+		if i == 0 {
+			s.parts = n
+		}
+		if m := s.at(i); m != nil && m.Partition >= s.parts {
+			s.parts, grown = m.Partition+1, true
+		}
+	}
+	return grown
+}
+
+// shrink takes the partitions away that no message from i on needs.
+func (r *streamRun) shrink(i int) {
+	for _, s := range r.sources {
+		n := 1
+		for _, m := range s.messages {
+			if m.offset >= int64(i) {
+				n = max(n, m.Partition+1)
+			}
+		}
+		s.parts = min(s.parts, n)
+	}
 }
 
 var errCrash = errors.New("crash")
+
+// gate lets messages through one by one, and breaks the job off.
+type gate struct {
+	mu      sync.Mutex
+	limit   int64         // messages before it may be read
+	changed chan struct{} // closed and replaced when something changes
+	final   bool          // behind the last message the inputs end
+	crashed bool
+	read    map[int64]bool // by the present life of the job
+}
+
+func newGate() *gate { return &gate{changed: make(chan struct{}), read: make(map[int64]bool)} }
+
+func (g *gate) change(f func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	f()
+	close(g.changed)
+	g.changed = make(chan struct{})
+}
+
+func (g *gate) let(n int64) { g.change(func() { g.limit = max(g.limit, n) }) }
+func (g *gate) crash()      { g.change(func() { g.crashed = true }) }
+func (g *gate) begin()      { g.change(func() { g.crashed = false; clear(g.read) }) }
+
+func (g *gate) note(i int64) { g.change(func() { g.read[i] = true }) }
+
+// state returns how far readers may read, whether the inputs end there, and what is
+// closed when that changes.
+func (g *gate) state() (limit int64, final bool, changed chan struct{}, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.crashed {
+		err = errCrash
+	}
+	return g.limit, g.final, g.changed, err
+}
+
+// taken is closed when message i has been read, or the context ends.
+func (g *gate) taken(ctx context.Context, i int64) <-chan struct{} {
+	out := make(chan struct{})
+	go func() {
+		for {
+			g.mu.Lock()
+			read, changed := g.read[i], g.changed
+			g.mu.Unlock()
+			if read || ctx.Err() != nil {
+				close(out)
+				return
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return out
+}
 
 type message struct {
 	Event
@@ -162,19 +329,21 @@ type message struct {
 	body   []byte
 }
 
-// gateSource is a bounded source over messages that can be made to wait at one
-// place and to break off at another.
+// gateSource is a bounded source over messages behind a gate.
 type gateSource struct {
+	gate     *gate
 	messages []message
 	parts    int
 	batch    int
-	armed    bool
-	reached  chan struct{}
-	open     chan struct{}
 }
 
-func (s *gateSource) arm(context.Context) {
-	s.armed, s.reached, s.open = true, make(chan struct{}, s.parts), make(chan struct{})
+func (s *gateSource) at(i int) *message {
+	for k := range s.messages {
+		if s.messages[k].offset == int64(i) {
+			return &s.messages[k]
+		}
+	}
+	return nil
 }
 
 func (s *gateSource) Partitions(context.Context) (int, error) { return s.parts, nil }
@@ -186,7 +355,6 @@ func (s *gateSource) OpenReader(_ context.Context, part int, from connector.Star
 			r.messages = append(r.messages, m)
 		}
 	}
-	r.gate, r.end = len(r.messages)/3, 2*len(r.messages)/3
 	switch from.Mode {
 	case connector.AtPosition:
 		r.next = int(binary.BigEndian.Uint64(from.Position))
@@ -195,56 +363,45 @@ func (s *gateSource) OpenReader(_ context.Context, part int, from connector.Star
 			r.next++
 		}
 	}
+	for _, m := range r.messages[:r.next] {
+		s.gate.note(m.offset) // read by an earlier life
+	}
 	return r, nil
 }
 
 type gateReader struct {
-	s         *gateSource
-	messages  []message
-	next      int
-	gate, end int
-	told      bool
+	s        *gateSource
+	messages []message
+	next     int
 }
 
 func (r *gateReader) Read(ctx context.Context, c *connector.Chunk, wake <-chan struct{}) error {
 	c.Reset()
-	limit := len(r.messages)
-	if r.s.armed {
-		limit = r.gate
-		opened := false
-		select {
-		case <-r.s.open:
-			limit, opened = r.end, true
-		default:
-		}
-		if r.next >= limit {
-			if opened && r.told {
-				return errCrash
-			}
-			if !r.told {
-				r.told = true
-				r.s.reached <- struct{}{}
-			}
-			select {
-			case <-r.s.open:
-			case <-wake:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			return nil
-		}
+	limit, final, changed, err := r.s.gate.state()
+	if err != nil {
+		return err
 	}
-	for ; r.next < limit && c.Len() < r.s.batch; r.next++ {
+	if !final && (r.next == len(r.messages) || r.messages[r.next].offset >= limit) {
+		select {
+		case <-changed:
+		case <-wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		return nil
+	}
+	for ; r.next < len(r.messages) && r.messages[r.next].offset < limit && c.Len() < r.s.batch; r.next++ {
 		m := r.messages[r.next]
 		c.Starts = append(c.Starts, uint32(len(c.Data)))
 		c.Data = append(c.Data, m.body...)
 		c.Ends = append(c.Ends, uint32(len(c.Data)))
 		c.Arrivals = append(c.Arrivals, m.Arrival)
 		c.Offsets = append(c.Offsets, m.offset)
+		r.s.gate.note(m.offset)
 	}
 	c.Data = append(c.Data, make([]byte, 16)...)
 	c.Next = binary.BigEndian.AppendUint64(nil, uint64(r.next))
-	if !r.s.armed && r.next == len(r.messages) {
+	if final && r.next == len(r.messages) {
 		return io.EOF
 	}
 	return nil
@@ -259,7 +416,7 @@ type memorySink struct {
 	committed map[int64]bool
 }
 
-func (s *memorySink) OpenWriter(context.Context, int, int) (connector.Writer, error) {
+func (s *memorySink) OpenWriter(context.Context, connector.Shard) (connector.Writer, error) {
 	return new(memoryWriter), nil
 }
 

@@ -3,21 +3,40 @@ package conform_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"spate/column"
 	"spate/conform"
+	"spate/sql/plan"
 )
+
+// every does one thing behind every message.
+func every(a conform.Act) func(int) conform.Act { return func(int) conform.Act { return a } }
+
+// turns does several things in turn.
+func turns(acts ...conform.Act) func(int) conform.Act {
+	return func(i int) conform.Act { return acts[i%len(acts)] }
+}
 
 // variants are the ways to run the engine that must not show in a result.
 func variants() map[string]conform.Streaming {
-	out := make(map[string]conform.Streaming)
-	for _, n := range []int{1, 7, 1024} {
-		out[fmt.Sprintf("batch%d", n)] = conform.Streaming{Batch: n}
-		out[fmt.Sprintf("batch%d-crash", n)] = conform.Streaming{Batch: n, Crash: true}
+	out := map[string]conform.Streaming{
+		"general":                   {General: true},
+		"4 shards":                  {Batch: 7, Shards: []int{4}},
+		"checkpoint every message":  {Behind: every(conform.Checkpoint)},
+		"restart every message":     {Behind: every(conform.Restart)},
+		"crash every third message": {Behind: turns(conform.Checkpoint, conform.GoOn, conform.Crash)},
+		"other shards every restart": {
+			Behind: turns(conform.Restart, conform.Checkpoint, conform.Crash),
+			Shards: []int{1, 4, 3, 1, 2, 8, 1, 4, 2},
+		},
 	}
-	out["general"] = conform.Streaming{General: true}
+	for _, n := range []int{1, 7, 1024} {
+		out[fmt.Sprintf("batches of %d", n)] = conform.Streaming{Batch: n}
+	}
 	return out
 }
 
@@ -37,36 +56,113 @@ func TestCasesOnEngine(t *testing.T) {
 	}
 }
 
-// Over four partitions the engine agrees with the reference, which is given the
-// same partitions.
-func TestCasesOnEngineOverPartitions(t *testing.T) {
-	for _, c := range cases(t) {
-		if c.WantError != "" {
-			continue
-		}
-		t.Run(c.Name, func(t *testing.T) {
-			job, err := conform.Compile(c.Script)
-			if err != nil {
-				t.Fatal(err)
-			}
-			events := c.Events(job)
+// shape changes the events of a case into another input, of which the reference
+// says what comes out.
+type shape struct {
+	name   string
+	change func(job *plan.Job, events []conform.Event) []conform.Event
+}
+
+func shapes() []shape {
+	return []shape{
+		{"over four partitions, row by row", func(_ *plan.Job, events []conform.Event) []conform.Event {
 			for i := range events {
 				events[i].Partition = i % 4
 			}
-			want, err := conform.Reference(t.Context(), job, events, c.Options)
-			if err != nil {
-				t.Fatal(err)
+			return events
+		}},
+		{"a hub that grows from one partition to four", func(_ *plan.Job, events []conform.Event) []conform.Event {
+			for i := range events {
+				events[i].Partition = i % (1 + 3*i/max(len(events), 1))
 			}
-			for _, crash := range []bool{false, true} {
-				got, err := conform.Streaming{Batch: 7, Crash: crash}.Run(t.Context(), job, events, c.Options)
-				if errors.Is(err, conform.ErrUnsupported) {
-					t.Skip(err)
+			return events
+		}},
+		{"a hub that shrinks from four partitions to one", func(_ *plan.Job, events []conform.Event) []conform.Event {
+			for i := range events {
+				events[i].Partition = i % (1 + 3*(len(events)-i)/max(len(events), 1))
+			}
+			return events
+		}},
+		{"1,024 events of one time", func(_ *plan.Job, events []conform.Event) []conform.Event {
+			if len(events) == 0 {
+				return events
+			}
+			k := len(events) / 2
+			var out []conform.Event
+			out = append(out, events[:k]...)
+			for range 1024 {
+				out = append(out, events[k])
+			}
+			return append(out, events[k:]...)
+		}},
+		{"one clock that is nearly five minutes ahead", func(job *plan.Job, events []conform.Event) []conform.Event {
+			for _, in := range job.Inputs {
+				field := timeField(in)
+				for k := len(events) / 3; k < len(events) && field != ""; k++ {
+					if !column.EqualNames(events[k].Input, in.Name) || events[k].Value.FieldIndex(field) < 0 {
+						continue
+					}
+					fast := events[k]
+					r := &column.RecordValue{Names: fast.Value.Record().Names, Values: slices.Clone(fast.Value.Record().Values)}
+					r.Values[fast.Value.FieldIndex(field)] = column.TextOf((fast.Arrival + 5*column.Minute - 1).String())
+					fast.Value = column.RecordOf(r)
+					return slices.Insert(events, k, fast)
 				}
-				if err == nil {
-					err = conform.Compare(conform.AsRecords(got), conform.AsRecords(want), conform.Exact, false)
-				}
+			}
+			return events
+		}},
+	}
+}
+
+// timeField is the field that TIMESTAMP BY names; empty if it is no plain field.
+func timeField(in *plan.Input) string {
+	col, ok := in.Time.(*plan.Col)
+	if !ok || in.Cols[col.Index].Kind != plan.Payload || len(in.Cols[col.Index].Path) != 1 {
+		return ""
+	}
+	return in.Cols[col.Index].Path[0]
+}
+
+// The engine agrees with the reference on other inputs made of those of the cases,
+// however it is run.
+func TestCasesInOtherShapes(t *testing.T) {
+	hows := []conform.Streaming{
+		{Batch: 7},
+		{Batch: 1, Shards: []int{4}},
+		{Follow: true, Behind: turns(conform.Checkpoint, conform.GoOn, conform.Restart), Shards: []int{1, 4, 2, 1, 3}},
+		{Follow: true, Behind: turns(conform.GoOn, conform.Restart, conform.Crash)},
+	}
+	for _, c := range cases(t) {
+		t.Run(c.Name, func(t *testing.T) {
+			for _, s := range shapes() {
+				job, err := conform.Compile(c.Script)
 				if err != nil {
-					t.Errorf("crash=%v: %v", crash, err)
+					return // a case of an error
+				}
+				events := s.change(job, c.Events(job))
+				want, wantErr := conform.Reference(t.Context(), job, events, c.Options)
+				for _, how := range hows {
+					if len(events) > 200 && how.Behind != nil { // a message at a time takes long: break off at few places
+						how.Behind = func(i int) conform.Act {
+							if i%211 != 0 {
+								return conform.GoOn
+							}
+							return conform.Restart
+						}
+					}
+					got, err := how.Run(t.Context(), job, events, c.Options)
+					if errors.Is(err, conform.ErrUnsupported) {
+						t.Skip(err)
+					}
+					if (err != nil) != (wantErr != nil) {
+						t.Fatalf("%s: engine: %v, reference: %v", s.name, err, wantErr)
+					}
+					if err == nil {
+						err = conform.Compare(conform.AsRecords(got), conform.AsRecords(want), conform.Exact, false)
+						if err != nil {
+							t.Errorf("%s: %+v: %v", s.name, how, err)
+						}
+					}
 				}
 			}
 		})
@@ -84,8 +180,12 @@ func TestRandomScriptsAgree(t *testing.T) {
 		}
 		want, wantErr := conform.Reference(t.Context(), job, events, o)
 		how := conform.Streaming{
-			Batch: rapid.SampledFrom([]int{1, 7, 1024}).Draw(t, "batch"),
-			Crash: rapid.Bool().Draw(t, "crash"), General: rapid.Bool().Draw(t, "general"),
+			Batch: rapid.SampledFrom([]int{1, 7, 1024}).Draw(t, "batch"), General: rapid.Bool().Draw(t, "general"),
+			Shards: rapid.SliceOfN(rapid.SampledFrom([]int{1, 2, 4}), 1, 4).Draw(t, "shards"),
+		}
+		if rapid.Bool().Draw(t, "broken") {
+			acts := rapid.SliceOfN(rapid.SampledFrom([]conform.Act{conform.GoOn, conform.Checkpoint, conform.Restart, conform.Crash}), 1, 7).Draw(t, "acts")
+			how.Behind, how.Follow = turns(acts...), rapid.Bool().Draw(t, "follow")
 		}
 		got, err := how.Run(t.Context(), job, events, o)
 		if errors.Is(err, conform.ErrUnsupported) {

@@ -118,10 +118,17 @@ type LateRows struct {
 	Bad   []BadRow
 }
 
+// Shard says who opens a writer.
+type Shard struct {
+	Job    string // stable id of the job, as in Epoch
+	Number int    // of the shard, from 0
+	Of     int    // shards
+}
+
 // Sink is something a job writes. After a start the newest manifest's Commit
 // comes again, then OpenWriter.
 type Sink interface {
-	OpenWriter(ctx context.Context, shard, shards int) (Writer, error)
+	OpenWriter(ctx context.Context, s Shard) (Writer, error)
 	// Commit publishes what all shards prepared. Repeated, it changes nothing.
 	Commit(ctx context.Context, epoch Epoch, shards []Prepared) error
 }

@@ -179,5 +179,5 @@ func (p *partition) drop(c *connector.Chunk, message int, d Diagnostic) {
 		Kind: d.Kind, Reason: d.Type + ": " + d.Reason, Input: d.Input, Partition: d.Part, Offset: d.Offset,
 		Enqueued: c.Arrivals[message], Body: c.Data[c.Starts[message]:c.Ends[message]],
 	}
-	p.pending.letters.add(&l)
+	p.letters.add(&l)
 }

@@ -1,13 +1,12 @@
 package stream
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
+	"slices"
 	"sort"
 	"time"
 
@@ -24,7 +23,7 @@ const earlyMargin = 5 * column.Minute
 
 // load reads the newest manifest, or creates the job by saving manifest 0.
 func (j *Job) load(ctx context.Context) error {
-	m, state, err := j.log.Latest(ctx)
+	m, err := j.log.Latest(ctx)
 	if err != nil {
 		return fmt.Errorf("starting job %s: %w", j.opts.Name, err)
 	}
@@ -35,14 +34,14 @@ func (j *Job) load(ctx context.Context) error {
 				"give the job another name, or delete its folder %s to begin anew", j.opts.Name, m.Epoch, j.opts.Prefix)
 		}
 		j.manifest, j.first = m, m.FirstOutput
-		return j.restoreParts(state)
+		return nil
 	}
-	m = &checkpoint.Manifest{Job: j.opts.Name, Incarnation: j.incarnation, Plan: print}
+	m = &checkpoint.Manifest{Job: j.opts.Name, ID: j.incarnation, Incarnation: j.incarnation, Plan: print}
 	if !j.opts.Start.Oldest {
 		m.FirstOutput = j.opts.Start.First
 		m.StartFrom = max(1, m.FirstOutput-j.opts.Plan.Span-earlyMargin)
 	}
-	if err := j.log.Save(ctx, m, nil); err != nil {
+	if err := j.log.Save(ctx, m); err != nil {
 		return err
 	}
 	j.manifest, j.first = m, m.FirstOutput
@@ -54,80 +53,80 @@ func fingerprint(p *plan.Job) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (j *Job) restoreParts(s checkpoint.State) error {
-	for _, p := range j.parts {
-		raw, ok := s[p.section()]
-		if !ok {
-			continue
-		}
-		st := new(savedPart)
-		if err := json.Unmarshal(raw, st); err != nil {
-			return fmt.Errorf("restoring partition %d of input %s: %w", p.number, p.source.name, err)
-		}
-		if err := p.restore(&partState{position: st.Position, stages: st.Stages}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-type savedPart struct {
-	Position []byte   `json:"position"`
-	Stages   [][]byte `json:"stages"`
-}
-
-func (p *partition) section() string { return fmt.Sprintf("part/%s/%04d", p.source.name, p.number) }
-
-// recover commits the newest manifest again and returns its state.
-func (j *Job) recover(ctx context.Context) (checkpoint.State, error) {
+// recover commits the newest manifest again.
+func (j *Job) recover(ctx context.Context) error {
 	if j.log == nil {
-		return nil, nil
+		return nil
 	}
-	m, state, err := j.log.Latest(ctx)
+	m, err := j.log.Latest(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("recovering job %s: %w", j.opts.Name, err)
+		return fmt.Errorf("recovering job %s: %w", j.opts.Name, err)
 	}
-	if m.Epoch != j.manifest.Epoch || m.Incarnation != j.manifest.Incarnation {
-		return nil, fmt.Errorf("recovering job %s: epoch %d was saved since it was opened: %w", j.opts.Name, m.Epoch, checkpoint.ErrFenced)
+	if m == nil || m.Epoch != j.manifest.Epoch || m.Incarnation != j.manifest.Incarnation {
+		return fmt.Errorf("recovering job %s: its manifests have changed since it was opened: %w", j.opts.Name, checkpoint.ErrFenced)
 	}
 	if m.Epoch > 0 {
-		if err := j.commit(ctx, m, state); err != nil {
-			return nil, fmt.Errorf("recovering job %s: %w", j.opts.Name, err)
+		if err := j.commit(ctx, m); err != nil {
+			return fmt.Errorf("recovering job %s: %w", j.opts.Name, err)
 		}
 	}
-	return state, j.log.Sweep(ctx, m)
+	return j.log.Sweep(ctx, m, "")
 }
 
+// restore gives every step of every site its entries.
+func (j *Job) restore(ctx context.Context, sites []*site) error {
+	if j.log == nil {
+		return nil
+	}
+	type place struct {
+		keptStep
+		from, to int
+	}
+	places := make(map[string][]place)
+	for _, s := range sites {
+		for _, k := range s.steps {
+			places[k.id] = append(places[k.id], place{k, s.from, s.to})
+		}
+	}
+	return j.log.ReadState(ctx, j.manifest, func(step string, e state.Entry) error {
+		if len(places[step]) == 0 {
+			return fmt.Errorf("restoring job %s: step %s is not in its plan", j.opts.Name, step)
+		}
+		for _, p := range places[step] {
+			if g := int(e.Group); g < p.from || g >= p.to {
+				if len(e.Key) == 0 || e.Key[0] != everyShard {
+					continue
+				}
+			}
+			if err := p.Load(e); err != nil {
+				return fmt.Errorf("restoring step %s of job %s: %w", step, j.opts.Name, err)
+			}
+		}
+		return nil
+	})
+}
+
+// everyShard begins the keys of entries that every shard gets.
+const everyShard = 0xff
+
 // commit publishes what the outputs prepared for an epoch.
-func (j *Job) commit(ctx context.Context, m *checkpoint.Manifest, s checkpoint.State) error {
+func (j *Job) commit(ctx context.Context, m *checkpoint.Manifest) error {
 	names := make([]string, 0, len(j.opts.Outputs))
 	for n := range j.opts.Outputs {
 		names = append(names, n)
 	}
 	sort.Strings(names)
 	for _, n := range names {
-		prepared := s["prepared/"+n]
+		prepared := m.Notes["prepared/"+n]
 		if prepared == nil {
 			continue
 		}
-		e := connector.Epoch{Job: j.opts.Name, Number: m.Epoch, Incarnation: m.Incarnation, Offsets: m.Offsets}
+		e := connector.Epoch{Job: j.identity(), Number: m.Epoch, Incarnation: m.Incarnation, Offsets: m.Offsets}
 		if err := j.opts.Outputs[n].Commit(ctx, e, []connector.Prepared{prepared}); err != nil {
 			return fmt.Errorf("committing epoch %d to output %s: %w", m.Epoch, n, err)
 		}
 	}
-	return j.commitLetters(ctx, m, s)
-}
-
-// restore takes the state of the tail's steps.
-func (t *tail) restore(s checkpoint.State) error {
-	for _, o := range t.ops {
-		if b, ok := s["tail/"+o.name]; ok {
-			if err := o.state.decoded(o.op, b); err != nil {
-				return fmt.Errorf("restoring %s of job %s: %w", o.name, t.job.opts.Name, err)
-			}
-		}
-	}
-	return nil
+	return j.commitLetters(ctx, m)
 }
 
 // epochs runs the checkpoint protocol: one epoch at a time, committed beside the
@@ -147,6 +146,9 @@ type epochs struct {
 	last_   []byte // positions of the last epoch, to skip empty ones
 	began   time.Time
 	rest    time.Time // no epoch begins before
+
+	joining chan joined // a base is being made; nil: none is
+	base    string      // its key
 }
 
 func (e *epochs) busy() bool { return e.waiting || e.saving }
@@ -190,20 +192,14 @@ func (e *epochs) stop() {
 // cut takes the state behind all barriers: the partitions go on at once, then the
 // outputs prepare, and the epoch is saved beside the running tail.
 func (e *epochs) cut() error {
-	t := e.tail
+	t, j := e.tail, e.job
 	m := &checkpoint.Manifest{
-		Job: e.job.opts.Name, Epoch: e.job.manifest.Epoch + 1, Incarnation: e.job.incarnation,
-		Plan: e.job.manifest.Plan, FirstOutput: e.job.manifest.FirstOutput, StartFrom: e.job.manifest.StartFrom,
-		Positions: make(map[string][][]byte),
+		Job: j.opts.Name, ID: j.manifest.ID, Epoch: j.manifest.Epoch + 1, Incarnation: j.incarnation,
+		Plan: j.manifest.Plan, FirstOutput: j.manifest.FirstOutput, StartFrom: j.manifest.StartFrom,
+		Positions: make(map[string][][]byte), State: j.manifest.State, Notes: make(checkpoint.Notes),
 	}
-	s := make(checkpoint.State)
-	for i, p := range e.job.parts {
+	for i, p := range j.parts {
 		st := t.barrier[i]
-		raw, err := json.Marshal(savedPart{st.position, st.stages})
-		if err != nil {
-			return fmt.Errorf("encoding the state of partition %d: %w", p.number, err)
-		}
-		s[p.section()] = raw
 		if st.moved {
 			m.Offsets = append(m.Offsets, connector.Offset{Input: p.source.name, Partition: p.number, Last: st.last})
 		}
@@ -211,62 +207,130 @@ func (e *epochs) cut() error {
 		t.barrier[i] = nil
 	}
 	t.seen = 0
+	if err := t.cut(); err != nil {
+		return err
+	}
 	e.waiting = false
 	e.closing = e.final && !e.again
 	if !e.closing { // behind the last epoch nothing is read any more
-		for _, p := range e.job.parts {
+		for _, p := range j.parts {
 			p.resume <- struct{}{}
 		}
 	}
 	moved, err := json.Marshal(m.Positions)
 	if err != nil {
-		return fmt.Errorf("encoding the positions of job %s: %w", e.job.opts.Name, err)
+		return fmt.Errorf("encoding the positions of job %s: %w", j.opts.Name, err)
 	}
 	rows := int64(0)
 	for _, w := range t.outputs {
 		rows += w.rows
 	}
-	if rows == 0 && len(t.letters.lines) == 0 && string(moved) == string(e.last_) {
+	if rows == 0 && len(t.letters.lines) == 0 && t.letters.lost == 0 && string(moved) == string(e.last_) {
 		e.done <- nil
 		e.saving = true
 		return nil
 	}
-	for _, o := range t.ops {
-		b, err := o.state.encoded(o.op)
-		if err != nil {
-			return err
-		}
-		s["tail/"+o.name] = b
-	}
 	for name, w := range t.outputs {
-		p, err := w.writer.Prepare(e.ctx, connector.Epoch{Job: e.job.opts.Name, Number: m.Epoch, Incarnation: m.Incarnation})
+		p, err := w.writer.Prepare(e.ctx, connector.Epoch{Job: j.identity(), Number: m.Epoch, Incarnation: m.Incarnation})
 		if err != nil {
 			return fmt.Errorf("preparing epoch %d of output %s: %w", m.Epoch, name, err)
 		}
 		if p != nil {
-			s["prepared/"+name] = p
+			m.Notes["prepared/"+name] = p
 		}
 		w.rows = 0
 	}
 	if err := t.late(); err != nil {
 		return err
 	}
-	t.stageLetters(s)
+	t.stageLetters(m.Notes)
+	frozen := t.frozen
+	t.frozen, t.full = nil, false
 	e.saving = true
 	e.last_ = moved
-	go func() { e.done <- e.save(m, s) }()
+	go func() { e.done <- e.save(m, frozen) }()
 	return nil
 }
 
-func (e *epochs) save(m *checkpoint.Manifest, s checkpoint.State) error {
-	if err := e.job.log.Save(e.ctx, m, s); err != nil {
+// save makes an epoch durable, and then visible.
+func (e *epochs) save(m *checkpoint.Manifest, frozen []frozenStep) error {
+	log := e.job.log
+	w := state.NewWriter()
+	for _, f := range frozen {
+		f.write(w.Step(f.id, f.from, f.to))
+	}
+	if err := e.adopt(m); err != nil {
 		return err
 	}
-	if err := e.job.commit(e.ctx, m, s); err != nil {
+	file, err := log.WriteState(e.ctx, m.Epoch, m.Incarnation, w)
+	if err != nil {
 		return err
 	}
+	if file != nil {
+		m.State = append(slices.Clone(m.State), *file)
+	}
+	if err := log.Save(e.ctx, m); err != nil {
+		return err
+	}
+	if err := e.job.commit(e.ctx, m); err != nil {
+		return err
+	}
+	m.Notes = nil
 	e.job.manifest = m
-	return e.job.log.Sweep(e.ctx, m)
+	e.join(m)
+	return log.Sweep(e.ctx, m, e.base)
+}
+
+// joined is a base that replaces the first files of the state.
+type joined struct {
+	base  *checkpoint.File
+	files int
+	err   error
+}
+
+// join begins to make a new base, beside the running job, when changes outweigh the
+// old one.
+func (e *epochs) join(m *checkpoint.Manifest) {
+	if e.joining != nil || !checkpoint.Heavy(m.State) {
+		return
+	}
+	kept := make(map[string]bool)
+	for _, s := range e.job.sites {
+		for _, k := range s.steps {
+			kept[k.id] = true
+		}
+	}
+	files := m.State
+	e.base = e.job.log.JoinedKey(m.Epoch, m.Incarnation)
+	e.joining = make(chan joined, 1)
+	go func() {
+		f, err := e.job.log.Join(e.ctx, e.base, files, func(step string) bool { return kept[step] })
+		e.joining <- joined{f, len(files), err}
+	}()
+}
+
+// adopt puts a base that is ready in the place of the files it was made of.
+func (e *epochs) adopt(m *checkpoint.Manifest) error {
+	if e.joining == nil {
+		return nil
+	}
+	select {
+	case b := <-e.joining:
+		e.joining, e.base = nil, ""
+		if b.err != nil {
+			return fmt.Errorf("joining the state of job %s: %w", e.job.opts.Name, b.err)
+		}
+		m.State = append([]checkpoint.File{*b.base}, m.State[b.files:]...)
+	default:
+	}
+	return nil
+}
+
+// settle waits for a base that is being made; the context has ended.
+func (e *epochs) settle() {
+	if e.joining != nil {
+		<-e.joining
+	}
 }
 
 // finished goes on behind a saved epoch.
@@ -305,30 +369,13 @@ func (e *epochs) wait() {
 	e.answer(ErrStopped)
 }
 
-// last ends a job whose inputs are read to their ends.
+// last ends a job: one that keeps no checkpoints commits its outputs now, and once.
 func (e *epochs) last() error {
-	t := e.tail
 	if e.job.log != nil {
-		for i, p := range e.job.parts {
-			t.barrier[i] = p.state()
-			for _, br := range p.branches {
-				b, err := br.state.encoded(br.stage)
-				if err != nil {
-					return err
-				}
-				t.barrier[i].stages = append(t.barrier[i].stages, b)
-			}
-		}
-		e.final = true
-		if err := e.cut(); err != nil {
-			return err
-		}
-		err := <-e.done
-		e.answer(err)
-		return err
+		return nil
 	}
-	for name, w := range t.outputs {
-		epoch := connector.Epoch{Job: e.job.opts.Name, Number: 1, Incarnation: e.job.incarnation}
+	for name, w := range e.tail.outputs {
+		epoch := connector.Epoch{Job: e.job.identity(), Number: 1, Incarnation: e.job.incarnation}
 		p, err := w.writer.Prepare(e.ctx, epoch)
 		if err != nil {
 			return fmt.Errorf("preparing output %s: %w", name, err)
@@ -341,39 +388,4 @@ func (e *epochs) last() error {
 		}
 	}
 	return nil
-}
-
-// kept is the state of one step as it was last saved.
-type kept struct{ file []byte }
-
-// encoded joins what the step has changed since it was last saved to what was saved
-// then.
-func (k *kept) encoded(s snapshotter) ([]byte, error) {
-	f, err := s.Freeze()
-	if err != nil {
-		return nil, err
-	}
-	w := state.NewWriter()
-	if f != nil {
-		f(w.Step("s"))
-	}
-	var b bytes.Buffer
-	if _, err := w.WriteTo(&b); err != nil {
-		return nil, err
-	}
-	if k.file != nil {
-		files := []io.Reader{bytes.NewReader(k.file), bytes.NewReader(b.Bytes())}
-		var joined bytes.Buffer
-		if err := state.Merge(&joined, files, func(string) bool { return true }); err != nil {
-			return nil, err
-		}
-		b = joined
-	}
-	k.file = b.Bytes()
-	return k.file, nil
-}
-
-func (k *kept) decoded(s snapshotter, b []byte) error {
-	k.file = b
-	return state.Scan([]io.Reader{bytes.NewReader(b)}, func(_ string, e state.Entry) error { return s.Load(e) })
 }

@@ -1,135 +1,207 @@
 package stream
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"sort"
 
-	"spate/column"
 	"spate/sql/plan"
 	"spate/stream/exec"
 )
 
-// graph is the plan as the job runs it: which steps run in every partition,
-// which in the tail, and the edges between the two.
+// place says which goroutines run a step.
+type place uint8
+
+const (
+	inPartition place = iota // beside the reader of each partition
+	inShard                  // once per shard, each for its keys
+	inTail                   // once
+)
+
+// graph is the plan as the job runs it: where each step runs, and the edges between
+// places. Its text is the same for every number of partitions; with one shard
+// what would run in shards runs in the tail.
 type graph struct {
+	shards    int
 	nodes     []plan.Node // in topological order
-	local     map[plan.Node]bool
-	root      map[plan.Node]int // of local nodes: index of their Input in plan.Inputs
-	consumers map[plan.Node][]consumer
+	steps     map[plan.Node]*exec.Step
+	ids       map[plan.Node]string // what state is kept under
+	place     map[plan.Node]place
+	key       map[plan.Node][]string // of nodes in shards: the key by which their rows are split
+	from      map[plan.Node][]int    // the Inputs that the rows of a node come from
+	consumers map[plan.Node][]*consumer
 	edges     []*edge
 	inputs    []*plan.Input
 	outputs   []*plan.Output
+	canon     *plan.Canon
 }
 
 // consumer is a step or, with node nil, an output that reads a node.
 type consumer struct {
-	node   plan.Node
-	in     int // which of its inputs
-	output *plan.Output
-	edge   *edge // set where the consumer runs in the tail and the producer in the partitions
+	node      plan.Node
+	in        int // which of its inputs
+	output    *plan.Output
+	statement int   // of the script, where it is an output
+	edge      *edge // set where the consumer runs in another place than the producer
 }
 
-// edge carries rows or partial aggregates from the partitions to the tail.
+// edge carries rows or partial aggregates from one place to the next.
 type edge struct {
 	id      int
 	from    plan.Node
-	input   int // index of the Input whose watermark it carries
-	to      consumer
-	partial *plan.Aggregate // set if it carries partial aggregates
+	to      *consumer
+	at      place       // where it ends
+	partial *exec.Split // set if it carries partial aggregates
+	ordered bool        // its rows must be brought into total order
+	exact   bool        // the rows of the producer carry their places among the rows of its inputs
 }
 
-func buildGraph(job *plan.Job) (*graph, error) {
+func buildGraph(job *plan.Job, shards int) (*graph, error) {
 	g := &graph{
-		local: make(map[plan.Node]bool), root: make(map[plan.Node]int),
-		consumers: make(map[plan.Node][]consumer), outputs: job.Outputs,
+		shards: max(shards, 1), steps: make(map[plan.Node]*exec.Step), ids: make(map[plan.Node]string),
+		place: make(map[plan.Node]place), key: make(map[plan.Node][]string), from: make(map[plan.Node][]int),
+		consumers: make(map[plan.Node][]*consumer), outputs: job.Outputs, canon: plan.NewCanon(),
 	}
-	seen := make(map[plan.Node]bool)
-	var visit func(n plan.Node) error
-	visit = func(n plan.Node) error {
-		if seen[n] {
-			return nil
-		}
-		seen[n] = true
-		for i, in := range n.Inputs() {
-			if err := visit(in); err != nil {
-				return err
-			}
-			g.consumers[in] = append(g.consumers[in], consumer{node: n, in: i})
-		}
-		g.nodes = append(g.nodes, n)
-		switch n := n.(type) {
-		case *plan.Input:
-			g.local[n], g.root[n] = true, len(g.inputs)
-			g.inputs = append(g.inputs, n)
-		case *plan.Filter:
-			g.place(n, n.In)
-		case *plan.Project:
-			g.place(n, n.In)
-		case *plan.Aggregate, *plan.Analytic, *plan.Union:
-		default:
-			return fmt.Errorf("compiling the plan: step %T is not supported yet", n)
-		}
-		return nil
-	}
-	for _, o := range job.Outputs {
-		if err := visit(o.In); err != nil {
+	for i, o := range job.Outputs {
+		if err := g.visit(o.In); err != nil {
 			return nil, err
 		}
-		g.consumers[o.In] = append(g.consumers[o.In], consumer{output: o})
+		g.consumers[o.In] = append(g.consumers[o.In], &consumer{output: o, statement: i})
+	}
+	used := make(map[string]int)
+	for _, n := range g.nodes {
+		id := g.canon.Step(n)
+		if used[id]++; used[id] > 1 { // the script computes one thing twice
+			id = fmt.Sprintf("%s-%d", id, used[id])
+		}
+		g.ids[n] = id
 	}
 	for _, n := range g.nodes {
-		if !g.local[n] {
-			continue
-		}
-		for i := range g.consumers[n] {
-			c := &g.consumers[n][i]
-			if c.node != nil && g.local[c.node] {
-				continue
-			}
-			e := &edge{id: len(g.edges), from: n, input: g.root[n]}
-			if a, ok := c.node.(*plan.Aggregate); ok && exec.OrderFree(a) {
-				e.partial = a
-			}
-			c.edge = e
-			e.to = *c
-			g.edges = append(g.edges, e)
+		for _, c := range g.consumers[n] {
+			g.connect(n, c)
 		}
 	}
 	return g, nil
 }
 
-// place runs a stateless step where its input runs.
-func (g *graph) place(n, in plan.Node) {
-	if g.local[in] {
-		g.local[n], g.root[n] = true, g.root[in]
+func (g *graph) visit(n plan.Node) error {
+	if g.steps[n] != nil {
+		return nil
 	}
+	s, err := exec.Compile(n)
+	if err != nil {
+		return err
+	}
+	g.steps[n] = s
+	for i, in := range n.Inputs() {
+		if err := g.visit(in); err != nil {
+			return err
+		}
+		g.consumers[in] = append(g.consumers[in], &consumer{node: n, in: i})
+		for _, k := range g.from[in] {
+			if !slices.Contains(g.from[n], k) {
+				g.from[n] = append(g.from[n], k)
+			}
+		}
+	}
+	g.nodes = append(g.nodes, n)
+	if in, ok := n.(*plan.Input); ok {
+		g.from[n] = []int{len(g.inputs)}
+		g.inputs = append(g.inputs, in)
+		return nil
+	}
+	g.put(n, s)
+	return nil
 }
 
-// ordered reports whether the rows of a tail node come in order of time.
-func (g *graph) ordered(n plan.Node) bool {
-	switch n := n.(type) {
-	case *plan.Filter:
-		return g.ordered(n.In)
-	case *plan.Project:
-		return g.ordered(n.In)
-	case *plan.Aggregate, *plan.Analytic:
-		return true
+// put chooses the place of a step.
+func (g *graph) put(n plan.Node, s *exec.Step) {
+	ins := n.Inputs()
+	at := g.place[ins[0]]
+	for _, in := range ins[1:] {
+		if g.place[in] != at {
+			at = inTail
+		}
+	}
+	if at == inShard && len(ins) > 1 {
+		at = inTail // the inputs may be split by different keys
+	}
+	switch {
+	case s.Local:
+		g.place[n], g.key[n] = at, g.key[ins[0]]
+		return
+	case s.Order == exec.TotalOrder && s.Key != nil && g.shards > 1 && at != inTail:
+		key := make([]string, len(s.Key))
+		for i, e := range s.Key {
+			key[i] = g.canon.Expr(e, ins[0])
+		}
+		if at == inPartition || slices.Equal(key, g.key[ins[0]]) {
+			g.place[n], g.key[n] = inShard, key
+			return
+		}
+	}
+	g.place[n] = inTail
+}
+
+// connect makes the edge between a node and a consumer in another place.
+func (g *graph) connect(n plan.Node, c *consumer) {
+	at, step := inTail, (*exec.Step)(nil)
+	if c.node != nil {
+		at, step = g.place[c.node], g.steps[c.node]
+	}
+	if at == g.place[n] {
+		return
+	}
+	e := &edge{id: len(g.edges), from: n, to: c, at: at}
+	switch {
+	case step != nil && step.Split != nil:
+		e.partial = step.Split
+	case step != nil:
+		e.ordered = step.Order == exec.TotalOrder
+	default:
+		// With several shards an output gets its rows in the order that one shard gives.
+		e.ordered = g.place[n] == inShard
+	}
+	e.exact = g.exact(n)
+	c.edge = e
+	g.edges = append(g.edges, e)
+}
+
+// exact reports whether the rows of a node are rows of its inputs, in their places,
+// and no new ones.
+func (g *graph) exact(n plan.Node) bool {
+	if _, ok := n.(*plan.Aggregate); ok {
+		return false
+	}
+	for _, in := range n.Inputs() {
+		if !g.exact(in) {
+			return false
+		}
+	}
+	return true
+}
+
+// sorted reports whether a node gives its rows in total order where it runs.
+func (g *graph) sorted(n plan.Node) bool {
+	s := g.steps[n]
+	if s.Local && len(n.Inputs()) == 1 {
+		return g.sorted(n.Inputs()[0])
+	}
+	return s.Sorted
+}
+
+// sharded reports whether anything runs in shards.
+func (g *graph) sharded() bool {
+	for _, p := range g.place {
+		if p == inShard {
+			return true
+		}
 	}
 	return false
 }
 
-// needsOrder reports whether a step must see its rows in total order.
-func needsOrder(n plan.Node) bool {
-	switch n := n.(type) {
-	case *plan.Analytic:
-		return true
-	case *plan.Aggregate:
-		return !exec.OrderFree(n)
-	}
-	return false
-}
-
-// sourceOf groups the Inputs of a plan by the source they read.
+// sources groups the Inputs of a plan by the source they read.
 func (g *graph) sources() []sourceInputs {
 	var out []sourceInputs
 	at := make(map[string]int)
@@ -155,77 +227,39 @@ type sourceInputs struct {
 	inputs  []int // indexes in graph.inputs
 }
 
-// link feeds one operator.
-type link struct {
-	op   exec.Operator
-	in   int
-	next exec.Emit
-}
-
-func (l *link) Rows(b *column.Batch) error   { return l.op.Process(l.in, b, l.next) }
-func (l *link) Advance(w column.Ticks) error { return l.op.Advance(w, l.next) }
-
-// fan feeds all readers of a shared step.
-type fan []exec.Emit
-
-func (f fan) Rows(b *column.Batch) error {
-	for _, e := range f {
-		if err := e.Rows(b); err != nil {
-			return err
+// Check compiles a plan and returns what the engine does not run of it: all
+// errors of type *exec.UnsupportedError, and the first of another kind.
+func Check(p *plan.Job) (unsupported []*exec.UnsupportedError, err error) {
+	seen := make(map[plan.Node]bool)
+	var visit func(n plan.Node) error
+	note := func(err error) error {
+		var u *exec.UnsupportedError
+		if errors.As(err, &u) {
+			unsupported = append(unsupported, u)
+			return nil
+		}
+		return err
+	}
+	visit = func(n plan.Node) error {
+		if seen[n] {
+			return nil
+		}
+		seen[n] = true
+		for _, in := range n.Inputs() {
+			if err := visit(in); err != nil {
+				return err
+			}
+		}
+		s, err := exec.Compile(n)
+		if err != nil {
+			return note(err)
+		}
+		return note(s.Check())
+	}
+	for _, o := range p.Outputs {
+		if err := visit(o.In); err != nil {
+			return unsupported, err
 		}
 	}
-	return nil
-}
-
-func (f fan) Advance(w column.Ticks) error {
-	for _, e := range f {
-		if err := e.Advance(w); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func fanOf(es []exec.Emit) exec.Emit {
-	if len(es) == 1 {
-		return es[0]
-	}
-	return fan(es)
-}
-
-// joint is one input of an operator that has several: it forwards the least
-// watermark of all.
-type joint struct {
-	link
-	shared *watermarks
-}
-
-type watermarks struct {
-	of   []column.Ticks
-	sent column.Ticks
-}
-
-func (j *joint) Advance(w column.Ticks) error {
-	s := j.shared
-	s.of[j.in] = max(s.of[j.in], w)
-	least := s.of[0]
-	for _, v := range s.of[1:] {
-		least = min(least, v)
-	}
-	if least <= s.sent {
-		return nil
-	}
-	s.sent = least
-	return j.op.Advance(least, j.next)
-}
-
-// statelessOperator compiles a Filter or Project.
-func statelessOperator(n plan.Node) (exec.Operator, error) {
-	switch n := n.(type) {
-	case *plan.Filter:
-		return exec.NewFilter(n)
-	case *plan.Project:
-		return exec.NewProject(n)
-	}
-	return nil, fmt.Errorf("compiling the plan: step %T is not stateless", n)
+	return unsupported, nil
 }

@@ -52,7 +52,7 @@ func (r *unevenReader) Read(ctx context.Context, c *connector.Chunk, wake <-chan
 	}
 	for ; r.next < n && c.Len() < 4096; r.next++ {
 		c.Starts = append(c.Starts, uint32(len(c.Data)))
-		c.Data = fmt.Appendf(c.Data, `{"n":%d}`, r.next)
+		c.Data = fmt.Appendf(c.Data, `{"n":%d,"p":"%0200d"}`, r.next, r.next)
 		c.Ends = append(c.Ends, uint32(len(c.Data)))
 		c.Arrivals = append(c.Arrivals, column.UnixEpoch+column.Ticks(r.next+1)*column.Millisecond)
 		c.Offsets = append(c.Offsets, int64(r.next))
@@ -77,7 +77,7 @@ func TestAPartitionAheadIsHeldBack(t *testing.T) {
 	var in uneven
 	o := stream.Options{
 		Name: "job", IdleTick: time.Millisecond, Start: stream.Start{Oldest: true},
-		Plan:    compile(t, "SELECT n, LAG(n) OVER (LIMIT DURATION(second, 1)) AS l INTO o FROM i"),
+		Plan:    compile(t, "SELECT n, p, LAG(n) OVER (LIMIT DURATION(second, 1)) AS l INTO o FROM i"),
 		Inputs:  map[string]stream.Input{"i": {Source: &in}},
 		Outputs: map[string]connector.Sink{"o": &out},
 	}
@@ -85,7 +85,7 @@ func TestAPartitionAheadIsHeldBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	if seen := in.seen.Load(); seen == 0 || seen > 200_000 {
-		t.Errorf("%d of %d messages of the leading partition were read while the other was silent, want at most about 131072", seen, aheadMessages)
+		t.Errorf("%d of %d messages of the leading partition were read while the other was silent, want some 70,000", seen, aheadMessages)
 	}
 	if len(out.rows) != aheadMessages+1 {
 		t.Errorf("%d rows, want %d", len(out.rows), aheadMessages+1)

@@ -22,7 +22,9 @@ type Job struct {
 	opts        Options
 	graph       *graph
 	parts       []*partition
-	packets     chan packet
+	sites       []*site       // all that have state
+	packets     chan packet   // to the tail
+	shardIn     []chan packet // to each shard
 	log         *checkpoint.Log
 	manifest    *checkpoint.Manifest // the newest; nil without a store
 	incarnation string
@@ -50,24 +52,12 @@ func New(ctx context.Context, o Options) (*Job, error) {
 		packets: make(chan packet, 4), asked: make(chan chan error), over: make(chan struct{}),
 	}
 	var err error
-	if j.graph, err = buildGraph(o.Plan); err != nil {
+	if j.graph, err = buildGraph(o.Plan, o.Parallelism); err != nil {
 		return nil, fmt.Errorf("starting job %s: %w", o.Name, err)
 	}
-	for _, s := range j.graph.sources() {
-		in, ok := o.Inputs[s.name]
-		if !ok {
-			return nil, fmt.Errorf("starting job %s: input %s is bound to no source", o.Name, s.name)
-		}
-		n, err := in.Source.Partitions(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("starting job %s: counting the partitions of input %s: %w", o.Name, s.name, err)
-		}
-		for k := range n {
-			p, err := newPartition(j, s, k)
-			if err != nil {
-				return nil, fmt.Errorf("starting job %s: %w", o.Name, err)
-			}
-			j.parts = append(j.parts, p)
+	if j.graph.sharded() {
+		for range j.graph.shards {
+			j.shardIn = append(j.shardIn, make(chan packet, 4))
 		}
 	}
 	if o.Store != nil {
@@ -75,12 +65,44 @@ func New(ctx context.Context, o Options) (*Job, error) {
 		if d := o.DeadLetters; d != nil {
 			j.letters = deadletter.NewLog(o.Store, o.Prefix+"/dead-letter", d.Retain, d.MaxBytes)
 		}
-		return j, j.load(ctx)
-	}
-	if !o.Start.Oldest {
+		if err := j.load(ctx); err != nil {
+			return nil, err
+		}
+	} else if !o.Start.Oldest {
 		j.first = o.Start.First
 	}
-	return j, nil
+	return j, j.openPartitions(ctx)
+}
+
+// openPartitions makes the pipelines: one per partition that a source has, and one
+// per partition that it had when the checkpoint was taken.
+func (j *Job) openPartitions(ctx context.Context) error {
+	for _, s := range j.graph.sources() {
+		in, ok := j.opts.Inputs[s.name]
+		if !ok {
+			return fmt.Errorf("starting job %s: input %s is bound to no source", j.opts.Name, s.name)
+		}
+		n, err := in.Source.Partitions(ctx)
+		if err != nil {
+			return fmt.Errorf("starting job %s: counting the partitions of input %s: %w", j.opts.Name, s.name, err)
+		}
+		var saved [][]byte
+		if j.manifest != nil {
+			saved = j.manifest.Positions[s.name]
+		}
+		for k := range max(n, len(saved)) {
+			p, err := newPartition(j, s, k)
+			if err != nil {
+				return fmt.Errorf("starting job %s: %w", j.opts.Name, err)
+			}
+			p.gone = k >= n
+			if k < len(saved) {
+				p.position = saved[k]
+			}
+			j.parts = append(j.parts, p)
+		}
+	}
+	return nil
 }
 
 // Run runs the job until the context ends or, with bounded inputs, everything is
@@ -88,8 +110,7 @@ func New(ctx context.Context, o Options) (*Job, error) {
 // returns nil.
 func (j *Job) Run(ctx context.Context) error {
 	defer close(j.over)
-	state, err := j.recover(ctx)
-	if err != nil {
+	if err := j.recover(ctx); err != nil {
 		return err
 	}
 	// The tail outlives the context: after it ends the last epoch is still taken.
@@ -100,19 +121,39 @@ func (j *Job) Run(ctx context.Context) error {
 		return err
 	}
 	defer t.close()
-	if err := t.restore(state); err != nil {
+	sites := []*site{&t.site}
+	var shards []*shard
+	for k := range j.shardIn {
+		s, err := newShard(j, k)
+		if err != nil {
+			return err
+		}
+		shards = append(shards, s)
+		sites = append(sites, &s.site)
+	}
+	for _, p := range j.parts {
+		sites = append(sites, &p.site)
+	}
+	j.sites = sites
+	if err := j.restore(ctx, sites); err != nil {
 		return err
 	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()
+	for _, s := range shards {
+		wg.Go(func() { s.run(inner) })
+	}
 	for _, p := range j.parts {
 		wg.Go(func() { p.run(inner, j.startOf(p)) })
 	}
 	if j.opts.IdleTick > 0 {
 		wg.Go(func() { j.ticks(inner) })
 	}
-	err = j.loop(ctx, inner, t)
+	e := &epochs{job: j, tail: t, ctx: inner, done: make(chan error, 1)}
+	defer e.settle()
+	defer stop()
+	err = j.loop(ctx, e)
 	if failed := new(exec.Error); errors.As(err, &failed) {
 		j.counts.errors.Add(1)
 	}
@@ -154,8 +195,8 @@ func (p *partition) rouse() {
 }
 
 // loop is the tail's goroutine: packets, and the epochs.
-func (j *Job) loop(ctx, inner context.Context, t *tail) error {
-	e := &epochs{job: j, tail: t, ctx: inner, done: make(chan error, 1)}
+func (j *Job) loop(ctx context.Context, e *epochs) error {
+	t := e.tail
 	var timer <-chan time.Time
 	if j.log != nil {
 		tick := time.NewTicker(j.opts.Interval)
@@ -165,12 +206,24 @@ func (j *Job) loop(ctx, inner context.Context, t *tail) error {
 	stopping := ctx.Done()
 	var patience <-chan time.Time
 	for {
-		if t.ended == len(j.parts) && !e.busy() {
+		if t.ended == t.producers() && !e.busy() && !e.final {
+			patience = nil
+			e.stop()
+		}
+		if patience != nil && t.drained == len(j.parts) {
+			patience = nil
+			e.stop()
+		}
+		if e.stopped {
 			return e.last()
 		}
+		packets := j.packets
+		if t.full && e.saving {
+			packets = nil // an output has all it can hold until the epoch that is being saved is committed
+		}
 		select {
-		case k := <-j.packets:
-			if err := t.take(&k); err != nil {
+		case k := <-packets:
+			if err := t.packet(&k); err != nil {
 				e.wait()
 				return err
 			}
@@ -178,8 +231,9 @@ func (j *Job) loop(ctx, inner context.Context, t *tail) error {
 				t.full, e.rest = false, time.Time{}
 				e.begin(nil)
 			}
-			if t.seen == len(j.parts) {
+			if t.seen == t.producers() {
 				if err := e.cut(); err != nil {
+					e.wait()
 					return err
 				}
 			}
@@ -206,14 +260,16 @@ func (j *Job) loop(ctx, inner context.Context, t *tail) error {
 			j.opts.Log.Warn("stopping before everything was read", "job", j.opts.Name, "took", j.opts.Drain)
 			e.stop()
 		}
-		if patience != nil && t.drained == len(j.parts) {
-			patience = nil
-			e.stop()
-		}
-		if e.stopped {
-			return nil
-		}
 	}
+}
+
+// identity is the name under which outputs know the job: a job that begins anew under
+// an old name is another.
+func (j *Job) identity() string {
+	if j.manifest == nil {
+		return j.opts.Name + "@" + j.incarnation
+	}
+	return j.opts.Name + "@" + j.manifest.ID
 }
 
 // Checkpoint takes a checkpoint now and returns when it is committed. The job

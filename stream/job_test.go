@@ -29,7 +29,7 @@ type table struct {
 	fail    error // of the next Commit
 }
 
-func (s *table) OpenWriter(context.Context, int, int) (connector.Writer, error) {
+func (s *table) OpenWriter(context.Context, connector.Shard) (connector.Writer, error) {
 	return &tableWriter{}, nil
 }
 

@@ -56,7 +56,7 @@ func (l *letters) join(x letters) {
 const lettersSection = "letters"
 
 // stageLetters puts the letters of an epoch into its state.
-func (t *tail) stageLetters(s checkpoint.State) {
+func (t *tail) stageLetters(s checkpoint.Notes) {
 	l := t.letters
 	t.letters = letters{}
 	if l.lost > 0 {
@@ -71,11 +71,11 @@ func (t *tail) stageLetters(s checkpoint.State) {
 
 // commitLetters makes the file of an epoch's letters, and now and then deletes
 // what is too old.
-func (j *Job) commitLetters(ctx context.Context, m *checkpoint.Manifest, s checkpoint.State) error {
+func (j *Job) commitLetters(ctx context.Context, m *checkpoint.Manifest) error {
 	if j.letters == nil {
 		return nil
 	}
-	if b := s[lettersSection]; len(b) > 8 {
+	if b := m.Notes[lettersSection]; len(b) > 8 {
 		at := time.Unix(int64(binary.BigEndian.Uint64(b)), 0)
 		if err := j.letters.Write(ctx, m.Epoch, m.Incarnation, at, b[8:]); err != nil {
 			return fmt.Errorf("committing epoch %d: %w", m.Epoch, err)

@@ -31,14 +31,15 @@ func (WallClock) Now() column.Ticks { return column.TicksOf(time.Now()) }
 
 // Options of a job.
 type Options struct {
-	Name    string
-	Plan    *plan.Job
-	Inputs  map[string]Input          // by input name as the plan spells it
-	Outputs map[string]connector.Sink // by output name as the plan spells it
-	Hold    map[string]bool           // outputs, by name, for which a row that they cannot hold ends the job instead of being dropped
-	Policy  exec.TimePolicy
-	Start   Start // of a job without a checkpoint
-	Clock   Clock // default WallClock
+	Name        string
+	Plan        *plan.Job
+	Inputs      map[string]Input          // by input name as the plan spells it
+	Outputs     map[string]connector.Sink // by output name as the plan spells it
+	Hold        map[string]bool           // outputs, by name, for which a row that they cannot hold ends the job instead of being dropped
+	Policy      exec.TimePolicy
+	Start       Start // of a job without a checkpoint
+	Parallelism int   // shards of the steps that need order by key; default 1. Results do not depend on it
+	Clock       Clock // default WallClock
 
 	// Store and Prefix are where checkpoints go. Without a store the job keeps none and
 	// its outputs are committed once, at the end.

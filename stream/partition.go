@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -15,56 +16,27 @@ import (
 	"spate/stream/exec"
 )
 
-// packet is what a partition hands to the tail: the outcome of one batch.
-type packet struct {
-	part     *partition
-	rows     []edgeRows
-	partials []edgePartial
-	marks    []mark
-	letters  letters
-	barrier  *partState
-	end      bool
-	drained  bool // the partition had read everything when the job was asked to stop
-	err      error
-}
-
-type edgeRows struct {
-	edge *edge
-	b    *column.Batch
-}
-
-type edgePartial struct {
-	edge *edge
-	p    exec.Partial
-}
-
-// mark is how far one Input of the plan is: no later row stands before at.
-type mark struct {
-	input int
-	at    column.Position
-}
-
-// partState is the state of a partition at a barrier.
+// partState is how far a partition is at a barrier.
 type partState struct {
 	position connector.Position
 	last     int64 // offset of the last message
 	moved    bool  // messages were read since the last barrier
-	stages   [][]byte
 }
 
 // partition is the pipeline of one partition of one source. One goroutine owns
 // it.
 type partition struct {
-	job    *Job
+	site
 	source sourceInputs
 	in     Input
-	number int // of its source
-	index  int // in job.parts
+	number int  // of its source
+	index  int  // in job.parts
+	gone   bool // the source has no such partition any more: what waits in it is let go
 
 	decoder  rowDecoder
 	count    *inputCounts
 	branches []*branch // one per Input of the plan
-	pending  packet
+	letters  letters
 	position connector.Position
 	ended    bool
 
@@ -75,7 +47,8 @@ type partition struct {
 	drained  bool
 	promise  column.Ticks
 
-	held    atomic.Int64 // bytes of this partition that wait in the tail for other partitions
+	owed    []atomic.Int64 // bytes of this partition that wait for others, in the tail and in each shard
+	arrived atomic.Int64   // arrival of the last message; the end of time when it ended
 	wake    chan struct{}
 	barrier atomic.Int64 // epoch wanted; 0: none
 	resume  chan struct{}
@@ -83,16 +56,19 @@ type partition struct {
 
 // branch is one Input of the plan in one partition.
 type branch struct {
-	input   int
-	node    *plan.Input
-	stage   *exec.TimeStage
-	schema  *column.Schema
-	from    []int // decoder column of each payload column
-	next    exec.Emit
-	sent    column.Position
-	state   kept
-	flushes []*partialLink
-	counted exec.TimeCounts
+	input    int
+	node     *plan.Input
+	stage    *exec.TimeStage
+	schema   *column.Schema
+	from     []int // decoder column of each payload column
+	next     exec.Emit
+	frontier column.Position // no later row of the branch stands before
+	counted  exec.TimeCounts
+}
+
+// feeds reports whether rows of the branch come to an edge.
+func (br *branch) feeds(g *graph, e *edge) bool {
+	return g.place[e.from] == inPartition && slices.Contains(g.from[e.from], br.input)
 }
 
 func newPartition(j *Job, s sourceInputs, number int) (*partition, error) {
@@ -100,9 +76,16 @@ func newPartition(j *Job, s sourceInputs, number int) (*partition, error) {
 	if !ok {
 		return nil, fmt.Errorf("starting job %s: input %s is bound to no source", j.opts.Name, s.name)
 	}
+	if s.ordinal >= 1<<sourceBits || number >= 1<<partitionBits {
+		return nil, fmt.Errorf("starting job %s: partition %d of input %d (%s): a job reads at most %d inputs of %d partitions", j.opts.Name, number, s.ordinal, s.name, 1<<sourceBits, 1<<partitionBits)
+	}
 	p := &partition{
-		job: j, source: s, in: in, number: number, index: len(j.parts), count: j.counts.input(s.name, number),
-		wake: make(chan struct{}, 1), resume: make(chan struct{}, 1),
+		site: *newSite(j, inPartition, len(j.parts)), source: s, in: in, number: number, index: len(j.parts), count: j.counts.input(s.name, number),
+		owed: make([]atomic.Int64, 1+j.graph.shards), wake: make(chan struct{}, 1), resume: make(chan struct{}, 1),
+	}
+	p.outlets = []*outlet{{to: j.packets}}
+	for _, in := range j.shardIn {
+		p.outlets = append(p.outlets, &outlet{to: in})
 	}
 	var cols []format.Column
 	at := make(map[string]int)
@@ -129,9 +112,10 @@ func newPartition(j *Job, s sourceInputs, number int) (*partition, error) {
 			}
 			b.from[k] = at[key]
 		}
-		if b.next, err = p.chain(node, b); err != nil {
+		if b.next, err = p.after(node); err != nil {
 			return nil, err
 		}
+		p.keep(fmt.Sprintf("%s/%04d", j.graph.canon.Columns(node), number), b.stage)
 		p.branches = append(p.branches, b)
 	}
 	var err error
@@ -141,82 +125,47 @@ func newPartition(j *Job, s sourceInputs, number int) (*partition, error) {
 	return p, nil
 }
 
-// chain builds the steps that run behind a local node.
-func (p *partition) chain(n plan.Node, b *branch) (exec.Emit, error) {
-	var out []exec.Emit
-	for _, c := range p.job.graph.consumers[n] {
-		switch {
-		case c.edge != nil && c.edge.partial != nil:
-			add, err := exec.NewAggregator(c.edge.partial)
-			if err != nil {
-				return nil, err
-			}
-			l := &partialLink{p: p, edge: c.edge, add: add}
-			b.flushes = append(b.flushes, l)
-			out = append(out, l)
-		case c.edge != nil:
-			out = append(out, &rowsLink{p, c.edge})
-		default:
-			op, err := statelessOperator(c.node)
-			if err != nil {
-				return nil, err
-			}
-			next, err := p.chain(c.node, b)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, &link{op: op, next: next})
+// mostOwed bounds the bytes that a job keeps waiting for partitions that are behind.
+const mostOwed = 32 << 20
+
+// ahead reports whether the partition is so far ahead of others that it must wait:
+// the log is its buffer. What only this partition can let go does not count, and of
+// all partitions the one that is least far in arrival time never waits.
+func (p *partition) ahead() bool {
+	owed := int64(0)
+	for i := range p.owed {
+		owed += p.owed[i].Load()
+	}
+	if owed <= max(mostOwed/int64(len(p.job.parts)), 1<<20) {
+		return false
+	}
+	mine := p.arrived.Load()
+	for _, q := range p.job.parts {
+		if at := q.arrived.Load(); at < mine || at == mine && q.index < p.index {
+			return true
 		}
 	}
-	return fanOf(out), nil
+	return false
 }
-
-// rowsLink sends rows to the tail.
-type rowsLink struct {
-	p    *partition
-	edge *edge
-}
-
-func (l *rowsLink) Rows(b *column.Batch) error {
-	l.p.pending.rows = append(l.p.pending.rows, edgeRows{l.edge, b})
-	return nil
-}
-
-func (l *rowsLink) Advance(column.Ticks) error { return nil }
-
-// partialLink aggregates in the partition and sends what is complete here.
-type partialLink struct {
-	p    *partition
-	edge *edge
-	add  *exec.Aggregator
-}
-
-func (l *partialLink) Rows(b *column.Batch) error { return l.add.Add(b) }
-
-func (l *partialLink) Advance(w column.Ticks) error {
-	for _, p := range l.add.Take(w) {
-		l.p.pending.partials = append(l.p.pending.partials, edgePartial{l.edge, p})
-	}
-	return nil
-}
-
-// maxHeld bounds the bytes that one partition may have waiting for the others.
-const maxHeld = 3 << 20
 
 // run reads the partition until the context ends, the source ends or something
 // fails.
 func (p *partition) run(ctx context.Context, from connector.Start) {
 	err := p.read(ctx, from)
 	if err != nil && ctx.Err() == nil {
-		p.pending.err = err
-		p.send(ctx)
+		p.outlets[0].pending.err = err
+		// The context has ended if this fails: nobody listens any more.
+		_ = p.send(ctx)
 	}
 }
 
 func (p *partition) read(ctx context.Context, from connector.Start) error {
-	r, err := p.in.Source.OpenReader(ctx, p.number, from)
-	if err != nil {
-		return fmt.Errorf("opening partition %d of input %s: %w", p.number, p.source.name, err)
+	var r connector.Reader = ended{}
+	if !p.gone {
+		var err error
+		if r, err = p.in.Source.OpenReader(ctx, p.number, from); err != nil {
+			return fmt.Errorf("opening partition %d of input %s: %w", p.number, p.source.name, err)
+		}
 	}
 	defer r.Close()
 	var c connector.Chunk
@@ -226,8 +175,7 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 				return err
 			}
 		}
-		if p.held.Load() > maxHeld {
-			// This partition is far ahead of another: it waits, and the log is its buffer.
+		if p.ahead() {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
@@ -237,7 +185,7 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 		}
 		if p.ended {
 			if !p.drained && p.job.draining.Load() {
-				p.drained, p.pending.drained = true, true
+				p.drained, p.outlets[0].pending.drained = true, true
 				if err := p.send(ctx); err != nil {
 					return err
 				}
@@ -263,6 +211,7 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 		}
 		if n := c.Len(); n > 0 {
 			p.last, p.moved = c.Offsets[n-1], true
+			p.arrived.Store(int64(c.Arrivals[n-1]))
 		}
 		if c.Next != nil {
 			p.position = append(p.position[:0:0], c.Next...)
@@ -270,8 +219,11 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 		p.caughtUp, p.promise = c.CaughtUp, c.Promise
 		if err != nil {
 			p.ended = true
-			p.pending.end = true
-			if !p.job.opts.NoFlush {
+			p.arrived.Store(int64(column.EndOfTime))
+			for _, o := range p.outlets {
+				o.pending.end = true
+			}
+			if !p.job.opts.NoFlush || p.gone {
 				if err := p.idle(p.job.opts.Until, true); err != nil {
 					return err
 				}
@@ -282,7 +234,7 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 			continue
 		}
 		if c.CaughtUp && !p.drained && p.job.draining.Load() {
-			p.drained, p.pending.drained = true, true
+			p.drained, p.outlets[0].pending.drained = true, true
 		}
 		if c.Len() == 0 || c.CaughtUp && c.Promise > 0 {
 			if err := p.tick(); err != nil {
@@ -295,29 +247,35 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 	}
 }
 
-// advance tells the steps of a branch and the tail how far its time is.
+// advance tells the steps of a branch, and the sites behind them, how far its time
+// is.
 func (p *partition) advance(br *branch) error {
 	at := br.stage.Frontier()
 	if at.Time > p.job.opts.Until {
 		at = column.Position{Time: p.job.opts.Until}
 	}
-	if !br.sent.Before(at) {
+	if !br.frontier.Before(at) {
 		return nil
 	}
-	moved := at.Time > br.sent.Time
-	br.sent = at
-	if moved {
+	later := at.Time > br.frontier.Time
+	br.frontier = at
+	if later {
 		if err := br.next.Advance(at.Time); err != nil {
 			return err
 		}
 	}
-	for i := range p.pending.marks {
-		if m := &p.pending.marks[i]; m.input == br.input {
-			m.at = at
-			return nil
+	for _, e := range p.out {
+		if !br.feeds(p.job.graph, e) {
+			continue
 		}
+		least := at
+		for _, o := range p.branches {
+			if o.feeds(p.job.graph, e) && o.frontier.Before(least) {
+				least = o.frontier
+			}
+		}
+		p.mark(e, least)
 	}
-	p.pending.marks = append(p.pending.marks, mark{br.input, at})
 	return nil
 }
 
@@ -348,6 +306,7 @@ func (p *partition) tick() error {
 }
 
 func (p *partition) idle(now column.Ticks, promised bool) error {
+	p.arrived.Store(max(p.arrived.Load(), int64(now)))
 	for _, br := range p.branches {
 		if err := br.stage.Idle(now, promised, br.next); err != nil {
 			return err
@@ -359,30 +318,20 @@ func (p *partition) idle(now column.Ticks, promised bool) error {
 	return nil
 }
 
-// state is the partition's part of a checkpoint, the time stages aside.
-func (p *partition) state() *partState {
-	return &partState{position: p.position, last: p.last, moved: p.moved}
-}
-
-// pass puts the barrier behind everything the partition has sent: what the
-// partial aggregates hold goes first, so that only the tail has their state.
+// pass puts the barrier behind everything the partition has sent, and waits until
+// the epoch is cut.
 func (p *partition) pass(ctx context.Context) error {
-	st := p.state()
-	p.moved = false
-	for _, br := range p.branches {
-		for _, l := range br.flushes {
-			if err := l.Advance(column.EndOfTime); err != nil {
-				return err
-			}
-		}
-		b, err := br.state.encoded(br.stage)
-		if err != nil {
-			return err
-		}
-		st.stages = append(st.stages, b)
+	frozen, err := p.freeze()
+	if err != nil {
+		return err
 	}
+	st := &partState{position: p.position, last: p.last, moved: p.moved}
+	p.moved = false
 	p.barrier.Store(0)
-	p.pending.barrier = st
+	for _, o := range p.outlets {
+		o.pending.barrier = new(barrier)
+	}
+	p.outlets[0].pending.barrier = &barrier{part: st, frozen: frozen}
 	if err := p.send(ctx); err != nil {
 		return err
 	}
@@ -394,34 +343,26 @@ func (p *partition) pass(ctx context.Context) error {
 	}
 }
 
-// restore takes the state of a barrier.
-func (p *partition) restore(st *partState) error {
-	if len(st.stages) != len(p.branches) {
-		return fmt.Errorf("restoring partition %d of input %s: %d time stages saved, %d needed", p.number, p.source.name, len(st.stages), len(p.branches))
-	}
-	for i, br := range p.branches {
-		if err := br.state.decoded(br.stage, st.stages[i]); err != nil {
-			return fmt.Errorf("restoring the time stage of partition %d of input %s: %w", p.number, p.source.name, err)
+// send hands on what is pending: the shards first, so that nothing in the tail is
+// ahead of them.
+func (p *partition) send(ctx context.Context) error {
+	tail := p.outlets[0]
+	tail.pending.letters = p.letters
+	p.letters = letters{}
+	for i := len(p.outlets) - 1; i >= 0; i-- {
+		if err := p.outlets[i].send(ctx, p.index); err != nil {
+			return err
 		}
-		br.counted = br.stage.Counts()
 	}
-	p.position = st.position
 	return nil
 }
 
-// send hands what is pending to the tail.
-func (p *partition) send(ctx context.Context) error {
-	k := &p.pending
-	if k.rows == nil && k.partials == nil && k.marks == nil && k.barrier == nil && len(k.letters.lines) == 0 && !k.end && !k.drained && k.err == nil {
-		return nil
-	}
-	out := *k
-	out.part = p
-	p.pending = packet{}
-	select {
-	case p.job.packets <- out:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+// ended is the reader of a partition that is gone.
+type ended struct{}
+
+func (ended) Read(_ context.Context, c *connector.Chunk, _ <-chan struct{}) error {
+	c.Reset()
+	return io.EOF
 }
+
+func (ended) Close() error { return nil }

@@ -94,6 +94,7 @@ func (p *partition) batch(c *connector.Chunk, rows format.Rows) error {
 const (
 	offsetBits    = 46
 	partitionBits = 10
+	sourceBits    = 7
 )
 
 // sequence orders the messages of a job: input, partition, offset. In files the
@@ -103,6 +104,17 @@ func (p *partition) sequence(offset int64) int64 {
 		return offset
 	}
 	return int64(p.source.ordinal)<<(offsetBits+partitionBits) | int64(p.number)<<offsetBits | offset&(1<<offsetBits-1)
+}
+
+// partOf is the index of the partition that a sequence is of, -1 if there is none.
+func (j *Job) partOf(seq int64) int {
+	ordinal, number := int(seq>>(offsetBits+partitionBits)), int(seq>>offsetBits)&(1<<partitionBits-1)
+	for _, p := range j.parts {
+		if p.source.ordinal == ordinal && p.number == number {
+			return p.index
+		}
+	}
+	return -1
 }
 
 // column makes one column of an Input.

@@ -8,48 +8,23 @@ import (
 	"spate/column"
 	"spate/column/format"
 	"spate/connector"
-	"spate/sql/plan"
 	"spate/stream/deadletter"
 	"spate/stream/exec"
-	"spate/stream/reorder"
-	"spate/stream/state"
 )
 
-// tail is the part of a job that runs once: it takes the packets of all
-// partitions, merges partial aggregates, runs the steps that need total order,
-// and writes to the sinks.
+// tail is the part of a job that runs once: it takes the packets of all partitions
+// and shards, merges partial aggregates, runs the steps that need everything in one
+// place, and writes to the sinks.
 type tail struct {
-	job     *Job
-	ops     []namedOperator     // in topological order: the order of their snapshots
-	entries []*entry            // by edge id
-	marks   [][]column.Position // per Input and partition of its source
+	site
 	outputs map[string]*outputWriter
 	ended   int
 	drained int
 	full    bool         // an output asks for an epoch
 	barrier []*partState // of the epoch under way, by partition
-	seen    int
-	letters letters // since the last barrier
-}
-
-type namedOperator struct {
-	name  string
-	op    snapshotter
-	state *kept
-}
-
-type snapshotter interface {
-	Freeze() (state.Frozen, error)
-	Load(e state.Entry) error
-}
-
-// entry is where an edge ends in the tail.
-type entry struct {
-	edge   *edge
-	finish *exec.Finisher  // edges of partial aggregates
-	merge  *reorder.Buffer // edges into a step that needs order: rows by partition of the source
-	next   exec.Emit
-	sent   column.Ticks
+	frozen  []frozenStep // since the last saved epoch, in order
+	seen    int          // barriers
+	letters letters      // since the last barrier
 }
 
 // outputWriter writes one output of the job; several statements may share it.
@@ -62,162 +37,44 @@ type outputWriter struct {
 }
 
 func newTail(ctx context.Context, j *Job) (*tail, error) {
-	t := &tail{job: j, outputs: make(map[string]*outputWriter), barrier: make([]*partState, len(j.parts))}
-	for range j.graph.inputs {
-		t.marks = append(t.marks, make([]column.Position, len(j.parts)))
-	}
-	t.entries = make([]*entry, len(j.graph.edges))
-	built := make(map[plan.Node]exec.Emit)
-	shared := make(map[plan.Node]*shared)
-	// Backwards, so that every step finds its readers.
-	for i := len(j.graph.nodes) - 1; i >= 0; i-- {
-		n := j.graph.nodes[i]
-		if j.graph.local[n] {
-			continue
-		}
-		var readers []exec.Emit
-		for _, c := range j.graph.consumers[n] {
-			e, err := t.reader(ctx, n, c, built, shared)
-			if err != nil {
+	t := &tail{site: *newSite(j, inTail, -1), outputs: make(map[string]*outputWriter), barrier: make([]*partState, len(j.parts))}
+	t.output = func(c *consumer) (exec.Emit, error) { return t.write(ctx, c) }
+	for _, e := range j.graph.edges {
+		if e.at == inTail {
+			if err := t.enter(e); err != nil {
 				return nil, err
 			}
-			readers = append(readers, e)
 		}
-		if err := t.operator(i, n, fanOf(readers), shared); err != nil {
-			return nil, err
-		}
-	}
-	for _, e := range j.graph.edges {
-		if err := t.entry(ctx, e, built, shared); err != nil {
-			return nil, err
-		}
-	}
-	for a, b := 0, len(t.ops)-1; a < b; a, b = a+1, b-1 {
-		t.ops[a], t.ops[b] = t.ops[b], t.ops[a]
 	}
 	return t, nil
 }
 
-// shared is an operator of the tail and what follows it.
-type shared struct {
-	op     exec.Operator
-	finish *exec.Finisher
-	next   exec.Emit
-	marks  *watermarks
+// producers is how many sites send to the tail.
+func (t *tail) producers() int {
+	n := len(t.job.parts)
+	if t.job.graph.sharded() {
+		n += t.job.graph.shards
+	}
+	return n
 }
 
-func (t *tail) operator(i int, n plan.Node, next exec.Emit, all map[plan.Node]*shared) error {
-	s := &shared{next: next}
-	var err error
-	switch n := n.(type) {
-	case *plan.Filter, *plan.Project:
-		s.op, err = statelessOperator(n)
-	case *plan.Analytic:
-		s.op, err = exec.NewAnalytic(n)
-	case *plan.Union:
-		s.op = exec.NewUnion(n)
-	case *plan.Aggregate:
-		if t.job.graph.local[n.In] && exec.OrderFree(n) {
-			s.finish, err = exec.NewFinisher(n)
-			break
-		}
-		s.op, err = exec.NewAggregate(n)
-	default:
-		err = fmt.Errorf("compiling the plan: step %T is not supported yet", n)
-	}
-	if err != nil {
-		return err
-	}
-	if n := len(n.Inputs()); n > 1 {
-		s.marks = &watermarks{of: make([]column.Ticks, n)}
-	}
-	all[n] = s
-	name := fmt.Sprintf("step-%03d", i)
-	if s.finish != nil {
-		t.keep(name, s.finish)
-	} else {
-		t.keep(name, s.op)
-	}
-	return nil
-}
-
-// reader is what a tail node emits to for one of its consumers.
-func (t *tail) reader(ctx context.Context, from plan.Node, c consumer, built map[plan.Node]exec.Emit, all map[plan.Node]*shared) (exec.Emit, error) {
-	if c.output != nil {
-		return t.output(ctx, c.output)
-	}
-	s := all[c.node]
-	to := t.into(s, c.in)
-	if needsOrder(c.node) && !t.job.graph.ordered(from) {
-		op := &sorter{waiting{reorder.New(exec.SchemaOf(from.Columns()), 1)}}
-		t.keep(fmt.Sprintf("sort-%03d", len(t.ops)), op)
-		return &link{op: op, next: to}, nil
-	}
-	return to, nil
-}
-
-// keep gives an operator a place in the snapshots.
-func (t *tail) keep(name string, op snapshotter) {
-	t.ops = append(t.ops, namedOperator{name, op, new(kept)})
-}
-
-func (t *tail) into(s *shared, in int) exec.Emit {
-	l := link{op: s.op, in: in, next: s.next}
-	if s.marks != nil {
-		return &joint{l, s.marks}
-	}
-	return &l
-}
-
-// entry builds the tail's end of an edge.
-func (t *tail) entry(ctx context.Context, e *edge, built map[plan.Node]exec.Emit, all map[plan.Node]*shared) error {
-	en := &entry{edge: e}
-	t.entries[e.id] = en
-	if e.to.output != nil {
-		next, err := t.output(ctx, e.to.output)
-		en.next = next
-		return err
-	}
-	s := all[e.to.node]
-	if e.partial != nil {
-		en.finish, en.next = s.finish, s.next
-		return nil
-	}
-	en.next = t.into(s, e.to.in)
-	if needsOrder(e.to.node) {
-		name, parts := t.job.graph.inputs[e.input].Name, 0
-		for _, p := range t.job.parts {
-			if p.source.name == name {
-				parts++
-			}
-		}
-		en.merge = reorder.New(exec.SchemaOf(e.from.Columns()), parts)
-		t.keep(fmt.Sprintf("merge-%03d", e.id), waiting{en.merge})
-	}
-	return nil
-}
-
-func (t *tail) output(ctx context.Context, o *plan.Output) (exec.Emit, error) {
+// write is an output as a consumer of rows.
+func (t *tail) write(ctx context.Context, c *consumer) (exec.Emit, error) {
+	o := c.output
 	w := t.outputs[o.Name]
 	if w == nil {
 		sink, ok := t.job.opts.Outputs[o.Name]
 		if !ok {
 			return nil, fmt.Errorf("starting job %s: output %s is bound to no target", t.job.opts.Name, o.Name)
 		}
-		writer, err := sink.OpenWriter(ctx, 0, 1)
+		writer, err := sink.OpenWriter(ctx, t.job.writerOf())
 		if err != nil {
 			return nil, fmt.Errorf("opening output %s of job %s: %w", o.Name, t.job.opts.Name, err)
 		}
 		w = &outputWriter{name: o.Name, sink: sink, writer: writer, count: t.job.counts.output(o.Name)}
 		t.outputs[o.Name] = w
 	}
-	statement := 0
-	for i := range t.job.graph.outputs {
-		if t.job.graph.outputs[i] == o {
-			statement = i
-		}
-	}
-	return &outputLink{t: t, w: w, ctx: ctx, statement: statement, number: w.count.statement()}, nil
+	return &outputLink{t: t, w: w, ctx: ctx, statement: c.statement, number: w.count.statement()}, nil
 }
 
 // outputLink writes the rows of one statement.
@@ -311,97 +168,49 @@ func (l *outputLink) Advance(w column.Ticks) error {
 	return nil
 }
 
-// take runs one packet through the tail.
-func (t *tail) take(k *packet) error {
+// packet runs one packet through the tail.
+func (t *tail) packet(k *packet) error {
 	if k.err != nil {
 		return k.err
 	}
 	t.letters.join(k.letters)
-	for _, p := range k.partials {
-		if err := t.entries[p.edge.id].finish.Merge(p.p); err != nil {
-			return err
-		}
+	if err := t.take(k); err != nil {
+		return err
 	}
-	for _, r := range k.rows {
-		e := t.entries[r.edge.id]
-		if e.merge != nil {
-			e.merge.Add(k.part.number, r.b)
-			continue
-		}
-		if err := e.next.Rows(r.b); err != nil {
-			return err
-		}
-	}
-	for _, m := range k.marks {
-		t.marks[m.input][k.part.index] = m.at
-		if err := t.advance(m.input, k.part, m.at); err != nil {
-			return err
-		}
-	}
-	t.holdBack()
+	t.owe()
 	if k.end {
 		t.ended++
 	}
 	if k.drained {
 		t.drained++
 	}
-	if k.barrier != nil {
-		t.barrier[k.part.index] = k.barrier
+	if b := k.barrier; b != nil {
+		if b.part != nil {
+			t.barrier[k.from] = b.part
+		}
+		t.frozen = append(t.frozen, b.frozen...)
 		t.seen++
 	}
 	return nil
 }
 
-// holdBack tells every partition how many bytes of its rows wait here for other
-// partitions, and wakes those that may go on.
-func (t *tail) holdBack() {
-	for _, p := range t.job.parts {
-		n := int64(0)
-		for _, e := range t.entries {
-			if e.merge != nil && t.job.graph.inputs[e.edge.input].Name == p.source.name {
-				n += e.merge.Owed(p.number)
-			}
-		}
-		if old := p.held.Swap(n); old > maxHeld && n <= maxHeld {
-			p.rouse()
-		}
-	}
-}
-
-// advance moves the edges of an Input, of which a partition has come to at, to the
-// least watermark of its partitions.
-func (t *tail) advance(input int, from *partition, at column.Position) error {
-	name := t.job.graph.inputs[input].Name
-	least := column.EndOfTime
-	for i, p := range t.job.parts {
-		if p.source.name == name {
-			least = min(least, t.marks[input][i].Time)
-		}
-	}
-	for _, e := range t.entries {
-		if e.edge.input != input {
+// cut takes the state of the tail behind all barriers.
+func (t *tail) cut() error {
+	for _, en := range t.order {
+		if en.order == nil || t.job.graph.place[en.edge.from] != inShard {
 			continue
 		}
-		if e.merge != nil {
-			e.merge.Reach(from.number, at)
-			if err := e.merge.Release(e.next.Rows); err != nil {
-				return err
+		for src := range en.marks {
+			if n := en.order.Held(src); n != 0 {
+				return fmt.Errorf("cutting an epoch: %d bytes of rows of a shard wait behind its barrier", n)
 			}
 		}
-		if least <= e.sent {
-			continue
-		}
-		e.sent = least
-		var err error
-		if e.finish != nil {
-			err = e.finish.Advance(least, e.next)
-		} else {
-			err = e.next.Advance(least)
-		}
-		if err != nil {
-			return err
-		}
 	}
+	frozen, err := t.freeze()
+	if err != nil {
+		return err
+	}
+	t.frozen = append(t.frozen, frozen...)
 	return nil
 }
 

@@ -192,7 +192,9 @@ type checksumSink struct {
 	buf  []byte
 }
 
-func (s *checksumSink) OpenWriter(context.Context, int, int) (connector.Writer, error) { return s, nil }
+func (s *checksumSink) OpenWriter(context.Context, connector.Shard) (connector.Writer, error) {
+	return s, nil
+}
 
 func (s *checksumSink) Commit(context.Context, connector.Epoch, []connector.Prepared) error {
 	return nil

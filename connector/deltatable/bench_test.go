@@ -60,11 +60,11 @@ func BenchmarkRawTelemetry(b *testing.B) {
 		}
 		batches = append(batches, x)
 	}
-	s, err := Open(b.Context(), Options{Store: blob.NewMemory(), Path: "t", Create: &d, AppID: "a"})
+	s, err := Open(b.Context(), Options{Store: blob.NewMemory(), Path: "t", Create: &d, Output: "a"})
 	if err != nil {
 		b.Fatal(err)
 	}
-	w, err := s.OpenWriter(b.Context(), 0, 1)
+	w, err := s.OpenWriter(b.Context(), connector.Shard{Job: "job", Number: 0, Of: 1})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -10,6 +10,7 @@
 package deltatable
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,9 +37,9 @@ var ErrAhead = errors.New("the table is ahead of the job")
 type Options struct {
 	Store blob.Store // required
 	Path  string     // required: where the table lies in the store
-	// AppID is the name under which the table remembers the epoch; the same for
-	// each start of a job. Default <job>/<path>/#state.
-	AppID string
+	// Output is the name of the job's output: the table remembers the epoch under
+	// <job>/<output>/#state, with the stable id of the job. Default Path.
+	Output string
 	// Create describes the table if it does not exist yet. Nil: it must exist,
 	// unless Infer says how its schema is made.
 	Create *delta.Definition
@@ -251,10 +252,7 @@ type prepared struct {
 }
 
 func (s *Sink) appID(e connector.Epoch) string {
-	if s.opts.AppID != "" {
-		return s.opts.AppID
-	}
-	return e.Job + "/" + s.opts.Path + "/#state"
+	return e.Job + "/" + cmp.Or(s.opts.Output, s.opts.Path) + "/#state"
 }
 
 // Commit implements connector.Sink.

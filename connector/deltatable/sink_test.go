@@ -24,7 +24,7 @@ var definition = delta.Definition{Columns: []delta.Column{{Name: "EventId", Type
 
 func open(t *testing.T, store blob.Store, change ...func(*Options)) *Sink {
 	t.Helper()
-	o := Options{Store: store, Path: "t", AppID: "job/out/#state", Create: &definition}
+	o := Options{Store: store, Path: "t", Output: "out", Create: &definition}
 	for _, c := range change {
 		c(&o)
 	}
@@ -37,7 +37,7 @@ func open(t *testing.T, store blob.Store, change ...func(*Options)) *Sink {
 
 func writerOf(t *testing.T, s *Sink, shard int) connector.Writer {
 	t.Helper()
-	w, err := s.OpenWriter(t.Context(), shard, 1)
+	w, err := s.OpenWriter(t.Context(), connector.Shard{Job: "job", Number: shard, Of: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +316,7 @@ func TestWritersAndForeignAppendsAtOnce(t *testing.T) {
 			}
 		}
 		wg.Go(func() {
-			s := open(t, store, func(o *Options) { o.AppID = fmt.Sprintf("job%d/#state", j) })
+			s := open(t, store, func(o *Options) { o.Output = fmt.Sprintf("out%d", j) })
 			ws := []connector.Writer{writerOf(t, s, 0), writerOf(t, s, 1)}
 			for e := range epochs {
 				var ps []connector.Prepared

@@ -48,13 +48,13 @@ type openFile struct {
 func (f *openFile) size() int64 { return f.file.Buffered() + int64(f.body.Len()) }
 
 // OpenWriter implements connector.Sink.
-func (s *Sink) OpenWriter(_ context.Context, shard, _ int) (connector.Writer, error) {
+func (s *Sink) OpenWriter(_ context.Context, by connector.Shard) (connector.Writer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.table == nil {
-		return &inferring{sink: s, shard: shard}, nil
+		return &inferring{sink: s, shard: by.Number}, nil
 	}
-	return s.newWriter(shard), nil
+	return s.newWriter(by.Number), nil
 }
 
 func (s *Sink) newWriter(shard int) *writer {

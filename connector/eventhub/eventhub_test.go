@@ -207,7 +207,7 @@ func TestSinkIsExactlyOnceOverRepeatsAndRestarts(t *testing.T) {
 	dir := t.TempDir()
 	n := namespace(t, dir)
 	h := makeHub(t, n, hub.Spec{Name: "out", Partitions: 4})
-	o := SinkOptions{Job: "j", Output: "alerts", KeyColumn: "key"}
+	o := SinkOptions{Output: "alerts", KeyColumn: "key"}
 	s := NewSink(h, o)
 	prepare := func(w connector.Writer, b *column.Batch, epoch int64) connector.Prepared {
 		t.Helper()
@@ -228,7 +228,7 @@ func TestSinkIsExactlyOnceOverRepeatsAndRestarts(t *testing.T) {
 	}
 	writer := func(s *Sink, shard int) connector.Writer {
 		t.Helper()
-		w, err := s.OpenWriter(t.Context(), shard, 2)
+		w, err := s.OpenWriter(t.Context(), connector.Shard{Job: "j", Number: shard, Of: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -275,8 +275,8 @@ func TestSinkIsExactlyOnceOverRepeatsAndRestarts(t *testing.T) {
 
 func TestSinkSplitsLargeEpochsAndSpreadsKeylessBatches(t *testing.T) {
 	h := makeHub(t, namespace(t, t.TempDir()), hub.Spec{Name: "out", Partitions: 2})
-	s := NewSink(h, SinkOptions{Job: "j", Output: "o"})
-	w, err := s.OpenWriter(t.Context(), 0, 1)
+	s := NewSink(h, SinkOptions{Output: "o"})
+	w, err := s.OpenWriter(t.Context(), connector.Shard{Job: "j", Number: 0, Of: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +306,7 @@ func TestSinkSplitsLargeEpochsAndSpreadsKeylessBatches(t *testing.T) {
 
 func TestRowsThatAreNoEventComeBack(t *testing.T) {
 	h := makeHub(t, namespace(t, t.TempDir()), hub.Spec{Name: "out", Partitions: 2})
-	w, err := NewSink(h, SinkOptions{KeyColumn: "Key"}).OpenWriter(t.Context(), 0, 1)
+	w, err := NewSink(h, SinkOptions{KeyColumn: "Key"}).OpenWriter(t.Context(), connector.Shard{Job: "j", Number: 0, Of: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,7 +319,7 @@ func TestRowsThatAreNoEventComeBack(t *testing.T) {
 func TestKeyFromAStarColumn(t *testing.T) {
 	h := makeHub(t, namespace(t, t.TempDir()), hub.Spec{Name: "out", Partitions: 4})
 	s := NewSink(h, SinkOptions{KeyColumn: "device"})
-	w, err := s.OpenWriter(t.Context(), 0, 1)
+	w, err := s.OpenWriter(t.Context(), connector.Shard{Job: "j", Number: 0, Of: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -341,7 +341,7 @@ func TestKeyFromAStarColumn(t *testing.T) {
 func TestDamagedNotesAreRefused(t *testing.T) {
 	h := makeHub(t, namespace(t, t.TempDir()), hub.Spec{Name: "out", Partitions: 1})
 	s := NewSink(h, SinkOptions{})
-	w, _ := s.OpenWriter(t.Context(), 0, 1)
+	w, _ := s.OpenWriter(t.Context(), connector.Shard{Job: "j", Number: 0, Of: 1})
 	w.Write(t.Context(), rows([]string{"a"}, []int64{1}))
 	note, _ := w.Prepare(t.Context(), connector.Epoch{})
 	for n := 1; n < len(note); n++ {

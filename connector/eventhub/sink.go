@@ -20,7 +20,6 @@ const maxEvent = 1 << 20
 
 // SinkOptions say how rows become events.
 type SinkOptions struct {
-	Job    string // stable id of the job
 	Output string // the output's name in the job
 	// KeyColumn names the column whose value is the partition key, ignoring
 	// case. Without it, and for rows where it is NULL, each batch of rows goes to
@@ -50,11 +49,11 @@ func producerID(job, output string, shard int) int64 {
 
 // OpenWriter opens the writer of a shard. It goes on from the last sequence
 // that the log has, so Commit of the newest manifest has to come before.
-func (s *Sink) OpenWriter(_ context.Context, shard, shards int) (connector.Writer, error) {
-	if shard < 0 || shard >= shards {
-		return nil, fmt.Errorf("write hub %s: shard %d of %d", s.hub.Name(), shard, shards)
+func (s *Sink) OpenWriter(_ context.Context, by connector.Shard) (connector.Writer, error) {
+	if by.Number < 0 || by.Number >= by.Of {
+		return nil, fmt.Errorf("write hub %s: shard %d of %d", s.hub.Name(), by.Number, by.Of)
 	}
-	return &writer{sink: s, producer: producerID(s.o.Job, s.o.Output, shard), turn: shard}, nil
+	return &writer{sink: s, producer: producerID(by.Job, s.o.Output, by.Number), turn: by.Number}, nil
 }
 
 // writer collects the events of one shard.

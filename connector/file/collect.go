@@ -67,7 +67,7 @@ type CollectorSink struct {
 }
 
 // OpenWriter implements connector.Sink.
-func (s *CollectorSink) OpenWriter(context.Context, int, int) (connector.Writer, error) {
+func (s *CollectorSink) OpenWriter(context.Context, connector.Shard) (connector.Writer, error) {
 	return &collectorWriter{sink: s}, nil
 }
 

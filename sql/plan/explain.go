@@ -145,50 +145,79 @@ func describeItems(items []Item) string {
 	return "(" + strings.Join(out, ", ") + ")"
 }
 
-func describeAll(es []Expr) string {
+func describeAll(es []Expr) string { return explained.all(es) }
+
+func describeExpr(e Expr) string { return explained.expr(e) }
+
+// describer prints expressions; how it prints what they read is the caller's.
+type describer struct {
+	col  func(*Col) string
+	time func() string // System.Timestamp()
+}
+
+// explained prints for people, and for the fingerprint of a whole plan.
+var explained = describer{
+	col:  func(e *Col) string { return fmt.Sprintf("[%s]@%d", e.Name, e.Index) },
+	time: func() string { return "timestamp()" },
+}
+
+func (d describer) all(es []Expr) string {
 	out := make([]string, len(es))
 	for i, e := range es {
-		out[i] = describeExpr(e)
+		out[i] = d.expr(e)
 	}
 	return "(" + strings.Join(out, ", ") + ")"
 }
 
-func describeExpr(e Expr) string {
+func (d describer) expr(e Expr) string {
 	switch e := e.(type) {
 	case nil:
 		return "nothing"
 	case *Const:
 		return string(column.AppendJSON(nil, e.Value)) + ":" + e.Value.Kind.String()
 	case *Col:
-		return fmt.Sprintf("[%s]@%d", e.Name, e.Index)
+		return d.col(e)
 	case *Field:
-		return fmt.Sprintf("%s.[%s]", describeExpr(e.Of), e.Name)
+		return fmt.Sprintf("%s.[%s]", d.expr(e.Of), e.Name)
 	case *Element:
-		return fmt.Sprintf("%s[%d]", describeExpr(e.Of), e.Index)
+		return fmt.Sprintf("%s[%d]", d.expr(e.Of), e.Index)
 	case *Timestamp:
-		return "timestamp()"
+		return d.time()
 	case *Call:
-		return strings.ToLower(e.Func) + describeAll(e.Args)
+		return strings.ToLower(e.Func) + d.all(e.Args)
 	case *Cast:
 		if e.Try {
-			return fmt.Sprintf("try_cast(%s, %s)", describeExpr(e.Of), e.Static)
+			return fmt.Sprintf("try_cast(%s, %s)", d.expr(e.Of), e.Static)
 		}
-		return fmt.Sprintf("cast(%s, %s)", describeExpr(e.Of), e.Static)
+		return fmt.Sprintf("cast(%s, %s)", d.expr(e.Of), e.Static)
 	case *Case:
 		var b strings.Builder
 		b.WriteString("case")
 		for _, w := range e.Whens {
-			fmt.Fprintf(&b, " when %s then %s", describeExpr(w.Cond), describeExpr(w.Then))
+			fmt.Fprintf(&b, " when %s then %s", d.expr(w.Cond), d.expr(w.Then))
 		}
 		if e.Else != nil {
-			b.WriteString(" else " + describeExpr(e.Else))
+			b.WriteString(" else " + d.expr(e.Else))
 		}
 		if e.ToFloat {
 			b.WriteString(" as float")
 		}
 		return b.String() + " end"
 	case *Coalesce:
-		return "coalesce" + describeAll(e.Args)
+		return "coalesce" + d.all(e.Args)
 	}
 	return fmt.Sprintf("%T", e)
+}
+
+// SameExprs reports whether two lists of expressions over one node compute the same.
+func SameExprs(a, b []Expr) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if describeExpr(a[i]) != describeExpr(b[i]) || a[i].Type() != b[i].Type() {
+			return false
+		}
+	}
+	return true
 }

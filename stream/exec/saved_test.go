@@ -27,7 +27,7 @@ func (f *savedFiles) freeze(t testing.TB, s step) {
 	}
 	w := state.NewWriter()
 	if frozen != nil {
-		frozen(w.Step("s"))
+		frozen(w.Step("s", 0, state.Groups))
 	}
 	var b bytes.Buffer
 	if _, err := w.WriteTo(&b); err != nil {

@@ -124,7 +124,7 @@ func (f *files) freeze(t *testing.T, frozen state.Frozen) {
 	t.Helper()
 	w := state.NewWriter()
 	if frozen != nil {
-		frozen(w.Step("s"))
+		frozen(w.Step("s", 0, state.Groups))
 	}
 	var b bytes.Buffer
 	if _, err := w.WriteTo(&b); err != nil {

@@ -73,7 +73,7 @@ func (f *fileWriter) step(id string, ranges []keyRange) {
 	b := appendBytes([]byte{frameStep}, []byte(id))
 	b = binary.AppendUvarint(b, uint64(len(ranges)))
 	for _, r := range ranges {
-		b = appendBytes(b, r.from)
+		b = appendBytes(append(b, r.first, r.last), r.from)
 		if r.to == nil {
 			b = append(b, 0)
 			continue
@@ -259,11 +259,19 @@ func (f *fileReader) readStep() error {
 	}
 	f.frame = f.frame[w:]
 	for range n {
+		var r keyRange
+		var err error
+		if r.first, err = f.byte(); err != nil {
+			return err
+		}
+		if r.last, err = f.byte(); err != nil {
+			return err
+		}
 		from, err := f.bytes()
 		if err != nil {
 			return err
 		}
-		r := keyRange{from: bytes.Clone(from)}
+		r.from = bytes.Clone(from)
 		bounded, err := f.byte()
 		if err != nil {
 			return err

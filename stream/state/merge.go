@@ -7,13 +7,13 @@ import (
 
 // merger reads several files as one map.
 type merger struct {
-	files []*fileReader // oldest first
-	step  string        // of the entries that come next
-	at    []int         // per file: the range its keys have reached
+	files []*fileReader  // oldest first
+	step  string         // of the entries that come next
+	spans [][][]keyRange // per file and span of groups: the ranges not yet passed
 }
 
 func openMerger(files []io.Reader) (*merger, error) {
-	m := &merger{at: make([]int, len(files))}
+	m := &merger{spans: make([][][]keyRange, len(files))}
 	for _, r := range files {
 		f, err := openFile(r)
 		if err != nil {
@@ -27,13 +27,30 @@ func openMerger(files []io.Reader) (*merger, error) {
 // nextStep goes to the least step that some file has; false behind the last.
 func (m *merger) nextStep() bool {
 	m.step = ""
-	for i, f := range m.files {
-		m.at[i] = 0
+	for _, f := range m.files {
 		if f.step != "" && (m.step == "" || f.step < m.step) {
 			m.step = f.step
 		}
 	}
+	for i, f := range m.files {
+		m.spans[i] = nil
+		if f.step == m.step {
+			m.spans[i] = spansOf(f.ranges)
+		}
+	}
 	return m.step != ""
+}
+
+// spansOf cuts the ranges of a file into lists of one span of groups each.
+func spansOf(ranges []keyRange) [][]keyRange {
+	var out [][]keyRange
+	for i, r := range ranges {
+		if i == 0 || r.first != ranges[i-1].first || r.last != ranges[i-1].last {
+			out = append(out, nil)
+		}
+		out[len(out)-1] = append(out[len(out)-1], r)
+	}
+	return out
 }
 
 // next gives the changes of the step in key order: for each key that of the newest
@@ -51,7 +68,7 @@ func (m *merger) each(visit func(c *change) error) error {
 			return m.leave()
 		}
 		c := m.files[newest].next
-		if !m.deleted(newest, c.key) {
+		if c.gone || !m.deleted(newest, &c) {
 			if err := visit(&c); err != nil {
 				return err
 			}
@@ -70,19 +87,21 @@ func (m *merger) each(visit func(c *change) error) error {
 	}
 }
 
-// deleted reports whether a file newer than i deletes a range that holds key. Keys
-// come in ascending order.
-func (m *merger) deleted(i int, key []byte) bool {
+// deleted reports whether a file newer than i deletes a range that holds c. Keys come
+// in ascending order, so each list of ranges is walked once.
+func (m *merger) deleted(i int, c *change) bool {
 	for k := i + 1; k < len(m.files); k++ {
-		f := m.files[k]
-		if f.step != m.step {
+		if m.files[k].step != m.step {
 			continue
 		}
-		for m.at[k] < len(f.ranges) && f.ranges[m.at[k]].to != nil && bytes.Compare(f.ranges[m.at[k]].to, key) <= 0 {
-			m.at[k]++
-		}
-		if m.at[k] < len(f.ranges) && f.ranges[m.at[k]].has(key) {
-			return true
+		for n := range m.spans[k] {
+			rs := &m.spans[k][n]
+			for len(*rs) > 0 && (*rs)[0].to != nil && bytes.Compare((*rs)[0].to, c.key) <= 0 {
+				*rs = (*rs)[1:]
+			}
+			if len(*rs) > 0 && (*rs)[0].has(c) {
+				return true
+			}
 		}
 	}
 	return false

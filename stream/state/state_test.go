@@ -15,9 +15,9 @@ import (
 // model is what the files should read as: step and key to value.
 type model map[[2]string]string
 
-func (m model) deleteRange(step, from, to string) {
+func (m model) deleteRange(step, from, to string, first, last int) {
 	for k := range m {
-		if k[0] == step && k[1] >= from && (to == "" || k[1] < to) {
+		if n := len(k[1]); k[0] == step && n >= first && n <= last && k[1] >= from && (to == "" || k[1] < to) {
 			delete(m, k)
 		}
 	}
@@ -65,21 +65,23 @@ func TestFilesReadAsOneMap(t *testing.T) {
 				k := key.Draw(t, "key")
 				switch rapid.IntRange(0, 3).Draw(t, "kind") {
 				case 0:
-					w.Step(step).Delete([]byte(k))
+					w.Step(step, 0, state.Groups).Delete([]byte(k))
 					delete(want, [2]string{step, k})
 				case 1:
 					to := key.Draw(t, "to")
+					first := rapid.IntRange(0, 3).Draw(t, "first")
+					last := rapid.IntRange(first, 3).Draw(t, "last")
+					end := []byte(to)
 					if to == "" {
-						w.Step(step).DeleteRange([]byte(k), nil)
-					} else {
-						w.Step(step).DeleteRange([]byte(k), []byte(to))
+						end = nil
 					}
+					w.Step(step, first, last+1).DeleteRange([]byte(k), end)
 					if to == "" || k < to {
-						want.deleteRange(step, k, to)
+						want.deleteRange(step, k, to, first, last)
 					}
 				default:
 					v := rapid.StringN(0, 5, 40_000).Draw(t, "value")
-					w.Step(step).Put(uint8(len(k)), []byte(k), []byte(v))
+					w.Step(step, 0, state.Groups).Put(uint8(len(k)), []byte(k), []byte(v))
 					want[[2]string{step, k}] = v
 				}
 			}
@@ -107,9 +109,9 @@ func TestFilesReadAsOneMap(t *testing.T) {
 func TestDamageIsSeen(t *testing.T) {
 	w := state.NewWriter()
 	for i := range 3000 {
-		w.Step("step").Put(7, fmt.Appendf(nil, "%05d", i), bytes.Repeat([]byte{byte(i)}, 40))
+		w.Step("step", 0, state.Groups).Put(7, fmt.Appendf(nil, "%05d", i), bytes.Repeat([]byte{byte(i)}, 40))
 	}
-	w.Step("step").DeleteRange([]byte("x"), nil)
+	w.Step("step", 0, state.Groups).DeleteRange([]byte("x"), nil)
 	var b bytes.Buffer
 	if _, err := w.WriteTo(&b); err != nil {
 		t.Fatal(err)
@@ -132,9 +134,9 @@ func TestDamageIsSeen(t *testing.T) {
 
 func FuzzScan(f *testing.F) {
 	w := state.NewWriter()
-	w.Step("a").Put(1, []byte("k"), []byte("v"))
-	w.Step("a").DeleteRange([]byte("b"), []byte("c"))
-	w.Step("b").Delete([]byte("k"))
+	w.Step("a", 0, state.Groups).Put(1, []byte("k"), []byte("v"))
+	w.Step("a", 0, state.Groups).DeleteRange([]byte("b"), []byte("c"))
+	w.Step("b", 0, state.Groups).Delete([]byte("k"))
 	var b bytes.Buffer
 	if _, err := w.WriteTo(&b); err != nil {
 		f.Fatal(err)

@@ -13,13 +13,16 @@ type Writer struct {
 // NewWriter returns an empty writer.
 func NewWriter() *Writer { return &Writer{sections: make(map[string]*Section)} }
 
-// Step returns the section of a step, by its fingerprint.
-func (w *Writer) Step(id string) *Section {
+// Step returns the section of a step, by its fingerprint, for the shard that holds
+// the key groups from..to-1: what a shard deletes by range is deleted for its groups
+// alone.
+func (w *Writer) Step(id string, from, to int) *Section {
 	s := w.sections[id]
 	if s == nil {
 		s = new(Section)
 		w.sections[id] = s
 	}
+	s.first, s.last = uint8(from), uint8(to-1)
 	return s
 }
 
@@ -35,9 +38,10 @@ func (w *Writer) Empty() bool {
 
 // Section gathers the changes of one step.
 type Section struct {
-	entries []change
-	ranges  []keyRange
-	arena   []byte
+	first, last uint8 // key groups of the shard that writes now
+	entries     []change
+	ranges      []keyRange
+	arena       []byte
 }
 
 // change is an entry that was put or, with gone set, deleted.
@@ -47,11 +51,15 @@ type change struct {
 	gone       bool
 }
 
-// keyRange holds the keys from <= k < to; to nil: to the end.
-type keyRange struct{ from, to []byte }
+// keyRange holds the keys from <= k < to of the groups first..last; to nil: to the
+// end.
+type keyRange struct {
+	first, last uint8
+	from, to    []byte
+}
 
-func (r keyRange) has(key []byte) bool {
-	return bytes.Compare(r.from, key) <= 0 && (r.to == nil || bytes.Compare(key, r.to) < 0)
+func (r keyRange) has(c *change) bool {
+	return r.first <= c.group && c.group <= r.last && bytes.Compare(r.from, c.key) <= 0 && (r.to == nil || bytes.Compare(c.key, r.to) < 0)
 }
 
 // keep copies b into the arena.
@@ -74,17 +82,17 @@ func (s *Section) Delete(key []byte) {
 	s.entries = append(s.entries, change{key: s.keep(key), gone: true})
 }
 
-// DeleteRange removes every entry with from <= key < to; to nil: to the end. What
-// is put later stays.
+// DeleteRange removes every entry of the shard with from <= key < to; to nil: to the end.
+// What is put later stays.
 func (s *Section) DeleteRange(from, to []byte) {
-	r := keyRange{from: s.keep(from)}
+	r := keyRange{first: s.first, last: s.last, from: s.keep(from)}
 	if to != nil {
 		r.to = s.keep(to)
 	}
 	kept := s.entries[:0]
-	for _, c := range s.entries {
-		if !r.has(c.key) {
-			kept = append(kept, c)
+	for i := range s.entries {
+		if s.entries[i].gone || !r.has(&s.entries[i]) {
+			kept = append(kept, s.entries[i])
 		}
 	}
 	s.entries = kept
@@ -102,10 +110,19 @@ func (s *Section) finish() {
 		kept = append(kept, c)
 	}
 	s.entries = kept
-	sort.SliceStable(s.ranges, func(i, j int) bool { return bytes.Compare(s.ranges[i].from, s.ranges[j].from) < 0 })
+	sort.SliceStable(s.ranges, func(i, j int) bool {
+		a, b := &s.ranges[i], &s.ranges[j]
+		switch {
+		case a.first != b.first:
+			return a.first < b.first
+		case a.last != b.last:
+			return a.last < b.last
+		}
+		return bytes.Compare(a.from, b.from) < 0
+	})
 	var joined []keyRange
 	for _, r := range s.ranges {
-		if n := len(joined); n > 0 && (joined[n-1].to == nil || bytes.Compare(r.from, joined[n-1].to) <= 0) {
+		if n := len(joined); n > 0 && joined[n-1].first == r.first && joined[n-1].last == r.last && (joined[n-1].to == nil || bytes.Compare(r.from, joined[n-1].to) <= 0) {
 			if last := &joined[n-1]; last.to != nil && (r.to == nil || bytes.Compare(r.to, last.to) > 0) {
 				last.to = r.to
 			}

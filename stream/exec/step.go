@@ -1,0 +1,128 @@
+package exec
+
+import (
+	"fmt"
+
+	"spate/sql/plan"
+)
+
+// Order is what a step needs of the order of its rows.
+type Order uint8
+
+// Orders.
+const (
+	AnyOrder   Order = iota
+	TotalOrder       // event time, arrival, message; with a key, among the rows of one key
+)
+
+// Step is how the engine runs one node of a plan. Compile is the only place that
+// tells the kinds of nodes apart.
+type Step struct {
+	Node  plan.Node
+	Order Order
+	// Key holds expressions over the columns of the node's input: rows with equal values
+	// must meet, rows with others need not. Nil: all rows must meet.
+	Key []plan.Expr
+	// Local steps keep nothing and look at one row at a time: they run where their input
+	// does.
+	Local bool
+	// Sorted steps give rows in total order. Local ones do so if their input does.
+	Sorted bool
+	// Split, if set, is the step in two halves: parts are made where the rows are, and
+	// joined in one place.
+	Split *Split
+	New   func() (Operator, error) // nil: an input
+}
+
+// Split is an aggregation in two halves.
+type Split struct {
+	Local func() (*Aggregator, error)
+	Final func() (*Finisher, error)
+}
+
+// Compile says how a node is run. What the engine does not run is an
+// *UnsupportedError; New may give one too.
+func Compile(n plan.Node) (*Step, error) {
+	s := &Step{Node: n}
+	switch n := n.(type) {
+	case *plan.Input:
+		_, err := NewTimeStage(n, TimePolicy{})
+		return s, err
+	case *plan.Filter:
+		s.Local = true
+		s.New = func() (Operator, error) { return NewFilter(n) }
+	case *plan.Project:
+		s.Local = true
+		s.New = func() (Operator, error) { return NewProject(n) }
+	case *plan.Union:
+		s.Local = true
+		s.New = func() (Operator, error) { return NewUnion(n), nil }
+	case *plan.Analytic:
+		s.Order, s.Sorted = TotalOrder, true
+		s.Key = analyticKey(n)
+		s.New = func() (Operator, error) { return NewAnalytic(n) }
+	case *plan.Aggregate:
+		s.Sorted = true
+		s.New = func() (Operator, error) { return NewAggregate(n) }
+		if OrderFree(n) {
+			s.Split = &Split{
+				Local: func() (*Aggregator, error) { return NewAggregator(n) },
+				Final: func() (*Finisher, error) { return NewFinisher(n) },
+			}
+			break
+		}
+		s.Order = TotalOrder
+		s.Key = windowKey(n)
+	default:
+		return nil, fmt.Errorf("compiling the plan: step %T is not supported yet", n)
+	}
+	return s, nil
+}
+
+// Check builds the step and throws it away: what the engine does not run of it comes
+// back as an error.
+func (s *Step) Check() error {
+	if s.New == nil {
+		return nil
+	}
+	if _, err := s.New(); err != nil || s.Split == nil {
+		return err
+	}
+	if _, err := s.Split.Local(); err != nil {
+		return err
+	}
+	_, err := s.Split.Final()
+	return err
+}
+
+// analyticKey is the key that all functions of a step have; nil if they differ.
+func analyticKey(n *plan.Analytic) []plan.Expr {
+	keys := n.Funcs[0].Keys
+	for _, f := range n.Funcs[1:] {
+		if !plan.SameExprs(keys, f.Keys) {
+			return nil
+		}
+	}
+	return keys
+}
+
+// windowKey is the key that the state of all windows of an aggregation has: of a
+// session that of its OVER, of others the groups. Nil if they differ.
+func windowKey(n *plan.Aggregate) []plan.Expr {
+	groups := make([]plan.Expr, len(n.Keys))
+	for i, k := range n.Keys {
+		groups[i] = k.Expr
+	}
+	var keys []plan.Expr
+	for i, w := range n.Windows {
+		own := groups
+		if w.Kind == plan.Session {
+			own = w.OverKey
+		}
+		if i > 0 && !plan.SameExprs(keys, own) {
+			return nil
+		}
+		keys = own
+	}
+	return keys
+}

@@ -1,0 +1,102 @@
+package stream
+
+import (
+	"context"
+
+	"spate/stream/state"
+)
+
+// shard runs the steps whose rows need order among those of one key, for its part of
+// the keys.
+type shard struct {
+	site
+	in   chan packet
+	seen int // barriers
+	done int // partitions that ended
+}
+
+func newShard(j *Job, k int) (*shard, error) {
+	s := &shard{site: *newSite(j, inShard, len(j.parts)+k), in: j.shardIn[k]}
+	n := j.graph.shards
+	s.site.from, s.site.to = -1, -1
+	for g := range state.Groups {
+		if state.ShardOf(uint8(g), n) == k {
+			if s.site.from < 0 {
+				s.site.from = g
+			}
+			s.site.to = g + 1
+		}
+	}
+	s.outlets = []*outlet{{to: j.packets}}
+	for _, e := range j.graph.edges {
+		if e.at == inShard {
+			if err := s.enter(e); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return s, nil
+}
+
+// run takes packets until the context ends or something fails. It never waits for a
+// partition: a partition may be waiting for it.
+func (s *shard) run(ctx context.Context) {
+	out := s.outlets[0]
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case k := <-s.in:
+			err := s.packet(&k)
+			if err != nil {
+				out.pending.err = err
+			}
+			if out.send(ctx, s.producer) != nil || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (s *shard) packet(k *packet) error {
+	if err := s.take(k); err != nil {
+		return err
+	}
+	s.owe()
+	if k.barrier != nil {
+		s.seen++
+	}
+	if k.end {
+		s.done++
+		s.outlets[0].pending.end = s.done == len(s.job.parts)
+	}
+	if s.seen < len(s.job.parts) || s.seen == 0 {
+		return nil
+	}
+	s.seen = 0
+	frozen, err := s.freeze()
+	s.outlets[0].pending.barrier = &barrier{frozen: frozen}
+	return err
+}
+
+// leastOwed is what is not worth a look at who owes it.
+const leastOwed = 256 << 10
+
+// owe tells every partition how much of it waits here for others.
+func (s *site) owe() {
+	slot := 0
+	if s.at == inShard {
+		slot = 1 + s.producer - len(s.job.parts)
+	}
+	for i, p := range s.job.parts {
+		n := int64(0)
+		for _, en := range s.order {
+			if src := en.source[i]; en.order != nil && src >= 0 && en.order.Held(src) > leastOwed {
+				n += en.order.Owed(src)
+			}
+		}
+		if old := p.owed[slot].Swap(n); old > n {
+			p.rouse()
+		}
+	}
+}
