@@ -36,7 +36,11 @@ const maxAnalytic = scalarsKey
 // NewAnalytic compiles n.
 func NewAnalytic(n *plan.Analytic) (*Analytic, error) {
 	if len(n.Funcs) > maxAnalytic {
-		return nil, &UnsupportedError{What: fmt.Sprintf("more than %d analytic functions in one step", maxAnalytic)}
+		e := &UnsupportedError{What: fmt.Sprintf("more than %d analytic functions in one step", maxAnalytic)}
+		if arg := n.Funcs[maxAnalytic].Arg; arg != nil {
+			e.Where = arg.Span()
+		}
+		return nil, e
 	}
 	a := &Analytic{schema: SchemaOf(n.Columns())}
 	for _, spec := range n.Funcs {

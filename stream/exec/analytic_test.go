@@ -314,8 +314,6 @@ type lagged struct {
 
 func benchLag(b *testing.B, in *plan.Input, node *plan.Analytic, sources int) {
 	const rows, devices = 1024, 1000
-	l := lagged{a: newAnalytic(b, node)}
-	buf := reorder.New(exec.SchemaOf(in.Columns()), sources)
 	dicts := make([]*column.Dict, sources)
 	for s := range dicts {
 		dicts[s] = column.NewDict()
@@ -324,17 +322,15 @@ func benchLag(b *testing.B, in *plan.Input, node *plan.Analytic, sources int) {
 	for i := range names {
 		names[i] = fmt.Sprint("device-", i)
 	}
-	base, seq := column.UnixEpoch, int64(0)
-	b.ReportAllocs()
-	for b.Loop() {
-		b.StopTimer()
-		packets := make([]*column.Batch, sources)
-		for s := range packets {
+	var packets [][]*column.Batch // made before: they are not what is measured
+	for round := range 64 / sources {
+		p := make([]*column.Batch, sources)
+		for s := range p {
 			x := &column.Batch{Schema: exec.SchemaOf(in.Columns()), Rows: rows, Time: make([]column.Ticks, rows), Seq: make([]int64, rows)}
 			k, v := column.NewBuilder(dicts[s]), column.NewBuilder(nil)
 			for i := range rows {
-				x.Time[i] = base + column.Ticks(i*sources+s)*10
-				x.Seq[i] = int64(s)<<46 | seq + int64(i)
+				x.Time[i] = column.UnixEpoch + column.Ticks((round*rows+i)*sources+s)*10
+				x.Seq[i] = int64(s)<<46 | int64(round*rows+i)
 				k.Append(column.TextOf(names[(i*7+s*13)%devices]))
 				v.Append(column.FloatOf(float64(i) + 0.5))
 			}
@@ -345,18 +341,26 @@ func benchLag(b *testing.B, in *plan.Input, node *plan.Analytic, sources int) {
 					x.Cols = append(x.Cols, v.Vector())
 				}
 			}
-			packets[s] = x
+			p[s] = x
 		}
-		base, seq = base+column.Ticks(rows*sources)*10, seq+rows
-		b.StartTimer()
-		for s, x := range packets {
-			buf.Add(s, x)
-			buf.Reach(s, column.Position{Time: x.Time[rows-1], Arrived: x.Time[rows-1], Seq: x.Seq[rows-1] + 1})
-			if err := buf.Release(func(x *column.Batch) error { return l.a.Process(0, x, &l.out) }); err != nil {
-				b.Fatal(err)
-			}
-			if err := l.a.Advance(buf.Least().Time, &l.out); err != nil {
-				b.Fatal(err)
+		packets = append(packets, p)
+	}
+	l := lagged{a: newAnalytic(b, node)}
+	emit := func(x *column.Batch) error { return l.a.Process(0, x, &l.out) }
+	b.ReportAllocs()
+	for b.Loop() {
+		l.a = newAnalytic(b, node)
+		buf := reorder.New(exec.SchemaOf(in.Columns()), sources)
+		for _, p := range packets {
+			for s, x := range p {
+				buf.Add(s, x)
+				buf.Reach(s, column.Position{Time: x.Time[rows-1], Arrived: x.Time[rows-1], Seq: x.Seq[rows-1] + 1})
+				if err := buf.Release(emit); err != nil {
+					b.Fatal(err)
+				}
+				if err := l.a.Advance(buf.Least().Time, &l.out); err != nil {
+					b.Fatal(err)
+				}
 			}
 		}
 	}

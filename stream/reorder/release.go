@@ -18,8 +18,8 @@ func (b *Buffer) Release(emit func(*column.Batch) error) error {
 	b.settle()
 	b.rank()
 	bound := b.sources[b.first].frontier
-	for len(b.heads) > 0 {
-		c := b.heads[0].c
+	for !b.heads.empty() {
+		c := b.heads.top()
 		r := c.runs[0]
 		if !b.ready(r, r.pos, bound) {
 			break
@@ -70,12 +70,12 @@ func (b *Buffer) ready(r *run, k int, bound column.Position) bool {
 // stop is where the run at the head must stop: at a row that may not leave, or that
 // the head of another chain comes before.
 func (b *Buffer) stop(r *run, bound column.Position) int {
-	next := b.heads.next()
+	next, at := b.heads.next()
 	if next == nil {
 		return r.search(func(k int) bool { return !b.ready(r, k, bound) })
 	}
-	o := next.c.runs[0]
-	sure := min(next.time, bound.Time)
+	o := next.runs[0]
+	sure := min(at, bound.Time)
 	if k := r.pos + 1; k < r.n && r.time(k) > sure {
 		return k
 	}

@@ -90,19 +90,29 @@ func (c *chain) from(p column.Position) int64 {
 }
 
 // heads is a heap of chains by the rows they begin with.
-type heads []head
-
-// head is a chain with the time of its first row, which nearly always decides.
-type head struct {
-	time column.Ticks
-	c    *chain
+type heads struct {
+	list   []head
+	chains []*chain // by the number in their heads; nil: the number is free
+	free   []int32
 }
 
-func (h *head) before(o *head) bool {
-	if h.time != o.time {
-		return h.time < o.time
+// head is a chain with the time of its first row, which nearly always decides. It
+// holds no pointer, so that moving one costs the garbage collector nothing.
+type head struct {
+	time  column.Ticks
+	chain int32
+}
+
+func (h *heads) empty() bool { return len(h.list) == 0 }
+
+// top is the chain with the first row of all.
+func (h *heads) top() *chain { return h.chains[h.list[0].chain] }
+
+func (h *heads) before(x, y head) bool {
+	if x.time != y.time {
+		return x.time < y.time
 	}
-	a, b := h.c.runs[0], o.c.runs[0]
+	a, b := h.chains[x.chain].runs[0], h.chains[y.chain].runs[0]
 	return a.precedes(a.pos, b, b.pos)
 }
 
@@ -119,11 +129,18 @@ func (r *run) precedes(i int, o *run, k int) bool {
 }
 
 func (h *heads) push(c *chain) {
-	*h = append(*h, head{c.runs[0].time(c.runs[0].pos), c})
-	l := *h
+	number := int32(len(h.chains))
+	if n := len(h.free) - 1; n >= 0 {
+		number, h.free = h.free[n], h.free[:n]
+		h.chains[number] = c
+	} else {
+		h.chains = append(h.chains, c)
+	}
+	h.list = append(h.list, head{c.runs[0].time(c.runs[0].pos), number})
+	l := h.list
 	for i := len(l) - 1; i > 0; {
 		up := (i - 1) / 2
-		if !l[i].before(&l[up]) {
+		if !h.before(l[i], l[up]) {
 			return
 		}
 		l[i], l[up] = l[up], l[i]
@@ -133,51 +150,55 @@ func (h *heads) push(c *chain) {
 
 // pop removes the first chain.
 func (h *heads) pop() {
-	l := *h
+	l := h.list
+	h.chains[l[0].chain] = nil
+	h.free = append(h.free, l[0].chain)
 	n := len(l) - 1
-	l[0], l[n] = l[n], head{}
-	*h = l[:n]
-	if n > 0 {
+	l[0] = l[n]
+	if h.list = l[:n]; n > 0 {
 		h.sink()
 	}
 }
 
 // moved puts the first chain in its place again, whose rows have begun to leave.
-func (h heads) moved() {
-	r := h[0].c.runs[0]
-	h[0].time = r.time(r.pos)
+func (h *heads) moved() {
+	r := h.top().runs[0]
+	h.list[0].time = r.time(r.pos)
 	h.sink()
 }
 
-func (h heads) sink() {
-	top := h[0]
+func (h *heads) sink() {
+	l := h.list
+	top := l[0]
 	i := 0
 	for {
 		k := 2*i + 1
-		if k >= len(h) {
+		if k >= len(l) {
 			break
 		}
-		if k+1 < len(h) && h[k+1].before(&h[k]) {
+		if k+1 < len(l) && h.before(l[k+1], l[k]) {
 			k++
 		}
-		if !h[k].before(&top) {
+		if !h.before(l[k], top) {
 			break
 		}
-		h[i] = h[k]
+		l[i] = l[k]
 		i = k
 	}
-	h[i] = top
+	l[i] = top
 }
 
-// next is the chain behind the first one; nil if there is no other.
-func (h heads) next() *head {
+// next is the chain behind the first one, and the time of its first row; nil if there
+// is no other.
+func (h *heads) next() (*chain, column.Ticks) {
+	l := h.list
 	switch {
-	case len(h) < 2:
-		return nil
-	case len(h) == 2 || h[1].before(&h[2]):
-		return &h[1]
+	case len(l) < 2:
+		return nil, 0
+	case len(l) == 2 || h.before(l[1], l[2]):
+		return h.chains[l[1].chain], l[1].time
 	}
-	return &h[2]
+	return h.chains[l[2].chain], l[2].time
 }
 
 // inOrder reports whether the live rows are in ascending order.

@@ -93,7 +93,7 @@ func (b *Buffer) Freeze() state.Frozen {
 // leave in order, so there are none but for rows of one position and rows that came
 // behind their frontier.
 func (b *Buffer) before(last column.Position, pieces []piece) []piece {
-	if len(b.heads) == 0 || b.heads[0].time > last.Time {
+	if b.heads.empty() || b.heads.list[0].time > last.Time {
 		return pieces
 	}
 	for i := range b.sources {
