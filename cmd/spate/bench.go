@@ -15,7 +15,7 @@ func (a *app) bench() *cobra.Command {
 	var duration string
 	cmd := &cobra.Command{
 		Use:   "bench WORKLOAD",
-		Short: "Measure this build on this machine; the report is JSON. Workloads: seed3",
+		Short: "Measure this build on this machine; the report is JSON. Workloads: seed3, windows",
 		Args:  cobra.ExactArgs(1),
 	}
 	f := cmd.Flags()
@@ -27,10 +27,11 @@ func (a *app) bench() *cobra.Command {
 	cmd.RunE = do(func(cmd *cobra.Command, args []string) error {
 		switch args[0] {
 		case "seed3":
+		case "windows":
 		case "nexmark", "tsbs", "riot", "ingest", "query", "lake":
 			return withCode(usage, fmt.Errorf("the workload %s is not supported yet", args[0]))
 		default:
-			return withCode(usage, fmt.Errorf("there is no workload %q: want seed3", args[0]))
+			return withCode(usage, fmt.Errorf("there is no workload %q: want seed3 or windows", args[0]))
 		}
 		if _, err := a.form("json"); err != nil {
 			return err
@@ -49,7 +50,12 @@ func (a *app) bench() *cobra.Command {
 		if !a.quiet {
 			o.Log = a.stderr
 		}
-		report, err := workload.Seed3(cmd.Context(), o)
+		var report *workload.Report
+		if args[0] == "windows" {
+			report, err = workload.Windows(cmd.Context(), o.Log)
+		} else {
+			report, err = workload.Seed3(cmd.Context(), o)
+		}
 		if err != nil {
 			return err
 		}
