@@ -67,7 +67,7 @@ func (x *extremes) enter(l *rowLog, group int32, row int64, v column.Value) {
 	n := len(g.rows)
 	for n > g.head {
 		b, i := l.at(g.rows[n-1])
-		if w := b.args[x.arg].at(i); !x.beats(v, w) && !exactly(v, w) {
+		if !x.worse(&b.args[x.arg], i, &v) {
 			break
 		}
 		n--
@@ -115,17 +115,23 @@ func (x *extremes) renumber(groups []int32) {
 	x.groups = kept
 }
 
-// beats reports whether v is the result where w and then v are the values.
-func (x *extremes) beats(v, w column.Value) bool {
-	if v.Kind == column.Float64 && w.Kind == column.Float64 {
+// worse reports whether value i of a list, which came before v, cannot be the result
+// any more: v is better, or the same and leaves later.
+func (x *extremes) worse(l *valueList, i int, v *column.Value) bool {
+	if v.Kind == column.Float64 && l.kinds[i] == column.Float64 {
+		before, after := math.Float64frombits(l.nums[i]), v.Float()
 		if x.max {
-			return lower(w.Float(), v.Float())
+			return !lower(after, before)
 		}
-		return lower(v.Float(), w.Float())
+		return !lower(before, after)
 	}
-	o, err := column.Compare(v, w)
-	if err != nil {
-		return false // values that are mixed; settling the window says so
+	before := l.at(i)
+	o, err := column.Compare(*v, before)
+	switch {
+	case err != nil:
+		return false // values that are mixed; the result says so
+	case o == column.Equal:
+		return exactly(*v, before)
 	}
 	return x.max && o == column.Greater || !x.max && o == column.Less
 }

@@ -58,7 +58,9 @@ func (r *orderedRows) flush(out Emit) error {
 	for _, c := range r.cols {
 		b.Cols = append(b.Cols, c.Vector())
 	}
-	r.time, r.arrived, r.seq, r.index, r.indexed = nil, nil, nil, nil, false
+	n := len(r.time) // as many rows may well follow
+	r.time, r.arrived = make([]column.Ticks, 0, n), make([]column.Ticks, 0, n)
+	r.seq, r.index, r.indexed = make([]int64, 0, n), make([]int32, 0, n), false
 	return out.Rows(b)
 }
 

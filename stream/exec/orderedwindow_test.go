@@ -378,7 +378,7 @@ func checkWindow(t *testing.T, group string, shards int, routing func(*modelRow)
 	rapid.Check(t, func(t *rapid.T) {
 		rows := randomRows(t, w.Size, max(w.Hop, 1))
 		k := newKeyed(t, c, routing)
-		want, failure := modelRun(c.node, rows)
+		want, failure := modelRun(c.node, rows, routing)
 		switch err := k.play(t, rows, w.Size, shards); {
 		case err != nil && failure == nil:
 			t.Fatalf("%v, want rows", err)

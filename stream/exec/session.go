@@ -16,14 +16,15 @@ type session struct {
 	timeout, longest column.Ticks
 	id               column.Value
 	over             []value
+	alike            bool // the session keys are the keys of the groups
 
-	overs    groupKeys
-	current  []int32 // by number of overs: the newest session; noSession: none
+	overs    *groupKeys // of sessions; with alike set, it is table
+	current  []int32    // by number of overs: the newest session; noSession: none
 	sessions []openSession
 	unused   []int32   // numbers of sessions that are over
 	due      deadlines // every session that is not over has one
 
-	table  groupKeys      // the keys of groups
+	table  *groupKeys     // the keys of groups
 	groups []sessionGroup // of all sessions
 	spare  []int32        // numbers of groups that are over
 	more   map[groupOf]int32
@@ -90,14 +91,35 @@ func newSession(n *plan.Aggregate) (*session, error) {
 	w := &n.Windows[0]
 	s := &session{
 		grouping: g, timeout: w.Size, longest: w.Hop, id: windowID(w),
-		overs: newGroupKeys(len(w.OverKey)), table: newGroupKeys(len(g.keys)),
 		more: make(map[groupOf]int32), odd: make(map[int32][]column.Value), rows: newOrderedRows(g.schema),
 	}
 	for a := range g.aggs {
 		s.accs = append(s.accs, newAccumulators(&g.aggs[a]))
 	}
-	s.over, err = compileAll(w.OverKey)
-	return s, err
+	if s.over, err = compileAll(w.OverKey); err != nil {
+		return nil, err
+	}
+	s.alike = slices.EqualFunc(s.over, s.keys, sameColumn)
+	s.newTables()
+	return s, nil
+}
+
+// sameColumn reports whether two expressions are the same column of the input.
+func sameColumn(a, b value) bool {
+	c, ok := a.(columnRef)
+	return ok && b == value(c)
+}
+
+func (s *session) newTables() {
+	s.table = newKeys(len(s.keys))
+	if s.overs = s.table; !s.alike {
+		s.overs = newKeys(len(s.over))
+	}
+}
+
+func newKeys(n int) *groupKeys {
+	t := newGroupKeys(n)
+	return &t
 }
 
 // Process implements Operator.
@@ -109,22 +131,27 @@ func (s *session) Process(_ int, b *column.Batch, _ Emit) error {
 	if err != nil {
 		return err
 	}
-	over, err := operands(s.over, b, e.rows)
-	if err != nil {
-		return err
-	}
-	s.overIDs, s.keyIDs, s.ids = grown(s.overIDs, b.Rows), grown(s.keyIDs, b.Rows), grown(s.ids, b.Rows)
-	s.overs.idsOf(over, b, e.rows, s.overIDs)
+	s.keyIDs, s.ids = grown(s.keyIDs, b.Rows), grown(s.ids, b.Rows)
 	s.table.idsOf(e.keys, b, e.rows, s.keyIDs)
+	overIDs := s.keyIDs
+	if !s.alike {
+		over, err := operands(s.over, b, e.rows)
+		if err != nil {
+			return err
+		}
+		s.overIDs = grown(s.overIDs, b.Rows)
+		overIDs = s.overIDs
+		s.overs.idsOf(over, b, e.rows, overIDs)
+	}
 	s.room()
 	for k := range e.rows.Len() {
 		i := e.rows.Row(k)
 		t := b.Time[i]
-		id := s.sessionAt(s.overIDs[i], t)
+		id := s.sessionAt(overIDs[i], t)
 		g, fresh := s.groupIn(id, s.keyIDs[i])
 		if fresh {
 			s.groups[g].first = column.PositionOf(b, i)
-			if keys := e.spelling(&s.table, s.keyIDs[i], i); keys != nil {
+			if keys := e.spelling(s.table, s.keyIDs[i], i); keys != nil {
 				s.odd[g] = keys
 			}
 		}

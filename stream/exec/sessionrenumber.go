@@ -9,16 +9,17 @@ func (s *session) renumber() {
 	if s.overs.groups+s.table.groups+len(s.groups)+len(s.sessions) <= 4096+4*live {
 		return
 	}
-	sessions := s.keepSessions()
-	s.keepGroups(sessions)
+	overs, table := s.overs, s.table
+	s.newTables()
+	sessions := s.keepSessions(overs)
+	s.keepGroups(sessions, table)
 }
 
-// keepSessions numbers the sessions and their keys anew. It returns the new number of
-// each old session.
-func (s *session) keepSessions() []int32 {
-	old, due, overs, current := s.sessions, s.due, s.overs, s.current
+// keepSessions numbers the sessions and their keys, which overs held, anew. It returns
+// the new number of each old session.
+func (s *session) keepSessions(overs *groupKeys) []int32 {
+	old, due, current := s.sessions, s.due, s.current
 	s.sessions, s.unused, s.due, s.current = nil, nil, nil, nil
-	s.overs = newGroupKeys(len(s.over))
 	to := make([]int32, len(old))
 	for i := range to {
 		to[i] = noSession
@@ -29,7 +30,7 @@ func (s *session) keepSessions() []int32 {
 			continue
 		}
 		newest := current[o.over] == d.session
-		o.over = s.overs.id(keysOf(&overs, len(s.over), o.over))
+		o.over = s.overs.id(keysOf(overs, len(s.over), o.over))
 		s.room()
 		id := int32(len(s.sessions))
 		to[d.session] = id
@@ -43,10 +44,10 @@ func (s *session) keepSessions() []int32 {
 	return to
 }
 
-// keepGroups numbers the groups and their keys anew.
-func (s *session) keepGroups(sessions []int32) {
-	old, table, odd := s.groups, s.table, s.odd
-	s.groups, s.spare, s.table = nil, nil, newGroupKeys(len(s.keys))
+// keepGroups numbers the groups and their keys, which table held, anew.
+func (s *session) keepGroups(sessions []int32, table *groupKeys) {
+	old, odd := s.groups, s.odd
+	s.groups, s.spare = nil, nil
 	s.more, s.odd = make(map[groupOf]int32), make(map[int32][]column.Value)
 	to := make([]int32, len(old))
 	var kept []int32
@@ -59,7 +60,7 @@ func (s *session) keepGroups(sessions []int32) {
 	}
 	for n, i := range kept {
 		g := old[i]
-		g.session, g.key = sessions[g.session], s.table.id(keysOf(&table, len(s.keys), g.key))
+		g.session, g.key = sessions[g.session], s.table.id(keysOf(table, len(s.keys), g.key))
 		if g.next != noGroup {
 			g.next = to[g.next]
 		}

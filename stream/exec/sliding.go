@@ -212,7 +212,13 @@ func (s *sliding) instant(at column.Ticks, out Emit) error {
 			return err
 		}
 	}
-	s.touched = slices.DeleteFunc(s.touched, func(g int32) bool { return s.groups[g].inside == 0 })
+	live := s.touched[:0]
+	for _, g := range s.touched {
+		if s.groups[g].inside > 0 {
+			live = append(live, g)
+		}
+	}
+	s.touched = live
 	if len(s.touched) > 1 {
 		slices.SortFunc(s.touched, s.order)
 	}
@@ -311,7 +317,10 @@ func (s *sliding) emit(group int32, at column.Ticks, out Emit) error {
 	oldest := s.groups[group].oldest
 	b, i := s.log.at(oldest)
 	s.rows.begin(at, b.position(i))
-	odd := s.odd[oldest]
+	var odd []column.Value
+	if len(s.odd) > 0 {
+		odd = s.odd[oldest]
+	}
 	for k := range s.keys {
 		if odd != nil {
 			s.rows.cols[k].Append(odd[k])

@@ -103,8 +103,8 @@ func modelAggregates(rows []*modelRow) ([]column.Value, error) {
 }
 
 // modelWindow is the rows of one window over the input, which is in total order. The
-// error is that of its first instant that fails.
-func modelWindow(w *plan.Window, rows []*modelRow) ([]modelOut, error) {
+// error is that of its first instant that fails. over is the key of sessions.
+func modelWindow(w *plan.Window, rows []*modelRow, over func(*modelRow) []byte) ([]modelOut, error) {
 	var out []modelOut
 	var failed error
 	add := func(at column.Ticks, tie []byte, in []*modelRow) {
@@ -128,7 +128,7 @@ func modelWindow(w *plan.Window, rows []*modelRow) ([]modelOut, error) {
 	case plan.Sliding:
 		modelSliding(w.Size, rows, add)
 	case plan.Session:
-		modelSessions(w, rows, add)
+		modelSessions(w, rows, over, add)
 	case plan.Tumbling:
 		for _, of := range modelGroups(rows, func(r *modelRow) string { return string(column.AppendKey(nil, r.k)) }) {
 			for _, in := range modelGroups(of, func(r *modelRow) string { return r.at.Time.CeilTo(w.Size, 0).String() }) {
@@ -185,14 +185,8 @@ func modelSliding(size column.Ticks, rows []*modelRow, add func(column.Ticks, []
 	}
 }
 
-func modelSessions(w *plan.Window, rows []*modelRow, add func(column.Ticks, []byte, []*modelRow)) {
-	over := func(r *modelRow) string {
-		if len(w.OverKey) == 0 {
-			return ""
-		}
-		return string(column.AppendKey(nil, r.p))
-	}
-	for _, of := range modelGroups(rows, over) {
+func modelSessions(w *plan.Window, rows []*modelRow, over func(*modelRow) []byte, add func(column.Ticks, []byte, []*modelRow)) {
+	for _, of := range modelGroups(rows, func(r *modelRow) string { return string(over(r)) }) {
 		for len(of) > 0 {
 			// The page's rule: fresh, a session lives to the grid point behind the next; one
 			// that goes on behind a cut, to the next.
@@ -204,7 +198,7 @@ func modelSessions(w *plan.Window, rows []*modelRow, add func(column.Ticks, []by
 				}
 				last := of[n-1].at.Time
 				for _, in := range modelGroups(of[:n], func(r *modelRow) string { return string(column.AppendKey(nil, r.k)) }) {
-					tie := column.AppendKey([]byte(over(in[0])), column.TimeOf(of[0].at.Time))
+					tie := column.AppendKey(over(in[0]), column.TimeOf(of[0].at.Time))
 					add(min(last+w.Size, bound), column.AppendKey(tie, in[0].k), in)
 				}
 				of = of[n:]
@@ -218,11 +212,11 @@ func modelSessions(w *plan.Window, rows []*modelRow, add func(column.Ticks, []by
 }
 
 // modelRun is the rows of all windows: in order of time, then of the definitions.
-func modelRun(n *plan.Aggregate, rows []*modelRow) ([]modelOut, error) {
+func modelRun(n *plan.Aggregate, rows []*modelRow, over func(*modelRow) []byte) ([]modelOut, error) {
 	var out []modelOut
 	var failed error
 	for i := range n.Windows {
-		part, err := modelWindow(&n.Windows[i], rows)
+		part, err := modelWindow(&n.Windows[i], rows, over)
 		failed = errors.Join(failed, err)
 		out = append(out, part...)
 	}

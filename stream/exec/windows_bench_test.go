@@ -131,6 +131,7 @@ func BenchmarkSessionFreeze(b *testing.B) {
 	if _, err := op.Freeze(); err != nil {
 		b.Fatal(err)
 	}
+	b.ResetTimer()
 	for range b.N {
 		b.StopTimer()
 		if err := op.Process(0, batch, &out); err != nil {

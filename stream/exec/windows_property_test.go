@@ -17,6 +17,10 @@ func TestSessionPerPartitionIsWhatItsDefinitionSays(t *testing.T) {
 	checkWindow(t, "SessionWindow(second, 2, 5) OVER (PARTITION BY p)", 3, byPartition)
 }
 
+func TestSessionPerGroupIsWhatItsDefinitionSays(t *testing.T) {
+	checkWindow(t, "SessionWindow(second, 2, 5) OVER (PARTITION BY k)", 3, byKey)
+}
+
 func TestSeveralWindowsAreInOrderOfTime(t *testing.T) {
 	checkWindow(t, "Windows(Window('s', SlidingWindow(second, 3)), Window('t', TumblingWindow(second, 2)), Window('g', SessionWindow(second, 2, 5)))", 1, nowhere)
 }
