@@ -76,6 +76,7 @@ func windowID(w *plan.Window) column.Value {
 type evaluated struct {
 	rows       compute.Rows
 	keys, args []compute.Operand
+	texts      bool // every key is a vector of texts
 }
 
 func (g *grouping) evaluate(b *column.Batch) (*evaluated, error) {
@@ -83,6 +84,10 @@ func (g *grouping) evaluate(b *column.Batch) (*evaluated, error) {
 	var err error
 	if e.keys, err = operands(g.keys, b, e.rows); err != nil {
 		return nil, err
+	}
+	e.texts = true
+	for _, k := range e.keys {
+		e.texts = e.texts && k.Vec != nil && k.Vec.Kind == column.Text
 	}
 	for i := range g.aggs {
 		if g.aggs[i].arg == nil {
@@ -112,10 +117,10 @@ func operands(of []value, b *column.Batch, rows compute.Rows) ([]compute.Operand
 // table knows their group, else nil: 1 and 1.0 are one group, and a window prints the
 // keys of its first row.
 func (e *evaluated) spelling(table *groupKeys, group int32, i int) []column.Value {
+	if e.texts {
+		return nil // texts of one group are equal
+	}
 	for k := range e.keys {
-		if v := e.keys[k].Vec; v != nil && v.Kind == column.Text {
-			continue // texts of one group are equal
-		}
 		if exactly(e.keys[k].At(i), table.key(int(group), k)) {
 			continue
 		}

@@ -32,11 +32,33 @@ type rowBlock struct {
 	args    []valueList
 }
 
+// newRowBlock returns an empty block, with room for what the block before it holds. A
+// first block begins small: most logs never need another.
+func newRowBlock(args int, before *rowBlock) *rowBlock {
+	b := &rowBlock{args: make([]valueList, args)}
+	if before == nil {
+		return b
+	}
+	b.time, b.arrived = make([]column.Ticks, 0, blockRows), make([]column.Ticks, 0, blockRows)
+	b.seq, b.group, b.next = make([]int64, 0, blockRows), make([]int32, 0, blockRows), make([]uint32, 0, blockRows)
+	for a := range b.args {
+		if before.args[a].kinds == nil {
+			continue // COUNT(*)
+		}
+		b.args[a].kinds, b.args[a].nums = make([]column.Kind, 0, blockRows), make([]uint64, 0, blockRows)
+	}
+	return b
+}
+
 // push appends a row and returns its block, for the arguments.
 func (l *rowLog) push(p column.Position, tie uint32, group int32) *rowBlock {
 	k := int(l.to-l.base) >> blockBits
 	if k == len(l.blocks) {
-		l.blocks = append(l.blocks, &rowBlock{args: make([]valueList, l.args)})
+		var before *rowBlock
+		if k > 0 {
+			before = l.blocks[k-1]
+		}
+		l.blocks = append(l.blocks, newRowBlock(l.args, before))
 	}
 	b := l.blocks[k]
 	n := len(b.time)
