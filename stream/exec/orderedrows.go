@@ -101,6 +101,11 @@ func (g *grouping) evaluate(b *column.Batch) (*evaluated, error) {
 	return e, nil
 }
 
+// failed is an error of an aggregate.
+func (g *grouping) failed(a int, t column.Ticks, err error) error {
+	return &Error{Where: g.aggs[a].spec.Where, Time: t, Err: err}
+}
+
 // operands evaluates several expressions over a batch.
 func operands(of []value, b *column.Batch, rows compute.Rows) ([]compute.Operand, error) {
 	out := make([]compute.Operand, len(of))

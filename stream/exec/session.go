@@ -296,9 +296,6 @@ func (s *session) expire(id int32, w column.Ticks) {
 			s.due.push(deadline{silent, id})
 			return
 		}
-	case o.phase == sessionCut && silent >= w:
-		s.due.push(deadline{silent, id})
-		return
 	case o.phase == sessionCut:
 		s.forgetCut(id)
 	}

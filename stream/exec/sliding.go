@@ -372,11 +372,6 @@ func (s *sliding) recompute(a int, group int32) error {
 	return nil
 }
 
-// failed is an error of an aggregate.
-func (g *grouping) failed(a int, t column.Ticks, err error) error {
-	return &Error{Where: g.aggs[a].spec.Where, Time: t, Err: err}
-}
-
 // renumber forgets the keys of groups without rows, once they are the most.
 func (s *sliding) renumber() {
 	if s.table.groups < 1024 || s.live*2 > s.table.groups {

@@ -3,6 +3,7 @@ package exec_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -106,6 +107,46 @@ func TestExtremesOfMixedKinds(t *testing.T) {
 	}
 }
 
+// MIN and MAX of a column with a static type, over the last three rows.
+func TestExtremesOfTypedColumns(t *testing.T) {
+	texts := []string{"5", "-0.0", "x", "", "17", "0", "0.0", "é", "3", "3", "17", "2026-01-05", "2026-01-05T00:00:01Z", "1"}
+	for _, kind := range []string{"nvarchar(max)", "bigint", "float", "datetime", "bit"} {
+		c := compileScript(t, fmt.Sprintf("SELECT MIN(TRY_CAST(m AS %s)) AS lo, MAX(TRY_CAST(m AS %[1]s)) AS hi INTO o FROM i GROUP BY SlidingWindow(second, 3)", kind))
+		k := newKeyed(t, c, nowhere)
+		var rows []*modelRow
+		for i, x := range texts {
+			at := column.UnixEpoch + column.Ticks(i)*column.Second
+			rows = append(rows, &modelRow{at: column.Position{Time: at, Arrived: at}, m: column.TextOf(x)})
+		}
+		if err := k.process(rows); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.advance(rows[len(rows)-1].at.Time + 1); err != nil {
+			t.Fatal(err)
+		}
+		of := map[string]column.Kind{"nvarchar(max)": column.Text, "bigint": column.Int64, "float": column.Float64, "datetime": column.Time, "bit": column.Bool}[kind]
+		for i := range texts {
+			var lo, hi column.Value
+			for _, x := range texts[max(0, i-2) : i+1] {
+				v, ok := column.Cast(column.TextOf(x), of)
+				if !ok {
+					continue
+				}
+				if o, _ := column.Compare(v, lo); lo.IsNull() || o == column.Less || o == column.Equal && math.Signbit(v.Float()) {
+					lo = v
+				}
+				if o, _ := column.Compare(v, hi); hi.IsNull() || o == column.Greater || o == column.Equal && math.Signbit(hi.Float()) {
+					hi = v
+				}
+			}
+			want := modelOut{at: k.out.rows[i].at, vals: []column.Value{lo, hi}}
+			if got := k.out.rows[i].String(); got != want.String() {
+				t.Errorf("%s, row %d: %s, want %s", kind, i, got, want.String())
+			}
+		}
+	}
+}
+
 // Keys that come and go are forgotten, and those that stay keep their rows, over many
 // more groups than are alive at once.
 func TestManyGroupsComeAndGo(t *testing.T) {
@@ -122,16 +163,16 @@ func TestManyGroupsComeAndGo(t *testing.T) {
 			compiled := compileScript(t, "SELECT "+aggregatesOfModel+" INTO o FROM i GROUP BY k, "+c.window)
 			k := newKeyed(t, compiled, c.routing)
 			var rows []*modelRow
-			for i := range 12_000 {
+			for i := range 24_000 {
 				at := column.UnixEpoch + column.Ticks(i)*column.Millisecond*5
 				r := &modelRow{at: column.Position{Time: at, Arrived: at, Seq: int64(i)}}
 				switch {
 				case i%3 == 0:
 					r.k = column.TextOf("stays")
 				case i%6 == 1:
-					r.k = column.FloatOf(float64(i / 12)) // prints otherwise than the other half
+					r.k = column.FloatOf(float64(i / 4)) // prints otherwise than the other half
 				default:
-					r.k = column.IntOf(int64(i / 12))
+					r.k = column.IntOf(int64(i / 4))
 				}
 				r.p, r.n, r.m = column.IntOf(int64(i/8)), column.IntOf(int64(i)), column.FloatOf(float64(i*7919%1009))
 				rows = append(rows, r)
@@ -150,7 +191,7 @@ func TestManyGroupsComeAndGo(t *testing.T) {
 				if from%1500 == 0 {
 					k.checkpoint()
 				}
-				if from == 6000 {
+				if from == 18_000 {
 					k.restore(1)
 				}
 			}

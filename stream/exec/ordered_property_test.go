@@ -17,6 +17,10 @@ func TestSessionPerPartitionIsWhatItsDefinitionSays(t *testing.T) {
 	checkWindow(t, "SessionWindow(second, 2, 5) OVER (PARTITION BY p)", 3, byPartition)
 }
 
+func TestSessionThatIsCutOftenIsWhatItsDefinitionSays(t *testing.T) {
+	checkWindow(t, "SessionWindow(second, 5, 2) OVER (PARTITION BY p)", 3, byPartition)
+}
+
 func TestSessionPerGroupIsWhatItsDefinitionSays(t *testing.T) {
 	checkWindow(t, "SessionWindow(second, 2, 5) OVER (PARTITION BY k)", 3, byKey)
 }

@@ -282,7 +282,9 @@ func randomRows(t *rapid.T, limits ...column.Ticks) []*modelRow {
 	for _, l := range limits {
 		gaps = append(gaps, l-1, l, l+1)
 	}
-	key := []column.Value{column.TextOf("a"), column.TextOf("b"), column.IntOf(1), column.FloatOf(1), column.FloatOf(1), {}, column.FloatOf(0.5)}
+	record := column.RecordOf(&column.RecordValue{Names: []string{"x"}, Values: []column.Value{column.IntOf(1)}})
+	key := []column.Value{column.TextOf("a"), column.TextOf("b"), column.IntOf(1), column.FloatOf(1), column.FloatOf(1), {}, record}
+	any := []column.Value{column.TextOf("a"), column.IntOf(1), column.BoolOf(true), column.TimeOf(1), record, column.ArrayOf([]column.Value{record}), {}}
 	number := []column.Value{column.IntOf(1), column.FloatOf(2.5), column.FloatOf(-4), column.IntOf(7), {}, column.IntOf(1 << 40)}
 	best := []column.Value{column.IntOf(3), column.FloatOf(-1.5), column.FloatOf(9), column.TextOf("4"), column.TextOf("11.5"), {}}
 	later := column.TextOf("2026-01-05T00:00:00Z")
@@ -300,7 +302,7 @@ func randomRows(t *rapid.T, limits ...column.Ticks) []*modelRow {
 	var rows []*modelRow
 	for range rapid.IntRange(0, 40).Draw(t, "rows") {
 		at += rapid.SampledFrom(gaps).Draw(t, "gap")
-		r := &modelRow{k: from(key, "k"), p: from(key, "p"), d: from(number, "d"), n: from(number, "n"), m: from(best, "m")}
+		r := &modelRow{k: from(key, "k"), p: from(key, "p"), d: from(any, "d"), n: from(number, "n"), m: from(best, "m")}
 		r.at = column.Position{Time: at, Arrived: at + column.Ticks(rapid.IntRange(0, 2).Draw(t, "arrived"))}
 		r.at.Seq, r.at.Index = int64(rapid.IntRange(0, 2).Draw(t, "seq")), int32(rapid.IntRange(0, 1).Draw(t, "index"))
 		rows = append(rows, r)
