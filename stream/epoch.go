@@ -94,7 +94,7 @@ func (j *Job) restore(ctx context.Context, sites []*site) error {
 		}
 		for _, p := range places[step] {
 			if g := int(e.Group); g < p.from || g >= p.to {
-				if len(e.Key) == 0 || e.Key[0] != everyShard {
+				if len(e.Key) == 0 || e.Key[0] != state.EveryShard {
 					continue
 				}
 			}
@@ -105,9 +105,6 @@ func (j *Job) restore(ctx context.Context, sites []*site) error {
 		return nil
 	})
 }
-
-// everyShard begins the keys of entries that every shard gets.
-const everyShard = 0xff
 
 // commit publishes what the outputs prepared for an epoch.
 func (j *Job) commit(ctx context.Context, m *checkpoint.Manifest) error {

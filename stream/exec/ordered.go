@@ -1,37 +1,40 @@
 package exec
 
 import (
-	"encoding/binary"
-	"sort"
+	"fmt"
 
 	"spate/column"
-	"spate/column/compute"
 	"spate/sql/plan"
 	"spate/stream/state"
 )
 
-// orderedAggregate runs aggregations with sliding or session windows: its rows
-// come in total order. Windows of other kinds beside them run as always.
+// orderedAggregate runs the windows of one GROUP BY of which some are sliding or
+// session windows: its rows come in total order. Windows of other kinds beside them
+// run as always. It emits the rows of all in order of time; at one time those of the
+// window that is defined first come first.
 type orderedAggregate struct {
-	schema *column.Schema
-	subs   []Operator // one per window
+	subs []Operator // by window
+	rows *orderedRows
 }
 
+// maxWindows bounds the windows of a GROUP BY: the keys of the state of each begin
+// with a byte, 0xff aside.
+const maxWindows = 0xff
+
+// newOrderedAggregate makes the operator of an aggregation with a sliding or session
+// window.
 func newOrderedAggregate(n *plan.Aggregate) (Operator, error) {
-	o := &orderedAggregate{schema: SchemaOf(n.Columns())}
+	if len(n.Windows) == 1 {
+		return newOrderedWindow(n)
+	}
+	if len(n.Windows) > maxWindows {
+		return nil, fmt.Errorf("GROUP BY has %d windows, one of them sliding or a session window: more than %d are not supported", len(n.Windows), maxWindows)
+	}
+	o := &orderedAggregate{rows: newOrderedRows(SchemaOf(n.Columns()))}
 	for _, w := range n.Windows {
 		one := *n
 		one.Windows = []plan.Window{w}
-		var sub Operator
-		var err error
-		switch w.Kind {
-		case plan.Sliding:
-			sub, err = newSliding(&one)
-		case plan.Session:
-			sub, err = newSession(&one)
-		default:
-			sub, err = NewAggregate(&one)
-		}
+		sub, err := newOrderedWindow(&one)
 		if err != nil {
 			return nil, err
 		}
@@ -40,181 +43,159 @@ func newOrderedAggregate(n *plan.Aggregate) (Operator, error) {
 	return o, nil
 }
 
+// newOrderedWindow makes the operator of an aggregation with one window.
+func newOrderedWindow(n *plan.Aggregate) (Operator, error) {
+	switch n.Windows[0].Kind {
+	case plan.Sliding:
+		return newSliding(n)
+	case plan.Session:
+		return newSession(n)
+	}
+	return NewAggregate(n)
+}
+
 // Process implements Operator.
 func (o *orderedAggregate) Process(_ int, b *column.Batch, _ Emit) error {
 	for _, s := range o.subs {
-		if err := s.Process(0, b, nil); err != nil {
+		if err := s.Process(0, b, nil); err != nil { // rows come with Advance alone
 			return err
 		}
 	}
 	return nil
 }
 
-// collected keeps what the windows emit, to bring it in order of time.
-type collected struct{ batches []*column.Batch }
+// collected keeps what a window emits, to bring it in order with the others. Its rows
+// come in order of time.
+type collected struct {
+	batches []*column.Batch
+	row     int // the next one of the first batch
+}
 
 func (c *collected) Rows(b *column.Batch) error {
-	c.batches = append(c.batches, b)
+	if b.LiveRows() > 0 {
+		c.batches = append(c.batches, b)
+	}
 	return nil
 }
 
 func (c *collected) Advance(column.Ticks) error { return nil }
 
+// time is the time of the next row.
+func (c *collected) time() column.Ticks {
+	if len(c.batches) == 0 {
+		return column.EndOfTime
+	}
+	b := c.batches[0]
+	return b.Time[b.Row(c.row)]
+}
+
+// next takes the next row out.
+func (c *collected) next() (*column.Batch, int) {
+	b := c.batches[0]
+	i := b.Row(c.row)
+	if c.row++; c.row == b.LiveRows() {
+		c.batches, c.row = c.batches[1:], 0
+	}
+	return b, i
+}
+
 // Advance implements Operator.
 func (o *orderedAggregate) Advance(w column.Ticks, out Emit) error {
-	var c collected
-	for _, s := range o.subs {
-		if err := s.Advance(w, &c); err != nil {
+	from := make([]collected, len(o.subs))
+	busy, last := 0, 0
+	for i, s := range o.subs {
+		if err := s.Advance(w, &from[i]); err != nil {
 			return err
+		}
+		if len(from[i].batches) > 0 {
+			busy, last = busy+1, i
 		}
 	}
-	// A batch holds rows of one time.
-	sort.SliceStable(c.batches, func(i, j int) bool { return c.batches[i].Time[0] < c.batches[j].Time[0] })
-	for _, b := range c.batches {
-		if err := out.Rows(b); err != nil {
-			return err
+	if busy == 1 { // nothing to bring in order
+		for _, b := range from[last].batches {
+			if err := out.Rows(b); err != nil {
+				return err
+			}
 		}
+		return out.Advance(w)
+	}
+	if err := o.merge(from, out); err != nil {
+		return err
 	}
 	return out.Advance(w)
 }
 
-// snapshot appends the state.
-func (o *orderedAggregate) snapshot(dst []byte) []byte {
-	for _, s := range o.subs {
-		b := s.(interface{ snapshot([]byte) []byte }).snapshot(nil)
-		dst = append(binary.AppendUvarint(dst, uint64(len(b))), b...)
-	}
-	return dst
-}
-
-// restore takes a snapshot into a new operator.
-func (o *orderedAggregate) restore(b []byte) error {
-	r := &stateReader{b: b}
-	for _, s := range o.subs {
-		part := r.text()
-		if r.err != nil {
-			break
+// merge emits the rows of all windows in order.
+func (o *orderedAggregate) merge(from []collected, out Emit) error {
+	for {
+		least := 0
+		for i := range from {
+			if from[i].time() < from[least].time() {
+				least = i
+			}
 		}
-		if err := s.(interface{ restore([]byte) error }).restore([]byte(part)); err != nil {
-			return err
+		if len(from[least].batches) == 0 {
+			return o.rows.flush(out)
 		}
-	}
-	return r.done()
-}
-
-// evaluated are the keys and arguments of an aggregation over one batch.
-type evaluated struct {
-	rows       compute.Rows
-	keys, args []compute.Operand
-}
-
-func (g *grouping) evaluate(b *column.Batch) (*evaluated, error) {
-	e := &evaluated{rows: compute.Rows{N: b.Rows, Live: b.Live}, args: make([]compute.Operand, len(g.aggs))}
-	for _, k := range g.keys {
-		o, err := k.eval(b, e.rows)
-		if err != nil {
-			return nil, rowError(b, err)
+		// Rows of the window that leads, as long as it does.
+		until := column.EndOfTime // of the others: those defined before win a tie
+		for i := range from {
+			switch t := from[i].time(); {
+			case i < least:
+				until = min(until, t)
+			case i > least && t < column.EndOfTime:
+				until = min(until, t+1)
+			}
 		}
-		e.keys = append(e.keys, o)
-	}
-	for i := range g.aggs {
-		if g.aggs[i].arg == nil {
-			continue
-		}
-		var err *compute.RowError
-		if e.args[i], err = g.aggs[i].arg.eval(b, e.rows); err != nil {
-			return nil, rowError(b, err)
+		for from[least].time() < until {
+			b, i := from[least].next()
+			o.rows.begin(b.Time[i], column.PositionOf(b, i))
+			for c := range o.rows.cols {
+				o.rows.cols[c].Append(b.Cols[c].At(i))
+			}
+			if err := o.rows.end(out); err != nil {
+				return err
+			}
 		}
 	}
-	return e, nil
 }
 
-// item is one row of an aggregation, kept for as long as its window needs it.
-type item struct {
-	pos  column.Position
-	keys []column.Value
-	args []column.Value
-}
-
-func (e *evaluated) item(b *column.Batch, i int) item {
-	it := item{pos: column.PositionOf(b, i), keys: make([]column.Value, len(e.keys)), args: make([]column.Value, len(e.args))}
-	for k, o := range e.keys {
-		it.keys[k] = o.At(i)
-	}
-	for k, o := range e.args {
-		it.args[k] = o.At(i)
-	}
-	return it
-}
-
-func (it *item) key() string {
-	var b []byte
-	for _, v := range it.keys {
-		b = column.AppendKey(b, v)
-	}
-	return string(b)
-}
-
-func (it *item) appendTo(dst []byte) []byte {
-	dst = appendTicks(appendTicks(dst, it.pos.Time), it.pos.Arrived)
-	dst = binary.AppendVarint(binary.AppendVarint(dst, it.pos.Seq), int64(it.pos.Index))
-	for _, v := range it.keys {
-		dst = column.AppendBinary(dst, v)
-	}
-	for _, v := range it.args {
-		dst = column.AppendBinary(dst, v)
-	}
-	return dst
-}
-
-func (g *grouping) readItem(r *stateReader) item {
-	it := item{pos: column.Position{Time: r.ticks(), Arrived: r.ticks(), Seq: r.varint(), Index: int32(r.varint())}}
-	for range g.keys {
-		it.keys = append(it.keys, r.value())
-	}
-	for range g.aggs {
-		it.args = append(it.args, r.value())
-	}
-	return it
-}
-
-// apply adds one row to the accumulators of a group.
-func (g *grouping) apply(accs []accumulator, it *item) error {
-	for a := range g.aggs {
-		if g.aggs[a].arg == nil {
-			accs[a].n++
-			continue
+// Freeze implements Operator. The keys of a window's state begin with its number.
+func (o *orderedAggregate) Freeze() (state.Frozen, error) {
+	subs := make([]state.Frozen, len(o.subs))
+	changed := false
+	for i, s := range o.subs {
+		var err error
+		if subs[i], err = s.Freeze(); err != nil {
+			return nil, err
 		}
-		if err := g.aggs[a].add(&accs[a], it.args[a]); err != nil {
-			return &Error{Where: g.aggs[a].spec.Where, Time: it.pos.Time, Err: err}
-		}
+		changed = changed || subs[i] != nil
 	}
-	return nil
-}
-
-// outRow is one output row before it is put into columns.
-type outRow struct {
-	keys []column.Value
-	accs []accumulator
-}
-
-// batchOf makes the output rows of one instant.
-func (g *grouping) batchOf(rows []outRow, at column.Ticks) (*column.Batch, error) {
-	t := newGroupTable(len(g.keys), len(g.aggs))
-	groups := make([]int, len(rows))
-	for i, r := range rows {
-		groups[i] = i
-		for k := range g.keys {
-			t.codes = append(t.codes, t.cols[k].code(r.keys[k]))
-		}
-		t.accs = append(t.accs, r.accs...)
+	if !changed {
+		return nil, nil
 	}
-	t.groups = len(rows)
-	return g.rows(t, groups, at, g.node.Windows[0].ID)
+	return func(to *state.Section) {
+		for i, f := range subs {
+			if f != nil {
+				f(to.Under(byte(i)))
+			}
+		}
+	}, nil
 }
-
-// Freeze implements Operator.
-func (o *orderedAggregate) Freeze() (state.Frozen, error) { return whole(o.snapshot(nil)), nil }
 
 // Load implements Operator.
-func (o *orderedAggregate) Load(e state.Entry) error { return o.restore(e.Value) }
+func (o *orderedAggregate) Load(e state.Entry) error {
+	key := e.Key
+	all := len(key) > 1 && key[0] == everyShard
+	if all {
+		key = key[1:]
+	}
+	if len(key) == 0 || int(key[0]) >= len(o.subs) {
+		return errState
+	}
+	sub := o.subs[key[0]]
+	if e.Key = key[1:]; all {
+		e.Key = append([]byte{everyShard}, key[1:]...)
+	}
+	return sub.Load(e)
+}

@@ -1,12 +1,12 @@
 package exec
 
 import (
-	"encoding/binary"
-	"sort"
+	"bytes"
+	"slices"
 
 	"spate/column"
+	"spate/column/compute"
 	"spate/sql/plan"
-	"spate/stream/state"
 )
 
 // session aggregates over sessions: rows of one session key that follow each
@@ -14,183 +14,359 @@ import (
 type session struct {
 	*grouping
 	timeout, longest column.Ticks
+	id               column.Value
 	over             []value
-	open             map[string]*openSession
-	closed           []*openSession
+	alike            bool // the session keys are the keys of the groups
+
+	overs    *groupKeys // of sessions; with alike set, it is table
+	current  []int32    // by number of overs: the newest session; noSession: none
+	sessions []openSession
+	unused   []int32   // numbers of sessions that are over
+	due      deadlines // every session that is not over has one
+
+	table  *groupKeys     // the keys of groups
+	groups []sessionGroup // of all sessions
+	spare  []int32        // numbers of groups that are over
+	more   map[groupOf]int32
+	odd    map[int32][]column.Value // keys of groups that print otherwise than table says
+	accs   []accumulators           // by aggregate; states by number of groups
+
+	overIDs, keyIDs, ids []int32 // scratch of Process
+	closing              []closedGroup
+	rows                 *orderedRows
+
+	changed sessionChanges
 }
 
-type openSession struct {
-	key   []column.Value
-	last  column.Ticks
-	bound column.Ticks
-	table *groupTable
+const noSession = -1
 
-	// emitted: the session was cut and its row is out; it is remembered because a row
-	// within the timeout continues it.
-	emitted bool
+// openSession is a session whose row is not out or that may still go on.
+type openSession struct {
+	over        int32
+	phase       sessionPhase
+	saved       bool // the state has the entry of a cut session
+	first       int32
+	start, last column.Ticks
+	bound       column.Ticks
+}
+
+type sessionPhase uint8
+
+const (
+	sessionOpen sessionPhase = iota
+	sessionCut               // cut, and its rows are out: a row within the timeout goes on with it
+	sessionOver              // waits for its deadline to come up
+)
+
+// sessionGroup is a group of one session.
+type sessionGroup struct {
+	session int32
+	key     int32 // number of table
+	next    int32 // next group of the session; noGroup: none
+	dirty   bool  // changed since the last Freeze
+	saved   bool  // the state has it
+	first   column.Position
+	last    column.Ticks
+}
+
+const noGroup = -1
+
+// groupOf names a group of a session that is not its first.
+type groupOf struct{ session, key int32 }
+
+// closedGroup is a group whose row is due.
+type closedGroup struct {
+	end   column.Ticks
+	group int32
 }
 
 // end is when the session closes if no further row extends it.
-func (o *openSession) end(timeout column.Ticks) column.Ticks { return min(o.last+timeout, o.bound) }
+func (s *session) end(o *openSession) column.Ticks { return min(o.last+s.timeout, o.bound) }
 
 func newSession(n *plan.Aggregate) (*session, error) {
 	g, err := newGrouping(n)
 	if err != nil {
 		return nil, err
 	}
-	w := n.Windows[0]
-	s := &session{grouping: g, timeout: w.Size, longest: w.Hop, open: make(map[string]*openSession)}
-	s.over, err = compileAll(w.OverKey)
-	return s, err
+	w := &n.Windows[0]
+	s := &session{
+		grouping: g, timeout: w.Size, longest: w.Hop, id: windowID(w),
+		more: make(map[groupOf]int32), odd: make(map[int32][]column.Value), rows: newOrderedRows(g.schema),
+	}
+	for a := range g.aggs {
+		s.accs = append(s.accs, newAccumulators(&g.aggs[a]))
+	}
+	if s.over, err = compileAll(w.OverKey); err != nil {
+		return nil, err
+	}
+	s.alike = slices.EqualFunc(s.over, s.keys, sameColumn)
+	s.newTables()
+	return s, nil
+}
+
+// sameColumn reports whether two expressions are the same column of the input.
+func sameColumn(a, b value) bool {
+	c, ok := a.(columnRef)
+	return ok && b == value(c)
+}
+
+func (s *session) newTables() {
+	s.table = newKeys(len(s.keys))
+	if s.overs = s.table; !s.alike {
+		s.overs = newKeys(len(s.over))
+	}
+}
+
+func newKeys(n int) *groupKeys {
+	t := newGroupKeys(n)
+	return &t
 }
 
 // Process implements Operator.
 func (s *session) Process(_ int, b *column.Batch, _ Emit) error {
+	if b.LiveRows() == 0 {
+		return nil
+	}
 	e, err := s.evaluate(b)
 	if err != nil {
 		return err
 	}
-	key := make([]column.Value, len(s.over))
-	for k := range e.rows.Len() {
-		i := e.rows.Row(k)
-		var name []byte
-		for j, v := range s.over {
-			o, err := v.eval(b, e.rows)
-			if err != nil {
-				return rowError(b, err)
-			}
-			key[j] = o.At(i)
-			name = column.AppendKey(name, key[j])
-		}
-		it := e.item(b, i)
-		if err := s.add(string(name), key, &it); err != nil {
+	s.keyIDs, s.ids = grown(s.keyIDs, b.Rows), grown(s.ids, b.Rows)
+	s.table.idsOf(e.keys, b, e.rows, s.keyIDs)
+	overIDs := s.keyIDs
+	if !s.alike {
+		over, err := operands(s.over, b, e.rows)
+		if err != nil {
 			return err
 		}
+		s.overIDs = grown(s.overIDs, b.Rows)
+		overIDs = s.overIDs
+		s.overs.idsOf(over, b, e.rows, overIDs)
+	}
+	s.room()
+	for k := range e.rows.Len() {
+		i := e.rows.Row(k)
+		t := b.Time[i]
+		id := s.sessionAt(overIDs[i], t)
+		g, fresh := s.groupIn(id, s.keyIDs[i])
+		if fresh {
+			s.groups[g].first = column.PositionOf(b, i)
+			if keys := e.spelling(s.table, s.keyIDs[i], i); keys != nil {
+				s.odd[g] = keys
+			}
+		}
+		s.sessions[id].last, s.groups[g].last = t, t
+		s.touch(g)
+		s.ids[i] = g
+	}
+	return s.add(b, e)
+}
+
+// add adds the arguments of a batch to the groups of its rows.
+func (s *session) add(b *column.Batch, e *evaluated) error {
+	var first *compute.RowError
+	for a := range s.aggs {
+		s.accs[a].grow(len(s.groups))
+		if err := s.accs[a].addRows(s.ids, e.args[a], e.rows); err != nil && (first == nil || err.Row < first.Row) {
+			first = err
+		}
+	}
+	if first != nil {
+		return rowError(b, first)
 	}
 	return nil
 }
 
-func (s *session) add(name string, key []column.Value, it *item) error {
-	t := it.pos.Time
-	o := s.open[name]
-	if o == nil || t > o.end(s.timeout) {
-		next := &openSession{key: append([]column.Value(nil), key...), table: newGroupTable(len(s.keys), len(s.aggs))}
-		next.bound = t.CeilTo(s.longest, 0) + s.longest
-		if o != nil {
-			if !o.emitted {
-				s.closed = append(s.closed, o)
-			}
-			if t-o.last <= s.timeout { // cut, not silent: the next may be cut at every grid point
-				next.bound = t.CeilTo(s.longest, 0)
-			}
+// room makes place for every session key.
+func (s *session) room() {
+	for len(s.current) < s.overs.groups {
+		s.current = append(s.current, noSession)
+	}
+}
+
+// sessionAt returns the session of a key that a row of time t belongs to.
+func (s *session) sessionAt(over int32, t column.Ticks) int32 {
+	bound := t.CeilTo(s.longest, 0) + s.longest
+	if id := s.current[over]; id != noSession {
+		o := &s.sessions[id]
+		if o.phase == sessionOpen && t <= s.end(o) {
+			return id
 		}
-		o = next
-		s.open[name] = o
+		if t-o.last <= s.timeout { // cut, not silent: it may be cut at every grid point
+			bound = t.CeilTo(s.longest, 0)
+		}
+		if o.phase == sessionCut {
+			s.forgetCut(id)
+		}
 	}
-	o.last = t
-	tuple := make([]uint32, len(s.keys))
-	for k := range tuple {
-		tuple[k] = o.table.cols[k].code(it.keys[k])
+	return s.open(openSession{over: over, start: t, last: t, bound: bound, first: noGroup})
+}
+
+// open makes o the newest session of its key.
+func (s *session) open(o openSession) int32 {
+	id := int32(len(s.sessions))
+	if n := len(s.unused); n > 0 {
+		id = s.unused[n-1]
+		s.unused = s.unused[:n-1]
+	} else {
+		s.sessions = append(s.sessions, openSession{})
 	}
-	g, fresh := o.table.find(tuple)
-	o.table.room()
-	if fresh {
-		o.table.first[g] = it.pos
+	s.sessions[id] = o
+	s.current[o.over] = id
+	at := s.end(&o)
+	if o.phase == sessionCut {
+		at = o.last + s.timeout
 	}
-	n := len(s.aggs)
-	return s.apply(o.table.accs[int(g)*n:int(g)*n+n], it)
+	s.due.push(deadline{at, id})
+	return id
+}
+
+// groupIn returns the group of a session with that key.
+func (s *session) groupIn(id, key int32) (g int32, fresh bool) {
+	o := &s.sessions[id]
+	if o.first != noGroup {
+		if s.groups[o.first].key == key {
+			return o.first, false
+		}
+		if g, ok := s.more[groupOf{id, key}]; ok {
+			return g, false
+		}
+	}
+	g = int32(len(s.groups))
+	if n := len(s.spare); n > 0 {
+		g = s.spare[n-1]
+		s.spare = s.spare[:n-1]
+	} else {
+		s.groups = append(s.groups, sessionGroup{})
+	}
+	s.groups[g] = sessionGroup{session: id, key: key, next: noGroup}
+	if o.first == noGroup {
+		o.first = g
+		return g, true
+	}
+	s.groups[g].next = s.groups[o.first].next
+	s.groups[o.first].next = g
+	s.more[groupOf{id, key}] = g
+	return g, true
 }
 
 // Advance implements Operator.
 func (s *session) Advance(w column.Ticks, out Emit) error {
-	due := s.closed
-	s.closed = nil
-	for name, o := range s.open {
-		if !o.emitted && o.end(s.timeout) < w {
-			due = append(due, o)
-			o = &openSession{key: o.key, last: o.last, bound: o.bound, table: newGroupTable(len(s.keys), len(s.aggs)), emitted: true}
-			s.open[name] = o
-		}
-		if o.emitted && o.last+s.timeout < w {
-			delete(s.open, name)
-		}
+	s.closing = s.closing[:0]
+	for len(s.due) > 0 && s.due[0].at < w {
+		s.expire(s.due.pop().session, w)
 	}
-	sort.Slice(due, func(i, j int) bool {
-		a, b := due[i].end(s.timeout), due[j].end(s.timeout)
-		if a != b {
-			return a < b
-		}
-		return due[i].table.first[0].Before(due[j].table.first[0])
-	})
-	for _, o := range due {
-		b, err := s.rows(o.table, o.table.order(), o.end(s.timeout), s.node.Windows[0].ID)
-		if err != nil {
-			return err
-		}
-		if err := out.Rows(b); err != nil {
+	if len(s.closing) > 1 {
+		slices.SortFunc(s.closing, s.order)
+	}
+	for _, c := range s.closing {
+		if err := s.emit(c, out); err != nil {
 			return err
 		}
 	}
+	if err := s.rows.flush(out); err != nil {
+		return err
+	}
+	for _, c := range s.closing {
+		s.release(c.group)
+	}
+	s.renumber()
 	return out.Advance(w)
 }
 
-// snapshot appends the state.
-func (s *session) snapshot(dst []byte) []byte {
-	names := make([]string, 0, len(s.open))
-	for n := range s.open {
-		names = append(names, n)
+// expire looks at a session whose deadline came up. Rows have moved its end since,
+// perhaps.
+func (s *session) expire(id int32, w column.Ticks) {
+	o := &s.sessions[id]
+	end, silent := s.end(o), o.last+s.timeout
+	switch {
+	case o.phase == sessionOpen && end >= w:
+		s.due.push(deadline{end, id})
+		return
+	case o.phase == sessionOpen:
+		for g := o.first; g != noGroup; g = s.groups[g].next {
+			s.closing = append(s.closing, closedGroup{end, g})
+			if g != o.first {
+				delete(s.more, groupOf{id, s.groups[g].key})
+			}
+		}
+		if s.current[o.over] == id && silent >= w {
+			o.phase, o.first = sessionCut, noGroup
+			s.changed.cut = append(s.changed.cut, id)
+			s.due.push(deadline{silent, id})
+			return
+		}
+	case o.phase == sessionCut:
+		s.forgetCut(id)
 	}
-	sort.Strings(names)
-	dst = binary.AppendUvarint(dst, uint64(len(names)))
-	for _, n := range names {
-		dst = s.open[n].appendTo(appendText(dst, n))
+	if s.current[o.over] == id {
+		s.current[o.over] = noSession
 	}
-	dst = binary.AppendUvarint(dst, uint64(len(s.closed)))
-	for _, o := range s.closed {
-		dst = o.appendTo(dst)
-	}
-	return dst
+	o.phase = sessionOver
+	s.unused = append(s.unused, id)
 }
 
-func (o *openSession) appendTo(dst []byte) []byte {
-	for _, v := range o.key {
-		dst = column.AppendBinary(dst, v)
+// forgetCut says that nothing goes on with a session that was cut.
+func (s *session) forgetCut(id int32) {
+	o := &s.sessions[id]
+	if o.saved {
+		s.changed.drop(s.sessionKey(nil, o))
 	}
-	dst = appendTicks(appendTicks(dst, o.last), o.bound)
-	if o.emitted {
-		dst = append(dst, 1)
-	} else {
-		dst = append(dst, 0)
-	}
-	return o.table.appendTo(dst)
+	o.phase = sessionOver
 }
 
-func (s *session) readSession(r *stateReader) *openSession {
-	o := &openSession{table: newGroupTable(len(s.keys), len(s.aggs))}
-	for range s.over {
-		o.key = append(o.key, r.value())
+// release makes a group whose row is out free for another one.
+func (s *session) release(g int32) {
+	if s.groups[g].saved {
+		s.changed.drop(s.groupKey(nil, g))
 	}
-	o.last, o.bound = r.ticks(), r.ticks()
-	o.emitted = r.byte() == 1
-	o.table.readFrom(r)
-	return o
+	s.groups[g] = sessionGroup{session: noSession}
+	delete(s.odd, g)
+	for a := range s.accs {
+		s.accs[a].reset(g)
+	}
+	s.spare = append(s.spare, g)
 }
 
-// restore takes a snapshot into a new operator.
-func (s *session) restore(b []byte) error {
-	r := &stateReader{b: b}
-	for range r.count() {
-		name := r.text()
-		s.open[name] = s.readSession(r)
+// order compares rows by time, then by where they stand: where the first row of the
+// group does. Groups that tie are in the order of their keys, so that the order is the
+// same behind a restore.
+func (s *session) order(a, b closedGroup) int {
+	switch {
+	case a.end != b.end:
+		if a.end < b.end {
+			return -1
+		}
+		return 1
+	case s.groups[a.group].first != s.groups[b.group].first:
+		if o := places(s.groups[a.group].first, s.groups[b.group].first); o != 0 {
+			return o
+		}
 	}
-	for range r.count() {
-		s.closed = append(s.closed, s.readSession(r))
-	}
-	return r.done()
+	return bytes.Compare(s.groupKey(nil, a.group), s.groupKey(nil, b.group))
 }
 
-// Freeze implements Operator.
-func (s *session) Freeze() (state.Frozen, error) { return whole(s.snapshot(nil)), nil }
-
-// Load implements Operator.
-func (s *session) Load(e state.Entry) error { return s.restore(e.Value) }
+// emit makes the row of a group.
+func (s *session) emit(c closedGroup, out Emit) error {
+	g := &s.groups[c.group]
+	s.rows.begin(c.end, g.first)
+	odd := s.odd[c.group]
+	for k := range s.keys {
+		if odd != nil {
+			s.rows.cols[k].Append(odd[k])
+		} else {
+			s.rows.cols[k].Append(s.table.key(int(g.key), k))
+		}
+	}
+	for a := range s.aggs {
+		v, err := s.accs[a].result(c.group)
+		if err != nil {
+			return s.failed(a, c.end, err)
+		}
+		s.rows.cols[len(s.keys)+a].Append(v)
+	}
+	if s.node.WindowID {
+		s.rows.cols[len(s.keys)+len(s.aggs)].Append(s.id)
+	}
+	return s.rows.end(out)
+}

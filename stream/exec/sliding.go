@@ -1,8 +1,8 @@
 package exec
 
 import (
-	"encoding/binary"
-	"sort"
+	"bytes"
+	"slices"
 
 	"spate/column"
 	"spate/sql/plan"
@@ -14,14 +14,44 @@ import (
 type sliding struct {
 	*grouping
 	size    column.Ticks
-	waiting []item // rows whose instant is not final, in order
-	inside  []item // rows in a window, in order: they leave in this order
-	groups  map[string]*slidingGroup
+	id      column.Value
+	accs    []accumulators // by aggregate
+	extreme []*extremes    // by aggregate; nil: not MIN or MAX
+
+	table  groupKeys
+	groups []slidingGroup // by number of table
+	forms  []groupForm    // by number of table
+	live   int            // groups that have rows
+
+	// log holds the rows in the window, which leave in this order, and behind them,
+	// from entered on, those whose instant is not final.
+	log     rowLog
+	entered int64
+	odd     map[int64][]column.Value // keys of rows that print otherwise than those of their group
+	ties    tieCounter
+
+	done    column.Ticks // instants before it have been played
+	left    column.Ticks // time of the last row that left
+	step    int64        // counts instants
+	touched []int32      // groups that the present instant touches
+	ids     []int32
+	rows    *orderedRows
+
+	saved slidingSaved
 }
 
+// slidingGroup is the rows of one group. Those in the window are linked.
 type slidingGroup struct {
-	items []item // in the window, oldest first
-	accs  []accumulator
+	oldest, newest int64
+	inside         int32 // rows in the window
+	held           int32 // and those that wait
+	step           int64 // the last instant that touched it
+}
+
+// groupForm is what the state says of a group. It does not change.
+type groupForm struct {
+	keys     []byte
+	keyGroup uint8
 }
 
 func newSliding(n *plan.Aggregate) (*sliding, error) {
@@ -29,171 +59,342 @@ func newSliding(n *plan.Aggregate) (*sliding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sliding{grouping: g, size: n.Windows[0].Size, groups: make(map[string]*slidingGroup)}, nil
+	s := &sliding{
+		grouping: g, size: n.Windows[0].Size, id: windowID(&n.Windows[0]),
+		table: newGroupKeys(len(g.keys)), log: rowLog{args: len(g.aggs)},
+		odd: make(map[int64][]column.Value), extreme: make([]*extremes, len(g.aggs)), rows: newOrderedRows(g.schema),
+	}
+	for a := range g.aggs {
+		acc := newAccumulators(&g.aggs[a])
+		s.accs = append(s.accs, acc)
+		if f := g.aggs[a].spec.Func; f == plan.Min || f == plan.Max {
+			s.extreme[a] = newExtremes(&g.aggs[a], a)
+		}
+	}
+	return s, nil
 }
+
+// recomputed reports whether an aggregate is computed anew over the window, because
+// no value can be taken back from it.
+func (s *sliding) recomputed(a int) bool { return s.extreme[a] == nil && !s.accs[a].invertible() }
 
 // Process implements Operator.
 func (s *sliding) Process(_ int, b *column.Batch, _ Emit) error {
+	if b.LiveRows() == 0 {
+		return nil
+	}
 	e, err := s.evaluate(b)
 	if err != nil {
 		return err
 	}
+	s.ids = grown(s.ids, b.Rows)
+	s.table.idsOf(e.keys, b, e.rows, s.ids)
+	s.room()
 	for k := range e.rows.Len() {
-		s.waiting = append(s.waiting, e.item(b, e.rows.Row(k)))
+		i := e.rows.Row(k)
+		if err := s.wait(e, column.PositionOf(b, i), s.ids[i], i); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// wait puts row i of a batch behind the rows that wait for their instants.
+func (s *sliding) wait(e *evaluated, p column.Position, group int32, i int) error {
+	if keys := e.spelling(&s.table, group, i); keys != nil {
+		s.odd[s.log.to] = keys
+	}
+	s.hold(group)
+	block := s.log.push(p, s.ties.next(p, s.forms[group].keyGroup), group)
+	for a := range s.aggs {
+		if s.aggs[a].arg == nil {
+			continue
+		}
+		v := e.args[a].At(i)
+		if x := s.extreme[a]; x != nil {
+			var err error
+			if v, err = x.normal(v); err != nil {
+				return s.failed(a, p.Time, err)
+			}
+		}
+		block.args[a].append(v)
+	}
+	return nil
+}
+
+// room makes place for every group of the table.
+func (s *sliding) room() {
+	n := s.table.groups
+	for g := len(s.groups); g < n; g++ {
+		s.groups = append(s.groups, slidingGroup{step: -1})
+		f := groupForm{keyGroup: keyGroup(s.table.appendKey(nil, g))}
+		for k := range s.keys {
+			f.keys = column.AppendBinary(f.keys, s.table.key(g, k))
+		}
+		s.forms = append(s.forms, f)
+	}
+	for a := range s.aggs {
+		s.accs[a].grow(n)
+		if s.extreme[a] != nil {
+			s.extreme[a].grow(n)
+		}
+	}
+}
+
+// keyGroup is the key group of an encoded key.
+func keyGroup(key []byte) uint8 {
+	if len(key) == 0 {
+		return 0
+	}
+	return state.Group(state.Hash(0, key))
+}
+
+func (s *sliding) hold(group int32) {
+	g := &s.groups[group]
+	if g.held++; g.held == 1 {
+		s.live++
+	}
 }
 
 // Advance implements Operator: it plays every instant before w.
 func (s *sliding) Advance(w column.Ticks, out Emit) error {
 	for {
-		at := column.EndOfTime
-		if len(s.waiting) > 0 {
-			at = s.waiting[0].pos.Time
-		}
-		if len(s.inside) > 0 {
-			at = min(at, s.inside[0].pos.Time+s.size)
-		}
+		at := s.next()
 		if at >= w {
-			return out.Advance(w)
+			break
 		}
-		b, err := s.instant(at)
-		if err != nil {
+		if err := s.instant(at, out); err != nil {
 			return err
 		}
-		if b != nil {
-			if err := out.Rows(b); err != nil {
-				return err
-			}
-		}
 	}
+	s.done = max(s.done, w)
+	if err := s.rows.flush(out); err != nil {
+		return err
+	}
+	s.renumber()
+	return out.Advance(w)
+}
+
+// next is the next instant at which rows enter or leave.
+func (s *sliding) next() column.Ticks {
+	at := column.EndOfTime
+	if s.entered < s.log.to {
+		b, i := s.log.at(s.entered)
+		at = b.time[i]
+	}
+	if s.log.from < s.entered {
+		b, i := s.log.at(s.log.from)
+		at = min(at, b.time[i]+s.size)
+	}
+	return at
 }
 
 // instant applies all leavings and enterings of one instant, then makes one row
 // for each group they touched that is not empty.
-func (s *sliding) instant(at column.Ticks) (*column.Batch, error) {
-	touched := make(map[string]*slidingGroup)
-	for len(s.inside) > 0 && s.inside[0].pos.Time+s.size == at {
-		k := s.inside[0].key()
-		g := s.groups[k]
-		s.leave(g)
-		touched[k] = g
-		s.inside = s.inside[1:]
-	}
-	for len(s.waiting) > 0 && s.waiting[0].pos.Time == at {
-		it := s.waiting[0]
-		s.waiting = s.waiting[1:]
-		k := it.key()
-		g := s.groups[k]
-		if g == nil {
-			g = &slidingGroup{accs: make([]accumulator, len(s.aggs))}
-			s.groups[k] = g
+func (s *sliding) instant(at column.Ticks, out Emit) error {
+	s.step++
+	s.touched = s.touched[:0]
+	for s.log.from < s.entered {
+		b, i := s.log.at(s.log.from)
+		if b.time[i]+s.size != at {
+			break
 		}
-		if err := s.apply(g.accs, &it); err != nil {
-			return nil, err
+		s.touch(b.group[i])
+		s.leave(b, i)
+	}
+	for s.entered < s.log.to {
+		b, i := s.log.at(s.entered)
+		if b.time[i] != at {
+			break
 		}
-		g.items = append(g.items, it)
-		s.inside = append(s.inside, it)
-		touched[k] = g
-	}
-	var live []*slidingGroup
-	for k, g := range touched {
-		if len(g.items) == 0 {
-			delete(s.groups, k)
-			continue
-		}
-		if err := s.settle(g); err != nil {
-			return nil, err
-		}
-		live = append(live, g)
-	}
-	if len(live) == 0 {
-		return nil, nil
-	}
-	sort.Slice(live, func(i, j int) bool { return live[i].items[0].pos.Before(live[j].items[0].pos) })
-	rows := make([]outRow, len(live))
-	for i, g := range live {
-		rows[i] = outRow{g.items[0].keys, g.accs}
-	}
-	return s.batchOf(rows, at)
-}
-
-// leave takes the oldest row of a group out.
-func (s *sliding) leave(g *slidingGroup) {
-	it := g.items[0]
-	g.items = g.items[1:]
-	for a := range s.aggs {
-		switch {
-		case s.aggs[a].arg == nil:
-			g.accs[a].n--
-		case s.recomputed(a):
-		default:
-			s.aggs[a].remove(&g.accs[a], it.args[a])
+		s.touch(b.group[i])
+		if err := s.enter(b, i); err != nil {
+			return err
 		}
 	}
-}
-
-// recomputed reports whether an aggregate is computed anew over the window,
-// because a value cannot be taken back from it.
-func (s *sliding) recomputed(a int) bool {
-	f := s.aggs[a].spec.Func
-	return f == plan.Min || f == plan.Max
-}
-
-func (s *sliding) settle(g *slidingGroup) error {
-	for a := range s.aggs {
-		if !s.recomputed(a) {
-			continue
+	live := s.touched[:0]
+	for _, g := range s.touched {
+		if s.groups[g].inside > 0 {
+			live = append(live, g)
 		}
-		g.accs[a] = accumulator{}
-		for i := range g.items {
-			if err := s.aggs[a].add(&g.accs[a], g.items[i].args[a]); err != nil {
-				return &Error{Where: s.aggs[a].spec.Where, Time: g.items[i].pos.Time, Err: err}
-			}
+	}
+	s.touched = live
+	if len(s.touched) > 1 {
+		slices.SortFunc(s.touched, s.order)
+	}
+	for _, g := range s.touched {
+		if err := s.emit(g, at, out); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// snapshot appends the state.
-func (s *sliding) snapshot(dst []byte) []byte {
-	for _, list := range [][]item{s.inside, s.waiting} {
-		dst = binary.AppendUvarint(dst, uint64(len(list)))
-		for i := range list {
-			dst = list[i].appendTo(dst)
-		}
+func (s *sliding) touch(group int32) {
+	if g := &s.groups[group]; g.step != s.step {
+		g.step = s.step
+		s.touched = append(s.touched, group)
 	}
-	return dst
 }
 
-// restore takes a snapshot into a new operator.
-func (s *sliding) restore(b []byte) error {
-	r := &stateReader{b: b}
-	for range r.count() {
-		it := s.readItem(r)
-		if r.err != nil {
-			return r.err
+// order compares groups by where their rows of one instant stand: where the oldest
+// row in the window does. Groups that tie are in the order of their keys, so that the
+// order is the same behind a restore.
+func (s *sliding) order(g, h int32) int {
+	b, i := s.log.at(s.groups[g].oldest)
+	c, j := s.log.at(s.groups[h].oldest)
+	if o := places(b.position(i), c.position(j)); o != 0 {
+		return o
+	}
+	return bytes.Compare(s.table.appendKey(nil, int(g)), s.table.appendKey(nil, int(h)))
+}
+
+// enter takes the first row that waits into the window.
+func (s *sliding) enter(b *rowBlock, i int) error {
+	row, id := s.entered, b.group[i]
+	g := &s.groups[id]
+	if g.inside == 0 {
+		g.oldest = row
+	} else {
+		last, k := s.log.at(g.newest)
+		last.next[k] = uint32(row - g.newest)
+	}
+	g.newest = row
+	g.inside++
+	s.entered++
+	for a := range s.aggs {
+		if s.recomputed(a) {
+			continue
 		}
-		k := it.key()
-		g := s.groups[k]
-		if g == nil {
-			g = &slidingGroup{accs: make([]accumulator, len(s.aggs))}
-			s.groups[k] = g
+		v := s.arg(a, b, i)
+		if x := s.extreme[a]; x != nil {
+			x.enter(&s.log, id, row, v)
+		} else if err := s.accs[a].add(id, v); err != nil {
+			return s.failed(a, b.time[i], err)
 		}
-		if err := s.apply(g.accs, &it); err != nil {
+	}
+	return nil
+}
+
+// leave takes the oldest row out of the window.
+func (s *sliding) leave(b *rowBlock, i int) {
+	row, id := s.log.from, b.group[i]
+	g := &s.groups[id]
+	g.oldest += int64(b.next[i])
+	g.inside--
+	g.held--
+	for a := range s.aggs {
+		switch x := s.extreme[a]; {
+		case x != nil:
+			x.leave(id, row)
+		case s.recomputed(a):
+		case g.inside == 0:
+			s.accs[a].reset(id)
+		default:
+			s.accs[a].remove(id, s.arg(a, b, i))
+		}
+	}
+	if g.held == 0 {
+		s.live--
+	}
+	s.left = b.time[i]
+	if len(s.odd) > 0 {
+		delete(s.odd, row)
+	}
+	s.log.drop()
+}
+
+// arg is the argument of an aggregate in row i of a block.
+func (s *sliding) arg(a int, b *rowBlock, i int) column.Value {
+	if s.aggs[a].arg == nil {
+		return column.Value{}
+	}
+	return b.args[a].at(i)
+}
+
+// emit makes the row of a group.
+func (s *sliding) emit(group int32, at column.Ticks, out Emit) error {
+	oldest := s.groups[group].oldest
+	b, i := s.log.at(oldest)
+	s.rows.begin(at, b.position(i))
+	var odd []column.Value
+	if len(s.odd) > 0 {
+		odd = s.odd[oldest]
+	}
+	for k := range s.keys {
+		if odd != nil {
+			s.rows.cols[k].Append(odd[k])
+		} else {
+			s.rows.cols[k].Append(s.table.key(int(group), k))
+		}
+	}
+	for a := range s.aggs {
+		v, err := s.result(a, group, at)
+		if err != nil {
 			return err
 		}
-		g.items = append(g.items, it)
-		s.inside = append(s.inside, it)
+		s.rows.cols[len(s.keys)+a].Append(v)
 	}
-	for range r.count() {
-		s.waiting = append(s.waiting, s.readItem(r))
+	if s.node.WindowID {
+		s.rows.cols[len(s.keys)+len(s.aggs)].Append(s.id)
 	}
-	return r.done()
+	return s.rows.end(out)
 }
 
-// Freeze implements Operator.
-func (s *sliding) Freeze() (state.Frozen, error) { return whole(s.snapshot(nil)), nil }
+func (s *sliding) result(a int, group int32, at column.Ticks) (column.Value, error) {
+	if x := s.extreme[a]; x != nil && !x.mixed(group, s.groups[group].oldest) {
+		return x.result(&s.log, group), nil
+	} else if x != nil || s.recomputed(a) {
+		if err := s.recompute(a, group); err != nil {
+			return column.Value{}, err
+		}
+	}
+	v, err := s.accs[a].result(group)
+	if err != nil {
+		return v, s.failed(a, at, err)
+	}
+	return v, nil
+}
 
-// Load implements Operator.
-func (s *sliding) Load(e state.Entry) error { return s.restore(e.Value) }
+// recompute adds the rows of a window anew, in order. For MIN and MAX it is the way to
+// the error of values that cannot be compared.
+func (s *sliding) recompute(a int, group int32) error {
+	s.accs[a].reset(group)
+	g := &s.groups[group]
+	row := g.oldest
+	for range g.inside {
+		b, i := s.log.at(row)
+		if err := s.accs[a].add(group, s.arg(a, b, i)); err != nil {
+			return s.failed(a, b.time[i], err)
+		}
+		row += int64(b.next[i])
+	}
+	return nil
+}
+
+// renumber forgets the keys of groups without rows, once they are the most.
+func (s *sliding) renumber() {
+	if s.table.groups < 1024 || s.live*2 > s.table.groups {
+		return
+	}
+	old, groups, forms := s.table, s.groups, s.forms
+	s.table, s.groups, s.forms = newGroupKeys(len(s.keys)), nil, nil
+	to := make([]int32, old.groups)
+	var kept []int32
+	for g := range groups {
+		if groups[g].held == 0 {
+			to[g] = -1
+			continue
+		}
+		to[g] = s.table.id(keysOf(&old, len(s.keys), int32(g)))
+		kept = append(kept, int32(g))
+		s.groups, s.forms = append(s.groups, groups[g]), append(s.forms, forms[g])
+	}
+	for a := range s.aggs {
+		s.accs[a] = s.accs[a].clone(kept)
+		if s.extreme[a] != nil {
+			s.extreme[a].renumber(kept)
+		}
+	}
+	s.log.regroup(to)
+}

@@ -26,6 +26,10 @@ import "math/bits"
 // Groups is the number of key groups.
 const Groups = 128
 
+// EveryShard is the first byte of the keys of entries that are about a step as a
+// whole: every shard gets them.
+const EveryShard = 0xff
+
 // Group is the key group of a hash.
 func Group(hash uint64) uint8 { return uint8(hash >> 57) }
 

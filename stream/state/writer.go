@@ -42,6 +42,9 @@ type Section struct {
 	entries     []change
 	ranges      []keyRange
 	arena       []byte
+
+	shared *Section // not nil: what Under returned stands in it
+	part   byte
 }
 
 // change is an entry that was put or, with gone set, deleted.
@@ -74,17 +77,29 @@ func (s *Section) keep(b []byte) []byte {
 
 // Put sets an entry. It copies key and value.
 func (s *Section) Put(group uint8, key, value []byte) {
+	if s.shared != nil {
+		s.shared.Put(group, s.within(key), value)
+		return
+	}
 	s.entries = append(s.entries, change{key: s.keep(key), value: s.keep(value), group: group})
 }
 
 // Delete removes an entry, if there is one.
 func (s *Section) Delete(key []byte) {
+	if s.shared != nil {
+		s.shared.Delete(s.within(key))
+		return
+	}
 	s.entries = append(s.entries, change{key: s.keep(key), gone: true})
 }
 
 // DeleteRange removes every entry of the shard with from <= key < to; to nil: to the end.
 // What is put later stays.
 func (s *Section) DeleteRange(from, to []byte) {
+	if s.shared != nil {
+		s.deleteWithin(from, to)
+		return
+	}
 	r := keyRange{first: s.first, last: s.last, from: s.keep(from)}
 	if to != nil {
 		r.to = s.keep(to)
