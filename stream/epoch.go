@@ -120,8 +120,10 @@ func (j *Job) commit(ctx context.Context, m *checkpoint.Manifest, s checkpoint.S
 
 // restore takes the state of the tail's steps.
 func (t *tail) restore(s checkpoint.State) error {
-	for _, o := range t.ops {
+	for i := range t.ops {
+		o := &t.ops[i]
 		if b, ok := s["tail/"+o.name]; ok {
+			o.saved = b
 			if err := decoded(o.op, b); err != nil {
 				return fmt.Errorf("restoring %s of job %s: %w", o.name, t.job.opts.Name, err)
 			}
@@ -231,12 +233,21 @@ func (e *epochs) cut() error {
 		e.saving = true
 		return nil
 	}
-	for _, o := range t.ops {
+	for i := range t.ops {
+		o := &t.ops[i]
 		b, err := encoded(o.op)
 		if err != nil {
 			return err
 		}
-		s["tail/"+o.name] = b
+		if o.saved != nil {
+			var base bytes.Buffer
+			files := []io.Reader{bytes.NewReader(o.saved), bytes.NewReader(b)}
+			if err := state.Merge(&base, files, func(string) bool { return true }); err != nil {
+				return err
+			}
+			b = base.Bytes()
+		}
+		o.saved, s["tail/"+o.name] = b, b
 	}
 	for name, w := range t.outputs {
 		p, err := w.writer.Prepare(e.ctx, connector.Epoch{Job: e.job.opts.Name, Number: m.Epoch, Incarnation: m.Incarnation})

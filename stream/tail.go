@@ -32,8 +32,9 @@ type tail struct {
 }
 
 type namedOperator struct {
-	name string
-	op   snapshotter
+	name  string
+	op    snapshotter
+	saved []byte // the state as of the last epoch: Freeze gives what changed since
 }
 
 type snapshotter interface {
@@ -132,9 +133,9 @@ func (t *tail) operator(i int, n plan.Node, next exec.Emit, all map[plan.Node]*s
 	all[n] = s
 	name := fmt.Sprintf("step-%03d", i)
 	if s.finish != nil {
-		t.ops = append(t.ops, namedOperator{name, s.finish})
+		t.ops = append(t.ops, namedOperator{name: name, op: s.finish})
 	} else {
-		t.ops = append(t.ops, namedOperator{name, s.op})
+		t.ops = append(t.ops, namedOperator{name: name, op: s.op})
 	}
 	return nil
 }
@@ -148,7 +149,7 @@ func (t *tail) reader(ctx context.Context, from plan.Node, c consumer, built map
 	to := t.into(s, c.in)
 	if needsOrder(c.node) && !t.job.graph.ordered(from) {
 		op := exec.NewSort(exec.SchemaOf(from.Columns()))
-		t.ops = append(t.ops, namedOperator{fmt.Sprintf("sort-%03d", len(t.ops)), op})
+		t.ops = append(t.ops, namedOperator{name: fmt.Sprintf("sort-%03d", len(t.ops)), op: op})
 		return &link{op: op, next: to}, nil
 	}
 	return to, nil
@@ -179,7 +180,7 @@ func (t *tail) entry(ctx context.Context, e *edge, built map[plan.Node]exec.Emit
 	en.next = t.into(s, e.to.in)
 	if needsOrder(e.to.node) {
 		en.merge = exec.NewMerge(exec.SchemaOf(e.from.Columns()), len(t.job.parts))
-		t.ops = append(t.ops, namedOperator{fmt.Sprintf("merge-%03d", e.id), en.merge})
+		t.ops = append(t.ops, namedOperator{name: fmt.Sprintf("merge-%03d", e.id), op: en.merge})
 	}
 	return nil
 }

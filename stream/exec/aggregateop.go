@@ -1,6 +1,11 @@
 package exec
 
 import (
+	"bytes"
+	"io"
+	"maps"
+	"slices"
+
 	"spate/column"
 	"spate/sql/plan"
 	"spate/stream/state"
@@ -59,11 +64,31 @@ func (a *aggregateOperator) Freeze() (state.Frozen, error) {
 // Load implements Operator.
 func (a *aggregateOperator) Load(e state.Entry) error { return a.end.Load(e) }
 
+// snapshot appends the whole state.
 func (a *aggregateOperator) snapshot(dst []byte) []byte {
 	if err := a.flush(column.EndOfTime); err != nil {
 		panic(err)
 	}
-	return a.end.snapshot(dst)
+	for i := range a.end.windows {
+		w := &a.end.windows[i]
+		panes := slices.Collect(maps.Values(w.waiting.byEnd))
+		if w.rolling != nil {
+			panes = append(panes, w.rolling.inside...)
+		}
+		for _, p := range panes {
+			p.all = true
+			a.end.change(p)
+		}
+	}
+	a.end.frozen = -1
+	f, _ := a.end.Freeze()
+	w := state.NewWriter()
+	f(w.Step("s"))
+	b := bytes.NewBuffer(dst)
+	w.WriteTo(b)
+	return b.Bytes()
 }
 
-func (a *aggregateOperator) restore(b []byte) error { return a.end.restore(b) }
+func (a *aggregateOperator) restore(b []byte) error {
+	return state.Scan([]io.Reader{bytes.NewReader(b)}, func(_ string, e state.Entry) error { return a.Load(e) })
+}

@@ -44,7 +44,7 @@ type history struct {
 func NewAnalytic(n *plan.Analytic) (*Analytic, error) {
 	a := &Analytic{schema: SchemaOf(n.Columns())}
 	for _, spec := range n.Funcs {
-		f := &analyticFunc{spec: spec, table: newGroupTable(len(spec.Keys), 0)}
+		f := &analyticFunc{spec: spec, table: newGroupTable(len(spec.Keys), nil)}
 		var err error
 		if f.keys, err = compileAll(spec.Keys); err != nil {
 			return nil, err
@@ -258,7 +258,7 @@ func (f *analyticFunc) forget(w column.Ticks) {
 		return
 	}
 	old, state := f.table, f.state
-	f.table, f.state = newGroupTable(len(f.keys), 0), nil
+	f.table, f.state = newGroupTable(len(f.keys), nil), nil
 	for g := range state {
 		if state[g].used >= w-f.spec.Limit {
 			f.adopt(old, g, state[g])

@@ -54,7 +54,14 @@ func (o *orderedAggregate) Process(_ int, b *column.Batch, _ Emit) error {
 type collected struct{ batches []*column.Batch }
 
 func (c *collected) Rows(b *column.Batch) error {
-	c.batches = append(c.batches, b)
+	for from := 0; from < b.Rows; {
+		var rows []int32
+		at := b.Time[from]
+		for ; from < b.Rows && b.Time[from] == at; from++ {
+			rows = append(rows, int32(from))
+		}
+		c.batches = append(c.batches, b.Gather(rows))
+	}
 	return nil
 }
 
@@ -68,7 +75,7 @@ func (o *orderedAggregate) Advance(w column.Ticks, out Emit) error {
 			return err
 		}
 	}
-	// A batch holds rows of one time.
+	// Each batch holds rows of one time.
 	sort.SliceStable(c.batches, func(i, j int) bool { return c.batches[i].Time[0] < c.batches[j].Time[0] })
 	for _, b := range c.batches {
 		if err := out.Rows(b); err != nil {
@@ -179,13 +186,9 @@ func (g *grouping) readItem(r *stateReader) item {
 }
 
 // apply adds one row to the accumulators of a group.
-func (g *grouping) apply(accs []accumulator, it *item) error {
+func (g *grouping) apply(accs []accumulators, to int32, it *item) error {
 	for a := range g.aggs {
-		if g.aggs[a].arg == nil {
-			accs[a].n++
-			continue
-		}
-		if err := g.aggs[a].add(&accs[a], it.args[a]); err != nil {
+		if err := accs[a].add(to, it.args[a]); err != nil {
 			return &Error{Where: g.aggs[a].spec.Where, Time: it.pos.Time, Err: err}
 		}
 	}
@@ -195,22 +198,61 @@ func (g *grouping) apply(accs []accumulator, it *item) error {
 // outRow is one output row before it is put into columns.
 type outRow struct {
 	keys []column.Value
-	accs []accumulator
+	accs []accumulators
 }
 
 // batchOf makes the output rows of one instant.
 func (g *grouping) batchOf(rows []outRow, at column.Ticks) (*column.Batch, error) {
-	t := newGroupTable(len(g.keys), len(g.aggs))
+	t := newGroupTable(len(g.keys), g.newAllAccumulators())
 	groups := make([]int, len(rows))
+	t.groups = len(rows)
+	t.room()
 	for i, r := range rows {
 		groups[i] = i
 		for k := range g.keys {
 			t.codes = append(t.codes, t.cols[k].code(r.keys[k]))
 		}
-		t.accs = append(t.accs, r.accs...)
+		for a := range t.accs {
+			if err := t.accs[a].merge(int32(i), r.accs[a], 0); err != nil {
+				return nil, err
+			}
+		}
 	}
-	t.groups = len(rows)
 	return g.rows(t, groups, at, g.node.Windows[0].ID)
+}
+
+// rows makes the output rows of groups of one window.
+func (g *grouping) rows(t *groupTable, groups []int, end column.Ticks, id string) (*column.Batch, error) {
+	b := &column.Batch{Schema: g.schema, Rows: len(groups), Time: make([]column.Ticks, len(groups))}
+	for i := range b.Time {
+		b.Time[i] = end
+	}
+	for k := range g.keys {
+		bl := column.NewBuilder(nil)
+		for _, gr := range groups {
+			bl.Append(t.key(gr, k))
+		}
+		b.Cols = append(b.Cols, bl.Vector())
+	}
+	for a := range g.aggs {
+		bl := column.NewBuilder(nil)
+		for _, gr := range groups {
+			v, err := t.accs[a].result(int32(gr))
+			if err != nil {
+				return nil, &Error{Where: g.aggs[a].spec.Where, Time: end, Err: err}
+			}
+			bl.Append(v)
+		}
+		b.Cols = append(b.Cols, bl.Vector())
+	}
+	if g.node.WindowID {
+		v := column.Value{}
+		if id != "" {
+			v = column.TextOf(id)
+		}
+		b.Cols = append(b.Cols, column.Constant(v, len(groups)))
+	}
+	return b, nil
 }
 
 // Freeze implements Operator.

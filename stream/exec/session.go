@@ -74,7 +74,7 @@ func (s *session) add(name string, key []column.Value, it *item) error {
 	t := it.pos.Time
 	o := s.open[name]
 	if o == nil || t > o.end(s.timeout) {
-		next := &openSession{key: append([]column.Value(nil), key...), table: newGroupTable(len(s.keys), len(s.aggs))}
+		next := &openSession{key: append([]column.Value(nil), key...), table: newGroupTable(len(s.keys), s.newAllAccumulators())}
 		next.bound = t.CeilTo(s.longest, 0) + s.longest
 		if o != nil {
 			if !o.emitted {
@@ -97,8 +97,7 @@ func (s *session) add(name string, key []column.Value, it *item) error {
 	if fresh {
 		o.table.first[g] = it.pos
 	}
-	n := len(s.aggs)
-	return s.apply(o.table.accs[int(g)*n:int(g)*n+n], it)
+	return s.apply(o.table.accs, g, it)
 }
 
 // Advance implements Operator.
@@ -108,7 +107,7 @@ func (s *session) Advance(w column.Ticks, out Emit) error {
 	for name, o := range s.open {
 		if !o.emitted && o.end(s.timeout) < w {
 			due = append(due, o)
-			o = &openSession{key: o.key, last: o.last, bound: o.bound, table: newGroupTable(len(s.keys), len(s.aggs)), emitted: true}
+			o = &openSession{key: o.key, last: o.last, bound: o.bound, table: newGroupTable(len(s.keys), s.newAllAccumulators()), emitted: true}
 			s.open[name] = o
 		}
 		if o.emitted && o.last+s.timeout < w {
@@ -166,7 +165,7 @@ func (o *openSession) appendTo(dst []byte) []byte {
 }
 
 func (s *session) readSession(r *stateReader) *openSession {
-	o := &openSession{table: newGroupTable(len(s.keys), len(s.aggs))}
+	o := &openSession{table: newGroupTable(len(s.keys), s.newAllAccumulators())}
 	for range s.over {
 		o.key = append(o.key, r.value())
 	}

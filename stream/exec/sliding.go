@@ -21,7 +21,7 @@ type sliding struct {
 
 type slidingGroup struct {
 	items []item // in the window, oldest first
-	accs  []accumulator
+	accs  []accumulators
 }
 
 func newSliding(n *plan.Aggregate) (*sliding, error) {
@@ -86,10 +86,13 @@ func (s *sliding) instant(at column.Ticks) (*column.Batch, error) {
 		k := it.key()
 		g := s.groups[k]
 		if g == nil {
-			g = &slidingGroup{accs: make([]accumulator, len(s.aggs))}
+			g = &slidingGroup{accs: s.newAllAccumulators()}
+			for _, a := range g.accs {
+				a.grow(1)
+			}
 			s.groups[k] = g
 		}
-		if err := s.apply(g.accs, &it); err != nil {
+		if err := s.apply(g.accs, 0, &it); err != nil {
 			return nil, err
 		}
 		g.items = append(g.items, it)
@@ -123,12 +126,8 @@ func (s *sliding) leave(g *slidingGroup) {
 	it := g.items[0]
 	g.items = g.items[1:]
 	for a := range s.aggs {
-		switch {
-		case s.aggs[a].arg == nil:
-			g.accs[a].n--
-		case s.recomputed(a):
-		default:
-			s.aggs[a].remove(&g.accs[a], it.args[a])
+		if !s.recomputed(a) {
+			g.accs[a].remove(0, it.args[a])
 		}
 	}
 }
@@ -145,9 +144,9 @@ func (s *sliding) settle(g *slidingGroup) error {
 		if !s.recomputed(a) {
 			continue
 		}
-		g.accs[a] = accumulator{}
+		g.accs[a].reset(0)
 		for i := range g.items {
-			if err := s.aggs[a].add(&g.accs[a], g.items[i].args[a]); err != nil {
+			if err := g.accs[a].add(0, g.items[i].args[a]); err != nil {
 				return &Error{Where: s.aggs[a].spec.Where, Time: g.items[i].pos.Time, Err: err}
 			}
 		}
@@ -177,10 +176,13 @@ func (s *sliding) restore(b []byte) error {
 		k := it.key()
 		g := s.groups[k]
 		if g == nil {
-			g = &slidingGroup{accs: make([]accumulator, len(s.aggs))}
+			g = &slidingGroup{accs: s.newAllAccumulators()}
+			for _, a := range g.accs {
+				a.grow(1)
+			}
 			s.groups[k] = g
 		}
-		if err := s.apply(g.accs, &it); err != nil {
+		if err := s.apply(g.accs, 0, &it); err != nil {
 			return err
 		}
 		g.items = append(g.items, it)
