@@ -249,9 +249,12 @@ func (a *Aggregator) Take(w column.Ticks) []Partial {
 func (a *Aggregator) renew(groups int) {
 	a.live -= groups
 	a.recent = max(groups+a.live, a.recent-a.recent/16)
-	if !a.dict.worn(a.recent) {
-		return
+	if a.dict.worn(a.recent) {
+		a.newDictionary()
 	}
+}
+
+func (a *Aggregator) newDictionary() {
 	t := newTranslation(a.dict.view(), newFormKeys(len(a.keys)))
 	for i := range a.windows {
 		for _, p := range a.windows[i].byEnd {

@@ -240,9 +240,13 @@ func (f *Finisher) drop(w *windowState, p *pane) {
 // renew begins a new dictionary if most groups of this one have not been seen for a
 // while.
 func (f *Finisher) renew() error {
-	if !f.dict.worn(max(f.recent, f.live)) {
-		return nil
+	if f.dict.worn(max(f.recent, f.live)) {
+		return f.newDictionary()
 	}
+	return nil
+}
+
+func (f *Finisher) newDictionary() error {
 	t := newTranslation(f.dict.view(), newFormKeys(len(f.keys)))
 	for i := range f.windows {
 		w := &f.windows[i]

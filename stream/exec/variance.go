@@ -20,22 +20,58 @@ type variances struct {
 type moments struct {
 	n            int64 // values that are not null
 	sum, squares exactSum
+	tiny         *big.Int // squares of what is below tinyLimit, in units of 2^-2148; nil: none
 }
 
+// tinyLimit: from here on, the square of a float and what rounding it loses are floats.
+const tinyLimit = 0x1p-480
+
 func (m *moments) add(f float64) {
-	hi := f * f
 	m.n++
 	m.sum.add(f)
+	if math.Abs(f) < tinyLimit && f != 0 {
+		m.addTiny(squareOf(f))
+		return
+	}
+	hi := f * f
 	m.squares.add(hi)
 	m.squares.add(math.FMA(f, f, -hi)) // what hi has lost
 }
 
 func (m *moments) sub(f float64) {
-	hi := f * f
 	m.n--
 	m.sum.sub(f)
+	if math.Abs(f) < tinyLimit && f != 0 {
+		x := squareOf(f)
+		m.addTiny(x.Neg(x))
+		return
+	}
+	hi := f * f
 	m.squares.sub(hi)
 	m.squares.sub(math.FMA(f, f, -hi))
+}
+
+// squareOf is f² in units of 2^-2148.
+func squareOf(f float64) *big.Int {
+	x := wideOf(f)
+	return x.Mul(x, x)
+}
+
+func (m *moments) addTiny(x *big.Int) {
+	if m.tiny == nil {
+		m.tiny = new(big.Int)
+	}
+	m.tiny.Add(m.tiny, x)
+}
+
+// total is the sum of the squares in units of 2^-2148.
+func (m *moments) total() *big.Int {
+	x := m.squares.total()
+	x.Lsh(x, wideScale)
+	if m.tiny != nil {
+		x.Add(x, m.tiny)
+	}
+	return x
 }
 
 func (s *variances) grow(n int) { s.sums = lengthened(s.sums, n) }
@@ -97,6 +133,9 @@ func (s *variances) merge(g int32, from accumulators, og int32) error {
 	a.n += o.n
 	a.sum.merge(&o.sum)
 	a.squares.merge(&o.squares)
+	if o.tiny != nil {
+		a.addTiny(o.tiny)
+	}
 	return nil
 }
 
@@ -105,6 +144,9 @@ func (s *variances) unmerge(g int32, from accumulators, og int32) {
 	a.n -= o.n
 	a.sum.unmerge(&o.sum)
 	a.squares.unmerge(&o.squares)
+	if o.tiny != nil {
+		a.addTiny(new(big.Int).Neg(o.tiny))
+	}
 }
 
 // result computes (n*Σv² - (Σv)²) / (n*d) with d = n-1 for a sample, n for a
@@ -119,8 +161,7 @@ func (s *variances) result(g int32) (column.Value, error) {
 		return column.Value{}, nil
 	}
 	sum := a.sum.total()
-	num := new(big.Int).Mul(big.NewInt(a.n), a.squares.total())
-	num.Lsh(num, wideScale)
+	num := new(big.Int).Mul(big.NewInt(a.n), a.total())
 	num.Sub(num, new(big.Int).Mul(sum, sum))
 	den := new(big.Int).Mul(big.NewInt(a.n), big.NewInt(d))
 	den.Lsh(den, 2*wideScale)
@@ -138,13 +179,20 @@ func (s *variances) clone(groups []int32) accumulators {
 	for i := range out.sums {
 		out.sums[i].sum.unshare()
 		out.sums[i].squares.unshare()
+		if t := out.sums[i].tiny; t != nil {
+			out.sums[i].tiny = new(big.Int).Set(t)
+		}
 	}
 	return out
 }
 
 func (s *variances) appendTo(dst []byte, g int32) []byte {
 	a := &s.sums[g]
-	return a.squares.appendTo(a.sum.appendTo(binary.AppendVarint(dst, a.n)))
+	dst = a.squares.appendTo(a.sum.appendTo(binary.AppendVarint(dst, a.n)))
+	if a.tiny == nil {
+		return append(dst, 0)
+	}
+	return appendText(dst, string(a.tiny.Bytes())) // never negative
 }
 
 func (s *variances) readFrom(r *stateReader, g int32) {
@@ -152,4 +200,7 @@ func (s *variances) readFrom(r *stateReader, g int32) {
 	a.n = r.varint()
 	r.sum(&a.sum)
 	r.sum(&a.squares)
+	if b := r.text(); b != "" {
+		a.tiny = new(big.Int).SetBytes([]byte(b))
+	}
 }
