@@ -71,7 +71,7 @@ func TestAccumulatorsAreFunctionsOfTheirValues(t *testing.T) {
 				vec := bl.Vector()
 				var live []int32
 				if rapid.Bool().Draw(t, "listed") {
-					live = allRows(len(values))
+					live = upTo(len(values))
 				}
 				if err := s.addRows(ids, compute.Operand{Vec: &vec}, compute.Rows{N: len(values), Live: live}); err != nil {
 					t.Fatal(err)

@@ -160,10 +160,7 @@ func (f *Finisher) close(i int) error {
 	w := &f.windows[i]
 	p := w.waiting.pop()
 	of := &paneGroups{p, f.dict}
-	groups := make([]int32, len(p.ids))
-	for s := range groups {
-		groups[s] = int32(s)
-	}
+	groups := upTo(len(p.ids))
 	f.rows.sort(of, groups)
 	if err := f.rows.add(&f.node.Windows[i], p.end, of, groups); err != nil {
 		return err
@@ -219,7 +216,7 @@ func (f *Finisher) leave(w *windowState, until column.Ticks) error {
 
 // expire forgets the panes of a rolling window that no later window holds.
 func (f *Finisher) expire(w *windowState) error {
-	if w.rolling == nil || len(w.rolling.inside) == 0 {
+	if w.rolling == nil || len(w.rolling.inside) == 0 || f.done <= w.rolling.inside[0].end+w.grid.size-w.grid.hop {
 		return nil
 	}
 	until := column.EndOfTime

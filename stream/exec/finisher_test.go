@@ -98,6 +98,23 @@ func TestCheckpointDoesNotSwallowAnError(t *testing.T) {
 	}
 }
 
+// The rows of the windows before one that fails are out.
+func TestErrorOfAWindowComesBehindTheOnesBefore(t *testing.T) {
+	n := aggregation(testWindows[2:], testAggs[0], agg(plan.Sum, 2, column.Null, false))
+	h := newHalves(t, n, 1)
+	big := column.FloatOf(1.5e308)
+	if err := h.parts[0].Add(rowsOf([]event{one(1, column.IntOf(1), big), one(2, column.IntOf(1), big), one(3, column.IntOf(1), big), one(3, column.IntOf(1), big)})); err != nil {
+		t.Fatal(err)
+	}
+	var e *Error
+	if err := h.advance(column.EndOfTime); !errors.As(err, &e) || e.Time != 3 {
+		t.Errorf("error %v", err)
+	}
+	if len(h.out.lines) != 2 {
+		t.Errorf("rows %q, want two", h.out.lines)
+	}
+}
+
 // What is frozen is what has changed; what was loaded has not.
 func TestFreezeWritesWhatChanged(t *testing.T) {
 	n := aggregation(testWindows, testAggs...)

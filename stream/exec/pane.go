@@ -120,10 +120,7 @@ func (t *touched) touch(s int32) {
 func (t *touched) take(n int) []int32 {
 	list := t.list
 	if t.all {
-		list = make([]int32, n)
-		for s := range list {
-			list[s] = int32(s)
-		}
+		list = upTo(n)
 	}
 	for _, s := range t.list {
 		column.ClearBit(t.bits, int(s))

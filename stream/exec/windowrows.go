@@ -29,8 +29,7 @@ type windowRows struct {
 	batch   *column.Batch
 	indexed bool // some row has a place in its message other than 0
 	cols    []*column.Builder
-	results []column.Value // scratch
-	a, b    []byte         // scratch of compare
+	a, b    []byte // scratch of compare
 }
 
 func newWindowRows(g *grouping) *windowRows {
@@ -77,19 +76,6 @@ func (r *windowRows) add(w *plan.Window, end column.Ticks, of windowGroups, grou
 }
 
 func (r *windowRows) part(w *plan.Window, end column.Ticks, of windowGroups, groups []int32) error {
-	r.results = r.results[:0]
-	for a := range r.aggs {
-		for _, g := range groups {
-			v, err := of.result(a, g)
-			if err != nil {
-				if err := r.flush(); err != nil { // the windows before this one are whole
-					return err
-				}
-				return &Error{Where: r.aggs[a].spec.Where, Time: end, Err: err}
-			}
-			r.results = append(r.results, v)
-		}
-	}
 	b := r.batch
 	for _, g := range groups {
 		p := of.place(g)
@@ -105,8 +91,18 @@ func (r *windowRows) part(w *plan.Window, end column.Ticks, of windowGroups, gro
 			r.cols[k].Append(of.key(g, k))
 		}
 	}
-	for i, v := range r.results {
-		r.cols[len(r.keys)+i/len(groups)].Append(v)
+	for a := range r.aggs {
+		to := r.cols[len(r.keys)+a]
+		for _, g := range groups {
+			v, err := of.result(a, g)
+			if err != nil {
+				if err := r.flushFirst(b.Rows - len(groups)); err != nil {
+					return err
+				}
+				return &Error{Where: r.aggs[a].spec.Where, Time: end, Err: err}
+			}
+			to.Append(v)
+		}
 	}
 	if r.node.WindowID {
 		id := column.Value{}
@@ -134,6 +130,32 @@ func (r *windowRows) flush() error {
 	}
 	r.begin()
 	return r.out.Rows(b)
+}
+
+// flushFirst sends the first n rows: those of the windows before one that fails.
+func (r *windowRows) flushFirst(n int) error {
+	b := r.batch
+	for c := range r.cols {
+		v := r.cols[c].Vector()
+		if n > 0 {
+			b.Cols = append(b.Cols, v.Gather(upTo(n)))
+		}
+	}
+	r.begin()
+	if n == 0 {
+		return nil
+	}
+	b.Rows, b.Time, b.Arrived, b.Seq, b.Index = n, b.Time[:n], b.Arrived[:n], b.Seq[:n], b.Index[:n]
+	return r.out.Rows(b)
+}
+
+// upTo lists 0..n-1.
+func upTo(n int) []int32 {
+	out := make([]int32, n)
+	for i := range out {
+		out[i] = int32(i)
+	}
+	return out
 }
 
 // paneGroups are the groups of a window that is one pane.
