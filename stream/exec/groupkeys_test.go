@@ -71,25 +71,3 @@ func TestSlotsAreFoundAgain(t *testing.T) {
 		}
 	})
 }
-
-func FuzzAggregateState(f *testing.F) {
-	n := aggregation(testWindows, testAggs...)
-	h := newHalves(f, n, 1)
-	if err := h.parts[0].Add(rowsOf([]event{{pos: column.Position{Time: 7}, cols: []column.Value{column.IntOf(1), column.TextOf("a"), column.FloatOf(1), column.IntOf(2), column.IntOf(3)}}})); err != nil {
-		f.Fatal(err)
-	}
-	if err := h.barrier(f); err != nil {
-		f.Fatal(err)
-	}
-	h.write(f)
-	for _, e := range entriesOf(f, h.files) {
-		f.Add(e.Key, e.Value)
-	}
-	f.Fuzz(func(t *testing.T, key, value []byte) {
-		end, err := NewFinisher(n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = end.Load(entry(key, value)) // an error or a state, and no panic
-	})
-}

@@ -77,6 +77,8 @@ func (r *windowRows) add(w *plan.Window, end column.Ticks, of windowGroups, grou
 
 func (r *windowRows) part(w *plan.Window, end column.Ticks, of windowGroups, groups []int32) error {
 	b := r.batch
+	b.Time, b.Arrived = slices.Grow(b.Time, len(groups)), slices.Grow(b.Arrived, len(groups))
+	b.Seq, b.Index = slices.Grow(b.Seq, len(groups)), slices.Grow(b.Index, len(groups))
 	for _, g := range groups {
 		p := of.place(g)
 		b.Time = append(b.Time, end)
