@@ -1,8 +1,11 @@
 package exec
 
 import (
+	"fmt"
+
 	"spate/column"
 	"spate/column/compute"
+	"spate/sql/plan"
 )
 
 // accumulators are the states of one aggregate function, one per group of a table
@@ -18,10 +21,14 @@ type accumulators interface {
 	// remove takes back a value that add took, the oldest first. It must not be called
 	// where invertible is false.
 	remove(g int32, v column.Value)
-	// invertible reports whether remove works.
+	// invertible reports whether remove and unmerge work.
 	invertible() bool
-	// merge adds state og of from, which is of the same function, to state g.
+	// merge adds state og of from, which is of the same function, to state g. The rows
+	// of g come before those of og.
 	merge(g int32, from accumulators, og int32) error
+	// unmerge takes back what merge added. It must not be called where invertible is
+	// false.
+	unmerge(g int32, from accumulators, og int32)
 	// result is the value of the aggregate over what was added.
 	result(g int32) (column.Value, error)
 	// reset empties state g.
@@ -29,81 +36,98 @@ type accumulators interface {
 	// clone returns copies of the states listed, numbered from 0, that share nothing
 	// that changes: they may be encoded on another goroutine.
 	clone(groups []int32) accumulators
-	// appendTo appends state g; equal states give equal bytes. readFrom reads it back.
+	// appendTo appends state g; equal states give equal bytes. readFrom reads it back
+	// into an empty state.
 	appendTo(dst []byte, g int32) []byte
 	readFrom(r *stateReader, g int32)
 }
 
 // newAccumulators returns empty states of an aggregate.
-func newAccumulators(a *aggregate) accumulators { return &generalAccumulators{agg: a} }
-
-// generalAccumulators work for every function.
-type generalAccumulators struct {
-	agg  *aggregate
-	accs []accumulator
-}
-
-func (s *generalAccumulators) grow(n int) {
-	for len(s.accs) < n {
-		s.accs = append(s.accs, accumulator{})
-	}
-}
-
-func (s *generalAccumulators) addRows(ids []int32, arg compute.Operand, rows compute.Rows) *compute.RowError {
-	if v := arg.Vec; v != nil && v.Kind == column.Float64 && s.agg.arg != nil && s.agg.takesFloats() {
-		return s.agg.addFloats(s.accs, ids, 1, 0, v, rows)
-	}
-	for j := range rows.Len() {
-		i := rows.Row(j)
-		if s.agg.arg == nil {
-			s.accs[ids[i]].n++
-			continue
+func newAccumulators(a *aggregate) accumulators {
+	switch a.spec.Func {
+	case plan.Count:
+		if a.spec.Distinct {
+			return &distinctCounts{}
 		}
-		if err := s.agg.add(&s.accs[ids[i]], arg.At(i)); err != nil {
-			return &compute.RowError{Row: i, Err: &placed{err, s.agg.spec.Where}}
+		return &counts{all: a.arg == nil}
+	case plan.Min, plan.Max:
+		return &extremes{agg: a, max: a.spec.Func == plan.Max}
+	case plan.Sum, plan.Avg:
+		if a.ints {
+			return &intSums{agg: a}
 		}
+		return &floatSums{agg: a}
 	}
-	return nil
+	return &variances{agg: a}
 }
 
-func (s *generalAccumulators) add(g int32, v column.Value) error {
-	if s.agg.arg == nil {
-		s.accs[g].n++
-		return nil
-	}
-	return s.agg.add(&s.accs[g], v)
-}
-
-func (s *generalAccumulators) remove(g int32, v column.Value) {
-	if s.agg.arg == nil {
-		s.accs[g].n--
-		return
-	}
-	s.agg.remove(&s.accs[g], v)
-}
-
-func (s *generalAccumulators) invertible() bool {
-	return s.agg.spec.Func != "MIN" && s.agg.spec.Func != "MAX"
-}
-
-func (s *generalAccumulators) merge(g int32, from accumulators, og int32) error {
-	return s.agg.merge(&s.accs[g], &from.(*generalAccumulators).accs[og])
-}
-
-func (s *generalAccumulators) result(g int32) (column.Value, error) { return s.agg.result(&s.accs[g]) }
-
-func (s *generalAccumulators) reset(g int32) { s.accs[g] = accumulator{} }
-
-func (s *generalAccumulators) clone(groups []int32) accumulators {
-	out := &generalAccumulators{agg: s.agg, accs: make([]accumulator, len(groups))}
-	for i, g := range groups {
-		if err := s.agg.merge(&out.accs[i], &s.accs[g]); err != nil {
-			out.accs[i] = s.accs[g] // of one value: nothing was there to compare it with
-		}
+// newAllAccumulators returns empty states of every aggregate of a step.
+func (g *grouping) newAllAccumulators() []accumulators {
+	out := make([]accumulators, len(g.aggs))
+	for a := range out {
+		out[a] = newAccumulators(&g.aggs[a])
 	}
 	return out
 }
 
-func (s *generalAccumulators) appendTo(dst []byte, g int32) []byte { return s.accs[g].appendTo(dst) }
+// aggregate is a compiled aggregate function.
+type aggregate struct {
+	spec plan.Agg
+	arg  value // nil: COUNT(*)
+	ints bool  // the argument is statically a bigint or a bit
+}
 
-func (s *generalAccumulators) readFrom(r *stateReader, g int32) { s.accs[g].readFrom(r) }
+func compileAggregate(a plan.Agg) (aggregate, error) {
+	out := aggregate{spec: a, ints: a.ArgType == column.Int64 || a.ArgType == column.Bool}
+	switch a.Func {
+	case plan.Count, plan.Sum, plan.Avg, plan.Min, plan.Max, plan.Stdev, plan.StdevP, plan.Var, plan.VarP:
+	default:
+		return out, &UnsupportedError{a.Where, "aggregate " + string(a.Func)}
+	}
+	if a.Distinct && a.Func != plan.Count {
+		return out, &UnsupportedError{a.Where, string(a.Func) + "(DISTINCT)"}
+	}
+	if a.Arg == nil {
+		return out, nil
+	}
+	var err error
+	out.arg, err = compile(a.Arg)
+	return out, err
+}
+
+// rowError is the error of one row of the aggregate's argument.
+func (a *aggregate) rowError(row int, err error) *compute.RowError {
+	return &compute.RowError{Row: row, Err: &placed{err, a.spec.Where}}
+}
+
+// float reads an argument of a function that computes with floats.
+func (a *aggregate) float(v column.Value) (float64, error) {
+	switch v.Kind {
+	case column.Int64, column.Float64, column.Bool:
+		f, _ := v.Number()
+		return f, nil
+	case column.Text:
+		if f, ok := column.ParseFloat(v.Text()); ok {
+			return f.Float(), nil
+		}
+		return 0, fmt.Errorf("Cannot convert value '%s' of type 'nvarchar(max)' to type 'float' for aggregate %s", v.Text(), a.spec.Func)
+	}
+	return 0, fmt.Errorf("aggregate %s cannot take a value of type '%s'", a.spec.Func, v.Kind)
+}
+
+// lengthened returns s with at least n elements; new ones are zero.
+func lengthened[T any](s []T, n int) []T {
+	if n <= len(s) {
+		return s
+	}
+	return append(s, make([]T, n-len(s))...)
+}
+
+// pick returns the elements listed.
+func pick[T any](s []T, list []int32) []T {
+	out := make([]T, len(list))
+	for i, g := range list {
+		out[i] = s[g]
+	}
+	return out
+}

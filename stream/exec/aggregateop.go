@@ -58,12 +58,3 @@ func (a *aggregateOperator) Freeze() (state.Frozen, error) {
 
 // Load implements Operator.
 func (a *aggregateOperator) Load(e state.Entry) error { return a.end.Load(e) }
-
-func (a *aggregateOperator) snapshot(dst []byte) []byte {
-	if err := a.flush(column.EndOfTime); err != nil {
-		panic(err)
-	}
-	return a.end.snapshot(dst)
-}
-
-func (a *aggregateOperator) restore(b []byte) error { return a.end.restore(b) }

@@ -31,7 +31,7 @@ type analyticFunc struct {
 
 // maxAnalytic is how many functions one step may have: the number of a function is
 // one byte of its keys in the state.
-const maxAnalytic = scalarsKey
+const maxAnalytic = state.EveryShard
 
 // NewAnalytic compiles n.
 func NewAnalytic(n *plan.Analytic) (*Analytic, error) {

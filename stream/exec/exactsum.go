@@ -160,6 +160,29 @@ func (s *exactSum) merge(o *exactSum) {
 	}
 }
 
+// unmerge takes back what merge added.
+func (s *exactSum) unmerge(o *exactSum) {
+	var borrow uint64
+	s.lo, borrow = bits.Sub64(s.lo, o.lo, 0)
+	s.hi -= o.hi + int64(borrow)
+	if o.wide != nil {
+		if s.wide == nil {
+			s.wide = new(big.Int)
+		}
+		s.wide.Sub(s.wide, o.wide)
+	}
+	if h := s.hi >> 62; h != 0 && h != -1 {
+		s.spill()
+	}
+}
+
+// unshare makes a copied sum one of its own.
+func (s *exactSum) unshare() {
+	if s.wide != nil {
+		s.wide = new(big.Int).Set(s.wide)
+	}
+}
+
 // float returns the sum rounded once, to nearest even.
 func (s *exactSum) float() float64 {
 	if s.wide == nil {
@@ -228,19 +251,47 @@ func wideFloat(x *big.Int) float64 {
 	return f
 }
 
+// appendTo writes the sum in the one form that its value has, whatever way it came
+// about: narrow if it fits, else wide alone.
 func (s *exactSum) appendTo(dst []byte) []byte {
-	dst = binary.BigEndian.AppendUint64(dst, uint64(s.hi))
-	dst = binary.BigEndian.AppendUint64(dst, s.lo)
-	if s.wide == nil {
+	hi, lo, wide := s.hi, s.lo, (*big.Int)(nil)
+	if s.wide != nil {
+		hi, lo, wide = narrowed(s.total())
+	}
+	dst = binary.BigEndian.AppendUint64(dst, uint64(hi))
+	dst = binary.BigEndian.AppendUint64(dst, lo)
+	if wide == nil {
 		return append(dst, 0)
 	}
 	sign := byte(1)
-	if s.wide.Sign() < 0 {
+	if wide.Sign() < 0 {
 		sign = 2
 	}
-	w := s.wide.Bytes()
+	w := wide.Bytes()
 	dst = binary.AppendUvarint(append(dst, sign), uint64(len(w)))
 	return append(dst, w...)
+}
+
+// narrowed returns units of 2^-1074 as a narrow number, or as they are where they do
+// not fit one.
+func narrowed(x *big.Int) (hi int64, lo uint64, wide *big.Int) {
+	const shift = wideScale - sumScale
+	if x.Sign() == 0 {
+		return 0, 0, nil
+	}
+	if x.TrailingZeroBits() < shift || x.BitLen()-shift > 126 {
+		return 0, 0, x
+	}
+	n := new(big.Int).Rsh(x, shift)
+	abs := new(big.Int).Abs(n)
+	lo = new(big.Int).And(abs, new(big.Int).SetUint64(1<<64-1)).Uint64()
+	hi = int64(new(big.Int).Rsh(abs, 64).Uint64())
+	if n.Sign() < 0 {
+		var borrow uint64
+		lo, borrow = bits.Sub64(0, lo, 0)
+		hi = -hi - int64(borrow)
+	}
+	return hi, lo, nil
 }
 
 var errState = errors.New("the state is cut short or damaged")
@@ -264,18 +315,4 @@ func (s *exactSum) readFrom(b []byte) ([]byte, error) {
 		s.wide.Neg(s.wide)
 	}
 	return b[w+int(n):], nil
-}
-
-// addInt adds a bigint in units of one: the sum then holds an integer in its
-// narrow part, and int and intFloat read it. 2^63 values fit.
-func (s *exactSum) addInt(i int64) {
-	var carry uint64
-	s.lo, carry = bits.Add64(s.lo, uint64(i), 0)
-	s.hi += i>>63 + int64(carry)
-}
-
-func (s *exactSum) subInt(i int64) {
-	var borrow uint64
-	s.lo, borrow = bits.Sub64(s.lo, uint64(i), 0)
-	s.hi -= i>>63 + int64(borrow)
 }

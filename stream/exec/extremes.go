@@ -1,153 +1,243 @@
 package exec
 
 import (
+	"fmt"
 	"math"
 
 	"spate/column"
-	"spate/sql/plan"
+	"spate/column/compute"
 )
 
-// extremes keeps MIN or MAX over windows that slide: per group the rows that may still
-// become the result, each worse than the one before it. A row is put in and taken out
-// once.
+// extremes are MIN and MAX. Numbers, bits and times lie in eight bytes; other
+// kinds, and the rules of mixed ones, are the general path.
 type extremes struct {
+	agg    *aggregate
 	max    bool
-	arg    int          // the place of its argument in the log
-	one    accumulators // a single state, which says what the function makes of a value
-	groups []extremeGroup
+	kinds  []column.Kind  // of the best value; Null: none yet
+	bits   []uint64       // Float64: its bits; Bool, Int64, Time: the number
+	others []column.Value // of other kinds; nil until there is one
 }
 
-type extremeGroup struct {
-	rows []int64 // by number; those before head have left
-	head int
-
-	// Values of kinds that have no common order are an error while both are in the
-	// window. newest is the newest row with a value, other the newest one whose value is
-	// not comparable with that; -1: none.
-	class  uint8
-	newest int64
-	other  int64
-}
-
-func newExtremes(a *aggregate, arg int) *extremes {
-	x := &extremes{max: a.spec.Func == plan.Max, arg: arg, one: newAccumulators(a)}
-	x.one.grow(1)
-	return x
-}
-
-// normal is the value that the function compares in place of v.
-func (x *extremes) normal(v column.Value) (column.Value, error) {
-	if v.Kind == column.Null || v.Kind == column.Float64 {
-		return v, nil
-	}
-	x.one.reset(0)
-	if err := x.one.add(0, v); err != nil {
-		return v, err
-	}
-	return x.one.result(0)
-}
-
-// grow makes the groups 0..n-1 exist.
-func (x *extremes) grow(n int) {
-	for len(x.groups) < n {
-		x.groups = append(x.groups, extremeGroup{newest: -1, other: -1})
+func (s *extremes) grow(n int) {
+	s.kinds, s.bits = lengthened(s.kinds, n), lengthened(s.bits, n)
+	if s.others != nil {
+		s.others = lengthened(s.others, n)
 	}
 }
 
-// enter takes a row with value v, as normal returned it, into the window.
-func (x *extremes) enter(l *rowLog, group int32, row int64, v column.Value) {
-	if v.IsNull() {
-		return
-	}
-	g := &x.groups[group]
-	if c := classOf(v); c != g.class {
-		g.other, g.class = g.newest, c
-	}
-	g.newest = row
-	n := len(g.rows)
-	for n > g.head {
-		b, i := l.at(g.rows[n-1])
-		if !x.worse(&b.args[x.arg], i, &v) {
-			break
-		}
-		n--
-	}
-	g.rows = append(g.rows[:n], row)
-}
-
-// leave takes a row out of the window. It is the oldest of its group.
-func (x *extremes) leave(group int32, row int64) {
-	g := &x.groups[group]
-	if g.head == len(g.rows) || g.rows[g.head] != row {
-		return
-	}
-	g.head++
-	switch {
-	case g.head == len(g.rows):
-		g.rows, g.head = g.rows[:0], 0
-	case g.head >= 64 && g.head*2 >= len(g.rows):
-		g.rows, g.head = append([]int64(nil), g.rows[g.head:]...), 0
-	}
-}
-
-// mixed reports whether values without a common order are in the window, which begins
-// with row oldest.
-func (x *extremes) mixed(group int32, oldest int64) bool {
-	return x.groups[group].other >= oldest
-}
-
-// result is the extreme of the values in the window.
-func (x *extremes) result(l *rowLog, group int32) column.Value {
-	g := &x.groups[group]
-	if g.head == len(g.rows) {
+func (s *extremes) best(g int32) column.Value {
+	switch s.kinds[g] {
+	case column.Null:
 		return column.Value{}
+	case column.Bool:
+		return column.BoolOf(s.bits[g] != 0)
+	case column.Int64:
+		return column.IntOf(int64(s.bits[g]))
+	case column.Float64:
+		return column.FloatOf(math.Float64frombits(s.bits[g]))
+	case column.Time:
+		return column.TimeOf(column.Ticks(s.bits[g]))
 	}
-	b, i := l.at(g.rows[g.head])
-	return b.args[x.arg].at(i)
+	return s.others[g]
 }
 
-// renumber keeps the groups listed, as 0, 1, 2...
-func (x *extremes) renumber(groups []int32) {
-	kept := make([]extremeGroup, len(groups))
-	for n, g := range groups {
-		kept[n] = x.groups[g]
+func (s *extremes) setBest(g int32, v column.Value) {
+	s.kinds[g] = v.Kind
+	switch v.Kind {
+	case column.Null:
+	case column.Bool, column.Int64, column.Time:
+		s.bits[g] = uint64(v.Int())
+	case column.Float64:
+		s.bits[g] = math.Float64bits(v.Float())
+	default:
+		s.others = lengthened(s.others, len(s.kinds))
+		s.others[g] = v
 	}
-	x.groups = kept
 }
 
-// worse reports whether value i of a list, which came before v, cannot be the result
-// any more: v is better, or the same and leaves later.
-func (x *extremes) worse(l *valueList, i int, v *column.Value) bool {
-	if v.Kind == column.Float64 && l.kinds[i] == column.Float64 {
-		before, after := math.Float64frombits(l.nums[i]), v.Float()
-		if x.max {
-			return !lower(after, before)
-		}
-		return !lower(before, after)
-	}
-	before := l.at(i)
-	o, err := column.Compare(*v, before)
+func (s *extremes) addRows(ids []int32, arg compute.Operand, rows compute.Rows) *compute.RowError {
+	v := arg.Vec
 	switch {
-	case err != nil:
-		return false // values that are mixed; the result says so
-	case o == column.Equal:
-		return exactly(*v, before)
+	case v == nil:
+	case v.Kind == column.Float64 && !s.agg.ints && s.agg.spec.ArgType != column.Text:
+		return s.addFloats(ids, v, rows)
+	case v.Kind == s.agg.spec.ArgType && (v.Kind == column.Int64 || v.Kind == column.Time):
+		return s.addInts(ids, v, rows)
 	}
-	return x.max && o == column.Greater || !x.max && o == column.Less
+	for j := range rows.Len() {
+		i := rows.Row(j)
+		if err := s.add(ids[i], arg.At(i)); err != nil {
+			return s.agg.rowError(i, err)
+		}
+	}
+	return nil
 }
 
-// lower orders floats, -0 below +0.
-func lower(a, b float64) bool {
-	return a < b || a == 0 && b == 0 && math.Signbit(a) && !math.Signbit(b)
+func (s *extremes) addFloats(ids []int32, v *column.Vector, rows compute.Rows) *compute.RowError {
+	for j := range rows.Len() {
+		i := rows.Row(j)
+		if v.Valid != nil && !column.Bit(v.Valid, i) {
+			continue
+		}
+		g, f := ids[i], v.Floats[i]
+		switch s.kinds[g] {
+		case column.Float64:
+			old := math.Float64frombits(s.bits[g])
+			if !s.max && (f < old || f == 0 && below(f, old)) || s.max && (f > old || f == 0 && below(old, f)) {
+				s.bits[g] = math.Float64bits(f)
+			}
+		case column.Null:
+			s.kinds[g], s.bits[g] = column.Float64, math.Float64bits(f)
+		default:
+			if err := s.add(g, column.FloatOf(f)); err != nil {
+				return s.agg.rowError(i, err)
+			}
+		}
+	}
+	return nil
 }
 
-// classOf is equal for values that have a common order.
-func classOf(v column.Value) uint8 {
+// addInts adds bigints or times whose kind is the static one.
+func (s *extremes) addInts(ids []int32, v *column.Vector, rows compute.Rows) *compute.RowError {
+	for j := range rows.Len() {
+		i := rows.Row(j)
+		if v.Valid != nil && !column.Bit(v.Valid, i) {
+			continue
+		}
+		g, x := ids[i], v.Ints[i]
+		switch s.kinds[g] {
+		case v.Kind:
+			if old := int64(s.bits[g]); !s.max && x < old || s.max && x > old {
+				s.bits[g] = uint64(x)
+			}
+		case column.Null:
+			s.kinds[g], s.bits[g] = v.Kind, uint64(x)
+		default:
+			if err := s.add(g, v.At(i)); err != nil {
+				return s.agg.rowError(i, err)
+			}
+		}
+	}
+	return nil
+}
+
+// add keeps the least or greatest value. Values without a static type are numbers
+// (as floats), datetimes, or text that reads as one of the two.
+func (s *extremes) add(g int32, v column.Value) error {
+	if v.IsNull() {
+		return nil
+	}
+	switch t := s.agg.spec.ArgType; {
+	case t == column.Null || t == column.Any:
+		var err error
+		if v, err = s.agg.untypedExtreme(v); err != nil {
+			return err
+		}
+	case v.Kind == column.Bool && t != column.Bool, v.Kind == column.Int64 && t == column.Float64:
+		v, _ = column.Cast(v, column.Float64)
+	}
+	return s.addBest(g, v)
+}
+
+// addBest compares a value that has its final kind.
+func (s *extremes) addBest(g int32, v column.Value) error {
+	kind := s.kinds[g]
+	if kind == column.Null {
+		s.setBest(g, v)
+		return nil
+	}
+	if kind != v.Kind && (kind == column.Time || v.Kind == column.Time || kind == column.Text || v.Kind == column.Text) {
+		return fmt.Errorf("aggregate %s cannot compare values of types '%s' and '%s'", s.agg.spec.Func, kind, v.Kind)
+	}
+	old := s.best(g)
+	o, err := column.Compare(v, old)
+	if err != nil {
+		return err
+	}
+	if o == column.Equal && v.Kind == column.Float64 && kind == column.Float64 {
+		switch {
+		case below(v.Float(), old.Float()):
+			o = column.Less
+		case below(old.Float(), v.Float()):
+			o = column.Greater
+		}
+	}
+	if !s.max && o == column.Less || s.max && o == column.Greater {
+		s.setBest(g, v)
+	}
+	return nil
+}
+
+// below tells the zeros apart: -0 lies below +0. So MIN and MAX do not depend on
+// the order of their values.
+func below(a, b float64) bool {
+	return a == 0 && b == 0 && math.Signbit(a) && !math.Signbit(b)
+}
+
+func (a *aggregate) untypedExtreme(v column.Value) (column.Value, error) {
 	switch v.Kind {
 	case column.Time:
-		return 1
+		return v, nil
 	case column.Text:
-		return 2
+		if f, ok := column.ParseFloat(v.Text()); ok {
+			return f, nil
+		}
+		if t, ok := column.ParseTicks(v.Text()); ok {
+			return column.TimeOf(t), nil
+		}
+		return v, fmt.Errorf("Cannot convert value '%s' of type 'nvarchar(max)' to type 'float' for aggregate %s", v.Text(), a.spec.Func)
+	case column.Record, column.Array:
+		return v, fmt.Errorf("aggregate %s cannot take a value of type '%s'", a.spec.Func, v.Kind)
 	}
-	return 0
+	f, _ := v.Number()
+	return column.FloatOf(f), nil
 }
+
+// remove is never called: what lies behind a least value is not known.
+func (s *extremes) remove(int32, column.Value) {}
+
+func (s *extremes) invertible() bool { return false }
+
+func (s *extremes) merge(g int32, from accumulators, og int32) error {
+	o := from.(*extremes)
+	if o.kinds[og] == column.Null {
+		return nil
+	}
+	if s.kinds[g] == column.Float64 && o.kinds[og] == column.Float64 {
+		a, b := math.Float64frombits(s.bits[g]), math.Float64frombits(o.bits[og])
+		if !s.max && (b < a || below(b, a)) || s.max && (b > a || below(a, b)) {
+			s.bits[g] = o.bits[og]
+		}
+		return nil
+	}
+	return s.addBest(g, o.best(og))
+}
+
+// unmerge is never called.
+func (s *extremes) unmerge(int32, accumulators, int32) {}
+
+func (s *extremes) result(g int32) (column.Value, error) { return s.best(g), nil }
+
+func (s *extremes) reset(g int32) {
+	s.kinds[g] = column.Null
+	if s.others != nil {
+		s.others[g] = column.Value{}
+	}
+}
+
+func (s *extremes) clone(groups []int32) accumulators {
+	out := &extremes{agg: s.agg, max: s.max, kinds: pick(s.kinds, groups), bits: pick(s.bits, groups)}
+	if s.others != nil {
+		out.others = make([]column.Value, len(groups))
+		for i, g := range groups {
+			if int(g) < len(s.others) {
+				out.others[i] = s.others[g]
+			}
+		}
+	}
+	return out
+}
+
+func (s *extremes) appendTo(dst []byte, g int32) []byte { return column.AppendBinary(dst, s.best(g)) }
+
+func (s *extremes) readFrom(r *stateReader, g int32) { s.setBest(g, r.value()) }

@@ -8,7 +8,8 @@ import (
 )
 
 // groupKeys numbers the tuples of key values that come by: equal tuples have one
-// number, counted from 0.
+// number, counted from 0. It only grows, so a view of it may be read on another
+// goroutine.
 type groupKeys struct {
 	cols   []keyColumn
 	index  hashIndex
@@ -16,8 +17,11 @@ type groupKeys struct {
 	codes  []uint32         // of group g: codes[g*len(cols):]
 	groups int
 
+	// byFirst is, by the code of the first column, the group + 1 that it last had. A key
+	// that determines the others, as a device does its site, is found without hashing.
+	byFirst []int32
+
 	rowCodes [][]uint32 // scratch of idsOf
-	packed   []uint64
 	tuple    []uint32
 }
 
@@ -29,31 +33,75 @@ func newGroupKeys(n int) groupKeys {
 	return k
 }
 
+// newFormKeys is newGroupKeys for an owner that asks for the forms of keys.
+func newFormKeys(n int) *groupKeys {
+	k := newGroupKeys(n)
+	for i := range k.cols {
+		k.cols[i].keepForms = true
+	}
+	return &k
+}
+
 // idsOf writes the groups of the live rows to ids[row].
 func (t *groupKeys) idsOf(keys []compute.Operand, b *column.Batch, rows compute.Rows, ids []int32) {
-	narrow := len(t.cols) <= 3
 	for k := range t.cols {
 		t.rowCodes[k] = grown(t.rowCodes[k], b.Rows)
 		t.cols[k].codesOf(keys[k], rows, t.rowCodes[k])
-		narrow = narrow && len(t.cols[k].values) < 1<<packedBits
 	}
-	if !narrow {
+	if len(t.cols) == 0 {
+		if rows.Len() > 0 {
+			t.find(nil)
+		}
 		for j := range rows.Len() {
-			i := rows.Row(j)
-			ids[i], _ = t.find(tupleOf(t.rowCodes, i, t.tuple))
+			ids[rows.Row(j)] = 0
 		}
 		return
 	}
-	t.packed = grown(t.packed, b.Rows)
-	pack(t.rowCodes, rows, t.packed)
+	first, others := t.rowCodes[0], t.rowCodes[1:]
+	t.byFirst = lengthened(t.byFirst, len(t.cols[0].values))
+	byFirst, codes, n := t.byFirst, t.codes, len(t.cols)
+rows:
 	for j := range rows.Len() {
 		i := rows.Row(j)
-		g, fresh := t.index.find(t.packed[i], int32(t.groups))
-		if fresh {
-			t.grow(tupleOf(t.rowCodes, i, t.tuple))
+		if g := int(byFirst[first[i]]) - 1; g >= 0 {
+			for k, col := range others {
+				if codes[g*n+1+k] != col[i] {
+					ids[i] = t.probe(i)
+					codes = t.codes
+					continue rows
+				}
+			}
+			ids[i] = int32(g)
+			continue
 		}
-		ids[i] = g
+		ids[i] = t.probe(i)
+		codes = t.codes
 	}
+}
+
+// probe finds the group of a row whose codes are in rowCodes.
+func (t *groupKeys) probe(i int) int32 {
+	g, _ := t.find(tupleOf(t.rowCodes, i, t.tuple))
+	t.byFirst[t.tuple[0]] = g + 1
+	return g
+}
+
+// rowForm is the form of key column k in a row of the last idsOf.
+func (t *groupKeys) rowForm(k, i int) uint32 {
+	if c := &t.cols[k]; c.formed {
+		return c.rowForms[i]
+	}
+	return 0
+}
+
+// formed reports whether some row of the last idsOf has a form other than 0.
+func (t *groupKeys) formed() bool {
+	for k := range t.cols {
+		if t.cols[k].formed {
+			return true
+		}
+	}
+	return false
 }
 
 // id returns the group of a tuple of values.
@@ -65,9 +113,22 @@ func (t *groupKeys) id(values []column.Value) int32 {
 	return g
 }
 
-// key returns key column k of group g.
+// key returns key column k of group g, as the group that came first with it had it.
 func (t *groupKeys) key(g, k int) column.Value {
 	return t.cols[k].values[t.codes[g*len(t.cols)+k]]
+}
+
+// keyAs returns key column k of group g in a form.
+func (t *groupKeys) keyAs(g int32, k int, form uint32) column.Value {
+	if form != 0 {
+		return t.cols[k].forms[form-1]
+	}
+	return t.key(int(g), k)
+}
+
+// form is the form of a value of key column k of group g.
+func (t *groupKeys) form(g int32, k int, v column.Value) uint32 {
+	return t.cols[k].form(t.codes[int(g)*len(t.cols)+k], v)
 }
 
 // appendKey appends the encoded tuple of group g: equal bytes for equal groups.
@@ -78,86 +139,47 @@ func (t *groupKeys) appendKey(dst []byte, g int) []byte {
 	return dst
 }
 
-// keyColumn turns the values of one key column into codes of its own: equal
-// codes for values of one group, 0 for NULL.
-type keyColumn struct {
-	codes  map[string]uint32
-	values []column.Value // by code
-	owner  *column.Dict   // the dictionary that remap translates
-	remap  []uint32
-	buf    []byte
+// worn reports whether the dictionary holds far more than live groups, so that it is
+// time for a new one.
+func (t *groupKeys) worn(live int) bool {
+	size := t.groups
+	for k := range t.cols {
+		size += len(t.cols[k].forms)
+	}
+	return size > 4096 && size > 4*live
 }
 
-func newKeyColumn() keyColumn {
-	return keyColumn{codes: make(map[string]uint32), values: make([]column.Value, 1)}
+// keysView is what another goroutine may read of groupKeys: the groups of when it
+// was made. Owner tells dictionaries apart and must not be read.
+type keysView struct {
+	owner  *groupKeys
+	values [][]column.Value // per key column, by code
+	forms  [][]column.Value // per key column, by form - 1
+	codes  []uint32
 }
 
-func (k *keyColumn) code(v column.Value) uint32 {
-	if v.IsNull() {
-		return 0
+func (t *groupKeys) view() *keysView {
+	v := &keysView{owner: t, codes: t.codes, values: make([][]column.Value, len(t.cols)), forms: make([][]column.Value, len(t.cols))}
+	for k := range t.cols {
+		v.values[k], v.forms[k] = t.cols[k].values, t.cols[k].forms
 	}
-	k.buf = column.AppendKey(k.buf[:0], v)
-	if c, ok := k.codes[string(k.buf)]; ok {
-		return c
-	}
-	c := uint32(len(k.values))
-	k.values = append(k.values, v)
-	k.codes[string(k.buf)] = c
-	return c
+	return v
 }
 
-// codeOfText is code for a text, without making a value of one that is known.
-func (k *keyColumn) codeOfText(s []byte) uint32 {
-	k.buf = column.AppendTextKey(k.buf[:0], s)
-	if c, ok := k.codes[string(k.buf)]; ok {
-		return c
+// key returns key column k of group g in a form.
+func (v *keysView) key(g int32, k int, form uint32) column.Value {
+	if form != 0 {
+		return v.forms[k][form-1]
 	}
-	return k.code(column.TextOf(string(s)))
+	return v.values[k][v.codes[int(g)*len(v.values)+k]]
 }
 
-// codesOf writes the codes of the live rows to dst[row].
-func (k *keyColumn) codesOf(o compute.Operand, rows compute.Rows, dst []uint32) {
-	if o.Vec == nil {
-		c := k.code(o.Const)
-		for j := range rows.Len() {
-			dst[rows.Row(j)] = c
-		}
-		return
+// appendKey appends the encoded tuple of group g.
+func (v *keysView) appendKey(dst []byte, g int32) []byte {
+	for k := range v.values {
+		dst = column.AppendKey(dst, v.key(g, k, 0))
 	}
-	v := o.Vec
-	if v.Kind == column.Text && v.Codes == nil {
-		for j := range rows.Len() {
-			i := rows.Row(j)
-			if dst[i] = 0; !v.IsNull(i) {
-				dst[i] = k.codeOfText(v.TextAt(i))
-			}
-		}
-		return
-	}
-	if v.Kind != column.Text {
-		for j := range rows.Len() {
-			i := rows.Row(j)
-			dst[i] = k.code(v.At(i))
-		}
-		return
-	}
-	if k.owner != v.Dict.Owner() {
-		k.owner, k.remap = v.Dict.Owner(), k.remap[:0]
-	}
-	for len(k.remap) < v.Dict.Len() {
-		k.remap = append(k.remap, ^uint32(0))
-	}
-	k.remap[0] = 0
-	remap := k.remap
-	for j := range rows.Len() {
-		i := rows.Row(j)
-		c := remap[v.Codes[i]]
-		if c == ^uint32(0) {
-			c = k.code(column.TextOf(v.Dict.StringAt(v.Codes[i])))
-			remap[v.Codes[i]] = c
-		}
-		dst[i] = c
-	}
+	return dst
 }
 
 const packedBits = 21
@@ -188,18 +210,6 @@ func tupleOf(codes [][]uint32, i int, dst []uint32) []uint32 {
 	return dst
 }
 
-// pack puts up to three codes of a row into one word.
-func pack(codes [][]uint32, rows compute.Rows, dst []uint64) {
-	for j := range rows.Len() {
-		i := rows.Row(j)
-		var w uint64
-		for k := range codes {
-			w = w<<packedBits | uint64(codes[k][i])
-		}
-		dst[i] = w
-	}
-}
-
 func (t *groupKeys) findWide(tuple []uint32) (int32, bool) {
 	var buf [64]byte
 	key := buf[:0]
@@ -221,54 +231,4 @@ func (t *groupKeys) findWide(tuple []uint32) (int32, bool) {
 func (t *groupKeys) grow(tuple []uint32) {
 	t.groups++
 	t.codes = append(t.codes, tuple...)
-}
-
-// hashIndex finds group numbers by packed keys: open addressing with linear
-// probing.
-type hashIndex struct {
-	keys  []uint64
-	ids   []int32 // group number + 1; 0: free
-	used  int
-	shift uint
-}
-
-func (h *hashIndex) find(key uint64, next int32) (int32, bool) {
-	if h.used*2 >= len(h.ids) {
-		h.resize()
-	}
-	mask := uint64(len(h.ids) - 1)
-	i := key * 0x9e3779b97f4a7c15 >> h.shift
-	for {
-		id := h.ids[i]
-		if id == 0 {
-			h.keys[i], h.ids[i] = key, next+1
-			h.used++
-			return next, true
-		}
-		if h.keys[i] == key {
-			return id - 1, false
-		}
-		i = (i + 1) & mask
-	}
-}
-
-func (h *hashIndex) resize() {
-	keys, ids := h.keys, h.ids
-	n := max(64, 2*len(ids))
-	h.keys, h.ids = make([]uint64, n), make([]int32, n)
-	h.shift = 64
-	for s := n; s > 1; s >>= 1 {
-		h.shift--
-	}
-	mask := uint64(n - 1)
-	for k, id := range ids {
-		if id == 0 {
-			continue
-		}
-		i := keys[k] * 0x9e3779b97f4a7c15 >> h.shift
-		for h.ids[i] != 0 {
-			i = (i + 1) & mask
-		}
-		h.keys[i], h.ids[i] = keys[k], id
-	}
 }

@@ -74,6 +74,3 @@ func (stateless) Freeze() (state.Frozen, error) { return nil, nil }
 func (stateless) Load(e state.Entry) error {
 	return fmt.Errorf("reading the state of a step that has none: an entry of %d bytes", len(e.Value))
 }
-
-// whole is the state of a step that is one entry.
-func whole(b []byte) state.Frozen { return func(s *state.Section) { s.Put(0, nil, b) } }

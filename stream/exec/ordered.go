@@ -17,10 +17,6 @@ type orderedAggregate struct {
 	rows *orderedRows
 }
 
-// maxWindows bounds the windows of a GROUP BY: the keys of the state of each begin
-// with a byte, 0xff aside.
-const maxWindows = 0xff
-
 // newOrderedAggregate makes the operator of an aggregation with a sliding or session
 // window.
 func newOrderedAggregate(n *plan.Aggregate) (Operator, error) {
@@ -186,7 +182,7 @@ func (o *orderedAggregate) Freeze() (state.Frozen, error) {
 // Load implements Operator.
 func (o *orderedAggregate) Load(e state.Entry) error {
 	key := e.Key
-	all := len(key) > 1 && key[0] == everyShard
+	all := len(key) > 1 && key[0] == state.EveryShard
 	if all {
 		key = key[1:]
 	}
@@ -195,7 +191,7 @@ func (o *orderedAggregate) Load(e state.Entry) error {
 	}
 	sub := o.subs[key[0]]
 	if e.Key = key[1:]; all {
-		e.Key = append([]byte{everyShard}, key[1:]...)
+		e.Key = append([]byte{state.EveryShard}, key[1:]...)
 	}
 	return sub.Load(e)
 }

@@ -15,8 +15,8 @@ type sliding struct {
 	*grouping
 	size    column.Ticks
 	id      column.Value
-	accs    []accumulators // by aggregate
-	extreme []*extremes    // by aggregate; nil: not MIN or MAX
+	accs    []accumulators     // by aggregate
+	extreme []*slidingExtremes // by aggregate; nil: not MIN or MAX
 
 	table  groupKeys
 	groups []slidingGroup // by number of table
@@ -62,13 +62,13 @@ func newSliding(n *plan.Aggregate) (*sliding, error) {
 	s := &sliding{
 		grouping: g, size: n.Windows[0].Size, id: windowID(&n.Windows[0]),
 		table: newGroupKeys(len(g.keys)), log: rowLog{args: len(g.aggs)},
-		odd: make(map[int64][]column.Value), extreme: make([]*extremes, len(g.aggs)), rows: newOrderedRows(g.schema),
+		odd: make(map[int64][]column.Value), extreme: make([]*slidingExtremes, len(g.aggs)), rows: newOrderedRows(g.schema),
 	}
 	for a := range g.aggs {
 		acc := newAccumulators(&g.aggs[a])
 		s.accs = append(s.accs, acc)
 		if f := g.aggs[a].spec.Func; f == plan.Min || f == plan.Max {
-			s.extreme[a] = newExtremes(&g.aggs[a], a)
+			s.extreme[a] = newSlidingExtremes(&g.aggs[a], a)
 		}
 	}
 	return s, nil

@@ -12,10 +12,7 @@ import (
 //
 //	00 position group tie   keys, arguments
 //	ff                      done
-const (
-	rowEntry   = 0x00
-	everyShard = 0xff // begins the keys of entries that every shard gets
-)
+const rowEntry = 0x00
 
 // rowKeyBytes is the length of the key of a row without a tie.
 const rowKeyBytes = 1 + 8 + 8 + 8 + 4 + 1
@@ -91,13 +88,13 @@ func (f *frozenSliding) write(to *state.Section) {
 		to.Put(form.keyGroup, key, value)
 	}
 	if f.playing {
-		to.Put(0, []byte{everyShard}, appendTicks(nil, f.done))
+		to.Put(0, []byte{state.EveryShard}, appendTicks(nil, f.done))
 	}
 }
 
 // Load implements Operator.
 func (s *sliding) Load(e state.Entry) error {
-	if len(e.Key) > 0 && e.Key[0] == everyShard {
+	if len(e.Key) > 0 && e.Key[0] == state.EveryShard {
 		return s.loadDone(e.Value)
 	}
 	p, tie, err := readRowKey(e.Key)

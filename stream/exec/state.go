@@ -60,6 +60,16 @@ func (r *stateReader) byte() byte {
 	return v
 }
 
+func (r *stateReader) fixed64() uint64 {
+	if len(r.b) < 8 {
+		r.fail()
+		return 0
+	}
+	v := binary.BigEndian.Uint64(r.b)
+	r.b = r.b[8:]
+	return v
+}
+
 func (r *stateReader) text() string {
 	n := r.uvarint()
 	if n > uint64(len(r.b)) {

@@ -292,10 +292,6 @@ func (s *TimeStage) Idle(now column.Ticks, promised bool, out Emit) error {
 	return s.release(out)
 }
 
-// scalarsKey is the key of what a step keeps beside its entries: it is behind them
-// all.
-const scalarsKey = 0xff
-
 // Freeze implements Operator.
 func (s *TimeStage) Freeze() (state.Frozen, error) {
 	var rows state.Frozen
@@ -311,13 +307,13 @@ func (s *TimeStage) Freeze() (state.Frozen, error) {
 		if rows != nil {
 			rows(to)
 		}
-		to.Put(0, []byte{scalarsKey}, scalars)
+		to.Put(0, []byte{state.EveryShard}, scalars)
 	}, nil
 }
 
 // Load implements Operator.
 func (s *TimeStage) Load(e state.Entry) error {
-	if len(e.Key) != 1 || e.Key[0] != scalarsKey {
+	if len(e.Key) != 1 || e.Key[0] != state.EveryShard {
 		return s.buffer().Load(e)
 	}
 	r := &stateReader{b: e.Value}

@@ -1,0 +1,174 @@
+package exec
+
+import (
+	"bytes"
+	"math"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"spate/column"
+	"spate/column/compute"
+	"spate/sql/plan"
+)
+
+var families = map[string]plan.Agg{
+	"COUNT(*)":        agg(plan.Count, -1, column.Null, false),
+	"COUNT":           agg(plan.Count, 0, column.Null, false),
+	"COUNT(DISTINCT)": agg(plan.Count, 0, column.Null, true),
+	"SUM":             agg(plan.Sum, 0, column.Null, false),
+	"SUM of bigints":  agg(plan.Sum, 0, column.Int64, false),
+	"AVG of bigints":  agg(plan.Avg, 0, column.Int64, false),
+	"MIN":             agg(plan.Min, 0, column.Null, false),
+	"MAX of bigints":  agg(plan.Max, 0, column.Int64, false),
+	"MIN of texts":    agg(plan.Min, 0, column.Text, false),
+	"MAX of times":    agg(plan.Max, 0, column.Time, false),
+	"VAR":             agg(plan.Var, 0, column.Float64, false),
+	"STDEVP":          agg(plan.StdevP, 0, column.Null, false),
+}
+
+// arguments draws values of one static type.
+func arguments(a plan.Agg) *rapid.Generator[column.Value] {
+	null := rapid.Just(column.Value{})
+	switch a.ArgType {
+	case column.Int64:
+		return rapid.OneOf(null, rapid.Map(rapid.Int64Range(-1<<40, 1<<40), column.IntOf))
+	case column.Text:
+		return rapid.OneOf(null, rapid.Map(rapid.StringN(0, 3, -1), column.TextOf))
+	case column.Time:
+		return rapid.OneOf(null, rapid.Map(rapid.Int64Range(0, 100), func(i int64) column.Value { return column.TimeOf(column.Ticks(i)) }))
+	}
+	floats := rapid.OneOf(rapid.Float64Range(-10, 10), rapid.Float64Range(-1e150, 1e150), rapid.Float64Range(-1e-300, 1e-300), rapid.Just(math.Copysign(0, -1)))
+	return rapid.OneOf(null, rapid.Map(floats, column.FloatOf), rapid.Map(rapid.Int64Range(-3, 3), column.IntOf), rapid.Just(column.TextOf(" 2.5 ")))
+}
+
+func stateOf(s accumulators, g int32) string { return string(s.appendTo(nil, g)) }
+
+// However values come to a state, it is the same state, and takes the same way back.
+func TestAccumulatorsAreFunctionsOfTheirValues(t *testing.T) {
+	for name, spec := range families {
+		t.Run(name, func(t *testing.T) {
+			c, err := compileAggregate(spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rapid.Check(t, func(t *rapid.T) {
+				values := rapid.SliceOfN(arguments(spec), 0, 12).Draw(t, "values")
+				s := newAccumulators(&c)
+				s.grow(5)
+				ids := make([]int32, len(values)) // by rows: 0; in two parts: 1 and 2; value by value: 3
+				bl := column.NewBuilder(nil)
+				for i, v := range values {
+					bl.Append(v)
+					if err := s.add(3, v); err != nil {
+						t.Fatal(err)
+					}
+					if err := s.add(1+int32(i%2), v); err != nil {
+						t.Fatal(err)
+					}
+				}
+				vec := bl.Vector()
+				var live []int32
+				if rapid.Bool().Draw(t, "listed") {
+					live = upTo(len(values))
+				}
+				if err := s.addRows(ids, compute.Operand{Vec: &vec}, compute.Rows{N: len(values), Live: live}); err != nil {
+					t.Fatal(err)
+				}
+				want := stateOf(s, 3)
+				odd := stateOf(s, 2)
+				copied := s.clone([]int32{2, 1})
+				if err := s.merge(2, s, 1); err != nil {
+					t.Fatal(err)
+				}
+				for g, how := range map[int32]string{0: "rows", 2: "merged"} {
+					if stateOf(s, g) != want {
+						t.Fatalf("%s: state %x, want %x", how, stateOf(s, g), want)
+					}
+				}
+				if stateOf(copied, 0) != odd || stateOf(copied, 1) != stateOf(s, 1) {
+					t.Fatal("a clone is another state, or changes with its origin")
+				}
+				back := newAccumulators(&c)
+				back.grow(1)
+				r := &stateReader{b: []byte(want)}
+				if back.readFrom(r, 0); r.done() != nil || stateOf(back, 0) != want {
+					t.Fatalf("read back as %x, want %x: %v", stateOf(back, 0), want, r.done())
+				}
+				a, errA := s.result(3)
+				b, errB := back.result(0)
+				if (errA == nil) != (errB == nil) || !bytes.Equal(column.AppendBinary(nil, a), column.AppendBinary(nil, b)) {
+					t.Fatalf("result %v (%v), read back %v (%v)", a, errA, b, errB)
+				}
+				if s.invertible() {
+					s.unmerge(2, s, 1)
+					if stateOf(s, 2) != odd {
+						t.Fatalf("unmerged: state %x, want %x", stateOf(s, 2), odd)
+					}
+					for _, v := range values {
+						s.remove(3, v)
+					}
+				} else {
+					s.reset(3)
+				}
+				if stateOf(s, 3) != stateOf(s, 4) {
+					t.Fatalf("emptied: state %x, want %x", stateOf(s, 3), stateOf(s, 4))
+				}
+			})
+		})
+	}
+}
+
+// MIN and MAX over a column without a static type cannot compare times with numbers,
+// on whatever way the two meet.
+func TestExtremesOfTimesAndNumbersAreAnError(t *testing.T) {
+	c, _ := compileAggregate(agg(plan.Min, 0, column.Null, false))
+	date, three := column.TextOf("2026-01-01T00:00:00Z"), column.FloatOf(3)
+	floats := column.Vector{Kind: column.Float64, Floats: []float64{3}}
+	for name, meet := range map[string]func(s accumulators) error{
+		"value": func(s accumulators) error { return s.add(0, three) },
+		"rows": func(s accumulators) error {
+			if err := s.addRows([]int32{0}, compute.Operand{Vec: &floats}, compute.Rows{N: 1}); err != nil {
+				return err
+			}
+			return nil
+		},
+		"merge": func(s accumulators) error {
+			if err := s.add(1, three); err != nil {
+				return nil
+			}
+			return s.merge(0, s, 1)
+		},
+	} {
+		s := newAccumulators(&c)
+		s.grow(2)
+		if err := s.add(0, date); err != nil {
+			t.Fatal(err)
+		}
+		if err := meet(s); err == nil || !strings.Contains(err.Error(), "cannot compare") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+// A sum of bigints may leave their range on the way, but not in the end.
+func TestBigintSumOverflowsInTheEndOnly(t *testing.T) {
+	c, _ := compileAggregate(agg(plan.Sum, 0, column.Int64, false))
+	s := newAccumulators(&c)
+	s.grow(1)
+	for _, v := range []int64{math.MaxInt64, 1} {
+		if err := s.add(0, column.IntOf(v)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.result(0); err == nil {
+		t.Error("2^63 is no error")
+	}
+	if err := s.add(0, column.IntOf(-1)); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := s.result(0); err != nil || v.Int() != math.MaxInt64 {
+		t.Errorf("got %v, %v", v.Int(), err)
+	}
+}

@@ -1,0 +1,271 @@
+package exec
+
+import (
+	"spate/column"
+	"spate/sql/plan"
+)
+
+// Finisher merges panes of all partitions and emits windows: the half of an
+// aggregation that runs once.
+type Finisher struct {
+	*grouping
+	dict    *groupKeys // of all panes
+	live    int        // groups of the panes
+	recent  int        // groups that panes had of late
+	from    map[*Aggregator]*translation
+	windows []windowState
+	next    column.Ticks // the earliest end of a window that holds rows
+	done    column.Ticks // windows that end before this have been emitted
+	rows    *windowRows
+
+	changed []*pane // since the last Freeze
+	frozen  column.Ticks
+	loading *pane // the pane of the entry that was loaded last
+}
+
+// farthest is later than every window, and far enough from column.EndOfTime to
+// compute with.
+const farthest = 2 * column.MaxTicks
+
+// windowState is what one window definition holds.
+type windowState struct {
+	grid    windowGrid
+	waiting paneQueue
+	rolling *rolling     // where windows overlap
+	next    column.Ticks // the earliest end of a window that holds rows
+	lost    bool         // since the last Freeze, panes have gone that the state holds
+}
+
+// NewFinisher compiles n.
+func NewFinisher(n *plan.Aggregate) (*Finisher, error) {
+	g, err := newGrouping(n)
+	if err != nil {
+		return nil, err
+	}
+	f := &Finisher{
+		grouping: g, dict: newFormKeys(len(g.keys)), from: make(map[*Aggregator]*translation),
+		next: column.EndOfTime, rows: newWindowRows(g),
+	}
+	for _, grid := range g.grids {
+		w := windowState{grid: grid, waiting: newPaneQueue(), next: column.EndOfTime}
+		if grid.overlaps() {
+			w.rolling = newRolling(g)
+		}
+		f.windows = append(f.windows, w)
+	}
+	return f, nil
+}
+
+// Merge takes a pane, whose rows are all at or behind the last Advance.
+func (f *Finisher) Merge(part Partial) error {
+	t := f.from[part.from]
+	if t == nil || t.from.owner != part.keys.owner {
+		t = newTranslation(part.keys, f.dict)
+		f.from[part.from] = t
+	}
+	t.from = part.keys
+	p := part.pane
+	t.pane(p)
+	w := &f.windows[p.window]
+	to := w.waiting.byEnd[p.end]
+	if to == nil {
+		p.all = true
+		f.put(p)
+		f.change(p)
+		return nil
+	}
+	known := len(to.ids)
+	a, err := to.merge(p, f.dict.groups)
+	f.live += len(to.ids) - known
+	f.change(to)
+	if err != nil {
+		return &Error{Where: f.aggs[a].spec.Where, Time: p.end, Err: err}
+	}
+	return nil
+}
+
+// put takes a pane whose groups are of the finisher's dictionary.
+func (f *Finisher) put(p *pane) {
+	f.windows[p.window].waiting.put(p)
+	f.live += len(p.ids)
+	f.await(p)
+}
+
+// await notes the earliest end, not yet emitted, of a window that holds a pane.
+func (f *Finisher) await(p *pane) {
+	w := &f.windows[p.window]
+	end := w.grid.next(p.end)
+	if end < f.done && f.done <= farthest {
+		end = w.grid.next(f.done)
+	}
+	if p.end > end-w.grid.size {
+		w.next = min(w.next, end)
+		f.next = min(f.next, end)
+	}
+}
+
+func (f *Finisher) change(p *pane) {
+	if !p.listed {
+		p.listed = true
+		f.changed = append(f.changed, p)
+	}
+}
+
+// Advance emits every window that ends before w.
+func (f *Finisher) Advance(w column.Ticks, out Emit) error {
+	if f.next < w {
+		if err := f.emit(w, out); err != nil {
+			return err
+		}
+	}
+	f.done = max(f.done, w)
+	for i := range f.windows {
+		if err := f.expire(&f.windows[i]); err != nil {
+			return err
+		}
+	}
+	return out.Advance(w)
+}
+
+// emit emits windows by end, those of one end in the order of their definition.
+func (f *Finisher) emit(w column.Ticks, out Emit) error {
+	f.rows.out = out
+	for {
+		due := -1
+		for i := range f.windows {
+			if end := f.windows[i].next; end < w && (due < 0 || end < f.windows[due].next) {
+				due = i
+			}
+		}
+		if due < 0 {
+			break
+		}
+		var err error
+		if f.windows[due].rolling != nil {
+			err = f.roll(due)
+		} else {
+			err = f.close(due)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	f.next = column.EndOfTime
+	for i := range f.windows {
+		f.next = min(f.next, f.windows[i].next)
+	}
+	if err := f.rows.flush(); err != nil {
+		return err
+	}
+	return f.renew()
+}
+
+// close emits a window that is one pane.
+func (f *Finisher) close(i int) error {
+	w := &f.windows[i]
+	p := w.waiting.pop()
+	of := &paneGroups{p, f.dict}
+	groups := upTo(len(p.ids))
+	f.rows.sort(of, groups)
+	if err := f.rows.add(&f.node.Windows[i], p.end, of, groups); err != nil {
+		return err
+	}
+	f.drop(w, p)
+	w.next = w.waiting.least()
+	return nil
+}
+
+// roll moves a rolling window to its next end that holds rows, and emits it.
+func (f *Finisher) roll(i int) error {
+	w := &f.windows[i]
+	r, end := w.rolling, w.next
+	if err := f.leave(w, end-w.grid.size); err != nil {
+		return err
+	}
+	for w.waiting.least() <= end {
+		p := w.waiting.pop()
+		if p.end <= end-w.grid.size { // its windows had been emitted when it was loaded
+			f.drop(w, p)
+			continue
+		}
+		if a, err := r.enter(p, f.dict.groups); err != nil {
+			return &Error{Where: f.aggs[a].spec.Where, Time: end, Err: err}
+		}
+	}
+	of := &rollingGroups{r, f.dict}
+	if err := f.rows.add(&f.node.Windows[i], end, of, r.sorted(of, f.rows)); err != nil {
+		return err
+	}
+	w.next = column.EndOfTime
+	if p := w.waiting.least(); p != column.EndOfTime {
+		w.next = w.grid.next(p)
+	}
+	if after := end + w.grid.hop; len(r.inside) > 0 && r.inside[len(r.inside)-1].end > after-w.grid.size {
+		w.next = min(w.next, after)
+	}
+	return nil
+}
+
+// leave takes out the panes of a rolling window that end at or before a time.
+func (f *Finisher) leave(w *windowState, until column.Ticks) error {
+	r := w.rolling
+	for len(r.inside) > 0 && r.inside[0].end <= until {
+		p := r.inside[0]
+		if a, err := r.leave(); err != nil {
+			return &Error{Where: f.aggs[a].spec.Where, Time: p.end, Err: err}
+		}
+		f.drop(w, p)
+	}
+	return nil
+}
+
+// expire forgets the panes of a rolling window that no later window holds.
+func (f *Finisher) expire(w *windowState) error {
+	if w.rolling == nil || len(w.rolling.inside) == 0 || f.done <= w.rolling.inside[0].end+w.grid.size-w.grid.hop {
+		return nil
+	}
+	until := column.EndOfTime
+	if f.done <= farthest {
+		until = w.grid.next(f.done) - w.grid.size
+	}
+	return f.leave(w, until)
+}
+
+// drop forgets a pane.
+func (f *Finisher) drop(w *windowState, p *pane) {
+	p.gone = true
+	w.lost = w.lost || p.saved
+	f.live -= len(p.ids)
+	f.recent = max(f.recent-f.recent/16, f.live+len(p.ids))
+}
+
+// renew begins a new dictionary if most groups of this one have not been seen for a
+// while.
+func (f *Finisher) renew() error {
+	if f.dict.worn(max(f.recent, f.live)) {
+		return f.newDictionary()
+	}
+	return nil
+}
+
+func (f *Finisher) newDictionary() error {
+	t := newTranslation(f.dict.view(), newFormKeys(len(f.keys)))
+	for i := range f.windows {
+		w := &f.windows[i]
+		for _, p := range w.waiting.byEnd {
+			t.pane(p)
+		}
+		if w.rolling == nil {
+			continue
+		}
+		for _, p := range w.rolling.inside {
+			t.pane(p)
+		}
+		if a, err := w.rolling.renew(t.to.groups); err != nil {
+			return &Error{Where: f.aggs[a].spec.Where, Time: f.done, Err: err}
+		}
+	}
+	f.dict = t.to
+	clear(f.from)
+	return nil
+}
