@@ -123,11 +123,10 @@ func Like(args []column.Value) (Truth, error) {
 	}
 	var escape rune
 	if len(args) == 3 {
-		e, err := textArg("LIKE", args, 2)
-		if err != nil {
-			return Unknown, err
+		if args[2].Kind != column.Text {
+			return Unknown, wrongType("LIKE", 3, args[2], column.Text)
 		}
-		if rs := []rune(e); len(rs) == 1 {
+		if rs := []rune(args[2].Text()); len(rs) == 1 {
 			escape = rs[0]
 		}
 	}

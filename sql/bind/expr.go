@@ -111,7 +111,7 @@ func (q *query) expr(e syntax.Expr) plan.Expr {
 			}
 		}
 		for i, a := range args {
-			q.checkType(a, "like", i, 't')
+			q.checkType(a, "like", i, "tts"[i])
 		}
 		return negate(e.Not, call(at, column.Bool, "LIKE", args...))
 	case *syntax.Case:
