@@ -19,7 +19,7 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{"WITH s AS (SELECT a INTO alert FROM [in]) SELECT a INTO alert FROM s", "1:26: INTO stands only in a statement"},
 		{"SELECT a INTO alert FROM [in] UNION SELECT a INTO alert FROM [in]", "1:51: a statement has one INTO"},
 		{"SELECT a, A INTO alert FROM [in]", "1:11: two columns are named A"},
-		{"SELECT AVG(a), AVG(b) INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "1:16: two columns are named avg"},
+		{"SELECT AVG(a), b AS avg INTO alert FROM [in] GROUP BY b, TumblingWindow(s, 1)", "1:16: two columns are named avg"},
 		{"SELECT a INTO alert FROM later; WITH later AS (SELECT a FROM [in]) SELECT a INTO alert FROM later", "1:26: there is no input or step [later]"},
 		// grouping
 		{"SELECT a, COUNT(*) AS n INTO alert FROM [in] GROUP BY a", "1:55: a window must be specified"},
