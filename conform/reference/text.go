@@ -193,19 +193,16 @@ var textFunctions = map[string]function{
 			return null, err
 		}
 		text, pattern := []rune(r.folded(s)), likePattern(r.folded(p), -1)
-		if len(pattern) > 0 && pattern[0].run {
-			pattern = pattern[1:]
-		} else if !like(text, pattern) {
-			return column.IntOf(0), nil
-		} else {
-			return column.IntOf(1), nil
+		open := false
+		for len(pattern) > 0 && pattern[0].run { // several runs are one
+			open, pattern = true, pattern[1:]
 		}
 		for i := range len(text) + 1 {
-			if like(text[i:], pattern) {
-				if i == len(text) && len(text) > 0 {
-					break
-				}
+			if like(text[i:], pattern) || open && len(pattern) == 0 {
 				return column.IntOf(int64(len(unitsOf(string(text[:i])))) + 1), nil
+			}
+			if !open {
+				break
 			}
 		}
 		return column.IntOf(0), nil
