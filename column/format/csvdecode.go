@@ -135,7 +135,9 @@ func (d *CSVDecoder) message(m []byte) (header []string, events [][]string, bad 
 	case err != nil:
 		return nil, nil, fail(InvalidHeader, 0, "the header cannot be read: %v", csvReason(err))
 	}
+	top := "header"
 	if d.NoHeader {
+		top = "first line"
 		events = append(events, header)
 		header = numbered(len(header))
 	}
@@ -165,9 +167,9 @@ func (d *CSVDecoder) message(m []byte) (header []string, events [][]string, bad 
 		case err != nil:
 			return nil, nil, fail(InvalidData, at, "%v", csvReason(err))
 		case len(e) < len(header):
-			return nil, nil, fail(MissingColumns, at, "%d fields, there are %d columns", len(e), len(header))
+			return nil, nil, fail(MissingColumns, at, "%d fields, the %s has %d", len(e), top, len(header))
 		case len(e) > len(header):
-			return nil, nil, fail(InvalidData, at, "%d fields, there are %d columns", len(e), len(header))
+			return nil, nil, fail(InvalidData, at, "%d fields, the %s has %d", len(e), top, len(header))
 		}
 		events = append(events, e)
 	}

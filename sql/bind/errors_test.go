@@ -128,6 +128,14 @@ func TestEveryMistakeOfAScriptIsReported(t *testing.T) {
 	}
 }
 
+func TestAConditionInItsPlaceIsNoWarning(t *testing.T) {
+	_, errs, warnings := Script("SELECT CASE WHEN a > 1 AND NOT (b IN (1, 2) OR c BETWEEN 1 AND 2) THEN 1 END AS x INTO o FROM i WHERE a IS NULL OR (b LIKE 'x%');\n"+
+		"SELECT COUNT(*) AS n INTO p FROM i GROUP BY TumblingWindow(s, 1) HAVING COUNT(*) > 1", Options{})
+	if len(errs) > 0 || len(warnings) > 0 {
+		t.Errorf("mistakes %v, warnings %v", errs, warnings)
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	for _, c := range []struct{ src, want string }{
 		{`SELECT a INTO o FROM i WHERE b = "x"`, `1:34: "x" is read as a string; use single quotes (W513)`},
@@ -138,6 +146,12 @@ func TestWarnings(t *testing.T) {
 		{"SELECT a INTO o FROM i PARTITION BY PartitionId", "read as a hint"},
 		{"SELECT a INTO o FROM i WHERE b = true", "1:34: true is read as a column"},
 		{"SELECT a INTO o FROM i WHERE a = NULL", "never true; use IS NULL"},
+		{"SELECT a > 1 AS b INTO o FROM i", "1:8: a condition is read as a value, a bit, which no reference shows; use CASE WHEN ... THEN 1 ELSE 0 END (W518)"},
+		{"SELECT 1 + 2 = 3 AS z INTO o FROM i", "1:8: a condition is read as a value"},
+		{"SELECT a INTO o FROM i WHERE a = b = 1", "1:30: a condition is read as a value"},
+		{"SELECT NOT (a IS NULL) AS b INTO o FROM i", "1:8: a condition is read as a value"},
+		{"SELECT COALESCE(a LIKE 'x%', 0) AS b INTO o FROM i", "1:17: a condition is read as a value"},
+		{"SELECT COUNT(*) AS n, MAX(a) > 1 AS b INTO o FROM i GROUP BY TumblingWindow(s, 1) HAVING b = 1", "1:23: a condition is read as a value"},
 		{"CREATE TABLE i (a bigint); SELECT b INTO o FROM i", "1:35: column b is not declared in CREATE TABLE i"},
 		{"SELECT a INTO o FROM i UNION SELECT b FROM i", "column 1 of the UNION is named a and b"},
 		{"SELECT a INTO o FROM i TIMESTAMP BY t; SELECT a INTO o FROM i TIMESTAMP BY u", "different TIMESTAMP BY"},
