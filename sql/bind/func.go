@@ -179,7 +179,8 @@ func (q *query) arguments(c *syntax.Call, name string, sig signature) ([]plan.Ex
 		if letter == 'u' {
 			part, ok := datePart(a)
 			if !ok {
-				q.b.fail(a.Loc(), "such as minute, hour or day", "%s is no part of a date", q.b.text(a.Loc()))
+				text := q.b.text(a.Loc())
+				q.b.fail(a.Loc(), datePartHint(text), "%s is no part of a date", text)
 				return nil, false
 			}
 			args = append(args, constant(a.Loc(), column.TextOf(part)))
@@ -305,6 +306,26 @@ func (q *query) metadata(c *syntax.Call) plan.Expr {
 			return q.column(c.Span, parts[1:])
 		}
 	}
+	if !isMetadata(name.Text) {
+		q.b.fail(name.Span, "such as '[EventHub].[PartitionId]', '[User].[name]' or 'EventId'", "there is no metadata property '%s'", name.Text)
+		return null
+	}
 	q.b.unsupported(c.Span, "the metadata property '"+name.Text+"'")
 	return null
+}
+
+// isMetadata reports whether a path of GetMetadataPropertyValue is one of some kind of
+// input.
+// Source: stream-analytics.md 7.6.
+func isMetadata(path string) bool {
+	first, _, _ := strings.Cut(path, ".")
+	if parts := bracketPath(path); parts != nil {
+		first = parts[0]
+	}
+	first = strings.ToLower(first)
+	switch first {
+	case "eventid", "eventhub", "user", "partitionid":
+		return true
+	}
+	return strings.HasPrefix(first, "iot") || strings.HasPrefix(first, "blob")
 }
