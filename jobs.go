@@ -164,6 +164,7 @@ func (p *Pipeline) bindInput(o *stream.Options, job, alias string, b Input) erro
 	if err != nil {
 		return fmt.Errorf("opening job %s: input %s: %w", job, alias, err)
 	}
+	f.NoHeader = b.NoHeader
 	o.Inputs[alias] = stream.Input{
 		Source:        eventhub.NewSource(h, eventhub.SourceOptions{Job: job, Metrics: p.metrics, Log: p.log}),
 		Format:        f,

@@ -212,6 +212,7 @@ type Input struct {
 	ConsumerGroup string // default $Default
 	Format        string // json or csv; default json
 	Delimiter     string // csv; default ","
+	NoHeader      bool   // csv whose columns are named column1, column2, ...
 }
 
 // Output binds an alias of a script to a table or to a hub: one of the two is set.

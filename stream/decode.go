@@ -33,9 +33,34 @@ func (d jsonDecoder) decode(c *connector.Chunk, first int) format.Rows {
 func newRowDecoder(in Input, cols []format.Column) (rowDecoder, error) {
 	if in.Format.CSV {
 		d, err := format.NewCSVDecoder(cols, in.Format.Delimiter)
-		return csvDecoder{d}, err
+		if err != nil {
+			return nil, err
+		}
+		d.NoHeader = in.Format.NoHeader
+		return csvDecoder{d}, nil
 	}
 	return jsonDecoder{format.NewDecoder(cols, format.Options{General: in.General})}, nil
+}
+
+// timeColumns are the columns that the TIMESTAMP BY of an input cannot do without.
+func timeColumns(e plan.Expr) []int {
+	switch e := e.(type) {
+	case *plan.Col:
+		return []int{e.Index}
+	case *plan.Field:
+		return timeColumns(e.Of)
+	case *plan.Element:
+		return timeColumns(e.Of)
+	case *plan.Cast:
+		return timeColumns(e.Of)
+	case *plan.Call:
+		var list []int
+		for _, a := range e.Args {
+			list = append(list, timeColumns(a)...)
+		}
+		return list
+	}
+	return nil // COALESCE and CASE choose among theirs
 }
 
 // declared checks a column against the type that CREATE TABLE gives it: an event

@@ -74,6 +74,7 @@ type Input struct {
 type Format struct {
 	CSV       bool
 	Delimiter byte // CSV; 0: a comma
+	NoHeader  bool // CSV whose columns are column1, column2, ...
 }
 
 // Start says where a new job begins.

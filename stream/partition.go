@@ -111,6 +111,14 @@ func newPartition(j *Job, s sourceInputs, number int) (*partition, error) {
 				cols = append(cols, format.Column{Path: c.Path, Whole: c.Kind == plan.Whole})
 			}
 			b.from[k] = at[key]
+			if c.Declared != column.Null {
+				cols[at[key]].Required = true
+			}
+		}
+		for _, k := range timeColumns(node.Time) {
+			if node.Cols[k].Kind == plan.Payload {
+				cols[b.from[k]].Required = true
+			}
 		}
 		if b.next, err = p.after(node); err != nil {
 			return nil, err

@@ -68,6 +68,7 @@ type binder struct {
 	src      string
 	errs     syntax.Errors
 	warnings []Warning
+	warned   map[Warning]bool
 	muted    int // above 0 errors and warnings are not kept
 
 	inputs   map[string]*inputDecl // by lower-case name
@@ -185,8 +186,13 @@ func (b *binder) unsupported(at syntax.Span, what string) {
 }
 
 func (b *binder) warn(at syntax.Span, code, format string, args ...any) {
-	if b.muted == 0 {
-		b.warnings = append(b.warnings, Warning{at, code, fmt.Sprintf(format, args...)})
+	w := Warning{at, code, fmt.Sprintf(format, args...)}
+	if b.muted == 0 && !b.warned[w] { // HAVING binds what it names again
+		if b.warned == nil {
+			b.warned = make(map[Warning]bool)
+		}
+		b.warned[w] = true
+		b.warnings = append(b.warnings, w)
 	}
 }
 

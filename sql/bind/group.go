@@ -105,9 +105,15 @@ func (q *query) grouped(e syntax.Expr) plan.Expr {
 // ungrouped handles a name behind GROUP BY that is no group key.
 func (q *query) ungrouped(p *syntax.Path, parts []string) plan.Expr {
 	if q.inHaving && len(p.Parts) == 1 && q.aliasing < 20 {
+		taken := map[string]bool{}
 		for i := range q.sel.Items {
 			it := &q.sel.Items[i]
-			if it.Star || it.Expr == nil || !strings.EqualFold(itemName(it, i), parts[0]) {
+			if it.Star || it.Expr == nil {
+				continue
+			}
+			name := strings.ToLower(itemName(it, i, taken))
+			taken[name] = true
+			if !strings.EqualFold(name, parts[0]) {
 				continue
 			}
 			q.aliasing++

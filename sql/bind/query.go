@@ -247,7 +247,7 @@ func (q *query) items(s *syntax.Select) []plan.Item {
 			continue
 		}
 		e := q.expr(it.Expr)
-		name := itemName(it, i)
+		name := itemName(it, i, taken)
 		key := strings.ToLower(name)
 		switch {
 		case explicit[key]:
@@ -264,32 +264,31 @@ func (q *query) items(s *syntax.Select) []plan.Item {
 	return items
 }
 
-// itemName is the alias or the name that the language gives.
-func itemName(it *syntax.Item, i int) string {
+// itemName is the alias of the i-th item or the name that the language gives. A name
+// that comes from a function gives way to one of taken, which are in lower case.
+func itemName(it *syntax.Item, i int, taken map[string]bool) string {
 	if it.Alias != nil {
 		return it.Alias.Name
 	}
+	derived := ""
 	switch e := it.Expr.(type) {
 	case *syntax.Path:
 		if isSystemTimestamp(e) {
-			return "timestamp"
-		}
-		if part := e.Parts[len(e.Parts)-1]; part.Quote != '"' || len(e.Parts) > 1 {
+			derived = "timestamp"
+		} else if part := e.Parts[len(e.Parts)-1]; part.Quote != '"' || len(e.Parts) > 1 {
 			return part.Name
 		} else if parts := bracketPath(part.Name); parts != nil {
 			return parts[len(parts)-1]
 		}
 	case *syntax.Field:
 		return e.Name.Name
-	case *syntax.Call:
-		if isSystemTimestamp(e) {
-			return "timestamp"
-		}
-		if aggregates[callName(e)] && e.Over == nil {
-			return strings.ToLower(callName(e))
-		}
+	case *syntax.Call: // System.Timestamp() and udf.f() go without their prefix
+		derived = strings.ToLower(e.Name.Last().Name)
 	}
-	return fmt.Sprintf("column%d", i+1)
+	if derived == "" || taken[derived] {
+		return fmt.Sprintf("column%d", i+1)
+	}
+	return derived
 }
 
 // star expands `*`, `alias.*` and `record.*`.

@@ -88,10 +88,12 @@ func foldExpr(e Expr) Expr {
 func foldCall(e *Call) Expr {
 	foldAll(e.Args)
 	switch e.Func {
-	case "=", "<>", "!=", "<", "<=", ">", ">=", "!>", "!<", "IN", "BETWEEN", "LIKE", "PATINDEX":
+	case "=", "<>", "!=", "<", "<=", ">", ">=", "!>", "!<", "IN", "BETWEEN":
 		e.Args = folded(e.Args)
+	case "LIKE", "PATINDEX":
+		e.Args = foldedTexts(e.Args)
 	case "CHARINDEX":
-		e.Args = append(folded(e.Args[:2:2]), e.Args[2:]...)
+		e.Args = append(foldedTexts(e.Args[:2:2]), e.Args[2:]...)
 	case "NULLIF": // its result keeps its case
 		equal := &Call{Base: Base{Static: column.Bool, Where: e.Where}, Func: "=", Args: folded(e.Args)}
 		return &Case{Base: e.Base, Whens: []When{{Cond: equal, Then: &Const{Base: Base{Where: e.Where}}}}, Else: e.Args[0]}
@@ -108,6 +110,12 @@ func folded(args []Expr) []Expr {
 			return args
 		}
 	}
+	return foldedTexts(args)
+}
+
+// foldedTexts folds the arguments of a function of texts. The text of a number, bit
+// or time has no lower case.
+func foldedTexts(args []Expr) []Expr {
 	out := make([]Expr, len(args))
 	for i, a := range args {
 		out[i] = &Call{Base: Base{Static: a.Type(), Where: a.Span()}, Func: Fold, Args: []Expr{a}}
