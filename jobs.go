@@ -16,7 +16,6 @@ import (
 	"spate/sql/bind"
 	"spate/sql/plan"
 	"spate/stream"
-	"spate/stream/exec"
 )
 
 // openJobs compiles all jobs and captures. A new one saves its first manifest
@@ -71,7 +70,7 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 	}
 	o = p.jobOptions(j.Name, compiled)
 	o.DeadLetters = deadLettersOf(j.Policies.DeadLetter)
-	o.Policy = policyOf(j.Policies)
+	o.Policy = j.Policies.Time()
 	o.Start = stream.Start{First: column.TicksOf(p.opts.Clock())}
 	if j.Start.Mode == StartCustomTime {
 		o.Start.First = column.TicksOf(j.Start.Time)
@@ -159,7 +158,7 @@ func (p *Pipeline) bindInput(o *stream.Options, job, alias string, b Input) erro
 	if !ok {
 		return fmt.Errorf("opening job %s: input %s reads hub %s, which does not exist", job, alias, b.Hub)
 	}
-	f, err := formatOf(b.Format, b.Delimiter)
+	f, err := stream.ParseFormat(b.Format, b.Delimiter)
 	if err != nil {
 		return fmt.Errorf("opening job %s: input %s: %w", job, alias, err)
 	}
@@ -169,27 +168,6 @@ func (p *Pipeline) bindInput(o *stream.Options, job, alias string, b Input) erro
 		SystemColumns: true,
 	}
 	return nil
-}
-
-// formatOf is the format of an input's messages.
-func formatOf(name, delimiter string) (stream.Format, error) {
-	switch name {
-	case "", "json", "jsonl":
-		return stream.Format{}, nil
-	case "csv":
-	default:
-		return stream.Format{}, fmt.Errorf("format %s is not supported yet", name)
-	}
-	switch delimiter {
-	case "":
-		delimiter = ","
-	case "tab", `\t`:
-		delimiter = "\t"
-	}
-	if len(delimiter) != 1 {
-		return stream.Format{}, fmt.Errorf("%q is no delimiter: want a comma, semicolon, tab, space or vertical bar", delimiter)
-	}
-	return stream.Format{CSV: true, Delimiter: delimiter[0]}, nil
 }
 
 func (p *Pipeline) openOutput(ctx context.Context, job string, b Output, cols []plan.Column) (connector.Sink, error) {
@@ -253,17 +231,6 @@ func mapOutput(o *plan.Output, b Output) (*plan.Output, error) {
 		project.Items = append(project.Items, plan.Item{Column: plan.Column{Name: c.Name, Type: e.Type()}, Expr: e})
 	}
 	return &plan.Output{Name: o.Name, In: project, Where: o.Where}, nil
-}
-
-func policyOf(p Policies) exec.TimePolicy {
-	out := exec.TimePolicy{Late: 5 * column.Second, Disorder: column.Ticks(p.MaxDisorder / 100), Drop: p.Action == Drop}
-	if p.MaxLate != nil {
-		out.Late = column.Ticks(*p.MaxLate / 100)
-		if *p.MaxLate == Infinite {
-			out.Late = -1
-		}
-	}
-	return out
 }
 
 // optionsOfCapture makes the job that appends every event of a hub to a table: a

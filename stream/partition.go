@@ -62,6 +62,8 @@ type partition struct {
 	index  int // in job.parts
 
 	decoder  rowDecoder
+	stamps   Arrivals // nil: the source stamps
+	stampers []int    // decoder column of each of its columns
 	count    *inputCounts
 	branches []*branch // one per Input of the plan
 	pending  packet
@@ -105,6 +107,17 @@ func newPartition(j *Job, s sourceInputs, number int) (*partition, error) {
 	}
 	var cols []format.Column
 	at := make(map[string]int)
+	add := func(c format.Column) int {
+		key := strings.Join(c.Path, "\x00")
+		if c.Whole {
+			key = "\x00*"
+		}
+		if _, ok := at[key]; !ok {
+			at[key] = len(cols)
+			cols = append(cols, c)
+		}
+		return at[key]
+	}
 	for _, i := range s.inputs {
 		node := j.graph.inputs[i]
 		b := &branch{input: i, node: node, schema: exec.SchemaOf(node.Columns()), from: make([]int, len(node.Cols))}
@@ -118,20 +131,18 @@ func newPartition(j *Job, s sourceInputs, number int) (*partition, error) {
 			default:
 				continue
 			}
-			key := strings.Join(c.Path, "\x00")
-			if c.Kind == plan.Whole {
-				key = "\x00*"
-			}
-			if _, ok := at[key]; !ok {
-				at[key] = len(cols)
-				cols = append(cols, format.Column{Path: c.Path, Whole: c.Kind == plan.Whole})
-			}
-			b.from[k] = at[key]
+			b.from[k] = add(format.Column{Path: c.Path, Whole: c.Kind == plan.Whole})
 		}
 		if b.next, err = p.chain(node, b); err != nil {
 			return nil, err
 		}
 		p.branches = append(p.branches, b)
+	}
+	if in.Arrivals != nil {
+		p.stamps = in.Arrivals(number)
+		for _, c := range p.stamps.Columns() {
+			p.stampers = append(p.stampers, add(c))
+		}
 	}
 	var err error
 	if p.decoder, err = newRowDecoder(in, cols); err != nil {
@@ -164,7 +175,7 @@ func (p *partition) chain(n plan.Node, b *branch) (exec.Emit, error) {
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, &link{op: op, next: next})
+			out = append(out, &link{op: op, next: next, stateless: true})
 		}
 	}
 	return fanOf(out), nil

@@ -102,6 +102,8 @@ type shared struct {
 	finish *exec.Finisher
 	next   exec.Emit
 	marks  *watermarks
+
+	stateless bool
 }
 
 func (t *tail) operator(i int, n plan.Node, next exec.Emit, all map[plan.Node]*shared) error {
@@ -109,6 +111,7 @@ func (t *tail) operator(i int, n plan.Node, next exec.Emit, all map[plan.Node]*s
 	var err error
 	switch n := n.(type) {
 	case *plan.Filter, *plan.Project:
+		s.stateless = true
 		s.op, err = statelessOperator(n)
 	case *plan.Analytic:
 		s.op, err = exec.NewAnalytic(n)
@@ -155,7 +158,7 @@ func (t *tail) reader(ctx context.Context, from plan.Node, c consumer, built map
 }
 
 func (t *tail) into(s *shared, in int) exec.Emit {
-	l := link{op: s.op, in: in, next: s.next}
+	l := link{op: s.op, in: in, next: s.next, stateless: s.stateless}
 	if s.marks != nil {
 		return &joint{l, s.marks}
 	}
@@ -216,16 +219,6 @@ type outputLink struct {
 	number    int // of the output's statements
 }
 
-// StatementWriter is a writer that wants to know which statement of the script
-// a batch comes from.
-type StatementWriter interface {
-	WriteStatement(ctx context.Context, statement int, b *column.Batch) ([]connector.BadRow, error)
-}
-
-// FullWriter is a writer that can ask for an epoch, because it holds so much
-// that the next one should not wait for its time.
-type FullWriter interface{ Full() bool }
-
 func (l *outputLink) Rows(b *column.Batch) error {
 	b = l.t.job.suppress(b)
 	n := b.LiveRows()
@@ -234,7 +227,7 @@ func (l *outputLink) Rows(b *column.Batch) error {
 	}
 	var bad []connector.BadRow
 	var err error
-	if sw, ok := l.w.writer.(StatementWriter); ok {
+	if sw, ok := l.w.writer.(connector.StatementWriter); ok {
 		bad, err = sw.WriteStatement(l.ctx, l.statement, b)
 	} else {
 		bad, err = l.w.writer.Write(l.ctx, b)
@@ -245,7 +238,7 @@ func (l *outputLink) Rows(b *column.Batch) error {
 	if err := l.t.dropRows(l.w, b, bad); err != nil {
 		return err
 	}
-	if f, ok := l.w.writer.(FullWriter); ok && f.Full() {
+	if f, ok := l.w.writer.(connector.FullWriter); ok && f.Full() {
 		l.t.full = true
 	}
 	l.w.rows += int64(n - len(bad))
@@ -295,14 +288,16 @@ const conversionError = "OutputDataConversionError.TypeConversionError"
 
 func (l *outputLink) Advance(w column.Ticks) error {
 	l.t.job.reached(l.w.count, l.number, w)
+	if ww, ok := l.w.writer.(connector.WatermarkWriter); ok {
+		if err := ww.AdvanceStatement(l.statement, w); err != nil {
+			return fmt.Errorf("writing to output %s: %w", l.w.name, err)
+		}
+	}
 	return nil
 }
 
 // take runs one packet through the tail.
 func (t *tail) take(k *packet) error {
-	if k.err != nil {
-		return k.err
-	}
 	t.letters.join(k.letters)
 	for _, p := range k.partials {
 		if err := t.entries[p.edge.id].finish.Merge(p.p); err != nil {
@@ -328,6 +323,9 @@ func (t *tail) take(k *packet) error {
 		}
 	}
 	t.holdBack()
+	if k.err != nil { // behind what came before it
+		return k.err
+	}
 	if k.end {
 		t.ended++
 	}

@@ -31,6 +31,13 @@ const (
 	OutOfOrder  TimeFault = "outOfOrder"
 )
 
+// Moved is what became of a row whose time is wrong.
+type Moved struct {
+	Dropped bool
+	By      column.Ticks // how far its time was moved
+	Cause   int64        // Seq of the row with the largest time before it, which made it out of order
+}
+
 // TimeCounts counts what the time stage did to events.
 type TimeCounts struct {
 	Early, Late, OutOfOrder, InvalidTime int64
@@ -40,8 +47,8 @@ type TimeCounts struct {
 // the watermark of that partition.
 type TimeStage struct {
 	// Report, if set, is told of each row of the batch given to Rows whose time is
-	// wrong: whether it is dropped or its time changed.
-	Report func(row int, fault TimeFault, dropped bool)
+	// wrong, and what became of it.
+	Report func(row int, fault TimeFault, m Moved)
 
 	policy  TimePolicy
 	expr    value // TIMESTAMP BY; nil: arrival time
@@ -49,6 +56,7 @@ type TimeStage struct {
 	counts  TimeCounts
 	w       column.Ticks // no later row has an event time below
 	m       column.Ticks // largest event time
+	top     int64        // Seq of the row that has it; not part of the state
 	arrived column.Ticks // last arrival
 	held    []heldRow    // ascending (time, arrival order)
 }
@@ -103,9 +111,9 @@ func (s *TimeStage) arrival(b *column.Batch, out Emit) error {
 		times := append([]column.Ticks(nil), b.Time...)
 		for k := range b.LiveRows() {
 			if i := b.Row(k); times[i] < s.w {
+				s.report(i, OutOfOrder, Moved{By: s.w - times[i], Cause: s.top})
 				times[i] = s.w
 				s.counts.OutOfOrder++
-				s.report(i, OutOfOrder, false)
 			}
 		}
 		c := *b
@@ -131,31 +139,38 @@ func (s *TimeStage) application(b *column.Batch, out Emit) error {
 		switch {
 		case !ok:
 			s.counts.InvalidTime++
-			s.report(i, InvalidTime, true)
+			s.report(i, InvalidTime, Moved{Dropped: true})
 			continue
 		case t > a+earlyLimit:
 			s.counts.Early++
-			s.report(i, TooEarly, true)
+			s.report(i, TooEarly, Moved{Dropped: true})
 			continue
 		}
 		if s.policy.Late >= 0 && a-t > s.policy.Late {
 			s.counts.Late++
-			s.report(i, TooLate, s.policy.Drop)
 			if s.policy.Drop {
+				s.report(i, TooLate, Moved{Dropped: true})
 				continue
 			}
+			s.report(i, TooLate, Moved{By: a - s.policy.Late - t})
 			t = a - s.policy.Late
 		}
 		if t < s.w {
 			s.counts.OutOfOrder++
-			s.report(i, OutOfOrder, s.policy.Drop)
 			if s.policy.Drop {
+				s.report(i, OutOfOrder, Moved{Dropped: true})
 				continue
 			}
+			s.report(i, OutOfOrder, Moved{By: s.w - t, Cause: s.top})
 			t = s.w
 		}
 		inOrder = inOrder && (s.policy.Disorder == 0)
-		s.m = max(s.m, t)
+		if t > s.m {
+			s.m = t
+			if b.Seq != nil {
+				s.top = b.Seq[i]
+			}
+		}
 		s.w = max(s.w, s.m-s.policy.Disorder)
 		times[i] = t
 		live = append(live, int32(i))
@@ -181,9 +196,9 @@ func (s *TimeStage) application(b *column.Batch, out Emit) error {
 	return s.release(out)
 }
 
-func (s *TimeStage) report(row int, fault TimeFault, dropped bool) {
+func (s *TimeStage) report(row int, fault TimeFault, m Moved) {
 	if s.Report != nil {
-		s.Report(row, fault, dropped)
+		s.Report(row, fault, m)
 	}
 }
 
