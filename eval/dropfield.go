@@ -25,7 +25,7 @@ func appendWithoutField(dst, text []byte, name string) []byte {
 	for {
 		from := int(d.InputOffset())
 		tok, err := d.Token()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) && objects == 0 && arrays == 0 {
 			return append(dst, text[kept:]...)
 		}
 		if err != nil {

@@ -36,7 +36,7 @@ func (a *rank) compare(b *rank) int {
 }
 
 // heldBytes is how much a sorter keeps in memory before it writes a run to disk.
-const heldBytes = 32 << 20
+const heldBytes = 8 << 20
 
 // sorter holds rows back until they are released and gives them in order. What does
 // not fit in memory waits in sorted runs in a temporary file.

@@ -44,10 +44,17 @@ type tally struct {
 	input   string
 	reports *sorter // nil: nobody wants them
 	inputs  map[string]*input
+	moved   map[movedAt]int64 // offset of the last event that was moved
+}
+
+// movedAt is a partition.
+type movedAt struct {
+	input string
+	part  int
 }
 
 func newTally(o *Options) *tally {
-	t := &tally{o: o, inputs: make(map[string]*input)}
+	t := &tally{o: o, inputs: make(map[string]*input), moved: make(map[movedAt]int64)}
 	if o.Diagnostic != nil {
 		t.reports = newSorter(t.report)
 	}
@@ -87,7 +94,12 @@ func (t *tally) fault(d stream.Diagnostic) {
 	if d.Dropped {
 		t.s.Dropped++
 	} else {
-		t.s.Moved++
+		// A late event may be out of order too: that is one event.
+		at := movedAt{d.Input, d.Part}
+		if last, ok := t.moved[at]; !ok || last != d.Offset {
+			t.s.Moved++
+		}
+		t.moved[at] = d.Offset
 		t.most(d.Input, d.Moved, d.Cause)
 	}
 	reason := d.Type + ": " + d.Reason

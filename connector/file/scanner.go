@@ -42,6 +42,7 @@ type scanner struct {
 	buf  []byte // read and not yet cut: buf[from:]
 	from int
 	last bool  // the file is read to its end
+	long bool  // what follows in buf is too long
 	base int64 // offset before the first message of the file
 	n    int64 // of its last message
 }
@@ -61,10 +62,13 @@ func (s *scanner) next(c *connector.Chunk, limit int) error {
 				return err
 			}
 		}
-		s.fill(c, limit)
+		long := s.fill(c, limit)
 		if c.Len() > 0 {
 			c.Data = append(c.Data, slack[:]...)
 			return nil
+		}
+		if long {
+			return s.tooLong()
 		}
 		if s.last && s.from == len(s.buf) {
 			if err := s.end(); err != nil {
@@ -78,13 +82,20 @@ func (s *scanner) next(c *connector.Chunk, limit int) error {
 	}
 }
 
-// fill cuts what is in the buffer.
-func (s *scanner) fill(c *connector.Chunk, limit int) {
+// fill cuts what is in the buffer, up to a message that is too long.
+func (s *scanner) fill(c *connector.Chunk, limit int) (long bool) {
+	if s.long {
+		return true
+	}
 	prefix := s.cut.prefix()
 	for s.from < len(s.buf) && (limit == 0 || c.Len() < limit) {
 		m, next, ok := s.cut.cut(s.buf[s.from:], s.last)
 		if !ok {
-			return
+			return false
+		}
+		if m.to-m.from > MaxMessage {
+			s.long = true
+			return true
 		}
 		if m.to > m.from {
 			if prefix == nil {
@@ -100,14 +111,19 @@ func (s *scanner) fill(c *connector.Chunk, limit int) {
 		s.n = max(s.n, m.n)
 		s.from += next
 	}
+	return false
+}
+
+func (s *scanner) tooLong() error {
+	return &Error{s.parts[s.at].name, s.n + 1, fmt.Sprintf("longer than %d bytes, which no event is", MaxMessage)}
 }
 
 // read brings more bytes behind those that are not yet cut.
 func (s *scanner) read() error {
 	rest := copy(s.buf, s.buf[s.from:])
 	s.buf, s.from = s.buf[:rest], 0
-	if rest > MaxMessage {
-		return &Error{s.parts[s.at].name, s.n + 1, fmt.Sprintf("longer than %d bytes, which no event is", MaxMessage)}
+	if rest > MaxMessage+2 { // an end of line among them
+		return s.tooLong()
 	}
 	if cap(s.buf)-rest < blockBytes {
 		grown := make([]byte, rest, max(2*cap(s.buf), rest+blockBytes))
