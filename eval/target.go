@@ -130,8 +130,7 @@ func (c *caller) print(row []byte) error { return c.row(c.output, row) }
 func (*caller) flush() error             { return nil }
 func (*caller) close() error             { return nil }
 
-// lines prints {"output":NAME,"row":{...}}. The outputs of a run share one writer,
-// which is small enough to be written through at each row that is final.
+// lines prints {"output":NAME,"row":{...}}. The outputs of a run share one writer.
 type lines struct {
 	w    io.Writer
 	head []byte

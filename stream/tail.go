@@ -180,7 +180,9 @@ func (t *tail) entry(ctx context.Context, e *edge, built map[plan.Node]exec.Emit
 		return nil
 	}
 	en.next = t.into(s, e.to.in)
-	if needsOrder(e.to.node) {
+	// One partition sends its rows in order. A job that keeps state merges all the same,
+	// so that its state does not depend on the number of partitions.
+	if needsOrder(e.to.node) && (t.job.log != nil || t.job.partitionsOf(e.input) > 1) {
 		en.merge = exec.NewMerge(exec.SchemaOf(e.from.Columns()), len(t.job.parts))
 		t.ops = append(t.ops, namedOperator{fmt.Sprintf("merge-%03d", e.id), en.merge})
 	}
@@ -339,13 +341,14 @@ func (t *tail) take(k *packet) error {
 	return nil
 }
 
-// holdBack tells every partition how many of its rows wait here, and wakes those
-// that may go on.
+// holdBack tells every partition how many of its rows wait here for another one, and
+// wakes those that may go on.
 func (t *tail) holdBack() {
 	for i, p := range t.job.parts {
 		n := int64(0)
 		for _, e := range t.entries {
-			if e.merge != nil {
+			// Rows that wait for their own partition, with equal times, must not stop it.
+			if e.merge != nil && t.marks[e.edge.input][i] > e.sent {
 				n += int64(e.merge.Held(i))
 			}
 		}
@@ -353,6 +356,16 @@ func (t *tail) holdBack() {
 			p.rouse()
 		}
 	}
+}
+
+// partitionsOf is the number of partitions of the source of an Input.
+func (j *Job) partitionsOf(input int) (n int) {
+	for _, p := range j.parts {
+		if p.source.name == j.graph.inputs[input].Name {
+			n++
+		}
+	}
+	return n
 }
 
 // advance moves the edges of an Input to the least watermark of its partitions.

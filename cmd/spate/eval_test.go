@@ -242,3 +242,15 @@ func TestEvalReadsTheHubOfAStoppedInstance(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 }
+
+// More events of one time than the tail holds for a partition that is ahead.
+func TestEvalManyEventsOfOneTime(t *testing.T) {
+	text := strings.Repeat("{\"k\":\"a\",\"p\":0}\n{\"k\":\"b\",\"p\":1}\n", 100_000)
+	for _, parts := range []string{"", ",partition=p,partitions=2"} {
+		code, out, errs := evalOut(t, text, "-e", "WITH s AS (SELECT LAG(k) OVER (LIMIT DURATION(hour, 1)) AS l FROM i) SELECT COUNT(l) AS n INTO o FROM s GROUP BY TumblingWindow(minute, 1)",
+			"--input", "i=-"+parts)
+		if want := `{"output":"o","row":{"n":199999}}` + "\n"; code != done || out != want {
+			t.Errorf("partitions %q: exit %d: %s%s", parts, code, out, errs)
+		}
+	}
+}
