@@ -71,7 +71,7 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 	}
 	o = p.jobOptions(j.Name, compiled)
 	o.DeadLetters = deadLettersOf(j.Policies.DeadLetter)
-	o.Policy = policyOf(j.Policies)
+	o.Policy = j.Policies.Time()
 	o.Parallelism = j.Parallelism
 	o.Start = stream.Start{First: column.TicksOf(p.opts.Clock())}
 	if j.Start.Mode == StartCustomTime {

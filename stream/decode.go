@@ -186,9 +186,13 @@ var timeFaults = map[exec.TimeFault][2]string{
 }
 
 // fault reports an event whose time is wrong.
-func (p *partition) fault(c *connector.Chunk, message int, f exec.TimeFault, dropped bool) {
+func (p *partition) fault(c *connector.Chunk, message int, f exec.TimeFault, m exec.Moved) {
 	text := timeFaults[f]
-	p.drop(c, message, Diagnostic{Kind: string(f), Type: text[0], Reason: text[1], Dropped: dropped})
+	d := Diagnostic{Kind: string(f), Type: text[0], Reason: text[1], Dropped: m.Dropped, Moved: m.By, Cause: c.Offsets[message]}
+	if f == exec.OutOfOrder && p.in.LineOrder {
+		d.Cause = m.Cause
+	}
+	p.drop(c, message, d)
 }
 
 // drop reports an event that is dropped or whose time is changed, and keeps a

@@ -12,6 +12,7 @@ import (
 
 	"spate/blob"
 	"spate/column"
+	"spate/column/format"
 	"spate/connector"
 	"spate/metric"
 	"spate/sql/plan"
@@ -68,6 +69,22 @@ type Input struct {
 	SystemColumns bool // system columns join `SELECT *`
 	LineOrder     bool // offsets order rows of all partitions
 	General       bool // decode with the general parser only
+
+	// Arrivals, if set, makes what finds the arrival times of one partition in the
+	// events, whatever the source says of them.
+	Arrivals func(partition int) Arrivals
+}
+
+// Arrivals finds when the events of a partition arrived in the events themselves:
+// for inputs that no log has stamped. One goroutine uses it.
+type Arrivals interface {
+	// Columns are what Stamp wants to see of every event. They are decoded together with
+	// what the plan reads.
+	Columns() []format.Column
+	// Stamp sets the arrival of each row. cols are the vectors of Columns, offsets those
+	// of the messages of the rows. Times never decrease, from call to call either. An
+	// error ends the job.
+	Stamp(cols []column.Vector, offsets []int64, at []column.Ticks) error
 }
 
 // Format is how the messages of an input are written.
@@ -91,6 +108,12 @@ type Diagnostic struct {
 	Part    int
 	Offset  int64
 	Dropped bool
+
+	// Of an event whose time was changed: by how much, and the offset of the message that
+	// caused it; that is the event itself if it was late.
+	Moved column.Ticks
+	Cause int64
+
 	Type    string // data error type, as Azure's diagnostics name it
 	Reason  string
 	Excerpt string
