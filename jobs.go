@@ -72,7 +72,8 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 	o = p.jobOptions(j.Name, compiled)
 	o.DeadLetters = deadLettersOf(j.Policies.DeadLetter)
 	o.Policy = policyOf(j.Policies)
-	o.Start = stream.Start{First: column.TicksOf(p.opts.Clock())}
+	// Hubs stamp events with whole milliseconds: one that comes at once must not lie before.
+	o.Start = stream.Start{First: column.TicksOf(p.opts.Clock()).FloorTo(column.Millisecond)}
 	if j.Start.Mode == StartCustomTime {
 		o.Start.First = column.TicksOf(j.Start.Time)
 	}
