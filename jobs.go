@@ -73,7 +73,8 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 	o.DeadLetters = deadLettersOf(j.Policies.DeadLetter)
 	o.Policy = j.Policies.Time()
 	o.Parallelism = j.Parallelism
-	o.Start = stream.Start{First: column.TicksOf(p.opts.Clock())}
+	// Hubs stamp events with whole milliseconds: one that comes at once must not lie before.
+	o.Start = stream.Start{First: column.TicksOf(p.opts.Clock()).FloorTo(column.Millisecond)}
 	if j.Start.Mode == StartCustomTime {
 		o.Start.First = column.TicksOf(j.Start.Time)
 	}
