@@ -2,8 +2,13 @@
 // inputs, decodes them, runs the plan, writes the outputs, and checkpoints.
 //
 // One goroutine owns each input partition: read, decode, time stage, stateless
-// steps and partial aggregates. One more, the tail, merges what the partitions
-// send, runs the steps that need total order, and owns the sinks.
+// steps and partial aggregates. Shards run the steps that need order among the rows of
+// one key, each for its keys. One more goroutine, the tail, merges what all of them
+// send, runs what needs everything in one place, and owns the sinks and the epochs.
+//
+// A site is where steps run; an edge leads from one site to the next, and an entry is
+// its far end. A partition never waits for a shard but to hand a packet over, and a
+// shard never waits for a partition, so nobody waits in a circle.
 package stream
 
 import (
@@ -19,7 +24,7 @@ import (
 	"spate/stream/exec"
 )
 
-// Clock tells the arrival time of now. Nothing else in a job reads a clock.
+// Clock tells the arrival time of now. No row depends on another clock.
 type Clock interface {
 	Now() column.Ticks
 }
