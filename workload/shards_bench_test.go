@@ -14,7 +14,7 @@ func BenchmarkShards(b *testing.B) {
 		"lag":     lagScript,
 		"session": "SELECT d, COUNT(*) AS c, MAX(v) AS m INTO o FROM i TIMESTAMP BY at GROUP BY d, SessionWindow(second, 1, 60) OVER (PARTITION BY d)",
 	} {
-		for _, shards := range []int{1, 4} {
+		for _, shards := range []int{1, 2, 4} {
 			b.Run(fmt.Sprintf("%s/%d", name, shards), func(b *testing.B) {
 				for b.Loop() {
 					u, _, _, err := runJob(b.Context(), script, src, func(o *stream.Options) { o.Parallelism = shards })
