@@ -258,17 +258,6 @@ func mapOutput(o *plan.Output, b Output) (*plan.Output, error) {
 	return &plan.Output{Name: o.Name, In: project, Where: o.Where}, nil
 }
 
-func policyOf(p Policies) exec.TimePolicy {
-	out := exec.TimePolicy{Late: 5 * column.Second, Disorder: column.Ticks(p.MaxDisorder / 100), Drop: p.Action == Drop}
-	if p.MaxLate != nil {
-		out.Late = column.Ticks(*p.MaxLate / 100)
-		if *p.MaxLate == Infinite {
-			out.Late = -1
-		}
-	}
-	return out
-}
-
 // optionsOfCapture makes the job that appends every event of a hub to a table: a
 // plan that passes the table's columns through, from the oldest event on.
 func (p *Pipeline) optionsOfCapture(ctx context.Context, c Capture) (o stream.Options, err error) {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"spate/column"
-	"spate/connector"
 	"spate/sql/plan"
 	"spate/stream/exec"
 	"spate/stream/reorder"
@@ -294,6 +293,3 @@ func (s *site) take(k *packet) error {
 	}
 	return nil
 }
-
-// writerOf is what tells a sink who writes.
-func (j *Job) writerOf() connector.Shard { return connector.Shard{Job: j.identity(), Number: 0, Of: 1} }

@@ -67,7 +67,7 @@ func (t *tail) write(ctx context.Context, c *consumer) (exec.Emit, error) {
 		if !ok {
 			return nil, fmt.Errorf("starting job %s: output %s is bound to no target", t.job.opts.Name, o.Name)
 		}
-		writer, err := sink.OpenWriter(ctx, t.job.writerOf())
+		writer, err := sink.OpenWriter(ctx, connector.Shard{Job: t.job.identity(), Number: 0, Of: 1})
 		if err != nil {
 			return nil, fmt.Errorf("opening output %s of job %s: %w", o.Name, t.job.opts.Name, err)
 		}
