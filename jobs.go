@@ -16,7 +16,6 @@ import (
 	"spate/sql/bind"
 	"spate/sql/plan"
 	"spate/stream"
-	"spate/stream/exec"
 )
 
 // openJobs compiles all jobs and captures. A new one saves its first manifest
