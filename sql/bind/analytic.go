@@ -125,10 +125,15 @@ func (q *query) analyticFunc(c *syntax.Call, name string) (plan.AnalyticFunc, bo
 
 // event is the whole row of the source as a record.
 func (q *query) event(c *syntax.Call, name string) plan.Expr {
-	if src := q.from.single(); src != nil && src.stream != nil {
+	src := q.from.single()
+	switch {
+	case src == nil:
+		q.b.unsupported(c.Span, name+"(*) over several sources")
+	case src.stream == nil:
+		q.b.unsupported(c.Span, name+"(*) over a step")
+	default:
 		return src.whole(q.b, c.Span)
 	}
-	q.b.unsupported(c.Span, name+"(*) over a step")
 	return nil
 }
 

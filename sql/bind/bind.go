@@ -97,13 +97,7 @@ type step struct {
 // Job binds a script of the ASA dialect; src is its text. With errors the plan
 // is nil.
 func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Errors, []Warning) {
-	if opts.MaxDuration == 0 {
-		opts.MaxDuration = 7 * 24 * time.Hour
-	}
-	b := &binder{opts: opts, src: src, inputs: map[string]*inputDecl{}, streams: map[string]*stream{}, steps: map[string]*step{}}
-	for _, in := range opts.Inputs {
-		b.inputs[strings.ToLower(in.Name)] = &inputDecl{info: in}
-	}
+	b := newBinder(src, opts)
 	for _, s := range script.Stmts {
 		if c, ok := s.(*syntax.CreateTable); ok {
 			b.declare(c)
@@ -145,6 +139,17 @@ func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Err
 	b.settle(job)
 	finish(job)
 	return job, nil, b.warnings
+}
+
+func newBinder(src string, opts Options) *binder {
+	if opts.MaxDuration == 0 {
+		opts.MaxDuration = 7 * 24 * time.Hour
+	}
+	b := &binder{opts: opts, src: src, inputs: map[string]*inputDecl{}, streams: map[string]*stream{}, steps: map[string]*step{}}
+	for _, in := range opts.Inputs {
+		b.inputs[strings.ToLower(in.Name)] = &inputDecl{info: in}
+	}
+	return b
 }
 
 // Script parses and binds a text.

@@ -1,7 +1,6 @@
 package bind
 
 import (
-	"cmp"
 	"strings"
 
 	"spate/column"
@@ -81,7 +80,7 @@ func (q *query) column(src *source, at syntax.Span, parts []string) plan.Expr {
 	field := func(of plan.Expr, name string) plan.Expr {
 		return &plan.Field{Base: plan.Base{Where: at}, Of: of, Name: name}
 	}
-	star, i := src.star(), src.find(parts[0])
+	star, i := src.star, src.find(parts[0])
 	var e plan.Expr
 	switch {
 	case i >= 0:
@@ -92,18 +91,13 @@ func (q *query) column(src *source, at syntax.Span, parts []string) plan.Expr {
 	case star >= 0:
 		e = field(src.column(q.b, star, at), parts[0])
 	default:
-		q.unknown(at, parts[0])
+		q.unknown(at, parts[0], &scope{sources: []*source{src}})
 		return constant(at, column.Value{})
 	}
 	for _, name := range parts[1:] {
 		e = field(e, name)
 	}
 	return e
-}
-
-// unknown reports a name that no source has.
-func (q *query) unknown(at syntax.Span, name string) {
-	q.b.fail(at, cmp.Or(q.aliasHint(name), nearest(name, q.from.names())), "there is no column %s%s", name, q.from)
 }
 
 // aliasHint explains that an alias is not visible in its own SELECT.

@@ -109,6 +109,16 @@ func (b *binder) selectNode(s *syntax.Select) plan.Node {
 	if sc == nil {
 		return nil
 	}
+	node := b.selectFrom(sc, s)
+	if len(b.errs) > before {
+		return nil
+	}
+	return node
+}
+
+// selectFrom binds a SELECT over the rows of its scope; what it returns has no meaning
+// if it reports a mistake.
+func (b *binder) selectFrom(sc *scope, s *syntax.Select) plan.Node {
 	q := &query{b: b, from: sc, sel: s, analyticKey: map[string]colID{}}
 	var where plan.Expr
 	if s.Where != nil {
@@ -133,9 +143,6 @@ func (b *binder) selectNode(s *syntax.Select) plan.Node {
 		q.inHaving = q.post
 		having = q.cond(s.Having)
 		q.inHaving = false
-	}
-	if len(b.errs) > before {
-		return nil
 	}
 	node := sc.rows
 	if q.analytic != nil {

@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -19,12 +20,13 @@ type scope struct {
 // source is one reference in FROM. Two references to one input or step are two sources
 // with columns of their own.
 type source struct {
-	alias  string      // the alias, or the name of the input or step; empty: none
-	where  syntax.Span // the reference
-	node   plan.Node   // the input or step, which other sources may share; nil: what stands in FROM makes the rows
-	stream *stream     // set if node is an input, whose fields are open
-	cols   []plan.Column
+	alias  string         // the alias, or the name of the input or step; empty: none
+	where  syntax.Span    // the reference
+	node   plan.Node      // the input or step, which other sources may share; nil: what stands in FROM makes the rows
+	stream *stream        // set if node is an input, whose fields are open
+	cols   []plan.Column  // of a step
 	byName map[string]int // the first of cols with an exact name
+	star   int            // of cols, the one that holds the records of an open step; -1: none
 	ids    map[int]colID  // by index in the columns of node, of those that are read
 	read   []int          // the keys of ids, in the order of first reading
 	prune  bool           // rows are kept: take along only what is read
@@ -32,15 +34,18 @@ type source struct {
 
 // inputSource is a reference to an input.
 func inputSource(alias string, where syntax.Span, st *stream) *source {
-	return &source{alias: alias, where: where, node: st.node, stream: st, ids: map[int]colID{}}
+	return &source{alias: alias, where: where, node: st.node, stream: st, star: -1, ids: map[int]colID{}}
 }
 
 // stepSource is a reference to rows with known columns; node is nil if the rows have no
 // node yet.
 func stepSource(alias string, where syntax.Span, node plan.Node, cols []plan.Column) *source {
-	s := &source{alias: alias, where: where, node: node, cols: cols, byName: map[string]int{}, ids: map[int]colID{}}
+	s := &source{alias: alias, where: where, node: node, cols: cols, byName: map[string]int{}, star: -1, ids: map[int]colID{}}
 	for i, c := range cols {
-		if _, twice := s.byName[c.Name]; !twice && !c.Star {
+		switch _, twice := s.byName[c.Name]; {
+		case c.Star && s.star < 0:
+			s.star = i
+		case !c.Star && !twice:
 			s.byName[c.Name] = i
 		}
 	}
@@ -80,18 +85,8 @@ func (s *source) whole(b *binder, at syntax.Span) *col {
 	return s.column(b, s.stream.whole(), at)
 }
 
-// star is the column that holds the records of an open step; -1: none.
-func (s *source) star() int {
-	for i, c := range s.cols {
-		if c.Star {
-			return i
-		}
-	}
-	return -1
-}
-
 // open reports whether the rows may have fields that are not known here.
-func (s *source) open() bool { return s.stream != nil || s.star() >= 0 }
+func (s *source) open() bool { return s.stream != nil || s.star >= 0 }
 
 // find looks a column of a step up: the exact spelling first, then ignoring case.
 func (s *source) find(name string) int {
@@ -185,18 +180,31 @@ func (q *query) source(at syntax.Span, parts []string) (*source, []string) {
 	src, rest, rival := q.from.resolve(parts)
 	switch {
 	case src == nil:
-		q.unknown(at, parts[0])
+		q.unknown(at, parts[0], q.from)
 		return nil, nil
 	case rival != nil:
-		verb := "is a column"
-		if !src.has(parts[0]) {
-			verb = "may be a field"
+		verb := "may be a field"
+		if src.has(parts[0]) {
+			verb = "is a column"
 		}
-		q.b.fail(at, "write "+src.alias+"."+parts[0]+" or "+rival.alias+"."+parts[0],
-			"%s %s of %s (%s) and of %s (%s)", parts[0], verb, src.alias, place(src.where), rival.alias, place(rival.where))
+		hint := "give both an alias and write it before the column"
+		if src.alias != "" && rival.alias != "" {
+			hint = "write " + src.alias + "." + parts[0] + " or " + rival.alias + "." + parts[0]
+		}
+		q.b.fail(at, hint, "%s %s both of %s and of %s", parts[0], verb, src, rival)
 		return nil, nil
 	}
 	return src, rest
+}
+
+// unknown reports a name that no source of a scope has.
+func (q *query) unknown(at syntax.Span, name string, sc *scope) {
+	q.b.fail(at, cmp.Or(q.aliasHint(name), nearest(name, sc.names())), "there is no column %s%s", name, sc)
+}
+
+// String is the alias and where it stands.
+func (s *source) String() string {
+	return cmp.Or(s.alias, "the sub-query") + " (" + place(s.where) + ")"
 }
 
 // unqualified is a path without the alias of the only source.
