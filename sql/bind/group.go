@@ -23,36 +23,17 @@ var runAggregates = map[string]plan.AggFunc{
 // group is the GROUP BY of a query.
 type group struct {
 	node *plan.Aggregate
-	keys []groupKey
+	keys map[string]colID // by canonical text
 	aggs map[string]colID // by canonical text
-	made []colID          // of node.Aggs
+	cols []colID          // of node.Keys, then of node.Aggs
 	ids  bool             // the windows have ids
 	id   colID            // System.Window().Id; 0: not read
-}
-
-// groupKey is one key with its canonical text.
-type groupKey struct {
-	text string
-	id   colID
-}
-
-// columns are the columns of the node.
-func (g *group) columns() []colID {
-	var ids []colID
-	for _, k := range g.keys {
-		ids = append(ids, k.id)
-	}
-	ids = append(ids, g.made...)
-	if g.node.WindowID {
-		ids = append(ids, g.id)
-	}
-	return ids
 }
 
 // groupBy binds keys and windows.
 func (q *query) groupBy(s *syntax.Select) {
 	q.clause = "GROUP BY"
-	g := &group{node: &plan.Aggregate{}, aggs: map[string]colID{}}
+	g := &group{node: &plan.Aggregate{}, keys: map[string]colID{}, aggs: map[string]colID{}}
 	var snapshots, keys []syntax.Expr
 	var windows []*syntax.Call
 	for _, e := range s.GroupBy {
@@ -85,10 +66,8 @@ func (q *query) groupBy(s *syntax.Select) {
 
 func (q *query) key(g *group, e syntax.Expr) {
 	text := canon(e, q.from)
-	for _, k := range g.keys {
-		if k.text == text {
-			return
-		}
+	if _, ok := g.keys[text]; ok {
+		return
 	}
 	bound := q.expr(e)
 	name := q.b.text(e.Loc())
@@ -99,7 +78,9 @@ func (q *query) key(g *group, e syntax.Expr) {
 		name = x.Name.Name
 	}
 	c := plan.Column{Name: name, Type: bound.Type()}
-	g.keys = append(g.keys, groupKey{text, q.b.newColumn(c, 0, e.Loc())})
+	id := q.b.newColumn(c, 0, e.Loc())
+	g.keys[text] = id
+	g.cols = append(g.cols, id)
 	g.node.Keys = append(g.node.Keys, plan.Item{Column: c, Expr: bound})
 }
 
@@ -114,11 +95,8 @@ func (q *query) grouped(e syntax.Expr) plan.Expr {
 	if stamp {
 		return nil
 	}
-	text := canon(e, q.from)
-	for _, k := range q.group.keys {
-		if k.text == text {
-			return q.b.read(k.id, e.Loc())
-		}
+	if id, ok := q.group.keys[canon(e, q.from)]; ok {
+		return q.b.read(id, e.Loc())
 	}
 	return nil
 }
@@ -204,7 +182,7 @@ func (q *query) aggregate(c *syntax.Call) plan.Expr {
 	agg.Type = aggType(&agg)
 	id := q.b.newColumn(agg.Column, 0, at)
 	g.aggs[key] = id
-	g.made = append(g.made, id)
+	g.cols = append(g.cols, id)
 	g.node.Aggs = append(g.node.Aggs, agg)
 	return q.b.read(id, at)
 }

@@ -23,7 +23,7 @@ func (q *query) path(p *syntax.Path) plan.Expr {
 	if q.post {
 		return q.ungrouped(p, q.from.unqualified(parts))
 	}
-	if src, rest := q.source(p.Span, parts); src != nil {
+	if src, rest := q.resolve(p.Span, parts); src != nil {
 		return q.column(src, p.Span, rest)
 	}
 	return constant(p.Span, column.Value{})

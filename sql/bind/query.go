@@ -155,7 +155,10 @@ func (b *binder) selectFrom(sc *scope, s *syntax.Select) plan.Node {
 	if q.group != nil {
 		q.group.node.In = node
 		node = q.group.node
-		b.makes(node, q.group.columns()...)
+		b.makes(node, q.group.cols...)
+		if q.group.node.WindowID {
+			b.makes(node, q.group.id)
+		}
 	}
 	if q.ordered() {
 		for _, src := range sc.sources {

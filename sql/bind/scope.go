@@ -67,7 +67,7 @@ func place(at syntax.Span) string { return fmt.Sprintf("%d:%d", at.From.Line, at
 func (s *source) column(b *binder, i int, at syntax.Span) *col {
 	id, ok := s.ids[i]
 	if !ok {
-		c := plan.Column{}
+		var c plan.Column
 		if s.stream != nil {
 			c = s.stream.node.Cols[i].Column
 		} else {
@@ -175,8 +175,9 @@ func (sc *scope) resolve(parts []string) (src *source, rest []string, rival *sou
 	return nil, parts, nil
 }
 
-// source is resolve with its mistakes reported; nil after one.
-func (q *query) source(at syntax.Span, parts []string) (*source, []string) {
+// resolve finds the source of a path and reports it where there is none, or two; nil
+// then.
+func (q *query) resolve(at syntax.Span, parts []string) (*source, []string) {
 	src, rest, rival := q.from.resolve(parts)
 	switch {
 	case src == nil:
@@ -199,7 +200,7 @@ func (q *query) source(at syntax.Span, parts []string) (*source, []string) {
 
 // unknown reports a name that no source of a scope has.
 func (q *query) unknown(at syntax.Span, name string, sc *scope) {
-	q.b.fail(at, cmp.Or(q.aliasHint(name), nearest(name, sc.names())), "there is no column %s%s", name, sc)
+	q.b.fail(at, cmp.Or(q.aliasHint(name), nearest(name, sc.names())), "there is no column %s%s", name, sc.in())
 }
 
 // String is the alias and where it stands.
@@ -228,8 +229,8 @@ func (sc *scope) names() []string {
 	return names
 }
 
-// String is " in " and the aliases, for messages.
-func (sc *scope) String() string {
+// in says which sources a name was looked for in, if they have names.
+func (sc *scope) in() string {
 	var names []string
 	for _, src := range sc.sources {
 		if src.alias != "" {
