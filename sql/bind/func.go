@@ -197,7 +197,7 @@ func (q *query) arguments(c *syntax.Call, name string, sig signature) ([]plan.Ex
 // GetRecordPropertyValue looks up is a text in either kind of quotes.
 func (q *query) argument(a syntax.Expr, name string, i int) plan.Expr {
 	p, ok := a.(*syntax.Path)
-	if ok && name == "GETRECORDPROPERTYVALUE" && i == 1 && len(p.Parts) == 1 && p.Parts[0].Quote == '"' && !q.known(p.Parts[0].Name) {
+	if ok && name == "GETRECORDPROPERTYVALUE" && i == 1 && len(p.Parts) == 1 && p.Parts[0].Quote == '"' && !q.from.known(p.Parts[0].Name) {
 		return constant(p.Span, column.TextOf(p.Parts[0].Name))
 	}
 	return q.expr(a)
@@ -267,7 +267,7 @@ func (q *query) prefixed(c *syntax.Call) plan.Expr {
 	case len(c.Name.Parts) > 2:
 		q.b.fail(c.Name.Span, "", "there is no function %s", syntax.FormatName(c.Name))
 	case prefix == "udf" || prefix == "uda":
-		q.b.unsupported(c.Span, "a user function ("+syntax.FormatName(c.Name)+")")
+		return q.userFunc(c)
 	case isSystemWindow(c):
 		q.b.fail(c.Span, "use System.Window().Id", "System.Window() stands only with .Id")
 	case prefix == "system":
@@ -290,8 +290,11 @@ func (q *query) metadata(c *syntax.Call) plan.Expr {
 		q.b.fail(c.Span, "", "GetMetadataPropertyValue takes 2 arguments, %d given", len(c.Args))
 		return null
 	}
-	src, ok := c.Args[0].(*syntax.Path)
-	if !ok || len(src.Parts) != 1 || !strings.EqualFold(src.Parts[0].Name, q.from.alias) || q.from.stream == nil {
+	var src *source
+	if p, ok := c.Args[0].(*syntax.Path); ok && len(p.Parts) == 1 {
+		src = q.from.byAlias(p.Parts[0].Name)
+	}
+	if src == nil || src.stream == nil {
 		q.b.fail(c.Args[0].Loc(), "", "the first argument of GetMetadataPropertyValue is the input of this SELECT")
 		return null
 	}
@@ -301,9 +304,9 @@ func (q *query) metadata(c *syntax.Call) plan.Expr {
 		return null
 	}
 	parts := bracketPath(name.Text)
-	if len(parts) == 2 && strings.EqualFold(parts[0], "EventHub") && q.from.stream.decl.info.Kind == EventHub {
+	if len(parts) == 2 && strings.EqualFold(parts[0], "EventHub") && src.stream.decl.info.Kind == EventHub {
 		if _, ok := systemColumns[strings.ToLower(parts[1])]; ok && !q.post {
-			return q.column(c.Span, parts[1:])
+			return q.column(src, c.Span, parts[1:])
 		}
 	}
 	if !isMetadata(name.Text) {

@@ -10,83 +10,18 @@ const Fold = "FOLD"
 // BETWEEN, LIKE, NULLIF, CHARINDEX and PATINDEX. Grouping and partitioning keep
 // case. It changes the plan.
 func IgnoreCase(j *Job) {
-	seen := make(map[Node]bool)
-	var visit func(n Node)
-	visit = func(n Node) {
-		if seen[n] {
-			return
+	Walk(j, func(n Node) {
+		for _, e := range n.Exprs() {
+			WalkExpr(e, func(e *Expr) {
+				if c, ok := (*e).(*Call); ok {
+					*e = foldCall(c)
+				}
+			})
 		}
-		seen[n] = true
-		for _, in := range n.Inputs() {
-			visit(in)
-		}
-		foldNode(n)
-	}
-	for _, o := range j.Outputs {
-		visit(o.In)
-	}
-}
-
-func foldNode(n Node) {
-	switch n := n.(type) {
-	case *Input:
-		n.Time = foldExpr(n.Time)
-	case *Filter:
-		n.Cond = foldExpr(n.Cond)
-	case *Project:
-		foldItems(n.Items)
-	case *Aggregate:
-		foldItems(n.Keys)
-		for i := range n.Aggs {
-			n.Aggs[i].Arg = foldExpr(n.Aggs[i].Arg)
-		}
-		for i := range n.Windows {
-			foldAll(n.Windows[i].OverKey)
-		}
-	case *Analytic:
-		for i := range n.Funcs {
-			f := &n.Funcs[i]
-			f.Arg, f.Default, f.When = foldExpr(f.Arg), foldExpr(f.Default), foldExpr(f.When)
-			foldAll(f.Keys)
-		}
-	}
-}
-
-func foldItems(items []Item) {
-	for i := range items {
-		items[i].Expr = foldExpr(items[i].Expr)
-	}
-}
-
-func foldAll(es []Expr) {
-	for i := range es {
-		es[i] = foldExpr(es[i])
-	}
-}
-
-func foldExpr(e Expr) Expr {
-	switch e := e.(type) {
-	case *Field:
-		e.Of = foldExpr(e.Of)
-	case *Element:
-		e.Of = foldExpr(e.Of)
-	case *Cast:
-		e.Of = foldExpr(e.Of)
-	case *Coalesce:
-		foldAll(e.Args)
-	case *Case:
-		for i := range e.Whens {
-			e.Whens[i].Cond, e.Whens[i].Then = foldExpr(e.Whens[i].Cond), foldExpr(e.Whens[i].Then)
-		}
-		e.Else = foldExpr(e.Else)
-	case *Call:
-		return foldCall(e)
-	}
-	return e
+	})
 }
 
 func foldCall(e *Call) Expr {
-	foldAll(e.Args)
 	switch e.Func {
 	case "=", "<>", "!=", "<", "<=", ">", ">=", "!>", "!<", "IN", "BETWEEN":
 		e.Args = folded(e.Args)
