@@ -33,6 +33,7 @@ type unevenReader struct {
 	part  int
 	next  int
 	waits int
+	last  int64 // messages of the leading partition at the last look
 }
 
 func (r *unevenReader) Read(ctx context.Context, c *connector.Chunk, wake <-chan struct{}) error {
@@ -40,6 +41,10 @@ func (r *unevenReader) Read(ctx context.Context, c *connector.Chunk, wake <-chan
 	n := aheadMessages
 	if r.part == 1 {
 		n = 1
+		// Silent until the leading partition has stood still for a hundred looks.
+		if n := r.u.ahead.Load(); n == 0 || n != r.last {
+			r.last, r.waits = n, 0
+		}
 		if r.waits++; r.waits < 100 {
 			select {
 			case <-wake:
