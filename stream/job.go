@@ -52,7 +52,10 @@ func New(ctx context.Context, o Options) (*Job, error) {
 		packets: make(chan packet, 4), asked: make(chan chan error), over: make(chan struct{}),
 	}
 	var err error
-	if j.graph, err = buildGraph(o.Plan, o.Parallelism); err != nil {
+	if j.graph, err = buildGraph(o.Plan, o.Parallelism, o.immediate()); err != nil {
+		return nil, fmt.Errorf("starting job %s: %w", o.Name, err)
+	}
+	if err := j.checkImmediate(); err != nil {
 		return nil, fmt.Errorf("starting job %s: %w", o.Name, err)
 	}
 	if j.graph.sharded() {

@@ -204,6 +204,12 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 			}
 			return fmt.Errorf("reading partition %d of input %s: %w", p.number, p.source.name, err)
 		}
+		if c.Missed { // before anything that follows can be written
+			p.outlets[0].pending.missed = true
+			if err := p.send(ctx); err != nil {
+				return err
+			}
+		}
 		if c.Len() > 0 {
 			if err := p.take(ctx, &c); err != nil {
 				return err

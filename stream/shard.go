@@ -95,6 +95,9 @@ func (s *site) owe() {
 				n += en.order.Owed(src)
 			}
 		}
+		for _, o := range s.ordered {
+			n += o.owed(i)
+		}
 		if old := p.owed[slot].Swap(n); old > n {
 			p.rouse()
 		}
