@@ -115,7 +115,7 @@ func TestRandomRowsShownAtOnceAreTheSameHoweverTheJobRuns(t *testing.T) {
 		job = inArrivalTime(job)
 		want, wantErr := conform.Reference(t.Context(), job, events, o)
 		var first map[string][]string
-		for range 3 {
+		for range 2 {
 			how := conform.Streaming{
 				Immediate: true, Batch: rapid.SampledFrom([]int{1, 7, 1024}).Draw(t, "batch"),
 				Shards: rapid.SliceOfN(rapid.SampledFrom([]int{1, 2, 4}), 1, 4).Draw(t, "shards"),
