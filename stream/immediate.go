@@ -200,7 +200,9 @@ type orderedOutput struct {
 	writer connector.ImmediateWriter
 	order  *reorder.Buffer // a source per statement
 	star   bool            // the statements have different columns: rows wait as records
-	feeds  [][]bool        // by statement and partition: whether its rows come from there
+	feeds  [][]bool        // by source and partition: whether its rows come from there
+
+	sources map[int]int // of the statements of the script: their numbers in the order
 }
 
 // orderedOutput makes the order of an output.
@@ -209,15 +211,14 @@ func (t *tail) orderedOutput(ctx context.Context, w *outputWriter, writer connec
 	if !ok {
 		return nil, fmt.Errorf("opening output %s of job %s: its writer cannot show rows at once", w.name, t.job.opts.Name)
 	}
-	out := &orderedOutput{ctx: ctx, w: w, writer: now}
+	out := &orderedOutput{ctx: ctx, w: w, writer: now, sources: make(map[int]int)}
 	var schema *column.Schema
-	n := 0
-	for _, o := range t.job.graph.outputs {
+	for i, o := range t.job.graph.outputs {
 		if o.Name != w.name {
 			continue
 		}
 		s := exec.SchemaOf(o.In.Columns())
-		if n++; n > 1 && !slices.Equal(s.Fields, schema.Fields) {
+		if len(out.sources) > 0 && !slices.Equal(s.Fields, schema.Fields) {
 			out.star = true
 		}
 		schema = s
@@ -226,11 +227,12 @@ func (t *tail) orderedOutput(ctx context.Context, w *outputWriter, writer connec
 			feeds = append(feeds, t.job.graph.reads(o.In, p.source.name))
 		}
 		out.feeds = append(out.feeds, feeds)
+		out.sources[i] = len(out.sources)
 	}
 	if out.star {
 		schema = exec.StarSchema()
 	}
-	out.order = reorder.New(schema, n)
+	out.order = reorder.New(schema, len(out.sources))
 	t.keep("output/"+w.name, keptOrder{out.order})
 	t.ordered = append(t.ordered, out)
 	return out, nil
@@ -240,6 +242,7 @@ func (t *tail) orderedOutput(ctx context.Context, w *outputWriter, writer connec
 type orderedLink struct {
 	t      *tail
 	to     *orderedOutput
+	source int // in the order
 	number int // of the output's statements
 }
 
@@ -250,7 +253,7 @@ func (l *orderedLink) Rows(b *column.Batch) error {
 	if l.to.star {
 		b = exec.StarBatch(b)
 	}
-	l.to.order.Add(l.number, b)
+	l.to.order.Add(l.source, b)
 	return nil
 }
 
@@ -261,7 +264,7 @@ func (l *orderedLink) Advance(w column.Ticks) error {
 }
 
 // reach says that no later row of the statement stands before a position.
-func (l *orderedLink) reach(at column.Position) { l.to.order.Reach(l.number, at) }
+func (l *orderedLink) reach(at column.Position) { l.to.order.Reach(l.source, at) }
 
 // owed is how many bytes of rows that a partition feeds wait for other statements.
 func (o *orderedOutput) owed(part int) int64 {

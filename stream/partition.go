@@ -50,6 +50,7 @@ type partition struct {
 	owed    []atomic.Int64 // bytes of this partition that wait for others, in the tail and in each shard
 	arrived atomic.Int64   // arrival of the last message; the end of time when it ended
 	wake    chan struct{}
+	wanted  atomic.Bool  // rows wait for its promise; until it is further
 	barrier atomic.Int64 // epoch wanted; 0: none
 	resume  chan struct{}
 }
@@ -263,6 +264,7 @@ func (p *partition) advance(br *branch) error {
 	if !br.frontier.Before(at) {
 		return nil
 	}
+	p.wanted.Store(false)
 	later := at.Time > br.frontier.Time
 	br.frontier = at
 	if later {

@@ -63,6 +63,7 @@ func (s *shard) packet(k *packet) error {
 		return err
 	}
 	s.owe()
+	s.hurry()
 	if k.barrier != nil {
 		s.seen++
 	}

@@ -86,7 +86,7 @@ func (t *tail) write(ctx context.Context, c *consumer) (exec.Emit, error) {
 		}
 	}
 	if w.ordered != nil {
-		l := &orderedLink{t: t, to: w.ordered, number: w.count.statement()}
+		l := &orderedLink{t: t, to: w.ordered, source: w.ordered.sources[c.statement], number: w.count.statement()}
 		if t.job.graph.inPlace(o.In) {
 			t.ends = append(t.ends, l)
 		}
@@ -212,6 +212,7 @@ func (t *tail) packet(k *packet) error {
 		return err
 	}
 	t.owe()
+	t.hurry()
 	if k.end {
 		t.ended++
 	}
