@@ -15,7 +15,8 @@ import (
 )
 
 // TestCrash kills the pipeline again and again while clients send, and checks
-// that every acknowledged event, every aggregate and every alert is there once.
+// that every acknowledged event, every aggregate and every alert is there once,
+// whether alerts are shown with the checkpoint or at once.
 // SPATE_CRASH_ROUNDS says how often, SPATE_CRASH_SEED repeats a run's choices.
 func TestCrash(t *testing.T) {
 	rounds, seed := 3, uint64(time.Now().UnixNano())
@@ -35,13 +36,19 @@ func TestCrash(t *testing.T) {
 		}
 	}
 	t.Logf("%d rounds, SPATE_CRASH_SEED=%d", rounds, seed)
-	rnd := rand.New(rand.NewPCG(seed, 0))
+	for _, visibility := range []string{"epoch", "immediate"} {
+		t.Run(visibility, func(t *testing.T) { crash(t, rounds, rand.New(rand.NewPCG(seed, 0)), visibility) })
+	}
+}
+
+// crash kills the pipeline that often.
+func crash(t *testing.T, rounds int, rnd *rand.Rand, visibility string) {
 	upTo := func(limit time.Duration) time.Duration { return time.Duration(rnd.Int64N(int64(limit))) }
 	query, err := filepath.Abs(filepath.Join("testdata", "short.asaql"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := newInstance(t, pipeline{Query: query, WindowStart: "DATEADD(second, -2, WindowEndTime)", Flush: "200ms"}).start()
+	i := newInstance(t, pipeline{Query: query, WindowStart: "DATEADD(second, -2, WindowEndTime)", Flush: "200ms", Visibility: visibility}).start()
 	senders := i.senders(t, rnd)
 	stop := load(senders)
 	for range rounds {
