@@ -13,7 +13,6 @@ import (
 	"spate/column"
 	"spate/connector"
 	"spate/connector/eventhub"
-	"spate/hub"
 	"spate/sql/bind"
 	"spate/sql/plan"
 	"spate/stream"
@@ -118,47 +117,7 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 			return o, err
 		}
 	}
-	p.followTimes(j, o)
-	return o, nil
-}
-
-// followTimes lets no event that a job with immediate outputs reads be stored at the time
-// of a row that it has shown, or before: the clock may have been set back while the
-// process was away. The row itself was stored no earlier.
-func (p *Pipeline) followTimes(j Job, o stream.Options) {
-	last := time.Time{}
-	see := func(h *hub.Hub) {
-		for i := range h.Partitions() {
-			if t := h.Partition(i).Bounds().LastTime; t.After(last) {
-				last = t
-			}
-		}
-	}
-	immediate := false
-	for name, s := range o.Outputs {
-		if _, ok := s.(*eventhub.ImmediateSink); !ok {
-			continue
-		}
-		immediate = true
-		if h, ok := p.namespace.Hub(outputOf(j, name).Hub); ok {
-			see(h)
-		}
-	}
-	if !immediate {
-		return
-	}
-	var read []*hub.Hub
-	for alias := range o.Inputs {
-		if h, ok := p.namespace.Hub(inputOf(j, alias).Hub); ok {
-			see(h)
-			read = append(read, h)
-		}
-	}
-	for _, h := range read {
-		for i := range h.Partitions() {
-			h.Partition(i).NotBefore(last.UnixMilli() + 1)
-		}
-	}
+	return o, p.prepareImmediate(j, o)
 }
 
 func (p *Pipeline) jobOptions(name string, compiled *plan.Job) stream.Options {

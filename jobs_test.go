@@ -217,6 +217,13 @@ func TestWhatCannotBeShownAtOnceIsRefused(t *testing.T) {
 			t.Errorf("%s: %v, want one that says %q", script, err, want)
 		}
 	}
+	_, err := Open(t.Context(), Options{
+		Dir: t.TempDir(), Hubs: []Hub{{Name: "in", Acknowledge: AckOS}, {Name: "out"}}, Log: slog.New(slog.DiscardHandler),
+		Jobs: []Job{{Name: "j", Script: "SELECT v INTO out FROM [in]", Outputs: []Output{{Alias: "out", Hub: "out", Immediate: true}}}},
+	})
+	if why := new(stream.ImmediateError); !errors.As(err, &why) || !strings.Contains(err.Error(), "power cut") {
+		t.Errorf("an input that acknowledges early: %v", err)
+	}
 	for script, name := range map[string]string{
 		"SELECT v INTO out FROM [in] TIMESTAMP BY EventEnqueuedUtcTime":                                                       "the arrival time by name",
 		"SELECT v INTO out FROM [in] UNION SELECT v + 1 AS v FROM [in]":                                                       "a union beside the readers",

@@ -31,12 +31,6 @@ func CompileScript(text string, o bind.Options) (*plan.Job, syntax.Errors, []bin
 	return job, nil, warnings
 }
 
-// CheckImmediate says why the rows of an output of a compiled job cannot be shown at
-// once; what stands in the way is a *stream.ImmediateError.
-func CheckImmediate(job *plan.Job, output string) error {
-	return stream.CheckImmediate(job, output, true)
-}
-
 // unifyNames spells the name of an input or output everywhere as it stands first:
 // names that differ only in case are one.
 func unifyNames(job *plan.Job) {

@@ -99,7 +99,7 @@ func (l *loader) checkVisibility(j *spate.Job, places *jobPlaces, p *plan.Job) {
 			continue
 		}
 		var why *stream.ImmediateError
-		if err := spate.CheckImmediate(p, out.Name); errors.As(err, &why) {
+		if err := spate.CheckImmediate(*j, p, out.Name, l.o.Hubs); errors.As(err, &why) {
 			l.fail(places.outputs[strings.ToLower(out.Name)], "E311", "jobs."+j.Name+".outputs."+j.Outputs[i].Alias+".visibility", why.Hint,
 				"%s: rows cannot be shown at once, because %s", j.Outputs[i].Alias, why.What)
 			return
