@@ -114,16 +114,16 @@ func TestRandomRowsShownAtOnceAreTheSameHoweverTheJobRuns(t *testing.T) {
 		}
 		job = inArrivalTime(job)
 		want, wantErr := conform.Reference(t.Context(), job, events, o)
+		how := conform.Streaming{
+			Immediate: true, Batch: rapid.SampledFrom([]int{1, 7, 1024}).Draw(t, "batch"),
+			Shards: rapid.SliceOfN(rapid.SampledFrom([]int{1, 2, 4}), 1, 4).Draw(t, "shards"),
+		}
+		if rapid.Bool().Draw(t, "broken") {
+			acts := rapid.SliceOfN(rapid.SampledFrom([]conform.Act{conform.GoOn, conform.Checkpoint, conform.Restart, conform.Crash}), 1, 7).Draw(t, "acts")
+			how.Behind = turns(acts...)
+		}
 		var first map[string][]string
-		for range 2 {
-			how := conform.Streaming{
-				Immediate: true, Batch: rapid.SampledFrom([]int{1, 7, 1024}).Draw(t, "batch"),
-				Shards: rapid.SliceOfN(rapid.SampledFrom([]int{1, 2, 4}), 1, 4).Draw(t, "shards"),
-			}
-			if rapid.Bool().Draw(t, "broken") {
-				acts := rapid.SliceOfN(rapid.SampledFrom([]conform.Act{conform.GoOn, conform.Checkpoint, conform.Restart, conform.Crash}), 1, 7).Draw(t, "acts")
-				how.Behind = turns(acts...)
-			}
+		for _, how := range []conform.Streaming{{Immediate: true}, how} {
 			got, err := how.Run(t.Context(), job, events, o)
 			if errors.Is(err, conform.ErrUnsupported) {
 				t.Skip(err)
