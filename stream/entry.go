@@ -17,6 +17,7 @@ type entry struct {
 	source []int             // by producer: its place in marks, -1 if it sends nothing here
 	marks  []column.Position // no later row stands before
 	least  column.Position
+	prompt []bool // by partition: rows that wait for it go when it has promised more
 	moved  bool
 	sent   column.Ticks
 	out    []*edge        // of a shard: edges behind it on which its rows pass in their places
@@ -33,6 +34,9 @@ func (s *site) enter(e *edge) error {
 	for _, p := range j.producers(e) {
 		en.source[p] = len(en.marks)
 		en.marks = append(en.marks, column.Position{})
+	}
+	for _, p := range j.parts {
+		en.prompt = append(en.prompt, p.prompt(e))
 	}
 	s.entries[e] = en
 	s.order = append(s.order, en)

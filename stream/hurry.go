@@ -7,9 +7,13 @@ import (
 	"spate/column"
 )
 
-// leastPause is between two times that partitions are roused because rows wait for them.
-// A hub's promises move by milliseconds: more often would bring nothing new.
-const leastPause = time.Millisecond
+// Partitions are roused again, because rows still wait for them, after a pause that doubles.
+// A hub's promises move by milliseconds: more often would bring nothing new. Where it
+// lasts longer, records are on their way to the disk, which will wake the partition.
+const (
+	leastPause = time.Millisecond
+	mostPause  = 16 * time.Millisecond
+)
 
 // ticks rouses all partitions from time to time, and those that rows wait for at once.
 func (j *Job) ticks(ctx context.Context) {
@@ -18,7 +22,7 @@ func (j *Job) ticks(ctx context.Context) {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	<-pause.C
-	hurry := j.hurry
+	hurry, next := j.hurry, leastPause
 	for {
 		select {
 		case <-ctx.Done():
@@ -30,11 +34,17 @@ func (j *Job) ticks(ctx context.Context) {
 		case <-hurry:
 			hurry = nil
 			j.rouseWanted()
-			pause.Reset(leastPause)
+			next = leastPause
+			pause.Reset(next)
 		case <-pause.C:
-			// One that could not promise more than before has said nothing.
+			select {
+			case <-j.hurry:
+				next = leastPause
+			default: // one that cannot promise more than before says nothing
+				next = min(2*next, mostPause)
+			}
 			if j.rouseWanted() {
-				pause.Reset(leastPause)
+				pause.Reset(next)
 			} else {
 				hurry = j.hurry
 			}
@@ -77,7 +87,7 @@ func (s *site) hurry() {
 			continue
 		}
 		for i, p := range s.job.parts {
-			if src := en.source[i]; src >= 0 && !first.Before(en.marks[src]) {
+			if src := en.source[i]; src >= 0 && en.prompt[i] && !first.Before(en.marks[src]) {
 				wanted = p.want() || wanted
 			}
 		}
@@ -92,7 +102,7 @@ func (s *site) hurry() {
 				continue
 			}
 			for i, p := range s.job.parts {
-				if feeds[i] {
+				if feeds[i] && p.in.Promises {
 					wanted = p.want() || wanted
 				}
 			}
@@ -106,11 +116,25 @@ func (s *site) hurry() {
 	}
 }
 
-// want notes that rows wait for the partition, if asking it can help.
+// want notes that rows wait for the partition, unless it has ended.
 func (p *partition) want() bool {
-	if !p.in.Promises || column.Ticks(p.arrived.Load()) == column.EndOfTime {
+	if column.Ticks(p.arrived.Load()) == column.EndOfTime {
 		return false
 	}
 	p.wanted.Store(true)
+	return true
+}
+
+// prompt reports whether the promises of the partition let rows of an edge go at once:
+// its event times are those of arrival.
+func (p *partition) prompt(e *edge) bool {
+	if !p.in.Promises {
+		return false
+	}
+	for _, br := range p.branches {
+		if br.feeds(p.job.graph, e) && !br.stage.ArrivalMode() {
+			return false
+		}
+	}
 	return true
 }
