@@ -64,7 +64,31 @@ func crash(t *testing.T, rounds int, rnd *rand.Rand, visibility string) {
 	time.Sleep(time.Second)
 	stop()
 	checkOnce(t, i, query, senders)
+	if visibility == "immediate" {
+		inOrder(t, i.readLog(t, alertHub))
+	}
 	i.stop()
+}
+
+// inOrder checks that alerts that were shown at once stand in the order of their times,
+// those of a crash and its repetition too.
+func inOrder(t *testing.T, partitions [][]*kgo.Record) {
+	t.Helper()
+	for p, records := range partitions {
+		last := ""
+		for _, r := range records {
+			var a row
+			decode(t, r.Value, &a)
+			at, ok := a["EventTime"].(string)
+			if !ok {
+				at = a["WindowEnd"].(string)
+			}
+			if at < last {
+				t.Errorf("partition %d: the alert of %s lies behind that of %s", p, at, last)
+			}
+			last = at
+		}
+	}
 }
 
 // checkOnce waits until everything that was sent has gone through, and compares
