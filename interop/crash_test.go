@@ -15,13 +15,14 @@ import (
 )
 
 // TestCrash kills the pipeline again and again while clients send, and checks
-// that every acknowledged event, every aggregate and every alert is there once,
-// whether alerts are shown with the checkpoint or at once.
+// that every acknowledged event, every aggregate and every alert is there once, with
+// one shard and with four, and whether alerts are shown with the checkpoint or at once.
+// In the middle the hub gets more partitions.
 // SPATE_CRASH_ROUNDS says how often, SPATE_CRASH_SEED repeats a run's choices.
 func TestCrash(t *testing.T) {
 	rounds, seed := 3, uint64(time.Now().UnixNano())
 	if os.Getenv("CI") == "true" {
-		rounds = 10
+		rounds = 6
 	}
 	for name, to := range map[string]func(n uint64){
 		"SPATE_CRASH_ROUNDS": func(n uint64) { rounds = int(n) },
@@ -36,22 +37,29 @@ func TestCrash(t *testing.T) {
 		}
 	}
 	t.Logf("%d rounds, SPATE_CRASH_SEED=%d", rounds, seed)
-	for _, visibility := range []string{"epoch", "immediate"} {
-		t.Run(visibility, func(t *testing.T) { crash(t, rounds, rand.New(rand.NewPCG(seed, 0)), visibility) })
+	for _, parallelism := range []int{1, 4} {
+		for _, visibility := range []string{"epoch", "immediate"} {
+			t.Run("parallelism "+strconv.Itoa(parallelism)+" "+visibility, func(t *testing.T) { crash(t, parallelism, visibility, rounds, seed) })
+		}
 	}
 }
 
 // crash kills the pipeline that often.
-func crash(t *testing.T, rounds int, rnd *rand.Rand, visibility string) {
+func crash(t *testing.T, parallelism int, visibility string, rounds int, seed uint64) {
+	rnd := rand.New(rand.NewPCG(seed, 0))
 	upTo := func(limit time.Duration) time.Duration { return time.Duration(rnd.Int64N(int64(limit))) }
 	query, err := filepath.Abs(filepath.Join("testdata", "short.asaql"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := newInstance(t, pipeline{Query: query, WindowStart: "DATEADD(second, -2, WindowEndTime)", Flush: "200ms", Visibility: visibility}).start()
+	i := newInstance(t, pipeline{Query: query, WindowStart: "DATEADD(second, -2, WindowEndTime)", Flush: "200ms",
+		Parallelism: parallelism, Visibility: visibility}).start()
 	senders := i.senders(t, rnd)
 	stop := load(senders)
-	for range rounds {
+	for round := range rounds {
+		if round == rounds/2 {
+			i.rewrite(func(p *pipeline) { p.Partitions = 6 })
+		}
 		time.Sleep(upTo(2500 * time.Millisecond))
 		i.kill()
 		if rnd.IntN(3) == 0 { // and once more while it starts

@@ -209,10 +209,22 @@ func (n *Notifier) read(ctx context.Context, partition int) error {
 	return nil
 }
 
+// putBytes is how many bytes of events go to the outbox at a time, about. What
+// compressed well may be far more than was read.
+const putBytes = 4 << 20
+
+// put brings the events of a chunk from offset from on to the outbox, or as many of
+// them as go at a time. A batch that cannot be taken apart is logged and passed over:
+// compressed ones that were stored unseen must not stop those behind them.
 func (n *Notifier) put(partition int, from int64, c *hub.Chunk) error {
 	now := n.o.Clock().UnixMilli()
 	var ms []message
+	var bytes int64
+	next := from
 	for i := range c.Batches {
+		if bytes >= putBytes {
+			break
+		}
 		b := &c.Batches[i]
 		it := c.Records(i)
 		for it.Next() {
@@ -221,17 +233,21 @@ func (n *Notifier) put(partition int, from int64, c *hub.Chunk) error {
 			}
 			ms = append(ms, message{partition: partition, offset: it.Record.Offset, enqueued: b.AppendTime, put: now,
 				body: append([]byte(nil), it.Record.Value...)})
+			bytes += int64(len(it.Record.Value))
 		}
 		if err := it.Err(); err != nil {
-			return err
+			n.o.Log.Error("events cannot be taken apart and are not notified", "hub", n.o.Hub.Name(), "partition", partition,
+				"offset", b.BaseOffset, "events", b.Count, "err", err)
 		}
+		next = b.Next()
 	}
 	if err := n.box.put(partition, ms); err != nil {
 		return err
 	}
-	var bytes int64
-	for i := range ms {
-		bytes += int64(len(ms[i].body))
+	if n.box.position(partition) < next {
+		if err := n.box.seek(partition, next); err != nil {
+			return err
+		}
 	}
 	n.o.Hub.CountOutgoing(len(ms), bytes)
 	return nil
