@@ -145,6 +145,7 @@ func sendAlerts(ctx context.Context, addr string, l alertLoad, o AlertsOptions, 
 	}
 	defer cl.Close()
 	var failed atomic.Pointer[error]
+	devices := min(o.Devices, max(l.rate/8, 1)) // each sends several times
 	sent := int64(0)
 	tick := time.NewTicker(l.tick)
 	defer tick.Stop()
@@ -155,9 +156,9 @@ func sendAlerts(ctx context.Context, addr string, l alertLoad, o AlertsOptions, 
 		case <-tick.C:
 		}
 		for ; sent < int64(time.Since(from).Seconds()*float64(l.rate)); sent++ {
-			device := int(sent) % o.Devices
+			device := int(sent) % devices
 			temperature := 20
-			if (int(sent)/o.Devices+device)%l.every == l.every-1 && int(sent) >= o.Devices {
+			if (int(sent)/devices+device)%l.every == l.every-1 && int(sent) >= devices {
 				temperature = 95
 				due.Add(1)
 			}
