@@ -78,13 +78,7 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 		o.Start.First = column.TicksOf(j.Start.Time)
 	}
 	for _, in := range compiled.Inputs {
-		binding := Input{Alias: in.Name, Hub: in.Name}
-		for _, b := range j.Inputs {
-			if column.EqualNames(b.Alias, in.Name) {
-				binding = b
-			}
-		}
-		if err := p.bindInput(&o, j.Name, in.Name, binding); err != nil {
+		if err := p.bindInput(&o, j.Name, in.Name, inputOf(j, in.Name)); err != nil {
 			return o, err
 		}
 	}
@@ -94,8 +88,8 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 		if b == nil {
 			return o, fmt.Errorf("opening job %s: output %s is bound to no table and no hub", j.Name, out.Name)
 		}
-		if b.Immediate {
-			return o, fmt.Errorf("opening job %s: output %s: visibility immediate is not supported yet", j.Name, out.Name)
+		if b.Immediate && b.Hub == "" {
+			return o, fmt.Errorf("opening job %s: output %s: the rows of a table cannot be shown at once: visibility immediate is for hubs", j.Name, out.Name)
 		}
 		if compiled.Outputs[i], err = mapOutput(out, *b); err != nil {
 			return o, fmt.Errorf("opening job %s: %w", j.Name, err)
@@ -123,7 +117,7 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 			return o, err
 		}
 	}
-	return o, nil
+	return o, p.prepareImmediate(j, o)
 }
 
 func (p *Pipeline) jobOptions(name string, compiled *plan.Job) stream.Options {
@@ -169,6 +163,7 @@ func (p *Pipeline) bindInput(o *stream.Options, job, alias string, b Input) erro
 		Source:        eventhub.NewSource(h, eventhub.SourceOptions{Job: job, Metrics: p.metrics, Log: p.log}),
 		Format:        f,
 		SystemColumns: true,
+		Promises:      true,
 	}
 	return nil
 }
@@ -202,7 +197,11 @@ func (p *Pipeline) openOutput(ctx context.Context, job string, b Output, cols []
 	if !ok {
 		return nil, fmt.Errorf("opening job %s: output %s writes hub %s, which does not exist", job, b.Alias, b.Hub)
 	}
-	return eventhub.NewSink(h, eventhub.SinkOptions{Output: b.Alias, KeyColumn: b.PartitionKey}), nil
+	so := eventhub.SinkOptions{Output: b.Alias, KeyColumn: b.PartitionKey}
+	if b.Immediate {
+		return eventhub.NewImmediateSink(h, so), nil
+	}
+	return eventhub.NewSink(h, so), nil
 }
 
 // compileJob binds the script of a job.
@@ -219,6 +218,17 @@ func compileJob(j Job) (*plan.Job, error) {
 		plan.IgnoreCase(compiled)
 	}
 	return compiled, nil
+}
+
+// inputOf is the binding of an input; without one it is the hub of its name.
+func inputOf(j Job, name string) Input {
+	binding := Input{Alias: name, Hub: name}
+	for _, b := range j.Inputs {
+		if column.EqualNames(b.Alias, name) {
+			binding = b
+		}
+	}
+	return binding
 }
 
 func outputOf(j Job, name string) *Output {

@@ -1,11 +1,16 @@
 package spate
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"spate/hub"
+	"spate/stream"
 )
 
 func TestCSVInput(t *testing.T) {
@@ -156,6 +161,96 @@ func TestJobsThatShareAFolderAreRefused(t *testing.T) {
 		if p, err := Open(t.Context(), o); err == nil {
 			t.Error("the jobs share a folder")
 			p.Close()
+		}
+	}
+}
+
+// eventsOf are the events of a hub, by partition.
+func (p *testPipeline) eventsOf(name string) (out [][]string) {
+	p.t.Helper()
+	h, _ := p.namespace.Hub(name)
+	for i := range h.Partitions() {
+		var list []string
+		var c hub.Chunk
+		part := h.Partition(i)
+		for from := part.Bounds().First; from < part.Bounds().Next; {
+			if err := part.Read(p.t.Context(), from, 1<<20, &c, nil); err != nil {
+				p.t.Fatal(err)
+			}
+			for k := range c.Batches {
+				for it := c.Records(k); it.Next(); {
+					list = append(list, string(it.Record.Value))
+				}
+				from = c.Batches[k].Next()
+			}
+		}
+		out = append(out, list)
+	}
+	return out
+}
+
+// Rows of a hub that is written at once are there long before the next checkpoint, and
+// once when the job starts again.
+func TestRowsShownAtOnceDoNotWaitForTheCheckpoint(t *testing.T) {
+	o := Options{
+		Dir: t.TempDir(), Hubs: []Hub{{Name: "in", Partitions: 2}, {Name: "alerts", Partitions: 2}},
+		Jobs: []Job{{Name: "j", CheckpointInterval: time.Hour,
+			Script:  "SELECT d, v, LAG(v) OVER (PARTITION BY d LIMIT DURATION(hour, 1)) AS p INTO alerts FROM [in] WHERE v > 0",
+			Outputs: []Output{{Alias: "alerts", Hub: "alerts", Immediate: true}}}},
+	}
+	p := run(t, o)
+	for v := range 3 { // all to one partition: they stay in order
+		p.send("in", fmt.Sprintf(`{"d":1,"v":%d}`, v+1))
+	}
+	until(t, "the rows", func() bool { e := p.eventsOf("alerts"); return len(e[0])+len(e[1]) == 3 })
+	p.stop()
+	p = run(t, o)
+	p.send("in", `{"d":1,"v":4}`)
+	until(t, "the next row", func() bool { return len(p.eventsOf("alerts")[1]) >= 2 })
+	want := [][]string{{`{"d":1,"v":1,"p":null}`, `{"d":1,"v":3,"p":2}`}, {`{"d":1,"v":2,"p":1}`, `{"d":1,"v":4,"p":3}`}}
+	if got := p.eventsOf("alerts"); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("alerts %v, want %v", got, want)
+	}
+}
+
+func TestWhatCannotBeShownAtOnceIsRefused(t *testing.T) {
+	for script, want := range map[string]string{
+		"SELECT v INTO out FROM [in] TIMESTAMP BY at":             "input in has its times from the events",
+		"SELECT v, EventProcessedUtcTime AS t INTO out FROM [in]": "EventProcessedUtcTime",
+		"SELECT * INTO out FROM [in]":                             "name the columns",
+		"SELECT v, LAG(v) OVER (LIMIT DURATION(hour, 1)) AS p INTO out FROM [in] UNION SELECT v, v AS p FROM [in]": "UNION",
+	} {
+		_, err := Open(t.Context(), Options{
+			Dir: t.TempDir(), Hubs: []Hub{{Name: "in"}, {Name: "out"}}, Log: slog.New(slog.DiscardHandler),
+			Jobs: []Job{{Name: "j", Script: script, Outputs: []Output{{Alias: "out", Hub: "out", Immediate: true}}}},
+		})
+		var why *stream.ImmediateError
+		if !errors.As(err, &why) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "visibility: epoch") {
+			t.Errorf("%s: %v, want one that says %q", script, err, want)
+		}
+	}
+	_, err := Open(t.Context(), Options{
+		Dir: t.TempDir(), Hubs: []Hub{{Name: "in", Acknowledge: AckOS}, {Name: "out"}}, Log: slog.New(slog.DiscardHandler),
+		Jobs: []Job{{Name: "j", Script: "SELECT v INTO out FROM [in]", Outputs: []Output{{Alias: "out", Hub: "out", Immediate: true}}}},
+	})
+	if why := new(stream.ImmediateError); !errors.As(err, &why) || !strings.Contains(err.Error(), "power cut") {
+		t.Errorf("an input that acknowledges early: %v", err)
+	}
+	for script, name := range map[string]string{
+		"SELECT v INTO out FROM [in] TIMESTAMP BY EventEnqueuedUtcTime":                                                       "the arrival time by name",
+		"SELECT v INTO out FROM [in] UNION SELECT v + 1 AS v FROM [in]":                                                       "a union beside the readers",
+		"SELECT COUNT(*) AS n INTO out FROM [in] GROUP BY TumblingWindow(second, 1); SELECT v INTO out FROM [in] WHERE v > 3": "statements of different columns",
+	} {
+		p, err := Open(t.Context(), Options{
+			Dir: t.TempDir(), Hubs: []Hub{{Name: "in"}, {Name: "out"}}, Log: slog.New(slog.DiscardHandler),
+			Jobs: []Job{{Name: "j", Script: script, Outputs: []Output{{Alias: "out", Hub: "out", Immediate: true}}}},
+		})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

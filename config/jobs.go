@@ -219,8 +219,10 @@ func (l *loader) output(alias string, o *object, j *spate.Job, places *jobPlaces
 	case !o.hasAny(outputTargets()):
 		o.missing("table or eventHub", "say where the rows go")
 	}
-	if s := o.oneOf("visibility", "epoch", "epoch", "immediate"); s == "immediate" {
-		o.fail(o.find("visibility"), "E206", "", "immediate is not supported yet")
+	if out.Immediate = o.oneOf("visibility", "epoch", "epoch", "immediate") == "immediate"; out.Immediate {
+		if hub == nil {
+			o.fail(o.find("visibility"), "E207", "leave it out", "only the rows of a hub can be shown at once")
+		}
 	}
 	if r := o.child("rename"); r != nil {
 		out.Rename = map[string]string{}

@@ -239,6 +239,9 @@ func (p *Pipeline) printJob(j spate.Job) *fields {
 		}
 		m.add("rename", rename)
 		m.add("partitionKey", out.PartitionKey)
+		if out.Immediate {
+			m.add("visibility", "immediate")
+		}
 		outputs.add(out.Alias, m)
 	}
 	f.add("inputs", inputs)

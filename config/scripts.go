@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"spate/sql/bind"
 	"spate/sql/plan"
 	"spate/sql/syntax"
+	"spate/stream"
 )
 
 // checkScripts compiles the query of every job against the hubs and tables, and gives
@@ -85,6 +87,7 @@ func (l *loader) checkScript(j *spate.Job, places *jobPlaces) {
 		l.bindOutput(j, places, out)
 	}
 	l.checkIntervals(j, places)
+	l.checkVisibility(j, places, p)
 	for _, in := range j.Inputs {
 		for _, out := range j.Outputs {
 			if out.Hub != "" && strings.EqualFold(in.Hub, out.Hub) {
@@ -95,6 +98,22 @@ func (l *loader) checkScript(j *spate.Job, places *jobPlaces) {
 				l.fail(at, "E308", "jobs."+j.Name+".outputs."+out.Alias, "write to another hub",
 					"%s: the job reads the hub %s that it writes", out.Alias, out.Hub)
 			}
+		}
+	}
+}
+
+// checkVisibility refuses to show rows at once where that would not be exact.
+func (l *loader) checkVisibility(j *spate.Job, places *jobPlaces, p *plan.Job) {
+	for _, out := range p.Outputs {
+		i := slices.IndexFunc(j.Outputs, func(o spate.Output) bool { return o.Immediate && strings.EqualFold(o.Alias, out.Name) })
+		if i < 0 || j.Outputs[i].Hub == "" {
+			continue
+		}
+		var why *stream.ImmediateError
+		if err := spate.CheckImmediate(*j, p, out.Name, l.o.Hubs); errors.As(err, &why) {
+			l.fail(places.outputs[strings.ToLower(out.Name)], "E311", "jobs."+j.Name+".outputs."+j.Outputs[i].Alias+".visibility", why.Hint,
+				"%s: rows cannot be shown at once, because %s", j.Outputs[i].Alias, why.What)
+			return
 		}
 	}
 }

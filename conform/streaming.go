@@ -28,6 +28,10 @@ type Streaming struct {
 	// restart, when an event of a new one comes, and shrinks at a restart behind which
 	// the last have none.
 	Follow bool
+	// Immediate writes rows as they come, and fails where a life of the job does not
+	// repeat what the one before has written. Scripts for which that is not offered give
+	// ErrUnsupported.
+	Immediate bool
 }
 
 // Act is what happens to a job between two messages.
@@ -53,10 +57,18 @@ func (s Streaming) Run(ctx context.Context, job *plan.Job, events []Event, o Opt
 	if o.FoldCase {
 		plan.IgnoreCase(job)
 	}
-	r := &streamRun{how: s, job: job, options: o, sinks: make(map[string]*memorySink), store: blob.NewMemory(), gate: newGate()}
+	r := &streamRun{how: s, job: job, options: o, sinks: make(map[string]*memorySink), now: make(map[string]*immediateSink), store: blob.NewMemory(), gate: newGate()}
 	for _, out := range job.Outputs {
 		if r.sinks[out.Name] == nil {
 			r.sinks[out.Name] = &memorySink{committed: make(map[int64]bool)}
+		}
+	}
+	if s.Immediate {
+		for name := range r.sinks {
+			if err := stream.CheckImmediate(job, name, o.SystemColumns); err != nil {
+				return nil, errors.Join(ErrUnsupported, err)
+			}
+			r.now[name] = new(immediateSink)
 		}
 	}
 	r.spread(events)
@@ -65,6 +77,9 @@ func (s Streaming) Run(ctx context.Context, job *plan.Job, events []Event, o Opt
 	}
 	rows := make(map[string][]Row)
 	for name, sink := range r.sinks {
+		rows[name] = sink.rows
+	}
+	for name, sink := range r.now {
 		rows[name] = sink.rows
 	}
 	return rows, nil
@@ -77,6 +92,7 @@ type streamRun struct {
 	gate    *gate
 	sources map[string]*gateSource
 	sinks   map[string]*memorySink
+	now     map[string]*immediateSink // instead, of outputs whose rows are written as they come
 	store   blob.Store
 	runs    int
 }
@@ -95,6 +111,9 @@ func (r *streamRun) jobOptions() stream.Options {
 		o.Inputs[name] = stream.Input{Source: s, SystemColumns: r.options.SystemColumns, General: r.how.General}
 	}
 	for name, s := range r.sinks {
+		o.Outputs[name] = s
+	}
+	for name, s := range r.now {
 		o.Outputs[name] = s
 	}
 	return o

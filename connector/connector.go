@@ -56,13 +56,14 @@ type Chunk struct {
 	Next     Position       // behind the messages
 	CaughtUp bool           // nothing more was there when this was read
 	Promise  column.Ticks   // no later message arrives before this; 0: no promise
+	Missed   bool           // messages may have been removed before they were read
 }
 
 // Reset empties c and keeps its memory.
 func (c *Chunk) Reset() {
 	c.Data, c.Starts, c.Ends = c.Data[:0], c.Starts[:0], c.Ends[:0]
 	c.Arrivals, c.Offsets = c.Arrivals[:0], c.Offsets[:0]
-	c.Next, c.CaughtUp, c.Promise = nil, false, 0
+	c.Next, c.CaughtUp, c.Promise, c.Missed = nil, false, 0, false
 }
 
 // Len is the number of messages.

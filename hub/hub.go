@@ -56,6 +56,9 @@ func (h *Hub) Partition(i int) *Partition {
 // PartitionForKey returns the partition that events with the key go to.
 func (h *Hub) PartitionForKey(key string) int { return partitionOf(key, h.Partitions()) }
 
+// PartitionForKeyOf is PartitionForKey with the first n partitions alone.
+func (h *Hub) PartitionForKeyOf(key string, n int) int { return partitionOf(key, n) }
+
 // NextPartition returns partitions in turn, leaving out those that take no appends.
 func (h *Hub) NextPartition() int {
 	h.mu.RLock()

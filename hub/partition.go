@@ -41,6 +41,21 @@ func (p *Partition) AppendOnce(producer int64, firstSeq int32, events []Event) *
 	return p.log.AppendOnce(producer, firstSeq, events)
 }
 
+// Claim begins a new life of a job's producer: AppendFenced takes its appends under the
+// epoch returned alone.
+func (p *Partition) Claim(producer int64) (epoch int16) { return p.log.Claim(producer) }
+
+// AppendFenced is AppendOnce for the life of a job that Claim gave the epoch; it fails
+// with ErrFenced once there is a later one. The append time is not before notBefore, in
+// Unix milliseconds.
+func (p *Partition) AppendFenced(producer int64, epoch int16, firstSeq int32, notBefore int64, events []Event) *Ticket {
+	return p.log.AppendFenced(producer, epoch, firstSeq, notBefore, events)
+}
+
+// NotBefore makes sure that no later append gets a time, in Unix milliseconds, before
+// ms.
+func (p *Partition) NotBefore(ms int64) { p.log.NotBefore(ms) }
+
 // AppendIdempotent is Append for a client that numbers its events (AMQP
 // idempotent publishing), with the rules of AppendBatch.
 func (p *Partition) AppendIdempotent(origin eventlog.Origin, producer int64, epoch int16, firstSeq int32, events []Event) *Ticket {

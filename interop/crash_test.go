@@ -16,7 +16,8 @@ import (
 
 // TestCrash kills the pipeline again and again while clients send, and checks
 // that every acknowledged event, every aggregate and every alert is there once, with
-// one shard and with four. In the middle the hub gets more partitions.
+// one shard and with four, and whether alerts are shown with the checkpoint or at once.
+// In the middle the hub gets more partitions.
 // SPATE_CRASH_ROUNDS says how often, SPATE_CRASH_SEED repeats a run's choices.
 func TestCrash(t *testing.T) {
 	rounds, seed := 3, uint64(time.Now().UnixNano())
@@ -37,18 +38,22 @@ func TestCrash(t *testing.T) {
 	}
 	t.Logf("%d rounds, SPATE_CRASH_SEED=%d", rounds, seed)
 	for _, parallelism := range []int{1, 4} {
-		t.Run("parallelism "+strconv.Itoa(parallelism), func(t *testing.T) { crash(t, parallelism, rounds, seed) })
+		for _, visibility := range []string{"epoch", "immediate"} {
+			t.Run("parallelism "+strconv.Itoa(parallelism)+" "+visibility, func(t *testing.T) { crash(t, parallelism, visibility, rounds, seed) })
+		}
 	}
 }
 
-func crash(t *testing.T, parallelism, rounds int, seed uint64) {
+// crash kills the pipeline that often.
+func crash(t *testing.T, parallelism int, visibility string, rounds int, seed uint64) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	upTo := func(limit time.Duration) time.Duration { return time.Duration(rnd.Int64N(int64(limit))) }
 	query, err := filepath.Abs(filepath.Join("testdata", "short.asaql"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := newInstance(t, pipeline{Query: query, WindowStart: "DATEADD(second, -2, WindowEndTime)", Flush: "200ms", Parallelism: parallelism}).start()
+	i := newInstance(t, pipeline{Query: query, WindowStart: "DATEADD(second, -2, WindowEndTime)", Flush: "200ms",
+		Parallelism: parallelism, Visibility: visibility}).start()
 	senders := i.senders(t, rnd)
 	stop := load(senders)
 	for round := range rounds {
@@ -67,7 +72,31 @@ func crash(t *testing.T, parallelism, rounds int, seed uint64) {
 	time.Sleep(time.Second)
 	stop()
 	checkOnce(t, i, query, senders)
+	if visibility == "immediate" {
+		inOrder(t, i.readLog(t, alertHub))
+	}
 	i.stop()
+}
+
+// inOrder checks that alerts that were shown at once stand in the order of their times,
+// those of a crash and its repetition too.
+func inOrder(t *testing.T, partitions [][]*kgo.Record) {
+	t.Helper()
+	for p, records := range partitions {
+		last := ""
+		for _, r := range records {
+			var a row
+			decode(t, r.Value, &a)
+			at, ok := a["EventTime"].(string)
+			if !ok {
+				at = a["WindowEnd"].(string)
+			}
+			if at < last {
+				t.Errorf("partition %d: the alert of %s lies behind that of %s", p, at, last)
+			}
+			last = at
+		}
+	}
 }
 
 // checkOnce waits until everything that was sent has gone through, and compares

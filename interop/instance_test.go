@@ -36,6 +36,7 @@ type pipeline struct {
 	TLSPort     int    // of AMQP over TLS; default Port + 1
 	Host        string // loopback address; default 127.0.0.1
 	Flush       string // of the tables; default 1s
+	Visibility  string // of the alerts: epoch or immediate; default epoch
 }
 
 var pipelineText = template.Must(template.New("").Parse(`version: 1
@@ -82,7 +83,7 @@ jobs:
         table: aggregated_metrics
         columns: { WindowStart: "{{$.WindowStart}}" }
         rename: { WindowEndTime: WindowEnd }
-      alert-eventhub: { eventHub: telemetry-alerts }
+      alert-eventhub: { eventHub: telemetry-alerts{{with $.Visibility}}, visibility: {{.}}{{end}} }
 {{- end}}
 capture:
   device-telemetry:

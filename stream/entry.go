@@ -1,6 +1,8 @@
 package stream
 
 import (
+	"fmt"
+
 	"spate/column"
 	"spate/stream/exec"
 	"spate/stream/reorder"
@@ -15,9 +17,11 @@ type entry struct {
 	source []int             // by producer: its place in marks, -1 if it sends nothing here
 	marks  []column.Position // no later row stands before
 	least  column.Position
+	prompt []bool // by partition: rows that wait for it go when it has promised more
 	moved  bool
 	sent   column.Ticks
-	out    []*edge // of a shard: edges behind it on which its rows pass in their places
+	out    []*edge        // of a shard: edges behind it on which its rows pass in their places
+	ends   []*orderedLink // of the tail: outputs behind it to which they do
 }
 
 // enter builds the end of an edge in a site.
@@ -31,15 +35,17 @@ func (s *site) enter(e *edge) error {
 		en.source[p] = len(en.marks)
 		en.marks = append(en.marks, column.Position{})
 	}
+	for _, p := range j.parts {
+		en.prompt = append(en.prompt, p.prompt(e))
+	}
 	s.entries[e] = en
 	s.order = append(s.order, en)
-	before := len(s.out)
+	before, ended := len(s.out), len(s.ends)
 	var err error
 	switch {
 	case e.to.output != nil:
-		en.next, err = s.output(e.to)
-		if e.ordered {
-			en.order = reorder.New(exec.SchemaOf(e.from.Columns()), len(en.marks))
+		if en.next, err = s.output(e.to); err == nil && e.ordered {
+			err = s.orderOf(en)
 		}
 	case e.partial != nil:
 		var r *running
@@ -56,10 +62,11 @@ func (s *site) enter(e *edge) error {
 			en.out = append(en.out, o)
 		}
 	}
+	en.ends = s.ends[ended:len(s.ends):len(s.ends)]
 	return err
 }
 
-// orderOf makes the order of rows that come to a step over an edge. What comes from
+// orderOf makes the order of rows that come over an edge. What comes from
 // shards has left the order by the time of a barrier, and needs no state.
 func (s *site) orderOf(en *entry) error {
 	j, e := s.job, en.edge
@@ -67,9 +74,15 @@ func (s *site) orderOf(en *entry) error {
 		en.order = reorder.New(exec.SchemaOf(e.from.Columns()), len(en.marks))
 		return nil
 	}
-	b, err := s.buffer(e.to.node, e.to.in, len(en.marks))
-	if err != nil {
-		return err
+	var b *reorder.Buffer
+	if o := e.to.output; o != nil {
+		b = reorder.New(exec.SchemaOf(e.from.Columns()), len(en.marks))
+		s.keep(fmt.Sprintf("output/%s/in%d", o.Name, e.to.statement), keptOrder{b})
+	} else {
+		var err error
+		if b, err = s.buffer(e.to.node, e.to.in, len(en.marks)); err != nil {
+			return err
+		}
 	}
 	b.Source = func(seq int64) int {
 		if p := j.partOf(seq); p >= 0 && en.source[p] >= 0 {
@@ -145,6 +158,9 @@ func (en *entry) settle(s *site) error {
 	}
 	for _, o := range en.out {
 		s.mark(o, en.least)
+	}
+	for _, l := range en.ends {
+		l.reach(en.least)
 	}
 	return nil
 }

@@ -27,10 +27,10 @@ func (j *Job) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("starting job %s: %w", j.opts.Name, err)
 	}
-	print := fingerprint(j.opts.Plan)
+	print := fingerprint(j.opts.Plan, j.opts.forms())
 	if m != nil {
 		if m.Plan != print {
-			return fmt.Errorf("starting job %s: its checkpoint (epoch %d) belongs to another query; keeping state over a change of the query is not supported yet: "+
+			return fmt.Errorf("starting job %s: its checkpoint (epoch %d) belongs to another query, or an output had another visibility or partition key; keeping state over such a change is not supported yet: "+
 				"give the job another name, or delete its folder %s to begin anew", j.opts.Name, m.Epoch, j.opts.Prefix)
 		}
 		j.manifest, j.first = m, m.FirstOutput
@@ -48,8 +48,9 @@ func (j *Job) load(ctx context.Context) error {
 	return nil
 }
 
-func fingerprint(p *plan.Job) string {
-	sum := sha256.Sum256([]byte(plan.Explain(p)))
+// fingerprint tells plans apart, and what else a job must not change.
+func fingerprint(p *plan.Job, forms string) string {
+	sum := sha256.Sum256([]byte(plan.Explain(p) + forms))
 	return hex.EncodeToString(sum[:])
 }
 

@@ -19,6 +19,7 @@ type packet struct {
 	barrier  *barrier
 	end      bool
 	drained  bool // the partition had read everything when the job was asked to stop
+	missed   bool // of what follows the partition does not know that it is everything there was
 	err      error
 }
 
@@ -60,7 +61,7 @@ type outlet struct {
 // send hands on what is pending.
 func (o *outlet) send(ctx context.Context, from int) error {
 	k := &o.pending
-	if k.rows == nil && k.partials == nil && k.marks == nil && k.barrier == nil && len(k.letters.lines) == 0 && k.letters.lost == 0 && !k.end && !k.drained && k.err == nil {
+	if k.rows == nil && k.partials == nil && k.marks == nil && k.barrier == nil && len(k.letters.lines) == 0 && k.letters.lost == 0 && !k.end && !k.drained && !k.missed && k.err == nil {
 		return nil
 	}
 	out := *k

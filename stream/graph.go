@@ -35,6 +35,7 @@ type graph struct {
 	inputs    []*plan.Input
 	outputs   []*plan.Output
 	canon     *plan.Canon
+	immediate map[string]bool // outputs, by name, that need their rows in order
 }
 
 // consumer is a step or, with node nil, an output that reads a node.
@@ -57,11 +58,11 @@ type edge struct {
 	exact   bool        // the rows of the producer carry their places among the rows of its inputs
 }
 
-func buildGraph(job *plan.Job, shards int) (*graph, error) {
+func buildGraph(job *plan.Job, shards int, immediate map[string]bool) (*graph, error) {
 	g := &graph{
 		shards: max(shards, 1), steps: make(map[plan.Node]*exec.Step), ids: make(map[plan.Node]string),
 		place: make(map[plan.Node]place), key: make(map[plan.Node][]string), from: make(map[plan.Node][]int),
-		consumers: make(map[plan.Node][]*consumer), outputs: job.Outputs, canon: plan.NewCanon(),
+		consumers: make(map[plan.Node][]*consumer), outputs: job.Outputs, canon: plan.NewCanon(), immediate: immediate,
 	}
 	for i, o := range job.Outputs {
 		if err := g.visit(o.In); err != nil {
@@ -161,7 +162,7 @@ func (g *graph) connect(n plan.Node, c *consumer) {
 		e.ordered = step.Order == exec.TotalOrder
 	default:
 		// With several shards an output gets its rows in the order that one shard gives.
-		e.ordered = g.place[n] == inShard
+		e.ordered = g.place[n] == inShard || g.immediate[c.output.Name]
 	}
 	e.exact = g.exact(n)
 	c.edge = e

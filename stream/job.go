@@ -34,6 +34,7 @@ type Job struct {
 	swept       time.Time       // when old letters were last deleted
 	watermark   atomic.Int64
 	draining    atomic.Bool
+	hurry       chan struct{} // rows wait for partitions that are wanted
 	asked       chan chan error
 	over        chan struct{} // closed when Run returns
 }
@@ -49,10 +50,13 @@ func New(ctx context.Context, o Options) (*Job, error) {
 	}
 	j := &Job{
 		opts: o, incarnation: hex.EncodeToString(id), counts: newCounts(o.Metrics, o.Name),
-		packets: make(chan packet, 8), asked: make(chan chan error), over: make(chan struct{}),
+		packets: make(chan packet, 8), hurry: make(chan struct{}, 1), asked: make(chan chan error), over: make(chan struct{}),
 	}
 	var err error
-	if j.graph, err = buildGraph(o.Plan, o.Parallelism); err != nil {
+	if j.graph, err = buildGraph(o.Plan, o.Parallelism, o.immediate()); err != nil {
+		return nil, fmt.Errorf("starting job %s: %w", o.Name, err)
+	}
+	if err := j.checkImmediate(); err != nil {
 		return nil, fmt.Errorf("starting job %s: %w", o.Name, err)
 	}
 	if j.graph.sharded() {
@@ -169,29 +173,6 @@ func (j *Job) startOf(p *partition) connector.Start {
 		return connector.Start{Mode: connector.AtTime, Time: j.manifest.StartFrom}
 	}
 	return connector.Start{Mode: connector.Oldest}
-}
-
-// ticks wakes the partitions from time to time.
-func (j *Job) ticks(ctx context.Context) {
-	tick := time.NewTicker(j.opts.IdleTick)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			for _, p := range j.parts {
-				p.rouse()
-			}
-		}
-	}
-}
-
-func (p *partition) rouse() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
 }
 
 // loop is the tail's goroutine: packets, and the epochs.

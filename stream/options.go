@@ -74,6 +74,7 @@ type Input struct {
 	SystemColumns bool // system columns join `SELECT *`
 	LineOrder     bool // offsets order rows of all partitions
 	General       bool // decode with the general parser only
+	Promises      bool // a Read without messages always has a promise, and messages are the same when they are read again
 
 	// Arrivals, if set, makes what finds the arrival times of one partition in the
 	// events, whatever the source says of them.

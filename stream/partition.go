@@ -52,6 +52,7 @@ type partition struct {
 	owed    []atomic.Int64 // bytes of this partition that wait for others, in the tail and in each shard
 	arrived atomic.Int64   // arrival of the last message; the end of time when it ended
 	wake    chan struct{}
+	wanted  atomic.Bool  // rows wait for its promise; until it is further
 	barrier atomic.Int64 // epoch wanted; 0: none
 	resume  chan struct{}
 }
@@ -223,6 +224,12 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 			}
 			return fmt.Errorf("reading partition %d of input %s: %w", p.number, p.source.name, err)
 		}
+		if c.Missed { // before anything that follows can be written
+			p.outlets[0].pending.missed = true
+			if err := p.send(ctx); err != nil {
+				return err
+			}
+		}
 		if c.Len() > 0 {
 			if err := p.take(ctx, &c); err != nil {
 				return err
@@ -276,6 +283,7 @@ func (p *partition) advance(br *branch) error {
 	if !br.frontier.Before(at) {
 		return nil
 	}
+	p.wanted.Store(false)
 	later := at.Time > br.frontier.Time
 	br.frontier = at
 	if later {

@@ -63,6 +63,7 @@ func (s *shard) packet(k *packet) error {
 		return err
 	}
 	s.owe()
+	s.hurry()
 	if k.barrier != nil {
 		s.seen++
 	}
@@ -94,6 +95,9 @@ func (s *site) owe() {
 			if src := en.source[i]; en.order != nil && src >= 0 && en.order.Held(src) > leastOwed {
 				n += en.order.Owed(src)
 			}
+		}
+		for _, o := range s.ordered {
+			n += o.owed(i)
 		}
 		if old := p.owed[slot].Swap(n); old > n {
 			p.rouse()

@@ -22,8 +22,10 @@ type site struct {
 	steps   []keptStep // in no order that matters
 	partial []*partialLink
 	entries map[*edge]*entry
-	order   []*entry // entries by the id of their edge
-	out     []*edge  // that leave this site
+	order   []*entry         // entries by the id of their edge
+	out     []*edge          // that leave this site
+	ends    []*orderedLink   // of the tail: outputs behind it whose rows stand in their places
+	ordered []*orderedOutput // of the tail
 	output  func(c *consumer) (exec.Emit, error)
 }
 

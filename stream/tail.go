@@ -34,6 +34,12 @@ type outputWriter struct {
 	writer connector.Writer
 	rows   int64 // since the last barrier
 	count  *outputCounts
+
+	ordered *orderedOutput // nil: rows may come as they like
+}
+
+func (w *outputWriter) failed(err error) error {
+	return fmt.Errorf("writing to output %s: %w", w.name, err)
 }
 
 func newTail(ctx context.Context, j *Job) (*tail, error) {
@@ -73,6 +79,18 @@ func (t *tail) write(ctx context.Context, c *consumer) (exec.Emit, error) {
 		}
 		w = &outputWriter{name: o.Name, sink: sink, writer: writer, count: t.job.counts.output(o.Name)}
 		t.outputs[o.Name] = w
+		if _, ok := sink.(connector.ImmediateSink); ok {
+			if w.ordered, err = t.orderedOutput(ctx, w, writer); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if w.ordered != nil {
+		l := &orderedLink{t: t, to: w.ordered, source: w.ordered.sources[c.statement], number: w.count.statement()}
+		if t.job.graph.inPlace(o.In) {
+			t.ends = append(t.ends, l)
+		}
+		return l, nil
 	}
 	return &outputLink{t: t, w: w, ctx: ctx, statement: c.statement, number: w.count.statement()}, nil
 }
@@ -88,8 +106,7 @@ type outputLink struct {
 
 func (l *outputLink) Rows(b *column.Batch) error {
 	b = l.t.job.suppress(b)
-	n := b.LiveRows()
-	if n == 0 {
+	if b.LiveRows() == 0 {
 		return nil
 	}
 	var bad []connector.BadRow
@@ -100,16 +117,25 @@ func (l *outputLink) Rows(b *column.Batch) error {
 		bad, err = l.w.writer.Write(l.ctx, b)
 	}
 	if err != nil {
-		return fmt.Errorf("writing to output %s: %w", l.w.name, err)
+		return l.w.failed(err)
 	}
-	if err := l.t.dropRows(l.w, b, bad); err != nil {
+	if err := l.t.wrote(l.w, b, bad); err != nil {
 		return err
 	}
 	if f, ok := l.w.writer.(connector.FullWriter); ok && f.Full() {
 		l.t.full = true
 	}
-	l.w.rows += int64(n - len(bad))
-	l.w.count.rows.Add(int64(n - len(bad)))
+	return nil
+}
+
+// wrote counts the rows that an output has taken.
+func (t *tail) wrote(w *outputWriter, b *column.Batch, bad []connector.BadRow) error {
+	if err := t.dropRows(w, b, bad); err != nil {
+		return err
+	}
+	n := int64(b.LiveRows() - len(bad))
+	w.rows += n
+	w.count.rows.Add(n)
 	return nil
 }
 
@@ -166,13 +192,22 @@ func (l *outputLink) Advance(w column.Ticks) error {
 // packet runs one packet through the tail.
 func (t *tail) packet(k *packet) error {
 	t.letters.join(k.letters)
+	if k.missed {
+		if err := t.missed(t.job.parts[k.from]); err != nil {
+			return err
+		}
+	}
 	if err := t.take(k); err != nil {
+		return err
+	}
+	if err := t.showNow(); err != nil {
 		return err
 	}
 	if k.err != nil { // behind what came before it
 		return k.err
 	}
 	t.owe()
+	t.hurry()
 	if k.end {
 		t.ended++
 	}

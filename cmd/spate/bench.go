@@ -15,7 +15,7 @@ func (a *app) bench() *cobra.Command {
 	var duration string
 	cmd := &cobra.Command{
 		Use:   "bench WORKLOAD",
-		Short: "Measure this build on this machine; the report is JSON. Workloads: seed3, windows",
+		Short: "Measure this build on this machine; the report is JSON. Workloads: seed3, windows, alerts",
 		Args:  cobra.ExactArgs(1),
 	}
 	f := cmd.Flags()
@@ -27,11 +27,11 @@ func (a *app) bench() *cobra.Command {
 	cmd.RunE = do(func(cmd *cobra.Command, args []string) error {
 		switch args[0] {
 		case "seed3":
-		case "windows":
+		case "windows", "alerts":
 		case "nexmark", "tsbs", "riot", "ingest", "query", "lake":
 			return withCode(usage, fmt.Errorf("the workload %s is not supported yet", args[0]))
 		default:
-			return withCode(usage, fmt.Errorf("there is no workload %q: want seed3 or windows", args[0]))
+			return withCode(usage, fmt.Errorf("there is no workload %q: want seed3, windows or alerts", args[0]))
 		}
 		if _, err := a.form("json"); err != nil {
 			return err
@@ -51,9 +51,12 @@ func (a *app) bench() *cobra.Command {
 			o.Log = a.stderr
 		}
 		var report *workload.Report
-		if args[0] == "windows" {
+		switch args[0] {
+		case "windows":
 			report, err = workload.Windows(cmd.Context(), o.Log)
-		} else {
+		case "alerts":
+			report, err = workload.Alerts(cmd.Context(), workload.AlertsOptions{Devices: o.Devices, Duration: o.Duration, Dir: o.Dir, Log: o.Log})
+		default:
 			report, err = workload.Seed3(cmd.Context(), o)
 		}
 		if err != nil {

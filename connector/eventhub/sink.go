@@ -6,17 +6,12 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strconv"
-	"strings"
 
 	"spate/column"
-	"spate/column/format"
 	"spate/connector"
 	"spate/hub"
 	"spate/hub/eventlog"
 )
-
-// maxEvent is the largest event that Event Hubs takes.
-const maxEvent = 1 << 20
 
 // SinkOptions say how rows become events.
 type SinkOptions struct {
@@ -53,21 +48,17 @@ func (s *Sink) OpenWriter(_ context.Context, by connector.Shard) (connector.Writ
 	if by.Number < 0 || by.Number >= by.Of {
 		return nil, fmt.Errorf("write hub %s: shard %d of %d", s.hub.Name(), by.Number, by.Of)
 	}
-	return &writer{sink: s, producer: producerID(by.Job, s.o.Output, by.Number), turn: by.Number}, nil
+	return &writer{encoder: encoder{column: s.o.KeyColumn}, sink: s, producer: producerID(by.Job, s.o.Output, by.Number), turn: by.Number}, nil
 }
 
 // writer collects the events of one shard.
 type writer struct {
+	encoder
 	sink     *Sink
 	producer int64
 	turn     int // of keyless batches
 	parts    []staged
 	pending  int64 // bytes of events since the last Prepare
-	row      []byte
-	key      []byte
-
-	schema *column.Schema // that keyAt was looked up in
-	keyAt  []int          // columns that may have the key, in order; a Star column if its field does
 }
 
 // staged is what one partition gets in the epoch.
@@ -87,20 +78,15 @@ func (w *writer) Write(_ context.Context, b *column.Batch) ([]connector.BadRow, 
 	}
 	turn := w.turn % n
 	w.turn = turn + 1
-	w.findKey(b.Schema)
 	for k := range b.LiveRows() {
 		row := b.Row(k)
-		w.row = format.AppendRow(w.row[:0], b, row)
-		if len(w.row) > maxEvent {
-			bad = append(bad, connector.BadRow{Row: row, Reason: fmt.Sprintf("event of %d bytes, an event hub takes %d", len(w.row), maxEvent)})
+		keyed, reason := w.encode(b, row)
+		if reason != "" {
+			bad = append(bad, connector.BadRow{Row: row, Reason: reason})
 			continue
 		}
-		to, keyed := turn, w.keyOf(b, row)
+		to := turn
 		if keyed {
-			if len(w.key) > maxKey {
-				bad = append(bad, connector.BadRow{Row: row, Reason: fmt.Sprintf("partition key of %d bytes, an event hub takes %d", len(w.key), maxKey)})
-				continue
-			}
 			to = w.sink.hub.PartitionForKey(string(w.key))
 		}
 		p := &w.parts[to]
@@ -119,57 +105,6 @@ func (w *writer) Write(_ context.Context, b *column.Batch) ([]connector.BadRow, 
 func (w *writer) Full() bool { return w.pending > fullBytes }
 
 const fullBytes = 8 << 20
-
-// maxKey is the longest partition key. The service counts 128 characters; a
-// character has four bytes at most.
-const maxKey = 4 * 128
-
-func (w *writer) findKey(s *column.Schema) {
-	if w.sink.o.KeyColumn == "" || s == w.schema {
-		return
-	}
-	w.schema, w.keyAt = s, w.keyAt[:0]
-	for i := range s.Fields {
-		if s.Fields[i].Star || strings.EqualFold(s.Fields[i].Name, w.sink.o.KeyColumn) {
-			w.keyAt = append(w.keyAt, i)
-		}
-	}
-}
-
-// keyOf puts the row's partition key into w.key.
-func (w *writer) keyOf(b *column.Batch, row int) bool {
-	if w.sink.o.KeyColumn == "" {
-		return false
-	}
-	for _, i := range w.keyAt {
-		v := &b.Cols[i]
-		if v.Kind == column.Text && !b.Schema.Fields[i].Star {
-			if v.IsNull(row) {
-				return false
-			}
-			w.key = append(w.key[:0], v.TextAt(row)...)
-			return true
-		}
-		x := v.At(row)
-		if b.Schema.Fields[i].Star {
-			if x = x.Field(w.sink.o.KeyColumn); x.IsNull() {
-				continue
-			}
-		}
-		switch {
-		case x.IsNull():
-			return false
-		case x.Kind == column.Text:
-			w.key = append(w.key[:0], x.Text()...)
-		case x.Kind == column.Time:
-			w.key = column.AppendTicks(w.key[:0], x.Ticks())
-		default:
-			w.key = format.AppendValue(w.key[:0], x)
-		}
-		return true
-	}
-	return false
-}
 
 // Prepare hands out the events since the last Prepare, with their sequences.
 func (w *writer) Prepare(context.Context, connector.Epoch) (connector.Prepared, error) {

@@ -71,10 +71,13 @@ func (s *Source) OpenReader(_ context.Context, partition int, from connector.Sta
 	switch from.Mode {
 	case connector.Oldest:
 		r.next = p.Bounds().First
+		r.missed = r.next > 0
 	case connector.Newest:
 		r.next = p.Bounds().Next
 	case connector.AtTime:
+		first := p.Bounds().First
 		r.next, err = p.OffsetAt(from.Time.Time())
+		r.missed = first > 0 && r.next <= max(first, p.Bounds().First)
 	case connector.AtPosition:
 		r.next, err = parsePosition(from.Position)
 	default:
@@ -110,6 +113,7 @@ type reader struct {
 	ask     int // bytes of the next read
 	chunk   hub.Chunk
 	trimmed *metric.Counter
+	missed  bool // records may have been removed before they were read
 }
 
 // Read resets c and fills it with the next messages: the values of records. A
@@ -130,6 +134,7 @@ func (r *reader) Read(ctx context.Context, c *connector.Chunk, wake <-chan struc
 			return fmt.Errorf("read hub %s partition %d at %d: %w", r.source.hub.Name(), r.p.ID(), r.next, err)
 		}
 		r.fill(c)
+		c.Missed, r.missed = r.missed, false
 		c.Data = r.chunk.Data
 		c.Next = position(r.next)
 		if promise := r.p.PromiseFrom(r.next); promise != 0 {
@@ -151,6 +156,7 @@ func (r *reader) skipTrimmed() bool {
 		return false
 	}
 	r.trimmed.Add(first - r.next)
+	r.missed = true
 	r.source.o.Log.Warn("events were removed by retention before they were read",
 		"hub", r.source.hub.Name(), "partition", r.p.ID(), "offset", r.next, "rows", first-r.next)
 	r.next = first

@@ -57,6 +57,17 @@ func (p *Partition) AppendOnce(producer int64, firstSeq int32, events []Event) *
 	return p.appendEvents(Internal, producer, 0, firstSeq, events)
 }
 
+// AppendFenced is AppendOnce for a life of the job that Claim has given an epoch;
+// once a later life has one it fails with ErrFenced. notBefore, in Unix milliseconds,
+// is a time that neither this append nor a later one lies before.
+func (p *Partition) AppendFenced(producer int64, epoch int16, firstSeq int32, notBefore int64, events []Event) *Ticket {
+	if producer < FirstJobProducer || epoch < 0 || firstSeq < 0 {
+		return refused(fmt.Errorf("%s: producer %d with epoch %d and sequence %d is no job's", p.where(), producer, epoch, firstSeq))
+	}
+	p.NotBefore(notBefore)
+	return p.appendEvents(Internal, producer, epoch, firstSeq, events)
+}
+
 // AppendIdempotent is Append for a client that numbers its events, as AMQP's
 // idempotent publishing does: the rules are those of AppendBatch.
 func (p *Partition) AppendIdempotent(origin Origin, producer int64, epoch int16, firstSeq int32, events []Event) *Ticket {
@@ -93,7 +104,9 @@ func (p *Partition) appendEvents(origin Origin, producer int64, epoch int16, seq
 	if producer >= 0 {
 		v := verdict{}
 		if producer >= FirstJobProducer {
-			v = p.known.checkJob(&e)
+			if v.err = p.claims.check(&e); v.err == nil {
+				v = p.known.checkJob(&e)
+			}
 		} else {
 			v = p.known.check(&e, e.appendTime, p.tail.end == 0)
 			e.flags |= flagAMQPIdem

@@ -178,7 +178,7 @@ func (l *Log) open() error {
 
 func (l *Log) newPartition(i int) *Partition {
 	p := &Partition{log: l, id: i, dir: filepath.Join(l.o.Dir, fmt.Sprintf("%04d", i)),
-		stamp: newStamper(l.o.Clock), known: producers{}}
+		stamp: newStamper(l.o.Clock), known: producers{}, claims: claims{}}
 	p.room = sync.NewCond(&p.appendMu)
 	return p
 }

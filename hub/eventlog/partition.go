@@ -3,6 +3,7 @@ package eventlog
 import (
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,7 +24,7 @@ type Partition struct {
 	appendMu sync.Mutex
 	room     *sync.Cond // of appendMu: staged bytes were taken, or the flush ended
 	stamp    *stamper
-	floor    int64    // newest promise: no append time below
+	floor    int64    // what was promised: no append time below
 	lastTime int64    // append time of the last entry staged
 	active   *segment // that the next entry goes to
 	tail     extent   // of active, with everything staged
@@ -34,6 +35,7 @@ type Partition struct {
 	unsynced *segment // written under a policy that does not wait for the disk
 	timer    *time.Timer
 	known    producers
+	claims   claims
 	err      error // why appends are refused
 	epoch    int32
 
@@ -115,6 +117,29 @@ func (p *Partition) ProducerNext(producer int64) int32 {
 	p.appendMu.Lock()
 	defer p.appendMu.Unlock()
 	return p.known.next(producer)
+}
+
+// Claim begins a new life of a job's producer: from now on AppendFenced takes its
+// appends under the epoch returned alone, which is none that a batch of a life before
+// carries.
+func (p *Partition) Claim(producer int64) (epoch int16) {
+	p.appendMu.Lock()
+	defer p.appendMu.Unlock()
+	old, claimed := p.claims[producer]
+	if s := p.known[producer]; s != nil && !claimed {
+		old = s.epoch
+	}
+	epoch = int16((int32(old) + 1) & math.MaxInt16)
+	p.claims[producer] = epoch
+	return epoch
+}
+
+// NotBefore makes sure that no later append gets a time, in Unix milliseconds, before
+// ms.
+func (p *Partition) NotBefore(ms int64) {
+	p.appendMu.Lock()
+	defer p.appendMu.Unlock()
+	p.floor = max(p.floor, ms)
 }
 
 // Producer is the epoch and the last sequence of an idempotent producer; known is

@@ -103,6 +103,19 @@ func (ps producers) checkJob(e *entry) verdict {
 		ErrSequence, e.producer, e.sequence, lastSequence(e.sequence, e.count), want)}
 }
 
+// claims are the epochs of job producers, by producer id: of each that its newest life
+// has. They are in memory alone. A log belongs to one process, so a life that they
+// must keep out ends with them.
+type claims map[int64]int16
+
+// check refuses a batch of an older life than the newest.
+func (c claims) check(e *entry) error {
+	if epoch, ok := c[e.producer]; ok && e.prodEpoch != epoch {
+		return fmt.Errorf("%w: job producer %d has epoch %d, sent %d", ErrFenced, e.producer, epoch, e.prodEpoch)
+	}
+	return nil
+}
+
 // next is the sequence that producer id writes next.
 func (ps producers) next(id int64) int32 {
 	p := ps[id]

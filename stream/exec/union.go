@@ -22,20 +22,25 @@ func NewUnion(u *plan.Union) *Union {
 // Process implements Operator.
 func (u *Union) Process(_ int, b *column.Batch, out Emit) error {
 	if u.schema == nil {
-		return out.Rows(starBatch(b))
+		return out.Rows(StarBatch(b))
 	}
 	c := *b
 	c.Schema = u.schema
 	return out.Rows(&c)
 }
 
-// starBatch puts the columns of rows into one Star column of records.
-func starBatch(b *column.Batch) *column.Batch {
+// StarSchema is the schema of StarBatch.
+func StarSchema() *column.Schema {
+	return &column.Schema{Fields: []column.Field{{Name: "*", Star: true}}}
+}
+
+// StarBatch puts the columns of rows into one Star column of records.
+func StarBatch(b *column.Batch) *column.Batch {
 	if len(b.Cols) == 1 && b.Schema.Fields[0].Star {
 		return b
 	}
 	c := *b
-	c.Schema = &column.Schema{Fields: []column.Field{{Name: "*", Star: true}}}
+	c.Schema = StarSchema()
 	v := column.Vector{Kind: column.Any, Anys: make([]column.Value, b.Rows)}
 	for k := range b.LiveRows() {
 		i := b.Row(k)

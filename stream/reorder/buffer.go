@@ -113,6 +113,19 @@ func (b *Buffer) Reach(source int, p column.Position) {
 	}
 }
 
+// Frontier is where no later row of a source stands before.
+func (b *Buffer) Frontier(source int) column.Position { return b.sources[source].frontier }
+
+// First is where the first of the rows that wait stands; false: none waits.
+func (b *Buffer) First() (column.Position, bool) {
+	b.settle()
+	if b.heads.empty() {
+		return column.Position{}, false
+	}
+	r := b.heads.top().runs[0]
+	return r.at(r.pos), true
+}
+
 // Least is the least frontier: no row that leaves later stands before it.
 func (b *Buffer) Least() column.Position {
 	b.rank()
