@@ -25,7 +25,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -88,7 +87,7 @@ func New(o Options) (*Notifier, error) {
 		}
 		names[i] = r.Name
 	}
-	box, err := openOutbox(filepath.Join(o.Dir, "outbox"), names)
+	box, err := openOutbox(o.Dir, names)
 	if err != nil {
 		return nil, fmt.Errorf("opening the outbox of notifier %s: %w", o.Name, err)
 	}
@@ -129,7 +128,7 @@ func (n *Notifier) begin() error {
 			n.box.positions[i] = n.o.Hub.Partition(i).Bounds().Next
 		}
 	}
-	if err := n.box.rewrite(); err != nil {
+	if err := n.box.begin(); err != nil {
 		return err
 	}
 	for i, r := range n.o.Receivers {
@@ -176,6 +175,7 @@ const retryRead = 5 * time.Second
 func (n *Notifier) read(ctx context.Context, partition int) error {
 	p := n.o.Hub.Partition(partition)
 	var c hub.Chunk
+	var r reading
 	for ctx.Err() == nil {
 		if err := n.box.room(ctx, n.o.MaxBytes); err != nil {
 			return nil
@@ -183,7 +183,7 @@ func (n *Notifier) read(ctx context.Context, partition int) error {
 		from := n.box.position(partition)
 		err := p.Read(ctx, from, 1<<20, &c, nil)
 		if err == nil {
-			err = n.put(partition, from, &c)
+			err = n.put(partition, from, &c, &r)
 		}
 		switch {
 		case err == nil || ctx.Err() != nil:
@@ -209,9 +209,17 @@ func (n *Notifier) read(ctx context.Context, partition int) error {
 	return nil
 }
 
-func (n *Notifier) put(partition int, from int64, c *hub.Chunk) error {
+// reading is the memory of one partition's reads.
+type reading struct {
+	messages []message
+	bodies   []byte // of messages; those of a compressed batch are in the chunk for a while only
+	ends     []int
+}
+
+// put stores what a read has brought.
+func (n *Notifier) put(partition int, from int64, c *hub.Chunk, r *reading) error {
 	now := n.o.Clock().UnixMilli()
-	var ms []message
+	r.messages, r.bodies, r.ends = r.messages[:0], r.bodies[:0], r.ends[:0]
 	for i := range c.Batches {
 		b := &c.Batches[i]
 		it := c.Records(i)
@@ -219,21 +227,23 @@ func (n *Notifier) put(partition int, from int64, c *hub.Chunk) error {
 			if it.Record.Offset < from {
 				continue
 			}
-			ms = append(ms, message{partition: partition, offset: it.Record.Offset, enqueued: b.AppendTime, put: now,
-				body: append([]byte(nil), it.Record.Value...)})
+			r.messages = append(r.messages, message{partition: partition, offset: it.Record.Offset, enqueued: b.AppendTime, put: now})
+			r.bodies = append(r.bodies, it.Record.Value...)
+			r.ends = append(r.ends, len(r.bodies))
 		}
 		if err := it.Err(); err != nil {
 			return err
 		}
 	}
-	if err := n.box.put(partition, ms); err != nil {
+	start := 0
+	for i, end := range r.ends {
+		r.messages[i].body = r.bodies[start:end:end]
+		start = end
+	}
+	if err := n.box.put(partition, r.messages); err != nil {
 		return err
 	}
-	var bytes int64
-	for i := range ms {
-		bytes += int64(len(ms[i].body))
-	}
-	n.o.Hub.CountOutgoing(len(ms), bytes)
+	n.o.Hub.CountOutgoing(len(r.messages), int64(len(r.bodies)))
 	return nil
 }
 
