@@ -19,25 +19,24 @@ type fileTarget struct {
 	path     string
 	box      *outbox
 	receiver int
-	lines    bytes.Buffer // scratch of send
+	lines    []byte // scratch of send
 }
 
 // limit makes a send, with its two syncs, cheap per event.
 func (t *fileTarget) limit() int { return 2048 }
 
-// writeLine appends the event as one line: JSON without line breaks, other bytes as a
+// appendLine appends the event as one line: JSON without line breaks, other bytes as a
 // JSON text.
-func writeLine(b *bytes.Buffer, body []byte) {
-	start := b.Len()
-	if json.Compact(b, body) != nil {
-		b.Truncate(start)
+func appendLine(dst, body []byte) []byte {
+	out, ok := appendCompact(dst, body)
+	if !ok {
 		text, err := json.Marshal(string(body))
 		if err != nil {
 			text = []byte(`""`) // text always marshals
 		}
-		b.Write(text)
+		out = append(out[:len(dst)], text...)
 	}
-	b.WriteByte('\n')
+	return append(out, '\n')
 }
 
 func (t *fileTarget) recover(ms []message) (int, int64, error) {
@@ -59,11 +58,9 @@ func (t *fileTarget) recover(ms []message) (int, int64, error) {
 		return 0, 0, err
 	}
 	done := 0
-	var line bytes.Buffer
+	var want []byte
 	for len(tail) > 0 && done < len(ms) {
-		line.Reset()
-		writeLine(&line, ms[done].body)
-		want := line.Bytes()
+		want = appendLine(want[:0], ms[done].body)
 		end := bytes.IndexByte(tail, '\n') + 1
 		if end == 0 {
 			if bytes.HasPrefix(want, tail) { // the append was cut: it is done again
@@ -81,11 +78,11 @@ func (t *fileTarget) recover(ms []message) (int, int64, error) {
 }
 
 func (t *fileTarget) send(_ context.Context, _ *Notifier, ms []message) (int64, error) {
-	t.lines.Reset()
+	lines := t.lines[:0]
 	for i := range ms {
-		writeLine(&t.lines, ms[i].body)
+		lines = appendLine(lines, ms[i].body)
 	}
-	lines := t.lines.Bytes()
+	t.lines = lines
 	if err := os.MkdirAll(filepath.Dir(t.path), 0o755); err != nil {
 		return -1, err
 	}
