@@ -180,15 +180,15 @@ func (c *chunk) appendText(v *column.Vector, rows []int32, n int) {
 }
 
 func (c *chunk) appendCodes(v *column.Vector, rows []int32, n int) {
-	table := c.dict.translation(v.Dict)
+	table := c.dict.known.Of(v.Dict)
 	each(rows, n, func(i int) {
 		code := v.Codes[i]
 		e := table[code]
 		if e == 0 {
-			e = c.dict.intern(v.Dict.StringAt(code)) + 1
+			e = uint32(c.dict.intern(v.Dict.StringAt(code))) + 1
 			table[code] = e
 		}
-		c.codes = append(c.codes, e-1)
+		c.codes = append(c.codes, int32(e-1))
 	})
 }
 
