@@ -19,8 +19,9 @@ import (
 	"spate/metric"
 )
 
-// chunkBytes is how much one Read asks the log for.
-const chunkBytes = 1 << 20
+// chunkBytes is how much one Read asks the log for. Each partition of each job keeps a
+// chunk of that size.
+const chunkBytes = 512 << 10
 
 // Source reads a hub.
 type Source struct {
@@ -33,7 +34,7 @@ type SourceOptions struct {
 	Job     string           // for metrics
 	Metrics *metric.Recorder // may be nil
 	Log     *slog.Logger     // default: nothing is logged
-	Bytes   int              // of one Read, about; default 1 MiB
+	Bytes   int              // of one Read, about; default 512 KiB
 }
 
 // NewSource returns a source over h.

@@ -168,6 +168,9 @@ func (n *Notifier) Close() error {
 // Pending is how many deliveries wait, over all receivers.
 func (n *Notifier) Pending() int { return n.box.pending() }
 
+// readBytes is about how much one read of a partition brings.
+const readBytes = 256 << 10
+
 // retryRead is the pause after a read or an outbox write that went wrong.
 const retryRead = 5 * time.Second
 
@@ -181,7 +184,7 @@ func (n *Notifier) read(ctx context.Context, partition int) error {
 			return nil
 		}
 		from := n.box.position(partition)
-		err := p.Read(ctx, from, 1<<20, &c, nil)
+		err := p.Read(ctx, from, readBytes, &c, nil)
 		if err == nil {
 			err = n.put(partition, from, &c, &r)
 		}
