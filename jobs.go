@@ -16,7 +16,6 @@ import (
 	"spate/sql/bind"
 	"spate/sql/plan"
 	"spate/stream"
-	"spate/stream/exec"
 )
 
 // openJobs compiles all jobs and captures. A new one saves its first manifest
@@ -71,9 +70,10 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 	}
 	o = p.jobOptions(j.Name, compiled)
 	o.DeadLetters = deadLettersOf(j.Policies.DeadLetter)
-	o.Policy = policyOf(j.Policies)
+	o.Policy = j.Policies.Time()
 	o.Parallelism = j.Parallelism
-	o.Start = stream.Start{First: column.TicksOf(p.opts.Clock())}
+	// Hubs stamp events with whole milliseconds: one that comes at once must not lie before.
+	o.Start = stream.Start{First: column.TicksOf(p.opts.Clock()).FloorTo(column.Millisecond)}
 	if j.Start.Mode == StartCustomTime {
 		o.Start.First = column.TicksOf(j.Start.Time)
 	}
@@ -164,6 +164,7 @@ func (p *Pipeline) bindInput(o *stream.Options, job, alias string, b Input) erro
 	if err != nil {
 		return fmt.Errorf("opening job %s: input %s: %w", job, alias, err)
 	}
+	f.NoHeader = b.NoHeader
 	o.Inputs[alias] = stream.Input{
 		Source:        eventhub.NewSource(h, eventhub.SourceOptions{Job: job, Metrics: p.metrics, Log: p.log}),
 		Format:        f,
@@ -254,17 +255,6 @@ func mapOutput(o *plan.Output, b Output) (*plan.Output, error) {
 		project.Items = append(project.Items, plan.Item{Column: plan.Column{Name: c.Name, Type: e.Type()}, Expr: e})
 	}
 	return &plan.Output{Name: o.Name, In: project, Where: o.Where}, nil
-}
-
-func policyOf(p Policies) exec.TimePolicy {
-	out := exec.TimePolicy{Late: 5 * column.Second, Disorder: column.Ticks(p.MaxDisorder / 100), Drop: p.Action == Drop}
-	if p.MaxLate != nil {
-		out.Late = column.Ticks(*p.MaxLate / 100)
-		if *p.MaxLate == Infinite {
-			out.Late = -1
-		}
-	}
-	return out
 }
 
 // optionsOfCapture makes the job that appends every event of a hub to a table: a

@@ -23,6 +23,18 @@ func TestCSVInput(t *testing.T) {
 	}
 }
 
+func TestAnEventOfTheMillisecondInWhichAJobWasMadeIsRead(t *testing.T) {
+	at := time.Date(2026, 3, 1, 10, 0, 0, 999_999, time.UTC) // hubs stamp events with whole milliseconds
+	p := run(t, Options{
+		Clock:  func() time.Time { return at },
+		Tables: []Table{{Name: "out"}},
+		Jobs:   []Job{{Name: "j", Script: "SELECT v INTO out FROM [in]", Outputs: []Output{{Alias: "out", Table: "out"}}}},
+	})
+	p.send("in", `{"v":1}`)
+	until(t, "the job to read it", func() bool { return p.counter("InputEvents", "JobName", "j") == 1 })
+	until(t, "the row", func() bool { return len(p.rowsOf("out")) == 1 })
+}
+
 func TestAFailedJobIsSeen(t *testing.T) {
 	p := run(t, Options{
 		Tables: []Table{{Name: "out"}, {Name: "other"}},

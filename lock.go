@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // ErrLocked is returned by Open when another process runs on the data folder.
@@ -22,10 +20,10 @@ func lockFolder(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking the data folder: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if held, err := lockFile(f); held || err != nil {
 		owner, _ := os.ReadFile(path)
 		f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
+		if held {
 			return nil, fmt.Errorf("locking the data folder %s: %w by process %s", dir, ErrLocked, strings.TrimSpace(string(owner)))
 		}
 		return nil, fmt.Errorf("locking the data folder %s: %w", dir, err)

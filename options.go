@@ -1,9 +1,11 @@
 package spate
 
 import (
-	"io"
 	"log/slog"
 	"time"
+
+	"spate/column"
+	"spate/stream/exec"
 )
 
 // Options is a whole pipeline. Package config makes one from a pipeline file;
@@ -198,6 +200,18 @@ type Policies struct {
 	DeadLetter  DeadLetter
 }
 
+// Time returns the policies of time as the engine takes them.
+func (p Policies) Time() exec.TimePolicy {
+	out := exec.TimePolicy{Late: 5 * column.Second, Disorder: column.Ticks(p.MaxDisorder / 100), Drop: p.Action == Drop}
+	if p.MaxLate != nil {
+		out.Late = column.Ticks(*p.MaxLate / 100)
+		if *p.MaxLate == Infinite {
+			out.Late = -1
+		}
+	}
+	return out
+}
+
 // DeadLetter says what is kept of dropped rows.
 type DeadLetter struct {
 	Disabled bool
@@ -212,6 +226,7 @@ type Input struct {
 	ConsumerGroup string // default $Default
 	Format        string // json or csv; default json
 	Delimiter     string // csv; default ","
+	NoHeader      bool   // csv whose columns are named column1, column2, ...
 }
 
 // Output binds an alias of a script to a table or to a hub: one of the two is set.
@@ -278,53 +293,4 @@ type Simulate struct {
 	Rate      float64       // events per second of the whole fleet; 0: as Interval says
 	Locations []string
 	Types     []string
-}
-
-// EvalOptions is one offline run of a script over files.
-type EvalOptions struct {
-	Script     string
-	ScriptFile string // named in errors
-	Inputs     []EvalInput
-	Policies   Policies
-
-	ArrivalField string    // field with the arrival time; empty: none
-	ArrivalDrop  bool      // and it is not part of the event
-	Start        time.Time // arrival of rows without one; zero: 2000-01-01
-	OutputStart  time.Time // first output time; zero: all output
-	Until        time.Time // the watermark stops here; zero: the end of time
-	NoFlush      bool      // windows stay open at the end of the input
-	Steps        bool      // WITH steps are outputs named step:NAME too
-	SystemCols   bool      // system columns join SELECT *
-	BatchRows    int       // rows per batch; never visible in results
-
-	// Row is called for every output row in order. row is its JSON object, valid
-	// during the call.
-	Row func(output string, row []byte) error
-	// Diagnostic is called for dropped and adjusted events; may be nil.
-	Diagnostic func(EvalDiagnostic)
-	Log        *slog.Logger
-}
-
-// EvalInput is one input file.
-type EvalInput struct {
-	Name           string
-	Path           string    // named in errors; read if Reader is nil
-	Reader         io.Reader // instead of Path
-	Format         string    // json, jsonl or csv; default by the extension
-	Delimiter      string    // csv
-	PartitionField string    // PartitionId is its value modulo Partitions
-	Partitions     int
-}
-
-// EvalDiagnostic is one event that was dropped or whose time was changed, or a
-// warning.
-type EvalDiagnostic struct {
-	// Kind is late, early, outOfOrder, timestamp, deserialization, declaration,
-	// conversion, arrival (raised to that of the line above) or warning (of the script).
-	Kind   string `json:"kind"`
-	Input  string `json:"input,omitempty"`
-	Output string `json:"output,omitempty"`
-	Line   int64  `json:"line,omitempty"` // from 1
-	Drop   bool   `json:"dropped"`
-	Reason string `json:"reason"`
 }

@@ -110,7 +110,13 @@ func Open(ctx context.Context, o Options) (_ *Pipeline, err error) {
 			return nil, err
 		}
 	}
-	p.store = blob.NewLocal(o.Dir)
+	local := blob.NewLocal(o.Dir)
+	if n, err := local.RemoveUnfinished(ctx, time.Now().Add(-24*time.Hour)); err != nil {
+		o.Log.Warn("files of interrupted writes are still there", "err", err)
+	} else if n > 0 {
+		o.Log.Info("removed files of interrupted writes", "files", n)
+	}
+	p.store = local
 	p.tables = openTables(p.store, o, p.metrics)
 	if err := p.openJobs(ctx); err != nil {
 		return nil, err

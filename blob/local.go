@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // tempPrefix begins the names of files that are being written. List does not
@@ -155,6 +156,40 @@ func syncDir(dir string) error {
 	}
 	defer d.Close()
 	return d.Sync()
+}
+
+// RemoveUnfinished removes what writes left that were interrupted before a time, and
+// returns how many files that were. Writes of other processes may be under way: the
+// time lies long before now.
+func (l *Local) RemoveUnfinished(ctx context.Context, before time.Time) (int, error) {
+	n := 0
+	err := filepath.WalkDir(l.dir, func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) { // gone since its folder was read
+			return nil
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil || !e.Type().IsRegular() || !strings.HasPrefix(e.Name(), tempPrefix) {
+			return err
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil || !info.ModTime().Before(before) {
+			return err
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		n++
+		return nil
+	})
+	if err != nil {
+		return n, fmt.Errorf("remove unfinished blobs of %s: %w", l.dir, err)
+	}
+	return n, nil
 }
 
 func unsupportedLink(err error) bool {

@@ -169,6 +169,7 @@ func (l *loader) input(alias string, o *object, j *spate.Job) {
 			in.Format = m.oneOf("type", "json", "json", "csv")
 			m.oneOf("encoding", "UTF8", "UTF8")
 			in.Delimiter = m.text("fieldDelimiter", "")
+			in.NoHeader = !m.boolean("header", true)
 			m.later("format")
 			m.done()
 		}

@@ -39,6 +39,17 @@ func ScriptProblems(file, src string, errs syntax.Errors) Problems {
 	return ps
 }
 
+// ScriptWarnings turns advice about a script into problems of its file.
+func ScriptWarnings(file, src string, warnings ...bind.Warning) Problems {
+	var ps Problems
+	for _, w := range warnings {
+		at := w.Span.From
+		ps = append(ps, Problem{File: file, Line: max(at.Line, 1), Column: max(at.Col, 1), Code: w.Code, Severity: severity(w.Code),
+			Message: w.Msg, excerpt: excerpt(src, at.Line, at.Col)})
+	}
+	return ps
+}
+
 // inScript reports a problem at a place in the query of a job.
 func (l *loader) inScript(j *spate.Job, places *jobPlaces, code string, at syntax.Pos, hint, format string, args ...any) {
 	path := "jobs." + j.Name + ".query"

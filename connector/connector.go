@@ -105,6 +105,23 @@ type Writer interface {
 	Close() error
 }
 
+// StatementWriter is a Writer that wants to know which statement a batch comes from:
+// its index among the outputs of the plan.
+type StatementWriter interface {
+	WriteStatement(ctx context.Context, statement int, b *column.Batch) ([]BadRow, error)
+}
+
+// WatermarkWriter is a Writer that wants to know how far the statements that write to
+// it are. Rows that come behind a call have times >= w, those at w among them; at
+// column.EndOfTime none comes. w never decreases for one statement.
+type WatermarkWriter interface {
+	AdvanceStatement(statement int, w column.Ticks) error
+}
+
+// FullWriter is a Writer that can ask for an epoch, because it holds so much that the
+// next one should not wait for its time.
+type FullWriter interface{ Full() bool }
+
 // LateWriter is a Writer that may hold rows back and find only then that the
 // target cannot hold them.
 type LateWriter interface {

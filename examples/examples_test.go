@@ -11,6 +11,7 @@ import (
 
 	"spate"
 	"spate/config"
+	"spate/eval"
 	"spate/examples"
 	"spate/simulator"
 )
@@ -47,8 +48,8 @@ func TestTelemetryExampleShowsEverythingWithinTwoMinutes(t *testing.T) {
 		t.Fatal(err)
 	}
 	windows, kinds := 0, map[string]int{}
-	err = spate.Eval(t.Context(), spate.EvalOptions{Script: string(script), ScriptFile: "telemetry-processing.asaql", NoFlush: true,
-		Inputs: []spate.EvalInput{{Name: "device-telemetry", Reader: &lines, Format: "jsonl", Partitions: 1}},
+	_, err = eval.Run(t.Context(), eval.Options{Script: string(script), ScriptFile: "telemetry-processing.asaql", NoFlush: true, Policy: spate.Policies{}.Time(),
+		Inputs: []eval.Input{{Name: "device-telemetry", Reader: &lines, Format: "jsonl", Partitions: 1}},
 		Row: func(output string, row []byte) error {
 			if output == "synapse-output" {
 				windows++

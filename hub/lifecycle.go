@@ -60,7 +60,11 @@ func Open(ctx context.Context, o Options) (*Namespace, error) {
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	n.stop = stop
-	go n.retain(run)
+	if o.Keep {
+		close(n.done)
+	} else {
+		go n.retain(run)
+	}
 	return n, nil
 }
 

@@ -28,6 +28,8 @@ type Options struct {
 	// AcceptLoss has damaged partitions cut at the damage instead of opened
 	// read-only: what lies behind it is given up.
 	AcceptLoss bool
+	// Keep has retention remove nothing.
+	Keep bool
 }
 
 // Spec describes a hub to Create.

@@ -15,12 +15,13 @@ import (
 )
 
 // TestCrash kills the pipeline again and again while clients send, and checks
-// that every acknowledged event, every aggregate and every alert is there once.
+// that every acknowledged event, every aggregate and every alert is there once, with
+// one shard and with four. In the middle the hub gets more partitions.
 // SPATE_CRASH_ROUNDS says how often, SPATE_CRASH_SEED repeats a run's choices.
 func TestCrash(t *testing.T) {
 	rounds, seed := 3, uint64(time.Now().UnixNano())
 	if os.Getenv("CI") == "true" {
-		rounds = 10
+		rounds = 6
 	}
 	for name, to := range map[string]func(n uint64){
 		"SPATE_CRASH_ROUNDS": func(n uint64) { rounds = int(n) },
@@ -35,16 +36,25 @@ func TestCrash(t *testing.T) {
 		}
 	}
 	t.Logf("%d rounds, SPATE_CRASH_SEED=%d", rounds, seed)
+	for _, parallelism := range []int{1, 4} {
+		t.Run("parallelism "+strconv.Itoa(parallelism), func(t *testing.T) { crash(t, parallelism, rounds, seed) })
+	}
+}
+
+func crash(t *testing.T, parallelism, rounds int, seed uint64) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	upTo := func(limit time.Duration) time.Duration { return time.Duration(rnd.Int64N(int64(limit))) }
 	query, err := filepath.Abs(filepath.Join("testdata", "short.asaql"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := newInstance(t, pipeline{Query: query, WindowStart: "DATEADD(second, -2, WindowEndTime)", Flush: "200ms"}).start()
+	i := newInstance(t, pipeline{Query: query, WindowStart: "DATEADD(second, -2, WindowEndTime)", Flush: "200ms", Parallelism: parallelism}).start()
 	senders := i.senders(t, rnd)
 	stop := load(senders)
-	for range rounds {
+	for round := range rounds {
+		if round == rounds/2 {
+			i.rewrite(func(p *pipeline) { p.Partitions = 6 })
+		}
 		time.Sleep(upTo(2500 * time.Millisecond))
 		i.kill()
 		if rnd.IntN(3) == 0 { // and once more while it starts

@@ -29,6 +29,7 @@ type pipeline struct {
 	Query       string // path of the script; empty: no job
 	WindowStart string // expression of the column WindowStart
 	Partitions  int    // of the telemetry hub; default 4
+	Parallelism int    // of the job; 0: its default
 	Anonymous   bool   // Kafka clients need no SASL
 	Rules       string // YAML of namespace.authorizationRules, one line
 	Port        int    // of plain AMQP; TLS, Kafka and HTTP follow; default: free ones
@@ -71,6 +72,9 @@ tables:
 jobs:
   sa-telemetry-processor:
     query: {{.}}
+{{- with $.Parallelism}}
+    parallelism: {{.}}
+{{- end}}
     inputs:
       device-telemetry: { eventHub: device-telemetry }
     outputs:
@@ -100,6 +104,7 @@ func (p pipeline) At(k int) int { return p.Port + k }
 // instance is a pipeline file with its data folder, and the process that runs it.
 type instance struct {
 	t    testing.TB
+	p    pipeline
 	file string
 	data string
 	env  []string // of the processes, besides that of the test
@@ -148,12 +153,8 @@ func newInstance(t testing.TB, p pipeline) *instance {
 	if p.Port == 0 {
 		p.Port = freePorts(t, 4)
 	}
-	var text bytes.Buffer
-	if err := pipelineText.Execute(&text, p); err != nil {
-		t.Fatal(err)
-	}
-	i := &instance{t: t, file: filepath.Join(dir, "spate.yaml"), data: filepath.Join(dir, "data"), log: new(logBuffer)}
-	write(t, i.file, text.String())
+	i := &instance{t: t, p: p, file: filepath.Join(dir, "spate.yaml"), data: filepath.Join(dir, "data"), log: new(logBuffer)}
+	i.rewrite(func(*pipeline) {})
 	for _, name := range []string{"raw_telemetry.sql", "aggregated_metrics.sql"} {
 		schema, err := os.ReadFile(filepath.Join("..", "examples", "telemetry", "tables", name))
 		if err != nil {
@@ -170,6 +171,17 @@ func newInstance(t testing.TB, p pipeline) *instance {
 		}
 	})
 	return i
+}
+
+// rewrite changes the pipeline file; the next start reads it.
+func (i *instance) rewrite(change func(p *pipeline)) {
+	i.t.Helper()
+	change(&i.p)
+	var text bytes.Buffer
+	if err := pipelineText.Execute(&text, i.p); err != nil {
+		i.t.Fatal(err)
+	}
+	write(i.t, i.file, text.String())
 }
 
 func write(t testing.TB, path, text string) {

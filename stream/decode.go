@@ -33,9 +33,34 @@ func (d jsonDecoder) decode(c *connector.Chunk, first int) format.Rows {
 func newRowDecoder(in Input, cols []format.Column) (rowDecoder, error) {
 	if in.Format.CSV {
 		d, err := format.NewCSVDecoder(cols, in.Format.Delimiter)
-		return csvDecoder{d}, err
+		if err != nil {
+			return nil, err
+		}
+		d.NoHeader = in.Format.NoHeader
+		return csvDecoder{d}, nil
 	}
 	return jsonDecoder{format.NewDecoder(cols, format.Options{General: in.General})}, nil
+}
+
+// timeColumns are the columns that the TIMESTAMP BY of an input cannot do without.
+func timeColumns(e plan.Expr) []int {
+	switch e := e.(type) {
+	case *plan.Col:
+		return []int{e.Index}
+	case *plan.Field:
+		return timeColumns(e.Of)
+	case *plan.Element:
+		return timeColumns(e.Of)
+	case *plan.Cast:
+		return timeColumns(e.Of)
+	case *plan.Call:
+		var list []int
+		for _, a := range e.Args {
+			list = append(list, timeColumns(a)...)
+		}
+		return list
+	}
+	return nil // COALESCE and CASE choose among theirs
 }
 
 // declared checks a column against the type that CREATE TABLE gives it: an event
@@ -161,9 +186,13 @@ var timeFaults = map[exec.TimeFault][2]string{
 }
 
 // fault reports an event whose time is wrong.
-func (p *partition) fault(c *connector.Chunk, message int, f exec.TimeFault, dropped bool) {
+func (p *partition) fault(c *connector.Chunk, message int, f exec.TimeFault, m exec.Moved) {
 	text := timeFaults[f]
-	p.drop(c, message, Diagnostic{Kind: string(f), Type: text[0], Reason: text[1], Dropped: dropped})
+	d := Diagnostic{Kind: string(f), Type: text[0], Reason: text[1], Dropped: m.Dropped, Moved: m.By, Cause: c.Offsets[message]}
+	if f == exec.OutOfOrder && p.in.LineOrder {
+		d.Cause = m.Cause
+	}
+	p.drop(c, message, d)
 }
 
 // drop reports an event that is dropped or whose time is changed, and keeps a

@@ -76,12 +76,24 @@ func (o *outlet) send(ctx context.Context, from int) error {
 
 // link feeds one operator.
 type link struct {
-	op   exec.Operator
-	in   int
-	next exec.Emit
+	op    exec.Operator
+	in    int
+	next  exec.Emit
+	local bool // op emits all rows of a batch or fails, and remembers nothing
 }
 
-func (l *link) Rows(b *column.Batch) error   { return l.op.Process(l.in, b, l.next) }
+func (l *link) Rows(b *column.Batch) error {
+	if !l.local {
+		return l.op.Process(l.in, b, l.next)
+	}
+	below := watched{Emit: l.next}
+	err := l.op.Process(l.in, b, &below)
+	if failed, ok := err.(*exec.Error); ok && !below.failed {
+		return l.upTo(b, failed)
+	}
+	return err
+}
+
 func (l *link) Advance(w column.Ticks) error { return l.op.Advance(w, l.next) }
 
 // fan feeds all readers of a shared step.

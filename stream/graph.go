@@ -171,7 +171,7 @@ func (g *graph) connect(n plan.Node, c *consumer) {
 // exact reports whether the rows of a node are rows of its inputs, in their places,
 // and no new ones.
 func (g *graph) exact(n plan.Node) bool {
-	if _, ok := n.(*plan.Aggregate); ok {
+	if g.steps[n].Fresh {
 		return false
 	}
 	for _, in := range n.Inputs() {

@@ -49,7 +49,7 @@ func New(ctx context.Context, o Options) (*Job, error) {
 	}
 	j := &Job{
 		opts: o, incarnation: hex.EncodeToString(id), counts: newCounts(o.Metrics, o.Name),
-		packets: make(chan packet, 4), asked: make(chan chan error), over: make(chan struct{}),
+		packets: make(chan packet, 8), asked: make(chan chan error), over: make(chan struct{}),
 	}
 	var err error
 	if j.graph, err = buildGraph(o.Plan, o.Parallelism); err != nil {
@@ -57,7 +57,7 @@ func New(ctx context.Context, o Options) (*Job, error) {
 	}
 	if j.graph.sharded() {
 		for range j.graph.shards {
-			j.shardIn = append(j.shardIn, make(chan packet, 4))
+			j.shardIn = append(j.shardIn, make(chan packet, 8))
 		}
 	}
 	if o.Store != nil {

@@ -2,8 +2,13 @@
 // inputs, decodes them, runs the plan, writes the outputs, and checkpoints.
 //
 // One goroutine owns each input partition: read, decode, time stage, stateless
-// steps and partial aggregates. One more, the tail, merges what the partitions
-// send, runs the steps that need total order, and owns the sinks.
+// steps and partial aggregates. Shards run the steps that need order among the rows of
+// one key, each for its keys. One more goroutine, the tail, merges what all of them
+// send, runs what needs everything in one place, and owns the sinks and the epochs.
+//
+// A site is where steps run; an edge leads from one site to the next, and an entry is
+// its far end. A partition never waits for a shard but to hand a packet over, and a
+// shard never waits for a partition, so nobody waits in a circle.
 package stream
 
 import (
@@ -12,13 +17,14 @@ import (
 
 	"spate/blob"
 	"spate/column"
+	"spate/column/format"
 	"spate/connector"
 	"spate/metric"
 	"spate/sql/plan"
 	"spate/stream/exec"
 )
 
-// Clock tells the arrival time of now. Nothing else in a job reads a clock.
+// Clock tells the arrival time of now. No row depends on another clock.
 type Clock interface {
 	Now() column.Ticks
 }
@@ -68,12 +74,29 @@ type Input struct {
 	SystemColumns bool // system columns join `SELECT *`
 	LineOrder     bool // offsets order rows of all partitions
 	General       bool // decode with the general parser only
+
+	// Arrivals, if set, makes what finds the arrival times of one partition in the
+	// events, whatever the source says of them.
+	Arrivals func(partition int) Arrivals
+}
+
+// Arrivals finds when the events of a partition arrived in the events themselves:
+// for inputs that no log has stamped. One goroutine uses it.
+type Arrivals interface {
+	// Columns are what Stamp wants to see of every event. They are decoded together with
+	// what the plan reads.
+	Columns() []format.Column
+	// Stamp sets the arrival of each row. cols are the vectors of Columns, offsets those
+	// of the messages of the rows. Times never decrease, from call to call either. An
+	// error ends the job.
+	Stamp(cols []column.Vector, offsets []int64, at []column.Ticks) error
 }
 
 // Format is how the messages of an input are written.
 type Format struct {
 	CSV       bool
 	Delimiter byte // CSV; 0: a comma
+	NoHeader  bool // CSV whose columns are column1, column2, ...
 }
 
 // Start says where a new job begins.
@@ -90,6 +113,12 @@ type Diagnostic struct {
 	Part    int
 	Offset  int64
 	Dropped bool
+
+	// Of an event whose time was changed: by how much, and the offset of the message that
+	// caused it; that is the event itself if it was late.
+	Moved column.Ticks
+	Cause int64
+
 	Type    string // data error type, as Azure's diagnostics name it
 	Reason  string
 	Excerpt string

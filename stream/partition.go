@@ -34,6 +34,8 @@ type partition struct {
 	gone   bool // the source has no such partition any more: what waits in it is let go
 
 	decoder  rowDecoder
+	stamps   Arrivals // nil: the source stamps
+	stampers []int    // decoder column of each of its columns
 	count    *inputCounts
 	branches []*branch // one per Input of the plan
 	letters  letters
@@ -89,6 +91,17 @@ func newPartition(j *Job, s sourceInputs, number int) (*partition, error) {
 	}
 	var cols []format.Column
 	at := make(map[string]int)
+	add := func(c format.Column) int {
+		key := strings.Join(c.Path, "\x00")
+		if c.Whole {
+			key = "\x00*"
+		}
+		if _, ok := at[key]; !ok {
+			at[key] = len(cols)
+			cols = append(cols, c)
+		}
+		return at[key]
+	}
 	for _, i := range s.inputs {
 		node := j.graph.inputs[i]
 		b := &branch{input: i, node: node, schema: exec.SchemaOf(node.Columns()), from: make([]int, len(node.Cols))}
@@ -102,21 +115,27 @@ func newPartition(j *Job, s sourceInputs, number int) (*partition, error) {
 			default:
 				continue
 			}
-			key := strings.Join(c.Path, "\x00")
-			if c.Kind == plan.Whole {
-				key = "\x00*"
+			b.from[k] = add(format.Column{Path: c.Path, Whole: c.Kind == plan.Whole})
+			if c.Declared != column.Null {
+				cols[b.from[k]].Required = true
 			}
-			if _, ok := at[key]; !ok {
-				at[key] = len(cols)
-				cols = append(cols, format.Column{Path: c.Path, Whole: c.Kind == plan.Whole})
+		}
+		for _, k := range timeColumns(node.Time) {
+			if node.Cols[k].Kind == plan.Payload {
+				cols[b.from[k]].Required = true
 			}
-			b.from[k] = at[key]
 		}
 		if b.next, err = p.after(node); err != nil {
 			return nil, err
 		}
 		p.keep(fmt.Sprintf("%s/%04d", j.graph.canon.Columns(node), number), b.stage)
 		p.branches = append(p.branches, b)
+	}
+	if in.Arrivals != nil {
+		p.stamps = in.Arrivals(number)
+		for _, c := range p.stamps.Columns() {
+			p.stampers = append(p.stampers, add(c))
+		}
 	}
 	var err error
 	if p.decoder, err = newRowDecoder(in, cols); err != nil {
@@ -211,7 +230,7 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 		}
 		if n := c.Len(); n > 0 {
 			p.last, p.moved = c.Offsets[n-1], true
-			p.arrived.Store(int64(c.Arrivals[n-1]))
+			p.arrived.Store(int64(p.branches[0].stage.LastArrival()))
 		}
 		if c.Next != nil {
 			p.position = append(p.position[:0:0], c.Next...)

@@ -64,6 +64,9 @@ func (p *partition) batch(c *connector.Chunk, rows format.Rows) error {
 			index[i] = index[i-1] + 1
 		}
 	}
+	if err := p.stamp(c, rows, arrivals); err != nil {
+		return err
+	}
 	refused := make(map[int32]bool)
 	for _, br := range p.branches {
 		b := &column.Batch{Schema: br.schema, Rows: rows.Rows, Time: arrivals, Seq: seq, Index: index, Cols: make([]column.Vector, len(br.node.Cols))}
@@ -77,7 +80,7 @@ func (p *partition) batch(c *connector.Chunk, rows format.Rows) error {
 		declaredFields(b, br.node.Cols)
 		b.Live = keep
 		if p.job.opts.Diagnostic != nil || p.job.letters != nil {
-			br.stage.Report = func(row int, f exec.TimeFault, dropped bool) { p.fault(c, int(rows.Src[row]), f, dropped) }
+			br.stage.Report = func(row int, f exec.TimeFault, m exec.Moved) { p.fault(c, int(rows.Src[row]), f, m) }
 		}
 		if err := br.stage.Rows(b, br.next); err != nil {
 			return err
@@ -88,6 +91,21 @@ func (p *partition) batch(c *connector.Chunk, rows format.Rows) error {
 		}
 	}
 	return nil
+}
+
+// stamp takes the arrival times from the events, where the input says so.
+func (p *partition) stamp(c *connector.Chunk, rows format.Rows, arrivals []column.Ticks) error {
+	if p.stamps == nil {
+		return nil
+	}
+	offsets, cols := make([]int64, rows.Rows), make([]column.Vector, len(p.stampers))
+	for i, m := range rows.Src {
+		offsets[i] = c.Offsets[m]
+	}
+	for k, from := range p.stampers {
+		cols[k] = rows.Cols[from]
+	}
+	return p.stamps.Stamp(cols, offsets, arrivals)
 }
 
 // Widths of the parts of a row's sequence.

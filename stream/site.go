@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"spate/column"
-	"spate/connector"
 	"spate/sql/plan"
 	"spate/stream/exec"
 	"spate/stream/reorder"
@@ -165,7 +164,7 @@ func (s *site) plain(n plan.Node, in int) (exec.Emit, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := link{op: r.op, in: in, next: r.next}
+	l := link{op: r.op, in: in, next: r.next, local: s.job.graph.steps[n].Local}
 	if r.marks != nil {
 		r.marks.of[in] = 0
 		return &joint{l, r.marks}, nil
@@ -294,6 +293,3 @@ func (s *site) take(k *packet) error {
 	}
 	return nil
 }
-
-// writerOf is what tells a sink who writes.
-func (j *Job) writerOf() connector.Shard { return connector.Shard{Job: j.identity(), Number: 0, Of: 1} }

@@ -67,7 +67,7 @@ func (t *tail) write(ctx context.Context, c *consumer) (exec.Emit, error) {
 		if !ok {
 			return nil, fmt.Errorf("starting job %s: output %s is bound to no target", t.job.opts.Name, o.Name)
 		}
-		writer, err := sink.OpenWriter(ctx, t.job.writerOf())
+		writer, err := sink.OpenWriter(ctx, connector.Shard{Job: t.job.identity(), Number: 0, Of: 1})
 		if err != nil {
 			return nil, fmt.Errorf("opening output %s of job %s: %w", o.Name, t.job.opts.Name, err)
 		}
@@ -86,16 +86,6 @@ type outputLink struct {
 	number    int // of the output's statements
 }
 
-// StatementWriter is a writer that wants to know which statement of the script
-// a batch comes from.
-type StatementWriter interface {
-	WriteStatement(ctx context.Context, statement int, b *column.Batch) ([]connector.BadRow, error)
-}
-
-// FullWriter is a writer that can ask for an epoch, because it holds so much
-// that the next one should not wait for its time.
-type FullWriter interface{ Full() bool }
-
 func (l *outputLink) Rows(b *column.Batch) error {
 	b = l.t.job.suppress(b)
 	n := b.LiveRows()
@@ -104,7 +94,7 @@ func (l *outputLink) Rows(b *column.Batch) error {
 	}
 	var bad []connector.BadRow
 	var err error
-	if sw, ok := l.w.writer.(StatementWriter); ok {
+	if sw, ok := l.w.writer.(connector.StatementWriter); ok {
 		bad, err = sw.WriteStatement(l.ctx, l.statement, b)
 	} else {
 		bad, err = l.w.writer.Write(l.ctx, b)
@@ -115,7 +105,7 @@ func (l *outputLink) Rows(b *column.Batch) error {
 	if err := l.t.dropRows(l.w, b, bad); err != nil {
 		return err
 	}
-	if f, ok := l.w.writer.(FullWriter); ok && f.Full() {
+	if f, ok := l.w.writer.(connector.FullWriter); ok && f.Full() {
 		l.t.full = true
 	}
 	l.w.rows += int64(n - len(bad))
@@ -165,17 +155,22 @@ const conversionError = "OutputDataConversionError.TypeConversionError"
 
 func (l *outputLink) Advance(w column.Ticks) error {
 	l.t.job.reached(l.w.count, l.number, w)
+	if ww, ok := l.w.writer.(connector.WatermarkWriter); ok {
+		if err := ww.AdvanceStatement(l.statement, w); err != nil {
+			return fmt.Errorf("writing to output %s: %w", l.w.name, err)
+		}
+	}
 	return nil
 }
 
 // packet runs one packet through the tail.
 func (t *tail) packet(k *packet) error {
-	if k.err != nil {
-		return k.err
-	}
 	t.letters.join(k.letters)
 	if err := t.take(k); err != nil {
 		return err
+	}
+	if k.err != nil { // behind what came before it
+		return k.err
 	}
 	t.owe()
 	if k.end {

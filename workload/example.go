@@ -184,7 +184,7 @@ func runExample(ctx context.Context, server, dir string, o ExampleOptions) (e *e
 // load sends the fleet's events from a process of its own.
 func (s *server) load(ctx context.Context, o ExampleOptions) (*exampleRun, error) {
 	var err error
-	if s.idle, err = cpuTime(s.cmd.Process.Pid); err != nil {
+	if s.idle, err = processCPU(s.cmd.Process.Pid); err != nil {
 		return nil, err
 	}
 	s.began = time.Now()
@@ -246,7 +246,7 @@ func (s *server) settle(ctx context.Context, e *exampleRun) error {
 			err, e.sent, e.raw, e.rows, e.alerts, status.RowsOut, e.delivered)
 	}
 	e.settled = time.Since(s.began)
-	whole, err := cpuTime(s.cmd.Process.Pid)
+	whole, err := processCPU(s.cmd.Process.Pid)
 	if err != nil {
 		return err
 	}

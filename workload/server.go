@@ -195,8 +195,8 @@ func (l *lineCount) count() (int64, error) {
 // architecture that Go runs on.
 const cpuTick = 10 * time.Millisecond
 
-// cpuTime is the user and system time of a process so far.
-func cpuTime(pid int) (time.Duration, error) {
+// processCPU is the user and system time of a process so far.
+func processCPU(pid int) (time.Duration, error) {
 	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return 0, fmt.Errorf("reading the CPU time of process %d: %w", pid, err)

@@ -9,8 +9,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // Report is the outcome of a workload with its conditions.
@@ -69,10 +67,7 @@ func conditions(dir string) Conditions {
 			}
 		}
 	}
-	var st unix.Statfs_t
-	if unix.Statfs(dir, &st) == nil {
-		c.FileSystem = fmt.Sprintf("0x%x", st.Type)
-	}
+	c.FileSystem = fileSystem(dir)
 	return c
 }
 
@@ -95,13 +90,13 @@ type usage struct {
 }
 
 func used() usage {
-	var r unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &r); err != nil {
+	cpu, err := cpuTime()
+	if err != nil {
 		return usage{}
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return usage{r.Utime.Nano() + r.Stime.Nano(), m.Mallocs}
+	return usage{cpu, m.Mallocs}
 }
 
 func (u usage) since(old usage) usage { return usage{u.cpu - old.cpu, u.allocs - old.allocs} }

@@ -1,14 +1,10 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,7 +12,7 @@ import (
 
 	"spate"
 	"spate/config"
-	"spate/sql/syntax"
+	"spate/eval"
 )
 
 // evalFlags are the flags of eval.
@@ -28,12 +24,18 @@ type evalFlags struct {
 	outputDir, diagnostics              string
 	failOnDrop, explain                 bool
 	stringCompare, joinDatediff         string
-	references, functions               []string
+	references, functions, outputs      []string
+}
+
+// evalRun is what the flags ask for.
+type evalRun struct {
+	eval.Options
+	Policies spate.Policies
 }
 
 func (a *app) eval() *cobra.Command {
 	var f evalFlags
-	var o spate.EvalOptions
+	o := evalRun{}
 	cmd := &cobra.Command{
 		Use:   "eval --query FILE --input NAME=FILE ...",
 		Short: "Run a script over files: no listener, no state, the same rows every time",
@@ -42,10 +44,11 @@ func (a *app) eval() *cobra.Command {
 	fl := cmd.Flags()
 	fl.StringVar(&f.query, "query", "", "script file; - is standard input")
 	fl.StringVarP(&f.text, "expression", "e", "", "script text")
-	fl.StringArrayVar(&f.inputs, "input", nil, "NAME=FILE[,format=jsonl|json|csv][,delimiter=;][,partition=FIELD][,partitions=N]")
+	fl.StringArrayVar(&f.inputs, "input", nil, "NAME=FILE|FOLDER|-|hub:HUB[@FROM..TO][,format=jsonl|json|csv][,delimiter=;][,header=false][,partition=FIELD][,partitions=N]")
+	fl.StringArrayVarP(&f.outputs, "output", "o", nil, "NAME=FILE.jsonl|FILE.csv|delta:FOLDER: where an output goes")
 	fl.StringVar(&o.ArrivalField, "arrival", "", "field that holds the arrival time")
 	fl.BoolVar(&o.ArrivalDrop, "arrival-drop", false, "take that field out of the events")
-	fl.StringVar(&f.start, "start", "", "arrival of rows without one (default: now)")
+	fl.StringVar(&f.start, "start", "", "arrival of rows without one (default: 2000-01-01)")
 	fl.StringVar(&f.outputStart, "output-start", "", "first output time")
 	fl.StringVar(&f.until, "until", "", "stop the watermark there")
 	fl.BoolVar(&o.NoFlush, "no-flush", false, "leave windows open at the end of the input")
@@ -81,15 +84,15 @@ func (a *app) eval() *cobra.Command {
 			return withCode(usage, err)
 		}
 		if f.explain {
-			return a.explain(o)
+			return a.explain(&o)
 		}
-		return a.runEval(cmd, &f, o)
+		return a.runEval(cmd.Context(), &f, &o)
 	})
 	return cmd
 }
 
 // evalOptions turns flags into options.
-func (a *app) evalOptions(f *evalFlags, o *spate.EvalOptions) error {
+func (a *app) evalOptions(f *evalFlags, o *evalRun) error {
 	if f.job != "" {
 		if err := a.takeJob(f.job, o); err != nil {
 			return err
@@ -118,31 +121,24 @@ func (a *app) evalOptions(f *evalFlags, o *spate.EvalOptions) error {
 	if err := f.refuse(o); err != nil {
 		return err
 	}
-	stdin := false
-	for _, s := range f.inputs {
-		in, err := evalInput(s)
-		if err != nil {
-			return err
-		}
-		if in.Path == "-" {
-			if stdin || f.query == "-" {
-				return errors.New("standard input can be read once")
-			}
-			stdin, in.Path, in.Reader = true, "<stdin>", a.stdin
-		} else if _, err := os.Stat(in.Path); err != nil {
-			return fmt.Errorf("--input %s: %w", in.Name, err)
-		}
-		for _, have := range o.Inputs {
-			if strings.EqualFold(have.Name, in.Name) {
-				return fmt.Errorf("--input %s is given twice", in.Name)
-			}
-		}
-		o.Inputs = append(o.Inputs, in)
+	if err := a.evalInputs(f, o); err != nil {
+		return err
 	}
+	for _, x := range f.outputs {
+		name, to, ok := strings.Cut(x, "=")
+		if !ok || name == "" || to == "" {
+			return fmt.Errorf("--output %s: want NAME=FILE", x)
+		}
+		if o.Outputs == nil {
+			o.Outputs = make(map[string]string)
+		}
+		o.Outputs[name] = to
+	}
+	o.Dir = f.outputDir
 	switch f.stringCompare {
 	case "ordinal":
 	case "ignoreCase":
-		o.Policies.IgnoreCase = true
+		o.IgnoreCase = true
 	default:
 		return fmt.Errorf("--string-compare %s: want ordinal or ignoreCase", f.stringCompare)
 	}
@@ -156,7 +152,7 @@ func (a *app) evalOptions(f *evalFlags, o *spate.EvalOptions) error {
 }
 
 // refuse names what is asked for and not built.
-func (f *evalFlags) refuse(o *spate.EvalOptions) error {
+func (f *evalFlags) refuse(o *evalRun) error {
 	for _, x := range []struct {
 		flag, value, built string
 	}{
@@ -170,7 +166,7 @@ func (f *evalFlags) refuse(o *spate.EvalOptions) error {
 	return nil
 }
 
-func (f *evalFlags) policies(o *spate.EvalOptions) error {
+func (f *evalFlags) policies(o *evalRun) error {
 	for _, t := range []struct {
 		flag, value string
 		to          *time.Time
@@ -182,9 +178,6 @@ func (f *evalFlags) policies(o *spate.EvalOptions) error {
 		if *t.to, err = config.ParseTime(t.value); err != nil {
 			return fmt.Errorf("--%s: %w", t.flag, err)
 		}
-	}
-	if o.Start.IsZero() {
-		o.Start = time.Now().UTC()
 	}
 	if f.late != "" {
 		d := spate.Infinite
@@ -221,153 +214,20 @@ func (f *evalFlags) policies(o *spate.EvalOptions) error {
 	if f.diagnostics != "" && f.diagnostics != "json" {
 		return fmt.Errorf("--diagnostics %s: want json", f.diagnostics)
 	}
+	o.Policy, o.HoldErrors = o.Policies.Time(), o.Policies.OutputError == spate.Stop
 	return nil
 }
 
-func (a *app) takeJob(name string, o *spate.EvalOptions) error {
+func (a *app) takeJob(name string, o *evalRun) error {
 	p, err := a.load("", config.Source{NoScripts: true})
 	if err != nil {
 		return err
 	}
 	for _, j := range p.Options.Jobs {
 		if strings.EqualFold(j.Name, name) {
-			o.Script, o.ScriptFile, o.Policies = j.Script, j.ScriptFile, j.Policies
+			o.Script, o.ScriptFile, o.Policies, o.IgnoreCase = j.Script, j.ScriptFile, j.Policies, j.Policies.IgnoreCase
 			return nil
 		}
 	}
 	return withCode(notFound, fmt.Errorf("there is no job %q", name))
-}
-
-// evalInput reads NAME=FILE[,key=value ...].
-func evalInput(s string) (spate.EvalInput, error) {
-	name, rest, ok := strings.Cut(s, "=")
-	if !ok || name == "" || rest == "" {
-		return spate.EvalInput{}, fmt.Errorf("--input %s: want NAME=FILE", s)
-	}
-	parts := strings.Split(rest, ",")
-	in := spate.EvalInput{Name: name, Path: parts[0], Partitions: 1}
-	for _, p := range parts[1:] {
-		key, value, _ := strings.Cut(p, "=")
-		switch key {
-		case "format":
-			if value != "json" && value != "jsonl" && value != "csv" {
-				return in, fmt.Errorf("--input %s: format %s is not supported yet", name, value)
-			}
-			in.Format = value
-		case "delimiter":
-			in.Delimiter = value
-		case "partition":
-			in.PartitionField = value
-		case "partitions":
-			n, err := strconv.Atoi(value)
-			if err != nil || n < 1 || n > 1024 {
-				return in, fmt.Errorf("--input %s: partitions %s: want 1 to 1024", name, value)
-			}
-			in.Partitions = n
-		default:
-			return in, fmt.Errorf("--input %s: unknown setting %q: want format, delimiter, partition or partitions", name, key)
-		}
-	}
-	return in, nil
-}
-
-func (a *app) runEval(cmd *cobra.Command, f *evalFlags, o spate.EvalOptions) (err error) {
-	rows := &rowWriter{out: bufio.NewWriterSize(a.stdout, 64<<10), dir: f.outputDir}
-	dropped := 0
-	o.Row = rows.row
-	o.Diagnostic = func(d spate.EvalDiagnostic) {
-		if d.Drop {
-			dropped++
-		}
-		if f.diagnostics == "json" {
-			if err := json.NewEncoder(a.stderr).Encode(d); err != nil {
-				dropped++ // a report that cannot be written is as bad as a lost row
-			}
-		}
-	}
-	if o.Log, err = a.logger(a.stderr, 4); err != nil {
-		return err
-	}
-	err = spate.Eval(cmd.Context(), o)
-	if e := rows.close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return evalError(o, err)
-	}
-	if dropped > 0 && !a.quiet && f.diagnostics == "" {
-		fmt.Fprintf(a.stderr, "%d events were dropped; --diagnostics json shows them\n", dropped)
-	}
-	if dropped > 0 && f.failOnDrop {
-		return withCode(differs, fmt.Errorf("%d events were dropped", dropped))
-	}
-	return nil
-}
-
-// evalError gives mistakes of the script and of an input file the code of wrong usage.
-func evalError(o spate.EvalOptions, err error) error {
-	var mistakes syntax.Errors
-	if errors.As(err, &mistakes) {
-		return config.ScriptProblems(o.ScriptFile, o.Script, mistakes)
-	}
-	var input *spate.InputError
-	if errors.As(err, &input) {
-		return withCode(usage, err)
-	}
-	return err
-}
-
-func (a *app) explain(o spate.EvalOptions) error {
-	text, err := spate.Explain(o)
-	if err != nil {
-		return evalError(o, err)
-	}
-	_, err = io.WriteString(a.stdout, text)
-	return err
-}
-
-// rowWriter prints rows to standard output, or to one file per output.
-type rowWriter struct {
-	out   *bufio.Writer
-	dir   string
-	files map[string]*os.File
-	bufs  map[string]*bufio.Writer
-}
-
-func (r *rowWriter) row(output string, row []byte) error {
-	if r.dir == "" {
-		name, err := json.Marshal(output)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(r.out, `{"output":%s,"row":%s}`+"\n", name, row)
-		return err
-	}
-	w := r.bufs[output]
-	if w == nil {
-		if err := os.MkdirAll(r.dir, 0o755); err != nil {
-			return err
-		}
-		f, err := os.Create(filepath.Join(r.dir, strings.NewReplacer("/", "_", ":", "_", "\\", "_").Replace(output)+".jsonl"))
-		if err != nil {
-			return err
-		}
-		if r.files == nil {
-			r.files, r.bufs = map[string]*os.File{}, map[string]*bufio.Writer{}
-		}
-		w = bufio.NewWriter(f)
-		r.files[output], r.bufs[output] = f, w
-	}
-	if _, err := w.Write(row); err != nil {
-		return err
-	}
-	return w.WriteByte('\n')
-}
-
-func (r *rowWriter) close() error {
-	err := r.out.Flush()
-	for name, f := range r.files {
-		err = errors.Join(err, r.bufs[name].Flush(), f.Close())
-	}
-	return err
 }

@@ -48,7 +48,7 @@ var dateFunctions = []Function{
 		}
 		s := fmt.Sprintf("%04d-%02d-%02dT%02d:%02d:%02d.%03d", n[0], n[1], n[2], n[3], n[4], n[5], n[6])
 		t, ok := column.ParseTicks(s)
-		if !ok || len(s) != 23 {
+		if !ok || len(s) != 23 || n[3] > 23 { // 24:00 is a text's end of the day
 			return column.Value{}, errors.New("Cannot construct data type datetime, some of the arguments have values which are not valid.")
 		}
 		return column.TimeOf(t), nil

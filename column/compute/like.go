@@ -1,10 +1,6 @@
 package compute
 
-import (
-	"strings"
-
-	"spate/column"
-)
+import "spate/column"
 
 // Pattern is a compiled LIKE pattern.
 type Pattern struct{ items []patternItem }
@@ -123,11 +119,10 @@ func Like(args []column.Value) (Truth, error) {
 	}
 	var escape rune
 	if len(args) == 3 {
-		e, err := textArg("LIKE", args, 2)
-		if err != nil {
-			return Unknown, err
+		if args[2].Kind != column.Text {
+			return Unknown, wrongType("LIKE", 3, args[2], column.Text)
 		}
-		if rs := []rune(e); len(rs) == 1 {
+		if rs := []rune(args[2].Text()); len(rs) == 1 {
 			escape = rs[0]
 		}
 	}
@@ -144,20 +139,55 @@ func patIndex(a []column.Value) (column.Value, error) {
 		return column.Value{}, err
 	}
 	rs := []rune(s)
-	open := strings.HasPrefix(p, "%")
-	items := NewPattern(strings.TrimPrefix(p, "%"), 0).items
+	items := NewPattern(p, 0).items
+	at := 0
+	if len(items) == 0 || items[0].kind != '%' {
+		if !matchItems(items, rs) {
+			at = -1
+		}
+	} else {
+		for len(items) > 0 && items[0].kind == '%' {
+			items = items[1:]
+		}
+		at = firstMatch(items, rs)
+	}
+	if at < 0 {
+		return column.IntOf(0), nil
+	}
 	pos := int64(1)
-	for i := 0; i <= len(rs); i++ {
-		if matchItems(items, rs[i:]) {
-			return column.IntOf(pos), nil
-		}
-		if !open || i == len(rs) {
-			break
-		}
+	for _, r := range rs[:at] {
 		pos++
-		if rs[i] > 0xffff {
+		if r > 0xffff {
 			pos++
 		}
 	}
-	return column.IntOf(0), nil
+	return column.IntOf(pos), nil
+}
+
+// firstMatch is the first place from which items, which do not begin with a run,
+// match all that is left of rs; -1 if there is none.
+func firstMatch(items []patternItem, rs []rune) int {
+	fixed := 0 // items before the first run
+	for fixed < len(items) && items[fixed].kind != '%' {
+		fixed++
+	}
+	from := 0
+	if fixed == len(items) && fixed > 0 {
+		from = max(len(rs)-fixed, 0) // without a run it must end where the text does
+	}
+	for at := from; at+fixed <= len(rs); at++ {
+		k := 0
+		for k < fixed && items[k].matches(rs[at+k]) {
+			k++
+		}
+		if k < fixed {
+			continue
+		}
+		// A later place leaves the run behind it less text, so this one decides.
+		if fixed == 0 || matchItems(items[fixed:], rs[at+fixed:]) {
+			return at
+		}
+		return -1
+	}
+	return -1
 }

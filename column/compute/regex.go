@@ -1,30 +1,34 @@
 package compute
 
 import (
+	"errors"
 	"fmt"
-	"time"
-
-	"github.com/dlclark/regexp2"
 
 	"spate/column"
+	"spate/column/regex"
 )
 
 // Regex runs REGEXMATCH and remembers patterns. One goroutine uses it.
 type Regex struct {
-	patterns map[string]*regexp2.Regexp // nil: no pattern of ECMAScript
+	patterns map[string]compiled
+	machine  regex.Machine
 }
 
-const (
-	regexPatterns = 100         // remembered
-	regexTime     = time.Second // of one match; a pattern that backtracks for ever would stop the job
-)
+// compiled is a pattern, or why it is none.
+type compiled struct {
+	pattern *regex.Pattern
+	err     error
+}
+
+const regexPatterns = 100 // remembered
 
 // NewRegex returns a Regex.
-func NewRegex() *Regex { return &Regex{patterns: make(map[string]*regexp2.Regexp)} }
+func NewRegex() *Regex { return &Regex{patterns: make(map[string]compiled)} }
 
 // Match returns the position, from 1 and in UTF-16 code units, of the first
 // match of the pattern a[1] in the text a[0], ignoring case; 0 if there is none,
-// and for a pattern that is no ECMAScript.
+// and for a pattern that is no ECMAScript. A match that takes too many steps is an
+// error.
 func (r *Regex) Match(a []column.Value) (column.Value, error) {
 	if a[0].IsNull() || a[1].IsNull() {
 		return column.Value{}, nil
@@ -37,42 +41,29 @@ func (r *Regex) Match(a []column.Value) (column.Value, error) {
 	if err != nil {
 		return column.Value{}, err
 	}
-	re := r.pattern(p)
-	if re == nil {
+	c := r.pattern(p)
+	switch {
+	case errors.Is(c.err, regex.ErrTooLarge):
+		return column.Value{}, fmt.Errorf("REGEXMATCH with pattern %.60q: %w", p, c.err)
+	case c.err != nil:
 		return column.IntOf(0), nil
 	}
-	rs := []rune(s)
-	m, err := re.FindRunesMatch(rs)
+	at, err := r.machine.Find(c.pattern, s)
 	if err != nil {
-		return column.Value{}, fmt.Errorf("REGEXMATCH with pattern %.60q: the match took longer than %v", p, regexTime)
+		return column.Value{}, fmt.Errorf("REGEXMATCH with pattern %.60q: %w", p, err)
 	}
-	if m == nil {
-		return column.IntOf(0), nil
-	}
-	at := int64(1)
-	for _, c := range rs[:m.Index] {
-		at++
-		if c > 0xffff {
-			at++
-		}
-	}
-	return column.IntOf(at), nil
+	return column.IntOf(int64(at) + 1), nil
 }
 
-func (r *Regex) pattern(p string) *regexp2.Regexp {
-	re, ok := r.patterns[p]
+func (r *Regex) pattern(p string) compiled {
+	c, ok := r.patterns[p]
 	if ok {
-		return re
+		return c
 	}
 	if len(r.patterns) >= regexPatterns {
 		clear(r.patterns)
 	}
-	re, err := regexp2.Compile(p, regexp2.ECMAScript|regexp2.IgnoreCase)
-	if err != nil {
-		re = nil
-	} else {
-		re.MatchTimeout = regexTime
-	}
-	r.patterns[p] = re
-	return re
+	c.pattern, c.err = regex.Compile(p)
+	r.patterns[p] = c
+	return c
 }

@@ -25,10 +25,16 @@ func TestRegexMatch(t *testing.T) {
 			}
 		}
 	}
-	if _, err := r.Match([]column.Value{column.IntOf(1), text("x")}); err == nil || !strings.Contains(err.Error(), "invalid type 'bigint'") {
-		t.Errorf("a number: %v", err)
+	if _, err := r.Match([]column.Value{column.ArrayOf(nil), text("x")}); err == nil || !strings.Contains(err.Error(), "invalid type 'array'") {
+		t.Errorf("an array: %v", err)
 	}
-	if _, err := r.Match([]column.Value{text(strings.Repeat("a", 40) + "!"), text("^(a+)+$")}); err == nil || !strings.Contains(err.Error(), "took longer") {
+	if v, err := r.Match([]column.Value{text(strings.Repeat("a", 47) + "!"), text("(a+)+$")}); err != nil || v.Int() != 0 {
+		t.Errorf("nested repetitions: %v, %v, want 0", v.Int(), err)
+	}
+	if _, err := r.Match([]column.Value{text(strings.Repeat("a", 47) + "!"), text(`^((a+)+)\1$`)}); err == nil || !strings.Contains(err.Error(), "steps") {
 		t.Errorf("a match without end: %v", err)
+	}
+	if _, err := r.Match([]column.Value{text("x"), text("(a{1000}){1000}")}); err == nil || !strings.Contains(err.Error(), "too large") {
+		t.Errorf("a pattern without end: %v", err)
 	}
 }

@@ -57,11 +57,16 @@ func wrongType(name string, n int, v column.Value, allowed ...column.Kind) error
 		nth, strings.ToLower(name), v.Kind, strings.Join(names, ", "))
 }
 
+// textArg is an argument of a function of texts: numbers, bits and datetimes count
+// as the text that CAST makes of them.
 func textArg(name string, args []column.Value, n int) (string, error) {
-	if args[n].Kind != column.Text {
-		return "", wrongType(name, n+1, args[n], column.Text)
+	switch args[n].Kind {
+	case column.Text:
+		return args[n].Text(), nil
+	case column.Int64, column.Float64, column.Bool, column.Time:
+		return string(column.AppendText(nil, args[n])), nil
 	}
-	return args[n].Text(), nil
+	return "", wrongType(name, n+1, args[n], column.Text)
 }
 
 func intArg(name string, args []column.Value, n int) (int64, error) {
@@ -122,12 +127,11 @@ var recordFunctions = []Function{
 		if a[0].Kind != column.Record {
 			return column.Value{}, wrongType("GetRecordPropertyValue", 1, a[0], column.Record)
 		}
-		name, err := textArg("GetRecordPropertyValue", a, 1)
-		if err != nil {
-			return column.Value{}, err
+		if a[1].Kind != column.Text {
+			return column.Value{}, wrongType("GetRecordPropertyValue", 2, a[1], column.Text)
 		}
 		v := a[0]
-		for _, part := range splitPath(name) {
+		for _, part := range splitPath(a[1].Text()) {
 			v = v.Field(part)
 		}
 		return v, nil

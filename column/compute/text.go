@@ -77,7 +77,7 @@ var textFunctions = []Function{
 			}
 		}
 		if t[1] == "" {
-			return a[0], nil
+			return column.TextOf(t[0]), nil
 		}
 		return column.TextOf(strings.ReplaceAll(t[0], t[1], t[2])), nil
 	}},
@@ -190,7 +190,7 @@ func side(name string, a []column.Value) (column.Value, error) {
 	}
 	u := unitsOf(s)
 	if n >= int64(len(u)) {
-		return a[0], nil
+		return column.TextOf(s), nil
 	}
 	if name == "LEFT" {
 		return column.TextOf(u[:n].String()), nil

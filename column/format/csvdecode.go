@@ -21,7 +21,11 @@ const (
 // CSVDecoder turns CSV messages into columns: the first line of a message names
 // its columns, each further line is an event whose fields are text. It belongs
 // to one goroutine.
+// Source: stream-analytics.md 1.4 and 2.1.
 type CSVDecoder struct {
+	// NoHeader: messages have no header, and their columns are column1, column2, ...
+	NoHeader bool
+
 	cols  []Column
 	comma rune
 }
@@ -81,20 +85,34 @@ func (c *Column) ofCSV(header, fields []string) column.Value {
 	if len(c.Path) != 1 {
 		return column.Value{}
 	}
+	if i := columnOf(header, c.Path[0]); i >= 0 {
+		return column.TextOf(fields[i])
+	}
+	return column.Value{}
+}
+
+// columnOf finds a column of the header: by exact spelling first, then ignoring case;
+// -1 if there is none.
+func columnOf(header []string, name string) int {
 	found := -1
-	for i, name := range header {
-		if name == c.Path[0] {
-			found = i
-			break
+	for i, h := range header {
+		if h == name {
+			return i
 		}
-		if found < 0 && column.EqualNames(name, c.Path[0]) {
+		if found < 0 && column.EqualNames(h, name) {
 			found = i
 		}
 	}
-	if found < 0 {
-		return column.Value{}
+	return found
+}
+
+// numbered are the names of the columns of CSV without a header.
+func numbered(n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("column%d", i+1)
 	}
-	return column.TextOf(fields[found])
+	return names
 }
 
 // message reads one message.
@@ -112,8 +130,16 @@ func (d *CSVDecoder) message(m []byte) (header []string, events [][]string, bad 
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil, nil, nil
+	case err != nil && d.NoHeader:
+		return nil, nil, fail(InvalidData, 0, "%v", csvReason(err))
 	case err != nil:
 		return nil, nil, fail(InvalidHeader, 0, "the header cannot be read: %v", csvReason(err))
+	}
+	top := "header"
+	if d.NoHeader {
+		top = "first line"
+		events = append(events, header)
+		header = numbered(len(header))
 	}
 	seen := make(map[string]bool, len(header))
 	for i, name := range header {
@@ -127,6 +153,11 @@ func (d *CSVDecoder) message(m []byte) (header []string, events [][]string, bad 
 			seen[low] = true
 		}
 	}
+	for i := range d.cols {
+		if c := &d.cols[i]; c.Required && columnOf(header, c.Path[0]) < 0 {
+			return nil, nil, fail(MissingColumns, 0, "there is no column %s", c.Path[0])
+		}
+	}
 	for {
 		at := int(r.InputOffset())
 		e, err := r.Read()
@@ -136,9 +167,9 @@ func (d *CSVDecoder) message(m []byte) (header []string, events [][]string, bad 
 		case err != nil:
 			return nil, nil, fail(InvalidData, at, "%v", csvReason(err))
 		case len(e) < len(header):
-			return nil, nil, fail(MissingColumns, at, "%d fields, the header has %d", len(e), len(header))
+			return nil, nil, fail(MissingColumns, at, "%d fields, the %s has %d", len(e), top, len(header))
 		case len(e) > len(header):
-			return nil, nil, fail(InvalidData, at, "%d fields, the header has %d", len(e), len(header))
+			return nil, nil, fail(InvalidData, at, "%d fields, the %s has %d", len(e), top, len(header))
 		}
 		events = append(events, e)
 	}

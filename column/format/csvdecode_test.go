@@ -43,6 +43,50 @@ func TestCSV(t *testing.T) {
 	}
 }
 
+func TestAMessageWhoseHeaderLacksARequiredColumnIsBad(t *testing.T) {
+	cols := []Column{{Path: []string{"n"}, Required: true}, {Path: []string{"z", "x"}, Required: true}, {Path: []string{"free"}}}
+	r := csvRows(t, 0, cols, "N,z\n1,2", "n,f\n5,1.5", "z\n5", "n,z\n", "n,z,free\n3,4,5")
+	if r.Rows != 2 || r.Src[0] != 0 || r.Src[1] != 4 || len(r.Bad) != 2 {
+		t.Fatalf("rows %+v", r)
+	}
+	for i, want := range []string{"there is no column z", "there is no column n"} {
+		if b := r.Bad[i]; b.Type != MissingColumns || b.Reason != want || b.Message != i+1 {
+			t.Errorf("%+v, want %s", b, want)
+		}
+	}
+}
+
+func TestColumnsOfCSVWithoutAHeaderAreNumbered(t *testing.T) {
+	cols := []Column{{Path: []string{"Column2"}, Required: true}, {Whole: true}}
+	d, err := NewCSVDecoder(cols, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.NoHeader = true
+	var data []byte
+	var starts, ends []uint32
+	for _, m := range []string{"\xef\xbb\xbfa,b\nc,a\n", "", "one", "a,b\nc", "a,b\nc,d,e", "a,\"b", "a,a"} {
+		starts = append(starts, uint32(len(data)))
+		data = append(data, m...)
+		ends = append(ends, uint32(len(data)))
+	}
+	r := d.Decode(data, starts, ends, 0)
+	var got []string
+	for i := range r.Rows {
+		got = append(got, string(column.AppendJSON(column.AppendJSON(nil, r.Cols[0].At(i)), r.Cols[1].At(i))))
+	}
+	if want := `"b"{"column1":"a","column2":"b"} "a"{"column1":"c","column2":"a"} "a"{"column1":"a","column2":"a"}`; strings.Join(got, " ") != want {
+		t.Errorf("rows %s, want %s", got, want)
+	}
+	var bad []string
+	for _, b := range r.Bad {
+		bad = append(bad, strings.TrimPrefix(b.Type, "InputDeserializerError."))
+	}
+	if got := strings.Join(bad, " "); got != "MissingColumns MissingColumns InvalidData InvalidData" {
+		t.Errorf("bad %s", got)
+	}
+}
+
 // A message that cannot be read gives no rows; those around it do.
 func TestBadCSV(t *testing.T) {
 	for m, typ := range map[string]string{

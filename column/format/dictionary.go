@@ -2,6 +2,7 @@ package format
 
 import (
 	"math/bits"
+	"math/rand/v2"
 
 	"spate/column"
 )
@@ -14,8 +15,8 @@ const (
 	plainForBatches = 1_000 // then coding is tried again
 )
 
-// dictionary is a column.Dict with a faster index: open addressing by a hash
-// over all words of the text. Texts of up to 16 bytes are compared as two words.
+// dictionary is a column.Dict with a faster index: open addressing by a seeded
+// hash over all words of the text. Texts of up to 16 bytes are compared as two words.
 type dictionary struct {
 	dict    *column.Dict
 	entries []dictEntry // by code; entry 0 is null
@@ -35,6 +36,16 @@ func newDictionary() *dictionary {
 }
 
 const mix = 0x9E3779B97F4A7C15
+
+// Seeds of the hash: senders cannot make texts that share one. Codes are given in the
+// order of arrival, so nothing but the place in slots depends on them.
+var seedA, seedB = rand.Uint64(), rand.Uint64() | 1<<63
+
+// fold mixes two words into one.
+func fold(x, y uint64) uint64 {
+	hi, lo := bits.Mul64(x, y)
+	return hi ^ lo
+}
 
 // words reads a text of up to 16 bytes as two words, zero behind its end.
 // 16 readable bytes follow to.
@@ -65,10 +76,7 @@ func (d *dictionary) code(data []byte, from, to int) (code uint32, added bool) {
 			return d.last, false
 		}
 	}
-	h := (a ^ uint64(n)) * mix
-	h = (bits.RotateLeft64(h, 29) ^ b) * mix
-	h ^= h >> 32
-	h *= mix
+	h := fold(fold(a^seedA, b^seedB)^uint64(n), mix)
 	mask := len(d.slots) - 1
 	for i := int(h >> d.shift); ; i++ {
 		c := d.slots[i&mask]
@@ -84,15 +92,12 @@ func (d *dictionary) code(data []byte, from, to int) (code uint32, added bool) {
 
 func (d *dictionary) longCode(data []byte, from, to int) (uint32, bool) {
 	s := data[from:to]
-	h := uint64(to-from) * mix
+	h := uint64(to-from) ^ seedA
 	for ; to-from > 16; from += 8 {
-		h = bits.RotateLeft64(h^load64(data, from), 29) * mix
+		h = fold(h^load64(data, from), seedB)
 	}
 	a, b := words(data, from, to)
-	h = bits.RotateLeft64(h^a, 29) * mix
-	h = (bits.RotateLeft64(h, 29) ^ b) * mix
-	h ^= h >> 32
-	h *= mix
+	h = fold(fold(h^a, b^seedB), mix)
 	mask := len(d.slots) - 1
 	for i := int(h >> d.shift); ; i++ {
 		c := d.slots[i&mask]

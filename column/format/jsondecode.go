@@ -19,6 +19,10 @@ const slack = 16
 type Column struct {
 	Path  []string // field names from the outside in
 	Whole bool     // the whole event as a record; Path is empty then
+
+	// Required: a CSV message whose header lacks the column is bad. In JSON a field
+	// that an event lacks is NULL.
+	Required bool
 }
 
 // Options of a decoder.

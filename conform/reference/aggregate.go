@@ -183,7 +183,7 @@ func untyped(f plan.AggFunc, v column.Value) (column.Value, error) {
 		if x, ok := parseFloat(v.Text()); ok {
 			return column.FloatOf(x), nil
 		}
-		if t, ok := column.ParseTicks(v.Text()); ok && extreme {
+		if t, ok := parseTime(v.Text()); ok && extreme {
 			return column.TimeOf(t), nil
 		}
 	}

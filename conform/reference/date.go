@@ -15,7 +15,7 @@ func timeArg(name string, a []column.Value, n int) (column.Ticks, error) {
 	case column.Time:
 		return a[n].Ticks(), nil
 	case column.Text:
-		if t, ok := column.ParseTicks(a[n].Text()); ok {
+		if t, ok := parseTime(a[n].Text()); ok {
 			return t, nil
 		}
 		return 0, fmt.Errorf("Cannot convert string to datetime: '%s'", a[n].Text())

@@ -140,7 +140,8 @@ type runner struct {
 	inputs  []*plan.Input       // the order in which equal times of two inputs are taken
 }
 
-// rows computes all rows of a node, in total order.
+// rows computes all rows of a node, in total order. It is the only place that tells the
+// kinds of nodes apart.
 func (r *runner) rows(n plan.Node) ([]row, error) {
 	if rows, ok := r.done[n]; ok {
 		return rows, nil
@@ -169,60 +170,4 @@ func (r *runner) rows(n plan.Node) ([]row, error) {
 	sortRows(rows)
 	r.done[n] = rows
 	return rows, nil
-}
-
-func (r *runner) filter(n *plan.Filter) ([]row, error) {
-	in, err := r.rows(n.In)
-	if err != nil {
-		return nil, err
-	}
-	var out []row
-	for i := range in {
-		ok, err := r.holds(n.Cond, &in[i])
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			out = append(out, in[i])
-		}
-	}
-	return out, nil
-}
-
-func (r *runner) project(n *plan.Project) ([]row, error) {
-	in, err := r.rows(n.In)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]row, len(in))
-	for i := range in {
-		out[i] = row{time: in[i].time, at: in[i].at, vals: make([]column.Value, len(n.Items))}
-		for k := range n.Items {
-			if out[i].vals[k], err = r.eval(n.Items[k].Expr, &in[i]); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return out, nil
-}
-
-func (r *runner) union(n *plan.Union) ([]row, error) {
-	star := len(n.Cols) == 1 && n.Cols[0].Star
-	var out []row
-	for _, member := range n.Ins {
-		in, err := r.rows(member)
-		if err != nil {
-			return nil, err
-		}
-		cols := member.Columns()
-		for i := range in {
-			x := in[i]
-			if star {
-				e := Expand(x.time, cols, x.vals)
-				x.vals = []column.Value{column.RecordOf(&column.RecordValue{Names: e.Names, Values: e.Values})}
-			}
-			out = append(out, x)
-		}
-	}
-	return out, nil
 }

@@ -16,11 +16,12 @@ type units []uint16
 func unitsOf(s string) units       { return utf16.Encode([]rune(s)) }
 func (u units) text() column.Value { return column.TextOf(string(utf16.Decode(u))) }
 
+// textArg reads an argument as a text; only records and arrays are none.
 func textArg(name string, a []column.Value, n int) (string, error) {
-	if a[n].Kind != column.Text {
+	if a[n].Kind == column.Record || a[n].Kind == column.Array {
 		return "", wrongType(name, n+1, a[n], column.Text)
 	}
-	return a[n].Text(), nil
+	return textOf(a[n]), nil
 }
 
 // ofText wraps a function of one text.
@@ -124,7 +125,7 @@ var textFunctions = map[string]function{
 			}
 		}
 		if s[1] == "" {
-			return a[0], nil
+			return column.TextOf(s[0]), nil
 		}
 		return column.TextOf(strings.ReplaceAll(s[0], s[1], s[2])), nil
 	}},
@@ -174,6 +175,9 @@ var textFunctions = map[string]function{
 			return null, err
 		}
 		escape := rune(-1)
+		if len(a) > 2 && a[2].Kind != column.Text {
+			return null, wrongType("LIKE", 3, a[2], column.Text)
+		}
 		if len(a) > 2 && a[2].Text() != "" {
 			escape, _ = utf8.DecodeRuneInString(a[2].Text())
 		}
@@ -189,19 +193,16 @@ var textFunctions = map[string]function{
 			return null, err
 		}
 		text, pattern := []rune(r.folded(s)), likePattern(r.folded(p), -1)
-		if len(pattern) > 0 && pattern[0].run {
-			pattern = pattern[1:]
-		} else if !like(text, pattern) {
-			return column.IntOf(0), nil
-		} else {
-			return column.IntOf(1), nil
+		open := false
+		for len(pattern) > 0 && pattern[0].run { // several runs are one
+			open, pattern = true, pattern[1:]
 		}
 		for i := range len(text) + 1 {
-			if like(text[i:], pattern) {
-				if i == len(text) && len(text) > 0 {
-					break
-				}
+			if like(text[i:], pattern) || open && len(pattern) == 0 {
 				return column.IntOf(int64(len(unitsOf(string(text[:i])))) + 1), nil
+			}
+			if !open {
+				break
 			}
 		}
 		return column.IntOf(0), nil

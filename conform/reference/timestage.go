@@ -196,7 +196,7 @@ func declared(v column.Value, k column.Kind) (column.Value, bool) {
 	case k == column.Int64 && v.Kind == column.Bool:
 		return bigintOf(v), true
 	case k == column.Time && v.Kind == column.Text:
-		t, ok := column.ParseTicks(v.Text())
+		t, ok := parseTime(v.Text())
 		return column.TimeOf(t), ok
 	}
 	return v, false

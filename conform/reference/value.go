@@ -117,7 +117,7 @@ func (r *runner) compare(a, b column.Value) (outcome, error) {
 		}
 		return sign(exact(a).Cmp(exact(column.FloatOf(f)))), nil
 	case column.Time:
-		t, ok := column.ParseTicks(b.Text())
+		t, ok := parseTime(b.Text())
 		if !ok {
 			return unknown, fmt.Errorf("Cannot convert string to datetime: '%s'", b.Text())
 		}
@@ -254,7 +254,7 @@ func toTime(v column.Value) (column.Ticks, bool) {
 	case column.Time:
 		return v.Ticks(), true
 	case column.Text:
-		return column.ParseTicks(v.Text())
+		return parseTime(v.Text())
 	}
 	return 0, false
 }
@@ -271,7 +271,7 @@ func convert(v column.Value, to column.Kind) (column.Value, bool) {
 		if v.Kind != column.Text {
 			return null, false
 		}
-		t, ok := column.ParseTicks(v.Text())
+		t, ok := parseTime(v.Text())
 		return column.TimeOf(t), ok
 	case column.Int64:
 		switch v.Kind {

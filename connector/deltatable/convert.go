@@ -1,9 +1,11 @@
 package deltatable
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -141,8 +143,17 @@ func (t *target) decimal(v column.Value) (out column.Value, why string) {
 	default:
 		return out, fmt.Sprintf("a %s does not fit the type %s", v.Kind, t.Type)
 	}
+	zero, fits, ok := looksDecimal(text)
+	switch {
+	case !ok:
+		return out, fmt.Sprintf("%.40q is no decimal number", text)
+	case zero:
+		return column.IntOf(0), ""
+	case !fits:
+		return out, fmt.Sprintf("%.40s does not fit %s", text, t.Type)
+	}
 	r, ok := new(big.Rat).SetString(text)
-	if !ok || len(text) > 60 || strings.ContainsAny(text, "/_xXoObBpP") {
+	if !ok {
 		return out, fmt.Sprintf("%.40q is no decimal number", text)
 	}
 	r.Mul(r, new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(t.parquet.Scale)), nil)))
@@ -151,6 +162,43 @@ func (t *target) decimal(v column.Value) (out column.Value, why string) {
 		return out, fmt.Sprintf("%.40s does not fit %s", text, t.Type)
 	}
 	return column.IntOf(r.Num().Int64()), ""
+}
+
+// Bounds of a decimal's text, so that taking it costs little. A number of maxDecimalText
+// digits whose exponent is larger than maxExponent fits no decimal type.
+const (
+	maxDecimalText = 60
+	maxExponent    = 100
+)
+
+// looksDecimal reports whether text is [+-]digits[.digits][e[+-]digits], whether it
+// is zero, and whether its exponent is one that may fit.
+func looksDecimal(text string) (zero, fits, ok bool) {
+	if len(text) > maxDecimalText {
+		return false, false, false
+	}
+	rest := strings.TrimLeft(text, "+-")
+	if len(text)-len(rest) > 1 {
+		return false, false, false
+	}
+	mantissa, exponent, has := rest, "", false
+	if i := strings.IndexAny(rest, "eE"); i >= 0 {
+		mantissa, exponent, has = rest[:i], rest[i+1:], true
+	}
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	digits := whole + fraction
+	if digits == "" || strings.Trim(digits, "0123456789") != "" {
+		return false, false, false
+	}
+	fits = true
+	if has {
+		e, err := strconv.Atoi(exponent)
+		if err != nil && !errors.Is(err, strconv.ErrRange) {
+			return false, false, false
+		}
+		fits = -maxExponent <= e && e <= maxExponent // out of range: the nearest int
+	}
+	return strings.Trim(digits, "0") == "", fits, true
 }
 
 // widen turns bigints into floats.

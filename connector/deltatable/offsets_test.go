@@ -17,7 +17,7 @@ func TestCommitsCarryOffsets(t *testing.T) {
 	}{
 		"one input": {
 			[]connector.Offset{{Input: "in", Partition: 0, Last: 41}, {Input: "in", Partition: 3, Last: 7}},
-			map[string]int64{"job/out/#state": 1, "job/out/0": 41, "job/out/3": 7},
+			map[string]int64{"job/out/#state": 1, "job/out/in/0": 41, "job/out/in/3": 7},
 		},
 		"two inputs": {
 			[]connector.Offset{{Input: "in", Partition: 0, Last: 41}, {Input: "other", Partition: 0, Last: 7}},

@@ -28,8 +28,8 @@ import (
 	"spate/metric"
 )
 
-// ErrAhead: the table holds a later epoch of this application than the one that
-// is committed, and not its files. Another copy of the job writes to the table,
+// ErrAhead: the table holds the epoch that is committed, or a later one of this
+// application, and not its files. Another copy of the job writes to the table,
 // or the manifests of the job were lost; a new start needs another AppID.
 var ErrAhead = errors.New("the table is ahead of the job")
 
@@ -288,18 +288,31 @@ func (s *Sink) Commit(ctx context.Context, epoch connector.Epoch, shards []conne
 func transactions(app string, epoch connector.Epoch, now int64) []delta.Txn {
 	txns := []delta.Txn{{AppID: app, Version: epoch.Number, LastUpdated: now}}
 	base := strings.TrimSuffix(app, "#state")
-	one := true
 	for _, o := range epoch.Offsets {
-		one = one && o.Input == epoch.Offsets[0].Input
-	}
-	for _, o := range epoch.Offsets {
-		name := strconv.Itoa(o.Partition)
-		if !one {
-			name = o.Input + "/" + name
-		}
-		txns = append(txns, delta.Txn{AppID: base + name, Version: o.Last, LastUpdated: now})
+		txns = append(txns, delta.Txn{AppID: base + o.Input + "/" + strconv.Itoa(o.Partition), Version: o.Last, LastUpdated: now})
 	}
 	return txns
+}
+
+// published reports whether the files of an epoch are in the table or once were.
+// The table's newest epoch of the application is not below it.
+func (s *Sink) published(snap *delta.Snapshot, app string, p *prepared) bool {
+	if snap.Knows(p.Adds[0].Path) {
+		return true
+	}
+	// The log forgets a file that was compacted away when its tombstone expires. After
+	// that time files that are older than the application's last commit were in it.
+	keep, ok := delta.ParseInterval(snap.Property("delta.deletedFileRetentionDuration", ""))
+	if !ok {
+		keep = 7 * 24 * time.Hour // Delta's default
+	}
+	for _, t := range snap.Txns() {
+		if t.AppID == app {
+			expired := t.LastUpdated > 0 && t.LastUpdated <= s.opts.Clock().Add(-keep).UnixMilli()
+			return expired && p.Adds[0].ModificationTime <= t.LastUpdated
+		}
+	}
+	return false
 }
 
 // commit reports false when another commit of the same application came first
@@ -311,8 +324,9 @@ func (s *Sink) commit(ctx context.Context, epoch connector.Epoch, p *prepared) (
 		return false, fmt.Errorf("commit epoch %d: %w", epoch.Number, err)
 	}
 	if v, ok := snap.TxnVersion(app); ok && v >= epoch.Number {
-		if v > epoch.Number && !snap.Knows(p.Adds[0].Path) {
-			return false, fmt.Errorf("commit epoch %d to %s: the table holds epoch %d of %q: %w", epoch.Number, s.opts.Path, v, app, ErrAhead)
+		if !s.published(snap, app, p) {
+			return false, fmt.Errorf("commit epoch %d to %s: the table holds epoch %d of %q and not the files of this one: another copy of the job writes to it, "+
+				"or the job's folder was lost or deleted; stop the other copy, or give the job another name to begin anew: %w", epoch.Number, s.opts.Path, v, app, ErrAhead)
 		}
 		return true, nil
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"spate/blob"
 	"spate/column"
@@ -300,6 +301,56 @@ func TestEpochsAreCommittedOnce(t *testing.T) {
 	}
 	if err := again.Commit(t.Context(), epoch(5), []connector.Prepared{[]byte("{")}); err == nil {
 		t.Error("damaged notes were committed")
+	}
+}
+
+func TestAJobBegunAnewIsToldSoWhereItsEpochsMeetTheOldOnes(t *testing.T) {
+	store := blob.NewLocal(t.TempDir())
+	s := open(t, store)
+	w := writerOf(t, s, 0)
+	for n := range int64(3) {
+		put(t, w, batch(names, event("old", day)))
+		if err := s.Commit(t.Context(), epoch(n+1), []connector.Prepared{prepare(t, w, n+1)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := open(t, store)
+	w = writerOf(t, again, 0)
+	for _, n := range []int64{1, 3} {
+		put(t, w, batch(names, event("new", day)))
+		err := again.Commit(t.Context(), epoch(n), []connector.Prepared{prepare(t, w, n)})
+		if !errors.Is(err, ErrAhead) || !strings.Contains(err.Error(), "another name") {
+			t.Errorf("epoch %d of the new life: %v, want ErrAhead with advice", n, err)
+		}
+	}
+}
+
+func TestAnEpochWhoseFilesWereCompactedAwayLongAgoIsDone(t *testing.T) {
+	store := blob.NewLocal(t.TempDir())
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	clock := func(o *Options) { o.Clock = func() time.Time { return now } }
+	s := open(t, store, clock)
+	w := writerOf(t, s, 0)
+	put(t, w, batch(names, event("a", day)))
+	p := prepare(t, w, 1)
+	if err := s.Commit(t.Context(), epoch(1), []connector.Prepared{p}); err != nil {
+		t.Fatal(err)
+	}
+	var gone prepared // the same epoch with files that the log does not name any more
+	if err := json.Unmarshal(p, &gone); err != nil {
+		t.Fatal(err)
+	}
+	gone.Adds[0].Path = "TimestampDate=2026-03-01/compacted-away.parquet"
+	p, err := json.Marshal(gone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit(t.Context(), epoch(1), []connector.Prepared{p}); !errors.Is(err, ErrAhead) {
+		t.Errorf("as long as tombstones are kept: %v, want ErrAhead", err)
+	}
+	now = now.AddDate(0, 0, 8)
+	if err := open(t, store, clock).Commit(t.Context(), epoch(1), []connector.Prepared{p}); err != nil {
+		t.Errorf("after a week: %v", err)
 	}
 }
 

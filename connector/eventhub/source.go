@@ -19,9 +19,18 @@ import (
 	"spate/metric"
 )
 
-// chunkBytes is how much one Read asks the log for. Each partition of each job keeps a
-// chunk of that size.
-const chunkBytes = 512 << 10
+const (
+	// chunkBytes is how much one Read asks the log for. Each partition of each job keeps
+	// a chunk of that size.
+	chunkBytes = 512 << 10
+	leastBytes = 64 << 10 // the same when it compresses well
+	// plainBytes is how many decompressed bytes end a chunk. What the log read
+	// behind that is read again.
+	plainBytes = 4 << 20
+	// keepBytes is how large a chunk's memory may be to be used again. One batch may
+	// need more.
+	keepBytes = 2 * plainBytes
+)
 
 // Source reads a hub.
 type Source struct {
@@ -58,7 +67,7 @@ func (s *Source) OpenReader(_ context.Context, partition int, from connector.Sta
 		return nil, fmt.Errorf("read hub %s: partition %d of %d", s.hub.Name(), partition, s.hub.Partitions())
 	}
 	p := s.hub.Partition(partition)
-	r := &reader{source: s, p: p,
+	r := &reader{source: s, p: p, ask: s.o.Bytes,
 		trimmed: s.o.Metrics.Counter("EventsTrimmedUnread", "EntityName", s.hub.Name(), "JobName", s.o.Job, "PartitionId", strconv.Itoa(partition))}
 	var err error
 	switch from.Mode {
@@ -100,18 +109,23 @@ type reader struct {
 	source  *Source
 	p       *hub.Partition
 	next    int64
+	ask     int // bytes of the next read
 	chunk   hub.Chunk
 	trimmed *metric.Counter
 }
 
-// Read resets c and fills it with the next messages: the values of records.
+// Read resets c and fills it with the next messages: the values of records. A
+// chunk is a few MiB however well the events compress; one batch may be more.
 func (r *reader) Read(ctx context.Context, c *connector.Chunk, wake <-chan struct{}) error {
 	for {
 		c.Reset()
+		if cap(c.Data) > keepBytes {
+			c.Data = nil
+		}
 		r.chunk.Data = c.Data // the log reads into the caller's memory
-		err := r.p.Read(ctx, r.next, r.source.o.Bytes, &r.chunk, wake)
+		err := r.p.Read(ctx, r.next, r.ask, &r.chunk, wake)
 		if errors.Is(err, hub.ErrOffsetOutOfRange) && r.skipTrimmed() {
-			err = r.p.Read(ctx, r.next, r.source.o.Bytes, &r.chunk, wake)
+			err = r.p.Read(ctx, r.next, r.ask, &r.chunk, wake)
 		}
 		if err != nil {
 			c.Data = r.chunk.Data
@@ -147,7 +161,13 @@ func (r *reader) skipTrimmed() bool {
 
 func (r *reader) fill(c *connector.Chunk) {
 	var bytes int64
+	stored := len(r.chunk.Data)
+	full := false
 	for i := range r.chunk.Batches {
+		if full = len(r.chunk.Data)-stored >= plainBytes; full {
+			r.chunk.Leave(i)
+			break
+		}
 		b := &r.chunk.Batches[i]
 		bytes += int64(b.End - b.Start)
 		var err error
@@ -166,6 +186,12 @@ func (r *reader) fill(c *connector.Chunk) {
 			c.Arrivals = append(c.Arrivals, at)
 		}
 		r.next = b.Next()
+	}
+	// A chunk that filled up early has the next read ask for about what it used, so
+	// that little is read twice.
+	r.ask = min(2*r.ask, r.source.o.Bytes)
+	if full {
+		r.ask = min(max(2*int(bytes), leastBytes), r.source.o.Bytes)
 	}
 	if len(c.Starts) > 0 {
 		r.source.hub.CountOutgoing(len(c.Starts), bytes)

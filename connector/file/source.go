@@ -1,71 +1,198 @@
-// Package file reads files as inputs of a job: one message a line.
+// Package file reads files as inputs of a job, in blocks and never whole: lines, the
+// events of JSON arrays, rows of CSV.
+//
+// One scanner cuts the files of an input into messages. With one partition its reader
+// is the scanner. With several, the reader that has nothing left makes the scanner go
+// on, and what belongs to others waits in their queues: in memory, then in a temporary
+// file. So no reader waits for another, however the job holds them back and however
+// uneven the partitions are.
+//
+// Stability: importable, not promised before 1.0.
 package file
 
 import (
-	"bufio"
+	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"sort"
+	"sync"
 
-	"spate/column"
 	"spate/connector"
 )
 
-// Message is one line of a file, with what the log would have known of it.
-type Message struct {
-	Body    []byte
-	Line    int64 // from 1
-	Arrival column.Ticks
-	Part    int
+// Cut says how a file is cut into messages.
+type Cut uint8
+
+// Kinds of cuts.
+const (
+	Lines Cut = iota // a message is a line that is not blank
+	JSON             // an element of an array, or an object among others
+	CSV              // the header and one row
+)
+
+// Options of a Source.
+type Options struct {
+	Files  []string  // read one after the other
+	Reader io.Reader // read instead; Files holds its name
+	Cut    Cut
+
+	Delimiter byte     // CSV; default a comma
+	NoHeader  bool     // CSV: the first line is a row
+	Names     []string // CSV without a header: names of the first columns; the others are column1, column2, ...
+
+	Partitions int   // default 1
+	Base       int64 // is added to all offsets
+	Batch      int   // messages of one Read at most; 0: what a block holds
+
+	// Route, if set, sees all messages in their order before the readers do: it sets the
+	// partition of each, and may set their arrivals and rewrite them. parts has one element
+	// per message, all zero; with one partition it is nil.
+	Route func(c *connector.Chunk, parts []int32) error
 }
 
-// Source is a bounded source over messages in the order of their lines.
+// Error is a file that cannot be read as what it is said to be.
+type Error struct {
+	File   string
+	Line   int64 // from 1; of JSON the number of the event; 0: the file as a whole
+	Reason string
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return e.File + ": " + e.Reason
+	}
+	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Reason)
+}
+
+// MaxMessage bounds a message: the largest event of a dedicated namespace.
+// Source: Event Hubs quotas, large message support.
+const MaxMessage = 20 << 20
+
+// Source is a bounded connector.Source over files. The offset of a message is Base and
+// the number of its line, counted through all files; of JSON it is that of the event.
 type Source struct {
-	parts [][]Message
-	batch int
+	o     Options
+	parts []part
+
+	mu     sync.Mutex // guards the fields below
+	scan   *scanner   // nil before the first read
+	places []place
+	queues []*queue // with several partitions
+	block  connector.Chunk
+	routes []int32
+	err    error // what the scanner ended with
 }
 
-// NewSource spreads messages over partitions. batch bounds the messages of one
-// Read; 0: 1024.
-func NewSource(messages []Message, partitions, batch int) *Source {
-	s := &Source{parts: make([][]Message, max(partitions, 1)), batch: batch}
-	if s.batch <= 0 {
-		s.batch = 1024
+// part is one file. reader is set if it can be read only once.
+type part struct {
+	name   string
+	reader io.Reader
+}
+
+// place says where the messages of a file begin.
+type place struct {
+	first int64 // offset before that of line 1
+	name  string
+}
+
+// Open looks whether the files are there and returns their source. Close it.
+func Open(o Options) (*Source, error) {
+	o.Partitions = max(o.Partitions, 1)
+	o.Delimiter = cmp.Or(o.Delimiter, ',')
+	s := &Source{o: o}
+	if o.Reader != nil {
+		s.parts = []part{{o.Files[0], o.Reader}}
+	} else {
+		for _, name := range o.Files {
+			st, err := os.Stat(name)
+			if err != nil {
+				return nil, fmt.Errorf("opening an input: %w", err)
+			}
+			p := part{name: name}
+			if !st.Mode().IsRegular() {
+				f, err := os.Open(name)
+				if err != nil {
+					return nil, fmt.Errorf("opening an input: %w", err)
+				}
+				p.reader = f
+			}
+			s.parts = append(s.parts, p)
+		}
 	}
-	for _, m := range messages {
-		s.parts[m.Part] = append(s.parts[m.Part], m)
+	for range o.Partitions {
+		s.queues = append(s.queues, &queue{limit: max(queueBytes/o.Partitions, 64<<10)})
 	}
-	return s
+	return s, nil
+}
+
+// Peek shows the first messages, chunk by chunk, until see wants no more. The readers
+// get them all the same. It comes before the first reader is opened.
+func (s *Source) Peek(see func(c *connector.Chunk) (more bool, err error)) error {
+	sc := newScanner(s.o, s.parts)
+	sc.spool = true
+	defer sc.close()
+	var c connector.Chunk
+	for {
+		c.Reset()
+		err := sc.next(&c, 64)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		var bad *Error
+		if errors.As(err, &bad) {
+			return nil // the run will come to it, behind the messages before it
+		}
+		if err != nil {
+			return err
+		}
+		if more, err := see(&c); !more || err != nil {
+			return err
+		}
+	}
+}
+
+// Place is where a message stands.
+func (s *Source) Place(offset int64) (name string, line int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := sort.Search(len(s.places), func(i int) bool { return s.places[i].first >= offset })
+	if i == 0 {
+		return s.o.Files[0], offset - s.o.Base
+	}
+	return s.places[i-1].name, offset - s.places[i-1].first
 }
 
 // Partitions implements connector.Source.
-func (s *Source) Partitions(context.Context) (int, error) { return len(s.parts), nil }
+func (s *Source) Partitions(context.Context) (int, error) { return s.o.Partitions, nil }
 
-// OpenReader implements connector.Source. A position is the number of messages
-// read.
+// OpenReader implements connector.Source. A run over files begins at their beginning.
 func (s *Source) OpenReader(_ context.Context, partition int, from connector.Start) (connector.Reader, error) {
-	r := &reader{messages: s.parts[partition], batch: s.batch}
-	switch from.Mode {
-	case connector.Oldest:
-	case connector.AtPosition:
-		if len(from.Position) != 8 {
-			return nil, fmt.Errorf("opening partition %d: the position has %d bytes, not 8", partition, len(from.Position))
-		}
-		r.next = int(binary.BigEndian.Uint64(from.Position))
-	default:
-		for r.next < len(r.messages) && (from.Mode == connector.Newest || r.messages[r.next].Arrival < from.Time) {
-			r.next++
-		}
+	if from.Mode != connector.Oldest {
+		return nil, fmt.Errorf("opening partition %d of %s: files are read from their beginning", partition, s.o.Files[0])
 	}
-	return r, nil
+	return &reader{s, partition}, nil
 }
 
+// Close closes the files. It comes behind the last Read.
+func (s *Source) Close() error {
+	var errs []error
+	if s.scan != nil {
+		errs = append(errs, s.scan.close())
+	}
+	for _, q := range s.queues {
+		errs = append(errs, q.close())
+	}
+	return errors.Join(errs...)
+}
+
+// reader reads one partition.
 type reader struct {
-	messages []Message
-	next     int
-	batch    int
+	s         *Source
+	partition int
 }
 
 // Read implements connector.Reader.
@@ -74,51 +201,64 @@ func (r *reader) Read(ctx context.Context, c *connector.Chunk, _ <-chan struct{}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	for ; r.next < len(r.messages) && c.Len() < r.batch; r.next++ {
-		m := r.messages[r.next]
-		c.Starts = append(c.Starts, uint32(len(c.Data)))
-		c.Data = append(c.Data, m.Body...)
-		c.Ends = append(c.Ends, uint32(len(c.Data)))
-		c.Arrivals = append(c.Arrivals, m.Arrival)
-		c.Offsets = append(c.Offsets, m.Line)
+	s := r.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queues) == 1 {
+		return s.next(c, nil)
 	}
-	c.Data = append(c.Data, make([]byte, 16)...)
-	c.Next = binary.BigEndian.AppendUint64(nil, uint64(r.next))
-	if r.next == len(r.messages) {
-		return io.EOF
+	for s.queues[r.partition].empty() {
+		if s.err == nil {
+			s.err = s.pump()
+			continue
+		}
+		return s.err
 	}
-	return nil
+	err := s.queues[r.partition].pop(c, s.o.Batch)
+	c.Data = append(c.Data, slack[:]...)
+	return err
 }
+
+// slack is what decoders may read behind the last message.
+var slack [16]byte
 
 // Close implements connector.Reader.
 func (r *reader) Close() error { return nil }
 
-// maxLine bounds a line: the largest event of a dedicated namespace.
-const maxLine = 20 << 20
+// next scans and routes.
+func (s *Source) next(c *connector.Chunk, parts func(n int) []int32) error {
+	if s.scan == nil {
+		s.scan = newScanner(s.o, s.parts)
+		s.scan.begun = func(p place) { s.places = append(s.places, p) }
+	}
+	if err := s.scan.next(c, s.o.Batch); err != nil || s.o.Route == nil {
+		return err
+	}
+	var to []int32
+	if parts != nil {
+		to = parts(c.Len())
+	}
+	return s.o.Route(c, to)
+}
 
-// ReadLines cuts r into messages, one per line that is not blank.
-func ReadLines(r io.Reader, name string) ([]Message, error) {
-	s := bufio.NewScanner(r)
-	s.Buffer(make([]byte, 64<<10), maxLine)
-	var out []Message
-	for line := int64(1); s.Scan(); line++ {
-		b := s.Bytes()
-		if line == 1 && len(b) >= 3 && b[0] == 0xef && b[1] == 0xbb && b[2] == 0xbf {
-			b = b[3:]
+// pump brings one more block of messages to the queues.
+func (s *Source) pump() error {
+	s.block.Reset()
+	err := s.next(&s.block, func(n int) []int32 {
+		s.routes = append(s.routes[:0], make([]int32, n)...)
+		return s.routes
+	})
+	if err != nil {
+		return err
+	}
+	for i := range s.block.Starts {
+		to := int32(0)
+		if s.o.Route != nil {
+			to = s.routes[i]
 		}
-		blank := true
-		for _, c := range b {
-			blank = blank && (c == ' ' || c == '\t' || c == '\r')
-		}
-		if !blank {
-			out = append(out, Message{Body: append([]byte(nil), b...), Line: line})
+		if err := s.queues[to].push(&s.block, i); err != nil {
+			return err
 		}
 	}
-	if err := s.Err(); err != nil {
-		if errors.Is(err, bufio.ErrTooLong) {
-			err = fmt.Errorf("a line is longer than %d bytes", maxLine)
-		}
-		return nil, fmt.Errorf("reading %s behind line %d: %w", name, len(out), err)
-	}
-	return out, nil
+	return nil
 }

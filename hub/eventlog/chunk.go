@@ -27,10 +27,28 @@ type Batch struct {
 // Next is the offset behind the batch.
 func (b *Batch) Next() int64 { return b.BaseOffset + int64(b.Count) }
 
-// Reset empties c and keeps its memory. The next read may still go on where
-// the last one ended.
+// keepPlain is how large a buffer of decompressed records a chunk keeps.
+const keepPlain = 4 << 20
+
+// Reset empties c and keeps its memory, but for what a batch of unusual size took.
+// The next read may still go on where the last one ended.
 func (c *Chunk) Reset() {
 	c.Data, c.Batches = c.Data[:0], c.Batches[:0]
+	if cap(c.plain) > keepPlain {
+		c.plain = nil
+	}
+}
+
+// Leave drops all batches but the first n, one at least, for a reader that has
+// enough. The next read in order goes on behind them.
+func (c *Chunk) Leave(n int) {
+	if n < 1 || n >= len(c.Batches) {
+		return
+	}
+	dropped := c.Batches[len(c.Batches)-1].End - c.Batches[n-1].End
+	c.Batches = c.Batches[:n]
+	c.hint.pos -= int64(dropped) // entries stand in Data as they do in the segment
+	c.hint.next = c.Batches[n-1].Next()
 }
 
 // Len is the number of records in all batches, those before the offset

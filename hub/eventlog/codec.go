@@ -26,7 +26,9 @@ type decompressor struct {
 	zstd *zstd.Decoder
 }
 
-// decompress appends the plain form of src to dst.
+// decompress appends the plain form of src to dst, which grows by maxPlain at
+// most. What it allocates is in proportion to the result, however often it is
+// called with the same dst.
 func (d *decompressor) decompress(dst []byte, codec uint8, src []byte) ([]byte, error) {
 	d.in.Reset(src)
 	switch codec {
@@ -57,16 +59,23 @@ func (d *decompressor) decompress(dst []byte, codec uint8, src []byte) ([]byte, 
 			}
 			d.zstd = z
 		}
-		out, err := d.zstd.DecodeAll(src, dst)
+		// The decoder counts what it is given against its limit, and moves all of it
+		// when there is no room: so it gets the room alone.
+		at := len(dst)
+		out, err := d.zstd.DecodeAll(src, dst[at:at:cap(dst)])
 		if err != nil {
 			return dst, fmt.Errorf("zstd: %w", err)
 		}
-		return out, nil
+		if len(out) <= cap(dst)-at && (len(out) == 0 || &out[0] == &dst[:at+1][at]) {
+			return dst[:at+len(out)], nil
+		}
+		return append(dst, out...), nil
 	}
 	return dst, fmt.Errorf("codec %d is unknown", codec)
 }
 
 func readAll(dst []byte, r io.Reader) ([]byte, error) {
+	limit := len(dst) + maxPlain
 	for {
 		if len(dst) == cap(dst) {
 			dst = append(dst, make([]byte, max(4096, len(dst)))...)[:len(dst)]
@@ -79,7 +88,7 @@ func readAll(dst []byte, r io.Reader) ([]byte, error) {
 		if err != nil {
 			return dst, err
 		}
-		if len(dst) > maxPlain {
+		if len(dst) > limit {
 			return dst, errPlainTooLarge
 		}
 	}
@@ -90,8 +99,9 @@ func readAll(dst []byte, r io.Reader) ([]byte, error) {
 var xerial = []byte("\x82SNAPPY\x00")
 
 func unsnappy(dst, src []byte) ([]byte, error) {
+	limit := len(dst) + maxPlain
 	if !bytes.HasPrefix(src, xerial) || len(src) < 16 {
-		return unsnappyBlock(dst, src)
+		return unsnappyBlock(dst, src, limit)
 	}
 	src = src[16:]
 	for len(src) > 0 {
@@ -104,7 +114,7 @@ func unsnappy(dst, src []byte) ([]byte, error) {
 			return dst, errors.New("snappy: cut short")
 		}
 		var err error
-		if dst, err = unsnappyBlock(dst, src[:n]); err != nil {
+		if dst, err = unsnappyBlock(dst, src[:n], limit); err != nil {
 			return dst, err
 		}
 		src = src[n:]
@@ -112,12 +122,13 @@ func unsnappy(dst, src []byte) ([]byte, error) {
 	return dst, nil
 }
 
-func unsnappyBlock(dst, src []byte) ([]byte, error) {
+// unsnappyBlock appends one block; the result is limit bytes long at most.
+func unsnappyBlock(dst, src []byte, limit int) ([]byte, error) {
 	n, err := snappy.DecodedLen(src)
 	if err != nil {
 		return dst, fmt.Errorf("snappy: %w", err)
 	}
-	if n > maxPlain-len(dst) {
+	if n > limit-len(dst) {
 		return dst, errPlainTooLarge
 	}
 	at := len(dst)

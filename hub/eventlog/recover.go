@@ -67,6 +67,11 @@ func (p *Partition) settle(m *manifestPartition, check checkpoint, hasCheck bool
 		return fmt.Errorf("no segment with a whole header in %s: %w", p.dir, ErrDamaged)
 	}
 	p.active = p.segs[len(p.segs)-1]
+	if p.active.unloaded { // the one behind it was not finished: it grows again, and so does its index
+		if _, err := p.loadIndex(p.active, p.active.extent); err != nil {
+			return err
+		}
+	}
 	p.tail = p.active.extent
 	p.next, p.last, p.lastTime, p.start = p.tail.end, p.tail.lastTime, p.tail.lastTime, m.Start
 	if r.damaged == nil && hasCheck && check.next > p.next {

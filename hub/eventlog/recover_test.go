@@ -186,6 +186,42 @@ func TestLostIndexIsMadeAnew(t *testing.T) {
 	}
 }
 
+func TestASegmentThatGrowsAgainHasAnIndexOfAllItsEntriesWhenItIsSealed(t *testing.T) {
+	l, o, f := faultLog(t, Settings{SegmentBytes: 1 << 20})
+	p := l.Partition(0)
+	row := strings.Repeat("x", 40_000)
+	for len(f.list(segSuffix)) < 2 {
+		mustAppend(t, p.Append(Kafka, bodies(row)))
+	}
+	sealed := int(p.segs[0].end)
+	// The crash came while the second segment was made: the first is the active one again.
+	c := f.copyOf()
+	c.edit(segmentName(int64(sealed)), func([]byte) []byte { return nil })
+	c.edit("/hub/0000/tail", func([]byte) []byte { return nil })
+	l2 := reopen(t, on(o, c))
+	p2 := l2.Partition(0)
+	small := strings.Repeat("y", 100)
+	for i := 0; len(c.list(segSuffix)) < 2; i++ {
+		text := small // what is left of the first segment, then one that does not fit
+		if i == 20 {
+			text = row
+		}
+		mustAppend(t, p2.Append(Kafka, bodies(text)))
+	}
+	b, err := c.ReadFile(companion(segmentName(0), idxSuffix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := p2.segs[0]
+	_, index, err := parseIndex(b, o.ID, 0, 0, s.length, s.extent)
+	if err != nil || len(index) < sealed-1 {
+		t.Errorf("the index has %d entries of %d large rows, %v", len(index), sealed, err)
+	}
+	if got := readAllFrom(t, p2, 0, 50_000); len(got) != int(p2.Bounds().Next) {
+		t.Errorf("%d records of %d", len(got), p2.Bounds().Next)
+	}
+}
+
 func TestFullDiskRefusesAndRecoversWithoutRestart(t *testing.T) {
 	for _, segment := range []int64{64 << 20, 1 << 20} {
 		l, o, f := faultLog(t, Settings{SegmentBytes: segment})

@@ -67,6 +67,22 @@ func lakeOf(t *testing.T) *lake.Catalog {
 	return cat
 }
 
+func TestAFolderWhoseNameIsAPatternIsReadAndNoOtherThatMatchesIt(t *testing.T) {
+	root := t.TempDir()
+	for i, name := range []string{"d[1]*?", "d1xx"} {
+		store := blob.NewLocal(filepath.Join(root, name))
+		table := newTable(t, store, "t", "at", []delta.Column{{Name: "n", Type: delta.Long, Nullable: true}, {Name: "at", Type: delta.Timestamp, Nullable: true}})
+		addFile(t, table, [][]column.Value{{column.IntOf(int64(i)), column.TimeOf(column.TicksOf(clockNow))}}, "atDate", clockNow)
+		cat, err := lake.NewCatalog(lake.Options{Store: store, Tables: []lake.TableSpec{{Database: "telemetry", Name: "t", Prefix: "t"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := answer(t, session(t, cat), "SELECT n, atDate FROM t"); got != fmt.Sprintf("%d,2026-11-27", i) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 func newTable(t *testing.T, store blob.Store, prefix, dateOf string, cols []delta.Column) *delta.Table {
 	t.Helper()
 	table, err := delta.Options{}.Create(t.Context(), store, prefix, delta.Definition{Columns: cols, PartitionBy: []delta.Partition{{DateOf: dateOf}}})

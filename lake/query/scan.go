@@ -173,11 +173,11 @@ func (s *scan) emit(ctx context.Context, req *Request, stats *Stats) (string, er
 	}
 	deleted := false
 	for _, f := range files {
-		if strings.ContainsAny(f.Path, "*?[") {
-			return "", fmt.Errorf("open table %s: the name of data file %s holds a pattern character, which is not supported yet", s.table.Name, f.Path)
-		}
 		stats.BytesOpened += f.Size
 		req.Files = append(req.Files, f.Path)
+		if p := patternOf(f.Path); p != f.Path {
+			req.Files = append(req.Files, p) // the engine asks for the right to it too
+		}
 		if f.Deleted != nil {
 			rows, err := f.Deleted(ctx)
 			if err != nil {
@@ -254,11 +254,17 @@ func (s *scan) groups(files []chosen) [][]chosen {
 	return out
 }
 
+// patternOf is the pattern that only path matches: the engine reads file names as
+// patterns.
+func patternOf(path string) string { return patternEscapes.Replace(path) }
+
+var patternEscapes = strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]")
+
 // branch reads files whose partition values are equal.
 func (s *scan) branch(files []chosen, deleted bool) string {
 	paths := make([]string, len(files))
 	for i, f := range files {
-		paths[i] = Quote(f.Path)
+		paths[i] = Quote(patternOf(f.Path))
 	}
 	sure := s.sureColumns(files)
 	var items, missing []string

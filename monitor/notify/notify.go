@@ -212,6 +212,10 @@ func (n *Notifier) read(ctx context.Context, partition int) error {
 	return nil
 }
 
+// putBytes is how many bytes of events go to the outbox at a time, about. What
+// compressed well may be far more than was read.
+const putBytes = 4 << 20
+
 // reading is the memory of one partition's reads.
 type reading struct {
 	messages []message
@@ -219,11 +223,20 @@ type reading struct {
 	ends     []int
 }
 
-// put stores what a read has brought.
+// put brings the events of a chunk from offset from on to the outbox, or as many of
+// them as go at a time. A batch that cannot be taken apart is logged and passed over:
+// compressed ones that were stored unseen must not stop those behind them.
 func (n *Notifier) put(partition int, from int64, c *hub.Chunk, r *reading) error {
 	now := n.o.Clock().UnixMilli()
+	if cap(r.bodies) > 2*putBytes {
+		*r = reading{}
+	}
 	r.messages, r.bodies, r.ends = r.messages[:0], r.bodies[:0], r.ends[:0]
+	next := from
 	for i := range c.Batches {
+		if len(r.bodies) >= putBytes {
+			break
+		}
 		b := &c.Batches[i]
 		it := c.Records(i)
 		for it.Next() {
@@ -235,8 +248,10 @@ func (n *Notifier) put(partition int, from int64, c *hub.Chunk, r *reading) erro
 			r.ends = append(r.ends, len(r.bodies))
 		}
 		if err := it.Err(); err != nil {
-			return err
+			n.o.Log.Error("events cannot be taken apart and are not notified", "hub", n.o.Hub.Name(), "partition", partition,
+				"offset", b.BaseOffset, "events", b.Count, "err", err)
 		}
+		next = b.Next()
 	}
 	start := 0
 	for i, end := range r.ends {
@@ -245,6 +260,11 @@ func (n *Notifier) put(partition int, from int64, c *hub.Chunk, r *reading) erro
 	}
 	if err := n.box.put(partition, r.messages); err != nil {
 		return err
+	}
+	if n.box.position(partition) < next {
+		if err := n.box.seek(partition, next); err != nil {
+			return err
+		}
 	}
 	n.o.Hub.CountOutgoing(len(r.messages), int64(len(r.bodies)))
 	return nil

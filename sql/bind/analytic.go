@@ -33,9 +33,9 @@ func (q *query) analyticCall(c *syntax.Call) plan.Expr {
 		q.b.fail(c.Span, "add it to GROUP BY, or compute it in a step", "%s is neither in GROUP BY nor in an aggregate", name)
 		return null
 	}
-	key := canon(c, q.from.alias)
-	if i, ok := q.analyticKey[key]; ok {
-		return q.analyticCol(i, c.Span)
+	key := canon(c, q.from)
+	if id, ok := q.analyticKey[key]; ok {
+		return q.b.read(id, c.Span)
 	}
 	q.inOver = true
 	f, ok := q.analyticFunc(c, name)
@@ -44,22 +44,13 @@ func (q *query) analyticCall(c *syntax.Call) plan.Expr {
 		return null
 	}
 	if q.analytic == nil {
-		q.analytic = &plan.Analytic{In: q.from.node}
+		q.analytic = &plan.Analytic{}
 	}
-	i := len(q.analytic.Funcs)
-	q.analyticKey[key] = i
+	id := q.b.newColumn(f.Column, 0, c.Span)
+	q.b.makes(q.analytic, id)
+	q.analyticKey[key] = id
 	q.analytic.Funcs = append(q.analytic.Funcs, f)
-	return q.analyticCol(i, c.Span)
-}
-
-// analyticCol reads the i-th analytic column. Its index is known only when the
-// columns of the source are.
-func (q *query) analyticCol(i int, at syntax.Span) plan.Expr {
-	node := q.analytic
-	f := &node.Funcs[i]
-	col := &plan.Col{Base: plan.Base{Static: f.Type, Where: at}, Name: f.Name}
-	q.b.late = append(q.b.late, func() { col.Index = len(node.In.Columns()) + i })
-	return col
+	return q.b.read(id, c.Span)
 }
 
 func (q *query) analyticFunc(c *syntax.Call, name string) (plan.AnalyticFunc, bool) {
@@ -134,10 +125,15 @@ func (q *query) analyticFunc(c *syntax.Call, name string) (plan.AnalyticFunc, bo
 
 // event is the whole row of the source as a record.
 func (q *query) event(c *syntax.Call, name string) plan.Expr {
-	if q.from.stream != nil {
-		return q.inputCol(q.from.stream.whole(), c.Span)
+	src := q.from.single()
+	switch {
+	case src == nil:
+		q.b.unsupported(c.Span, name+"(*) over several sources")
+	case src.stream == nil:
+		q.b.unsupported(c.Span, name+"(*) over a step")
+	default:
+		return src.whole(q.b, c.Span)
 	}
-	q.b.unsupported(c.Span, name+"(*) over a step")
 	return nil
 }
 

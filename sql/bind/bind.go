@@ -68,14 +68,15 @@ type binder struct {
 	src      string
 	errs     syntax.Errors
 	warnings []Warning
-	muted    int // above 0 errors and warnings are not kept
+	warned   map[Warning]bool
 
 	inputs   map[string]*inputDecl // by lower-case name
 	streams  map[string]*stream    // by input and TIMESTAMP BY
 	steps    map[string]*step      // by lower-case name
 	stepList []*step
-	narrowed []func() // what waits until the inputs' columns are known
-	late     []func() // what waits until all columns are known
+
+	columns []boundColumn // by colID
+	made    map[plan.Node][]colID
 }
 
 // inputDecl is an input with its declared columns.
@@ -96,13 +97,7 @@ type step struct {
 // Job binds a script of the ASA dialect; src is its text. With errors the plan
 // is nil.
 func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Errors, []Warning) {
-	if opts.MaxDuration == 0 {
-		opts.MaxDuration = 7 * 24 * time.Hour
-	}
-	b := &binder{opts: opts, src: src, inputs: map[string]*inputDecl{}, streams: map[string]*stream{}, steps: map[string]*step{}}
-	for _, in := range opts.Inputs {
-		b.inputs[strings.ToLower(in.Name)] = &inputDecl{info: in}
-	}
+	b := newBinder(src, opts)
 	for _, s := range script.Stmts {
 		if c, ok := s.(*syntax.CreateTable); ok {
 			b.declare(c)
@@ -141,11 +136,20 @@ func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Err
 		b.errs.Sort()
 		return nil, b.errs, b.warnings
 	}
-	for _, f := range append(b.narrowed, b.late...) {
-		f()
-	}
+	b.settle(job)
 	finish(job)
 	return job, nil, b.warnings
+}
+
+func newBinder(src string, opts Options) *binder {
+	if opts.MaxDuration == 0 {
+		opts.MaxDuration = 7 * 24 * time.Hour
+	}
+	b := &binder{opts: opts, src: src, inputs: map[string]*inputDecl{}, streams: map[string]*stream{}, steps: map[string]*step{}}
+	for _, in := range opts.Inputs {
+		b.inputs[strings.ToLower(in.Name)] = &inputDecl{info: in}
+	}
+	return b
 }
 
 // Script parses and binds a text.
@@ -165,19 +169,19 @@ func Expression(src string, cols []plan.Column) (plan.Expr, syntax.Errors) {
 		return nil, errs
 	}
 	b := &binder{src: src}
-	q := &query{b: b, from: &scope{node: &plan.Union{Cols: cols}}, clause: "an output column"}
+	row := stepSource("", syntax.Span{}, nil, cols)
+	q := &query{b: b, from: &scope{sources: []*source{row}}, clause: "an output column"}
 	bound := q.expr(e)
 	if len(b.errs) > 0 {
 		b.errs.Sort()
 		return nil, b.errs
 	}
+	b.settler().expr(&bound, row.layout())
 	return bound, nil
 }
 
 func (b *binder) fail(at syntax.Span, hint, format string, args ...any) {
-	if b.muted == 0 {
-		b.errs = append(b.errs, &syntax.Error{Span: at, Msg: fmt.Sprintf(format, args...), Hint: hint})
-	}
+	b.errs = append(b.errs, &syntax.Error{Span: at, Msg: fmt.Sprintf(format, args...), Hint: hint})
 }
 
 func (b *binder) unsupported(at syntax.Span, what string) {
@@ -185,8 +189,13 @@ func (b *binder) unsupported(at syntax.Span, what string) {
 }
 
 func (b *binder) warn(at syntax.Span, code, format string, args ...any) {
-	if b.muted == 0 {
-		b.warnings = append(b.warnings, Warning{at, code, fmt.Sprintf(format, args...)})
+	w := Warning{at, code, fmt.Sprintf(format, args...)}
+	if !b.warned[w] { // HAVING binds what it names again
+		if b.warned == nil {
+			b.warned = make(map[Warning]bool)
+		}
+		b.warned[w] = true
+		b.warnings = append(b.warnings, w)
 	}
 }
 

@@ -7,16 +7,16 @@ import (
 )
 
 // canon is a text that is equal for expressions that mean the same over one
-// source: names in lower case and without the alias.
-func canon(e syntax.Expr, alias string) string {
-	c := &canonical{alias: alias}
+// scope: names in lower case, of an only source without the alias, of several with it.
+func canon(e syntax.Expr, sc *scope) string {
+	c := &canonical{scope: sc}
 	c.expr(e)
 	return c.b.String()
 }
 
 type canonical struct {
 	b     strings.Builder
-	alias string
+	scope *scope
 }
 
 func (c *canonical) put(s string) { c.b.WriteString(s) }
@@ -34,10 +34,27 @@ func (c *canonical) list(head string, es ...syntax.Expr) {
 	c.put(")")
 }
 
-func (c *canonical) parts(parts []syntax.Ident) {
-	for _, p := range parts {
-		c.put("[" + strings.ReplaceAll(strings.ToLower(p.Name), "]", "]]") + "]")
+func (c *canonical) names(names ...string) {
+	for _, n := range names {
+		c.put("[" + strings.ReplaceAll(strings.ToLower(n), "]", "]]") + "]")
 	}
+}
+
+// path names a column by its source, whether or not the script does.
+func (c *canonical) path(p *syntax.Path) {
+	names := partNames(p.Parts)
+	if c.scope.single() != nil {
+		c.names(c.scope.unqualified(names)...)
+		return
+	}
+	src, rest, rival := c.scope.resolve(names)
+	if src == nil || rival != nil {
+		c.names(names...)
+		return
+	}
+	c.names(src.alias)
+	c.put(".")
+	c.names(rest...)
 }
 
 func (c *canonical) expr(e syntax.Expr) {
@@ -53,11 +70,7 @@ func (c *canonical) expr(e syntax.Expr) {
 			c.put(e.Text + ":" + string(rune('0'+e.Kind)))
 		}
 	case *syntax.Path:
-		parts := e.Parts
-		if len(parts) > 1 && strings.EqualFold(parts[0].Name, c.alias) {
-			parts = parts[1:]
-		}
-		c.parts(parts)
+		c.path(e)
 	case *syntax.Star:
 		c.put("*")
 	case *syntax.Unary:
@@ -76,7 +89,7 @@ func (c *canonical) expr(e syntax.Expr) {
 		c.list(e.Func+" "+syntax.FormatType(e.Type), e.X)
 	case *syntax.Field:
 		c.list("field", e.X)
-		c.parts([]syntax.Ident{e.Name})
+		c.names(e.Name.Name)
 	case *syntax.Case:
 		c.put("case(")
 		if e.Operand != nil {
@@ -104,7 +117,7 @@ func negated(s string, not bool) string {
 }
 
 func (c *canonical) call(e *syntax.Call) {
-	c.parts(e.Name.Parts)
+	c.names(partNames(e.Name.Parts)...)
 	head := ""
 	if e.Distinct {
 		head = "distinct"

@@ -19,7 +19,7 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{"WITH s AS (SELECT a INTO alert FROM [in]) SELECT a INTO alert FROM s", "1:26: INTO stands only in a statement"},
 		{"SELECT a INTO alert FROM [in] UNION SELECT a INTO alert FROM [in]", "1:51: a statement has one INTO"},
 		{"SELECT a, A INTO alert FROM [in]", "1:11: two columns are named A"},
-		{"SELECT AVG(a), AVG(b) INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "1:16: two columns are named avg"},
+		{"SELECT AVG(a), b AS avg INTO alert FROM [in] GROUP BY b, TumblingWindow(s, 1)", "1:16: two columns are named avg"},
 		{"SELECT a INTO alert FROM later; WITH later AS (SELECT a FROM [in]) SELECT a INTO alert FROM later", "1:26: there is no input or step [later]"},
 		// grouping
 		{"SELECT a, COUNT(*) AS n INTO alert FROM [in] GROUP BY a", "1:55: a window must be specified"},
@@ -68,8 +68,18 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{"SELECT CONCAT(a) AS b INTO alert FROM [in]", "CONCAT takes at least 2 arguments, 1 given"},
 		{"SELECT CHARINDEX(a) AS b INTO alert FROM [in]", "CHARINDEX takes 2 or 3 arguments, 1 given"},
 		{"SELECT ROUND('NaN', 1) AS b INTO alert FROM [in]", "The 1st argument of function round has invalid type 'nvarchar(max)'. Only 'bigint', 'float' is allowed."},
-		{"SELECT a INTO alert FROM [in] WHERE LEN(a) LIKE '1%'", "The 1st argument of function like has invalid type 'bigint'. Only 'nvarchar(max)' is allowed."},
+		{"SELECT a INTO alert FROM [in] WHERE JSON_PARSE(a) LIKE '1%'", "The 1st argument of function like has invalid type 'record'. Only 'nvarchar(max)' is allowed."},
 		{"SELECT DATEADD(fortnight, 1, t) AS b INTO alert FROM [in]", "1:16: fortnight is no part of a date"},
+		{"SELECT DATEPART(dayofweek, t) AS b INTO alert FROM [in]", "1:17: dayofweek is no part of a date (use weekday (dw))"},
+		{"SELECT a INTO alert FROM [in] GROUP BY a, HoppingWindow(s)", "HoppingWindow takes a unit and two or three spans"},
+		{"SELECT a INTO alert FROM [in] GROUP BY a, SlidingWindow(s, 1, 2)", "SlidingWindow takes a unit and one span"},
+		{"SELECT a INTO alert FROM [in] GROUP BY a, SessionWindow(Timeout(s, 1))", "SessionWindow takes two spans"},
+		{"SELECT GetMetadataPropertyValue([in], 'Error') AS b INTO alert FROM [in]", "1:39: there is no metadata property 'Error'"},
+		{"SELECT GetMetadataPropertyValue([in], '[User].[x]') AS b INTO alert FROM [in]", "the metadata property '[User].[x]' is not supported yet"},
+		{"SELECT a INTO alert FROM [in] GROUP BY a, TumblingWindow(s, 1) PARTITION BY a", "unexpected PARTITION, want WITH, SELECT or CREATE TABLE (PARTITION BY stands behind the input: FROM input PARTITION BY key)"},
+		{"SELECT a INTO alert PARTITION BY a FROM [in]", "1:21: unexpected PARTITION, want ',' or FROM (PARTITION BY stands behind the input"},
+		{"SELECT a FROM [in] INTO alert", "1:20: unexpected INTO, want WITH, SELECT or CREATE TABLE (INTO stands before FROM"},
+		{"SELECT a INTO alert FROM [in] HAVING a = 1 WHERE b = 1", "unexpected WHERE, want WITH, SELECT or CREATE TABLE (the clauses are SELECT, INTO, FROM, WHERE"},
 		{"SELECT CAST(a AS int) AS b INTO alert FROM [in]", "there is no type int (use bigint)"},
 		{"SELECT CAST(a AS nvarchar(10)) AS b INTO alert FROM [in]", "nvarchar has no length but max"},
 		{"SELECT x.ABS(a) AS b INTO alert FROM [in]", "function ABS takes no prefix at compatibility level 1.2"},
@@ -97,9 +107,12 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{"SELECT a INTO alert FROM [in] UNION SELECT a, b FROM [in]", "the members of a UNION have the same number of columns"},
 		{"", "1:1: the script has no SELECT statement"},
 		// what the engine does not run
-		{"SELECT a.x INTO alert FROM [in] a JOIN [in] b ON a.x = b.x", "The join predicate is not time bounded"},
+		{"SELECT a.x INTO alert FROM [in] a JOIN [in] b ON a.x = b.x", "1:40: The join predicate is not time bounded"},
+		{"SELECT a.x INTO alert FROM [in] a JOIN [in] b ON a.x = b.x", "Please add DATEDIFF to the JOIN condition. (reference data needs no DATEDIFF, but JOIN with reference data is not supported yet)"},
 		{"SELECT a.x INTO alert FROM [in] a JOIN [in] b ON DATEDIFF(s, a, b) BETWEEN 0 AND 5", "1:40: JOIN is not supported yet"},
-		{"SELECT a.x INTO alert FROM [in] a JOIN ref r ON a.x = r.x", "JOIN is not supported yet"},
+		{"SELECT a.x INTO alert FROM [in] a JOIN ref r ON a.x = r.x", "1:40: JOIN with reference data is not supported yet"},
+		{"SELECT a.x INTO alert FROM [in] a LEFT JOIN [REF] ON a.x = [REF].x", "1:45: JOIN with reference data is not supported yet"},
+		{"SELECT a.x INTO alert FROM ref r JOIN [in] a ON a.x = r.x", "1:39: JOIN with reference data is not supported yet"},
 		{"SELECT x INTO alert FROM ref", "reference data is not supported yet"},
 		{"SELECT x INTO alert FROM [in] CROSS APPLY GetArrayElements(a) AS e", "APPLY is not supported yet"},
 		{"SELECT x INTO alert FROM [in] MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS A.x = 1) AS t", "MATCH_RECOGNIZE is not supported yet"},
@@ -128,6 +141,14 @@ func TestEveryMistakeOfAScriptIsReported(t *testing.T) {
 	}
 }
 
+func TestAConditionInItsPlaceIsNoWarning(t *testing.T) {
+	_, errs, warnings := Script("SELECT CASE WHEN a > 1 AND NOT (b IN (1, 2) OR c BETWEEN 1 AND 2) THEN 1 END AS x INTO o FROM i WHERE a IS NULL OR (b LIKE 'x%');\n"+
+		"SELECT COUNT(*) AS n INTO p FROM i GROUP BY TumblingWindow(s, 1) HAVING COUNT(*) > 1", Options{})
+	if len(errs) > 0 || len(warnings) > 0 {
+		t.Errorf("mistakes %v, warnings %v", errs, warnings)
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	for _, c := range []struct{ src, want string }{
 		{`SELECT a INTO o FROM i WHERE b = "x"`, `1:34: "x" is read as a string; use single quotes (W513)`},
@@ -138,6 +159,12 @@ func TestWarnings(t *testing.T) {
 		{"SELECT a INTO o FROM i PARTITION BY PartitionId", "read as a hint"},
 		{"SELECT a INTO o FROM i WHERE b = true", "1:34: true is read as a column"},
 		{"SELECT a INTO o FROM i WHERE a = NULL", "never true; use IS NULL"},
+		{"SELECT a > 1 AS b INTO o FROM i", "1:8: a condition is read as a value, a bit, which no reference shows; use CASE WHEN ... THEN 1 ELSE 0 END (W518)"},
+		{"SELECT 1 + 2 = 3 AS z INTO o FROM i", "1:8: a condition is read as a value"},
+		{"SELECT a INTO o FROM i WHERE a = b = 1", "1:30: a condition is read as a value"},
+		{"SELECT NOT (a IS NULL) AS b INTO o FROM i", "1:8: a condition is read as a value"},
+		{"SELECT COALESCE(a LIKE 'x%', 0) AS b INTO o FROM i", "1:17: a condition is read as a value"},
+		{"SELECT COUNT(*) AS n, MAX(a) > 1 AS b INTO o FROM i GROUP BY TumblingWindow(s, 1) HAVING b = 1", "1:23: a condition is read as a value"},
 		{"CREATE TABLE i (a bigint); SELECT b INTO o FROM i", "1:35: column b is not declared in CREATE TABLE i"},
 		{"SELECT a INTO o FROM i UNION SELECT b FROM i", "column 1 of the UNION is named a and b"},
 		{"SELECT a INTO o FROM i TIMESTAMP BY t; SELECT a INTO o FROM i TIMESTAMP BY u", "different TIMESTAMP BY"},

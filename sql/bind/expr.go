@@ -18,14 +18,14 @@ func (q *query) cond(e syntax.Expr) plan.Expr {
 			return q.connective(e)
 		}
 		if isComparison(e.Op) {
-			return q.expr(e)
+			return q.either(e)
 		}
 	case *syntax.Unary:
 		if e.Op == "NOT" {
 			return call(e.Span, column.Bool, "NOT", q.cond(e.X))
 		}
 	case *syntax.IsNull, *syntax.Between, *syntax.In, *syntax.Like:
-		return q.expr(e)
+		return q.either(e)
 	}
 	bound := q.expr(e)
 	if !isNull(bound) || isNullLiteral(e) {
@@ -70,9 +70,30 @@ func (q *query) connective(e *syntax.Binary) plan.Expr {
 	return call(e.Span, column.Bool, e.Op, args...)
 }
 
-// expr binds an expression. After a mistake it returns NULL, so that the rest
-// is checked as well.
+// isCondition reports whether an expression is one that is true, false or unknown.
+func isCondition(e syntax.Expr) bool {
+	switch e := e.(type) {
+	case *syntax.Binary:
+		return e.Op == "AND" || e.Op == "OR" || isComparison(e.Op)
+	case *syntax.Unary:
+		return e.Op == "NOT"
+	case *syntax.IsNull, *syntax.Between, *syntax.In, *syntax.Like:
+		return true
+	}
+	return false
+}
+
+// expr binds an expression where a value stands. After a mistake it returns NULL, so
+// that the rest is checked as well.
 func (q *query) expr(e syntax.Expr) plan.Expr {
+	if isCondition(e) {
+		q.b.warn(e.Loc(), notPortable, "a condition is read as a value, a bit, which no reference shows; use CASE WHEN ... THEN 1 ELSE 0 END")
+	}
+	return q.either(e)
+}
+
+// either binds a value or a condition.
+func (q *query) either(e syntax.Expr) plan.Expr {
 	if q.post {
 		if key := q.grouped(e); key != nil {
 			return key
@@ -111,7 +132,7 @@ func (q *query) expr(e syntax.Expr) plan.Expr {
 			}
 		}
 		for i, a := range args {
-			q.checkType(a, "like", i, 't')
+			q.checkType(a, "like", i, "tts"[i])
 		}
 		return negate(e.Not, call(at, column.Bool, "LIKE", args...))
 	case *syntax.Case:

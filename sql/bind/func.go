@@ -13,8 +13,8 @@ import (
 
 // signature is what a scalar function takes: one letter an argument, optional
 // ones behind '?', the last repeated if it ends in '*'. u is a date part, d a
-// datetime or its text, n a number, i a whole number, t a text, r a record, A
-// an array, a anything. Result is column.Any where the result has the type of
+// datetime or its text, n a number, i a whole number, t a text or what has one, s a
+// text and nothing else, r a record, A an array, a anything. Result is column.Any where the result has the type of
 // the first argument.
 type signature struct {
 	args   string
@@ -43,7 +43,7 @@ var functions = map[string]signature{
 	"JSON_PARSE": {"a", column.Record},
 
 	"GETARRAYELEMENT": {"Ai", column.Null}, "GETARRAYLENGTH": {"A", column.Int64},
-	"GETRECORDPROPERTYVALUE": {"rt", column.Null}, "NULLIF": {"aa", column.Any},
+	"GETRECORDPROPERTYVALUE": {"rs", column.Null}, "NULLIF": {"aa", column.Any},
 
 	"CREATEPOINT": {"nn", column.Record}, "CREATELINESTRING": {"aaa*", column.Record}, "CREATEPOLYGON": {"aaaa*", column.Record},
 	"ST_DISTANCE": {"aa", column.Float64}, "ST_WITHIN": {"aa", column.Int64}, "ST_OVERLAPS": {"aa", column.Int64}, "ST_INTERSECTS": {"aa", column.Int64},
@@ -179,7 +179,8 @@ func (q *query) arguments(c *syntax.Call, name string, sig signature) ([]plan.Ex
 		if letter == 'u' {
 			part, ok := datePart(a)
 			if !ok {
-				q.b.fail(a.Loc(), "such as minute, hour or day", "%s is no part of a date", q.b.text(a.Loc()))
+				text := q.b.text(a.Loc())
+				q.b.fail(a.Loc(), datePartHint(text), "%s is no part of a date", text)
 				return nil, false
 			}
 			args = append(args, constant(a.Loc(), column.TextOf(part)))
@@ -196,7 +197,7 @@ func (q *query) arguments(c *syntax.Call, name string, sig signature) ([]plan.Ex
 // GetRecordPropertyValue looks up is a text in either kind of quotes.
 func (q *query) argument(a syntax.Expr, name string, i int) plan.Expr {
 	p, ok := a.(*syntax.Path)
-	if ok && name == "GETRECORDPROPERTYVALUE" && i == 1 && len(p.Parts) == 1 && p.Parts[0].Quote == '"' && !q.known(p.Parts[0].Name) {
+	if ok && name == "GETRECORDPROPERTYVALUE" && i == 1 && len(p.Parts) == 1 && p.Parts[0].Quote == '"' && !q.from.known(p.Parts[0].Name) {
 		return constant(p.Span, column.TextOf(p.Parts[0].Name))
 	}
 	return q.expr(a)
@@ -205,7 +206,7 @@ func (q *query) argument(a syntax.Expr, name string, i int) plan.Expr {
 // allowed are the static types of each letter of a signature.
 var allowed = map[byte][]column.Kind{
 	'd': {column.Time, column.Text}, 'n': {column.Int64, column.Float64}, 'i': {column.Int64, column.Float64},
-	't': {column.Text}, 'r': {column.Record}, 'A': {column.Array},
+	't': {column.Text}, 's': {column.Text}, 'r': {column.Record}, 'A': {column.Array},
 }
 
 // checkType reports an argument whose static type is wrong, in the words of the
@@ -214,6 +215,9 @@ func (q *query) checkType(x plan.Expr, name string, i int, letter byte) {
 	kinds := allowed[letter]
 	if kinds == nil || x.Type() == column.Null {
 		return
+	}
+	if letter == 't' && x.Type() != column.Record && x.Type() != column.Array {
+		return // it has a text
 	}
 	var names []string
 	for _, k := range kinds {
@@ -263,7 +267,7 @@ func (q *query) prefixed(c *syntax.Call) plan.Expr {
 	case len(c.Name.Parts) > 2:
 		q.b.fail(c.Name.Span, "", "there is no function %s", syntax.FormatName(c.Name))
 	case prefix == "udf" || prefix == "uda":
-		q.b.unsupported(c.Span, "a user function ("+syntax.FormatName(c.Name)+")")
+		return q.userFunc(c)
 	case isSystemWindow(c):
 		q.b.fail(c.Span, "use System.Window().Id", "System.Window() stands only with .Id")
 	case prefix == "system":
@@ -286,8 +290,11 @@ func (q *query) metadata(c *syntax.Call) plan.Expr {
 		q.b.fail(c.Span, "", "GetMetadataPropertyValue takes 2 arguments, %d given", len(c.Args))
 		return null
 	}
-	src, ok := c.Args[0].(*syntax.Path)
-	if !ok || len(src.Parts) != 1 || !strings.EqualFold(src.Parts[0].Name, q.from.alias) || q.from.stream == nil {
+	var src *source
+	if p, ok := c.Args[0].(*syntax.Path); ok && len(p.Parts) == 1 {
+		src = q.from.byAlias(p.Parts[0].Name)
+	}
+	if src == nil || src.stream == nil {
 		q.b.fail(c.Args[0].Loc(), "", "the first argument of GetMetadataPropertyValue is the input of this SELECT")
 		return null
 	}
@@ -297,11 +304,31 @@ func (q *query) metadata(c *syntax.Call) plan.Expr {
 		return null
 	}
 	parts := bracketPath(name.Text)
-	if len(parts) == 2 && strings.EqualFold(parts[0], "EventHub") && q.from.stream.decl.info.Kind == EventHub {
+	if len(parts) == 2 && strings.EqualFold(parts[0], "EventHub") && src.stream.decl.info.Kind == EventHub {
 		if _, ok := systemColumns[strings.ToLower(parts[1])]; ok && !q.post {
-			return q.column(c.Span, parts[1:])
+			return q.column(src, c.Span, parts[1:])
 		}
+	}
+	if !isMetadata(name.Text) {
+		q.b.fail(name.Span, "such as '[EventHub].[PartitionId]', '[User].[name]' or 'EventId'", "there is no metadata property '%s'", name.Text)
+		return null
 	}
 	q.b.unsupported(c.Span, "the metadata property '"+name.Text+"'")
 	return null
+}
+
+// isMetadata reports whether a path of GetMetadataPropertyValue is one of some kind of
+// input.
+// Source: stream-analytics.md 7.6.
+func isMetadata(path string) bool {
+	first, _, _ := strings.Cut(path, ".")
+	if parts := bracketPath(path); parts != nil {
+		first = parts[0]
+	}
+	first = strings.ToLower(first)
+	switch first {
+	case "eventid", "eventhub", "user", "partitionid":
+		return true
+	}
+	return strings.HasPrefix(first, "iot") || strings.HasPrefix(first, "blob")
 }

@@ -3,7 +3,7 @@ package bind
 import (
 	"fmt"
 	"os"
-	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,27 +14,16 @@ import (
 // check holds what every plan must hold: columns exist where they are read, and
 // all inputs of the plan are listed.
 func check(job *plan.Job) error {
+	var err error
 	seen := map[plan.Node]bool{}
-	var visit func(n plan.Node) error
-	visit = func(n plan.Node) error {
-		if n == nil || reflect.ValueOf(n).IsNil() {
-			return fmt.Errorf("a step reads nothing")
-		}
-		if seen[n] {
-			return nil
-		}
+	plan.Walk(job, func(n plan.Node) {
 		seen[n] = true
-		for _, in := range n.Inputs() {
-			if err := visit(in); err != nil {
-				return err
-			}
+		if err == nil {
+			err = checkNode(n)
 		}
-		return checkNode(n)
-	}
-	for _, out := range job.Outputs {
-		if err := visit(out.In); err != nil {
-			return err
-		}
+	})
+	if err != nil {
+		return err
 	}
 	for _, in := range job.Inputs {
 		if !seen[in] {
@@ -52,19 +41,23 @@ func check(job *plan.Job) error {
 
 func checkNode(n plan.Node) error {
 	var below []plan.Column
-	if ins := n.Inputs(); len(ins) > 0 {
-		below = ins[0].Columns()
+	for i, in := range n.Inputs() {
+		if *n.Edges()[i] != in {
+			return fmt.Errorf("%T: input %d is not where its edge is", n, i)
+		}
+		if _, ok := in.(*leaf); ok {
+			return fmt.Errorf("%T: a source stands where its node belongs", n)
+		}
+		below = append(below, in.Columns()...)
 	}
-	var es []plan.Expr
+	if n.Passes() && !slices.Equal(n.Columns()[:len(below)], below) {
+		return fmt.Errorf("%T: columns %v do not begin with %v", n, n.Columns(), below)
+	}
 	switch n := n.(type) {
 	case *plan.Input:
 		below = n.Columns()
-		es = append(n.Over, n.Time)
-	case *plan.Filter:
-		es = []plan.Expr{n.Cond}
 	case *plan.Project:
 		for _, it := range n.Items {
-			es = append(es, it.Expr)
 			if it.Type != it.Expr.Type() && !it.Star {
 				return fmt.Errorf("column %s has type %s, its expression %s", it.Name, it.Type, it.Expr.Type())
 			}
@@ -73,21 +66,13 @@ func checkNode(n plan.Node) error {
 		if len(n.Windows) == 0 {
 			return fmt.Errorf("an aggregate has no window")
 		}
-		for _, k := range n.Keys {
-			es = append(es, k.Expr)
-		}
-		for _, a := range n.Aggs {
-			es = append(es, a.Arg)
-		}
 		for _, w := range n.Windows {
-			es = append(es, w.OverKey...)
 			if w.Kind != plan.Snapshot && w.Size <= 0 {
 				return fmt.Errorf("a window has size %d", w.Size)
 			}
 		}
 	case *plan.Analytic:
 		for _, f := range n.Funcs {
-			es = append(append(es, f.Arg, f.Default, f.When), f.Keys...)
 			if f.Limit <= 0 {
 				return fmt.Errorf("an analytic function has limit %d", f.Limit)
 			}
@@ -99,47 +84,35 @@ func checkNode(n plan.Node) error {
 			}
 		}
 	}
-	for _, e := range es {
-		if err := checkExpr(e, below); err != nil {
-			return fmt.Errorf("%T: %w", n, err)
-		}
+	var err error
+	for _, e := range n.Exprs() {
+		plan.WalkExpr(e, func(e *plan.Expr) {
+			if err == nil {
+				err = checkExpr(*e, below)
+			}
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("%T: %w", n, err)
 	}
 	return nil
 }
 
+// checkExpr looks at one expression, not at its parts.
 func checkExpr(e plan.Expr, below []plan.Column) error {
-	var parts []plan.Expr
 	switch e := e.(type) {
-	case nil, *plan.Const, *plan.Timestamp:
+	case nil:
+		return fmt.Errorf("a place without an expression")
 	case *plan.Col:
 		if e.Index >= len(below) || below[e.Index].Name != e.Name || below[e.Index].Type != e.Static {
 			return fmt.Errorf("column %s at %d of %v", e.Name, e.Index, below)
 		}
-	case *plan.Field:
-		parts = []plan.Expr{e.Of}
-	case *plan.Element:
-		parts = []plan.Expr{e.Of}
-	case *plan.Call:
-		parts = e.Args
 	case *plan.Cast:
-		parts = []plan.Expr{e.Of}
 		if e.Static == column.Null {
 			return fmt.Errorf("a cast to nothing")
 		}
-	case *plan.Case:
-		for _, w := range e.Whens {
-			parts = append(parts, w.Cond, w.Then)
-		}
-		parts = append(parts, e.Else)
-	case *plan.Coalesce:
-		parts = e.Args
-	default:
-		return fmt.Errorf("unknown expression %T", e)
-	}
-	for _, p := range parts {
-		if err := checkExpr(p, below); err != nil {
-			return err
-		}
+	case *col:
+		return fmt.Errorf("column %d has no index", e.id)
 	}
 	return nil
 }

@@ -23,15 +23,17 @@ var runAggregates = map[string]plan.AggFunc{
 // group is the GROUP BY of a query.
 type group struct {
 	node *plan.Aggregate
-	keys []string       // canonical texts of node.Keys
-	aggs map[string]int // index in node.Aggs by canonical text
-	ids  bool           // the windows have ids
+	keys map[string]colID // by canonical text
+	aggs map[string]colID // by canonical text
+	cols []colID          // of node.Keys, then of node.Aggs
+	ids  bool             // the windows have ids
+	id   colID            // System.Window().Id; 0: not read
 }
 
 // groupBy binds keys and windows.
 func (q *query) groupBy(s *syntax.Select) {
 	q.clause = "GROUP BY"
-	g := &group{node: &plan.Aggregate{}, aggs: map[string]int{}}
+	g := &group{node: &plan.Aggregate{}, keys: map[string]colID{}, aggs: map[string]colID{}}
 	var snapshots, keys []syntax.Expr
 	var windows []*syntax.Call
 	for _, e := range s.GroupBy {
@@ -63,11 +65,9 @@ func (q *query) groupBy(s *syntax.Select) {
 }
 
 func (q *query) key(g *group, e syntax.Expr) {
-	text := canon(e, q.from.alias)
-	for _, k := range g.keys {
-		if k == text {
-			return
-		}
+	text := canon(e, q.from)
+	if _, ok := g.keys[text]; ok {
+		return
 	}
 	bound := q.expr(e)
 	name := q.b.text(e.Loc())
@@ -77,8 +77,11 @@ func (q *query) key(g *group, e syntax.Expr) {
 	case *syntax.Field:
 		name = x.Name.Name
 	}
-	g.keys = append(g.keys, text)
-	g.node.Keys = append(g.node.Keys, plan.Item{Column: plan.Column{Name: name, Type: bound.Type()}, Expr: bound})
+	c := plan.Column{Name: name, Type: bound.Type()}
+	id := q.b.newColumn(c, 0, e.Loc())
+	g.keys[text] = id
+	g.cols = append(g.cols, id)
+	g.node.Keys = append(g.node.Keys, plan.Item{Column: c, Expr: bound})
 }
 
 // grouped returns the group key that e is, nil if it is none. A key that holds
@@ -92,12 +95,8 @@ func (q *query) grouped(e syntax.Expr) plan.Expr {
 	if stamp {
 		return nil
 	}
-	text := canon(e, q.from.alias)
-	for i, k := range q.group.keys {
-		if k == text {
-			key := &q.group.node.Keys[i]
-			return &plan.Col{Base: plan.Base{Static: key.Type, Where: e.Loc()}, Index: i, Name: key.Name}
-		}
+	if id, ok := q.group.keys[canon(e, q.from)]; ok {
+		return q.b.read(id, e.Loc())
 	}
 	return nil
 }
@@ -105,9 +104,15 @@ func (q *query) grouped(e syntax.Expr) plan.Expr {
 // ungrouped handles a name behind GROUP BY that is no group key.
 func (q *query) ungrouped(p *syntax.Path, parts []string) plan.Expr {
 	if q.inHaving && len(p.Parts) == 1 && q.aliasing < 20 {
+		taken := map[string]bool{}
 		for i := range q.sel.Items {
 			it := &q.sel.Items[i]
-			if it.Star || it.Expr == nil || !strings.EqualFold(itemName(it, i), parts[0]) {
+			if it.Star || it.Expr == nil {
+				continue
+			}
+			name := strings.ToLower(itemName(it, i, taken))
+			taken[name] = true
+			if !strings.EqualFold(name, parts[0]) {
 				continue
 			}
 			q.aliasing++
@@ -166,18 +171,20 @@ func (q *query) aggregate(c *syntax.Call) plan.Expr {
 		return null
 	}
 	g := q.group
-	key := canon(c, q.from.alias)
-	if i, ok := g.aggs[key]; ok {
-		return q.aggCol(i, at)
+	key := canon(c, q.from)
+	if id, ok := g.aggs[key]; ok {
+		return q.b.read(id, at)
 	}
 	agg := plan.Agg{Func: f, Distinct: c.Distinct, Where: at, Column: plan.Column{Name: q.b.text(at)}}
 	if !q.aggArg(c, &agg) {
 		return null
 	}
 	agg.Type = aggType(&agg)
-	g.aggs[key] = len(g.node.Aggs)
+	id := q.b.newColumn(agg.Column, 0, at)
+	g.aggs[key] = id
+	g.cols = append(g.cols, id)
 	g.node.Aggs = append(g.node.Aggs, agg)
-	return q.aggCol(len(g.node.Aggs)-1, at)
+	return q.b.read(id, at)
 }
 
 // aggregateForm reports the forms of other dialects: WITHIN GROUP, and OVER
@@ -203,11 +210,6 @@ func (q *query) aggregateForm(c *syntax.Call, name string) bool {
 	return false
 }
 
-func (q *query) aggCol(i int, at syntax.Span) plan.Expr {
-	agg := &q.group.node.Aggs[i]
-	return &plan.Col{Base: plan.Base{Static: agg.Type, Where: at}, Index: len(q.group.node.Keys) + i, Name: agg.Name}
-}
-
 // aggArg binds the argument of an aggregate.
 func (q *query) aggArg(c *syntax.Call, agg *plan.Agg) bool {
 	if agg.Func == plan.Count {
@@ -220,15 +222,15 @@ func (q *query) aggArg(c *syntax.Call, agg *plan.Agg) bool {
 			}
 			return true
 		}
-		if p, ok := c.Args[0].(*syntax.Path); ok && len(c.Args) == 1 && q.isSource(p) {
+		if src := q.wholeSource(c.Args); src != nil {
 			if !agg.Distinct {
 				return true
 			}
-			if q.from.stream == nil {
+			if src.stream == nil {
 				q.b.unsupported(c.Span, "COUNT(DISTINCT step)")
 				return false
 			}
-			agg.Arg, agg.ArgType = q.inputCol(q.from.stream.whole(), c.Span), column.Record
+			agg.Arg, agg.ArgType = src.whole(q.b, c.Span), column.Record
 			return true
 		}
 	}
@@ -251,9 +253,16 @@ func (q *query) aggArg(c *syntax.Call, agg *plan.Agg) bool {
 	return true
 }
 
-// isSource reports whether p is the alias of the source and no column of it.
-func (q *query) isSource(p *syntax.Path) bool {
-	return len(p.Parts) == 1 && q.from.alias != "" && strings.EqualFold(p.Parts[0].Name, q.from.alias) && !q.known(p.Parts[0].Name)
+// wholeSource is the source that the only argument names: its alias, which is no column.
+func (q *query) wholeSource(args []syntax.Expr) *source {
+	if len(args) != 1 {
+		return nil
+	}
+	p, ok := args[0].(*syntax.Path)
+	if !ok || len(p.Parts) != 1 || q.from.known(p.Parts[0].Name) {
+		return nil
+	}
+	return q.from.byAlias(p.Parts[0].Name)
 }
 
 // aggType is the static type of an aggregate: values without a static type are
@@ -281,9 +290,10 @@ func (q *query) windowID(at syntax.Span) plan.Expr {
 	if !q.group.ids {
 		return constant(at, column.Value{})
 	}
-	g := q.group.node
-	g.WindowID = true
-	col := &plan.Col{Base: plan.Base{Static: column.Text, Where: at}, Name: "Id"}
-	q.b.late = append(q.b.late, func() { col.Index = len(g.Keys) + len(g.Aggs) })
-	return col
+	g := q.group
+	if !g.node.WindowID {
+		g.node.WindowID = true
+		g.id = q.b.newColumn(plan.Column{Name: "Id", Type: column.Text}, 0, at)
+	}
+	return q.b.read(g.id, at)
 }

@@ -1,7 +1,6 @@
 package bind
 
 import (
-	"cmp"
 	"strings"
 
 	"spate/column"
@@ -18,16 +17,16 @@ func (q *query) path(p *syntax.Path) plan.Expr {
 	if text != nil {
 		return text
 	}
-	if p := p.Parts[0]; len(parts) == 1 && p.Quote == 0 && (strings.EqualFold(p.Name, "true") || strings.EqualFold(p.Name, "false")) && !q.known(p.Name) {
+	if p := p.Parts[0]; len(parts) == 1 && p.Quote == 0 && (strings.EqualFold(p.Name, "true") || strings.EqualFold(p.Name, "false")) && !q.from.known(p.Name) {
 		q.b.warn(p.Span, notPortable, "%s is read as a column, for the language has no such literal; compare with CAST(1 AS bit)", p.Name)
 	}
-	if len(parts) > 1 && q.from.alias != "" && strings.EqualFold(parts[0], q.from.alias) {
-		parts = parts[1:]
-	}
 	if q.post {
-		return q.ungrouped(p, parts)
+		return q.ungrouped(p, q.from.unqualified(parts))
 	}
-	return q.column(p.Span, parts)
+	if src, rest := q.resolve(p.Span, parts); src != nil {
+		return q.column(src, p.Span, rest)
+	}
+	return constant(p.Span, column.Value{})
 }
 
 // parts splits a path; a part in double quotes may be a string, a column or a
@@ -36,7 +35,7 @@ func (q *query) parts(p *syntax.Path) ([]string, plan.Expr) {
 	if len(p.Parts) == 1 && p.Parts[0].Quote == '"' {
 		text := p.Parts[0].Name
 		bracket := bracketPath(text)
-		if bracket == nil && !q.known(text) {
+		if bracket == nil && !q.from.known(text) {
 			q.b.warn(p.Span, quotedText, "%q is read as a string; use single quotes", text)
 			return nil, constant(p.Span, column.TextOf(text))
 		}
@@ -45,20 +44,15 @@ func (q *query) parts(p *syntax.Path) ([]string, plan.Expr) {
 			return bracket, nil
 		}
 	}
-	names := make([]string, len(p.Parts))
-	for i, part := range p.Parts {
-		names[i] = part.Name
-	}
-	return names, nil
+	return partNames(p.Parts), nil
 }
 
-// known reports whether the scope statically has a column.
-func (q *query) known(name string) bool {
-	if q.from.stream != nil {
-		_, ok := q.from.stream.decl.declared[strings.ToLower(name)]
-		return ok
+func partNames(parts []syntax.Ident) []string {
+	names := make([]string, len(parts))
+	for i, part := range parts {
+		names[i] = part.Name
 	}
-	return find(q.from.node.Columns(), name) >= 0
+	return names
 }
 
 // bracketPath splits "[a][b]" or "[a].[b]"; nil for other texts.
@@ -78,35 +72,30 @@ func bracketPath(s string) []string {
 	return parts
 }
 
-// column reads a column of the source, then the fields inside it.
-func (q *query) column(at syntax.Span, parts []string) plan.Expr {
-	if s := q.from.stream; s != nil {
-		i := s.read(q.b, at, parts)
-		return q.inputCol(i, at)
+// column reads a column of a source, then the fields inside it.
+func (q *query) column(src *source, at syntax.Span, parts []string) plan.Expr {
+	if src.stream != nil {
+		return src.column(q.b, src.stream.read(q.b, at, parts), at)
 	}
-	cols := q.from.node.Columns()
-	star := q.from.star()
-	i := find(cols, parts[0])
+	field := func(of plan.Expr, name string) plan.Expr {
+		return &plan.Field{Base: plan.Base{Where: at}, Of: of, Name: name}
+	}
+	star, i := src.star, src.find(parts[0])
 	var e plan.Expr
 	switch {
 	case i >= 0:
-		e = &plan.Col{Base: plan.Base{Static: cols[i].Type, Where: at}, Index: i, Name: cols[i].Name}
+		e = src.column(q.b, i, at)
 		if star >= 0 && star < i { // the record's own field wins over a column right of it
-			field := &plan.Field{Base: plan.Base{Where: at}, Of: starCol(star, at), Name: parts[0]}
-			e = &plan.Coalesce{Base: plan.Base{Where: at}, Args: []plan.Expr{field, e}}
+			e = &plan.Coalesce{Base: plan.Base{Where: at}, Args: []plan.Expr{field(src.column(q.b, star, at), parts[0]), e}}
 		}
 	case star >= 0:
-		e = &plan.Field{Base: plan.Base{Where: at}, Of: starCol(star, at), Name: parts[0]}
+		e = field(src.column(q.b, star, at), parts[0])
 	default:
-		names := make([]string, len(cols))
-		for k, c := range cols {
-			names[k] = c.Name
-		}
-		q.b.fail(at, cmp.Or(q.aliasHint(parts[0]), nearest(parts[0], names)), "there is no column %s%s", parts[0], q.inSource())
+		q.unknown(at, parts[0], &scope{sources: []*source{src}})
 		return constant(at, column.Value{})
 	}
 	for _, name := range parts[1:] {
-		e = &plan.Field{Base: plan.Base{Where: at}, Of: e, Name: name}
+		e = field(e, name)
 	}
 	return e
 }
@@ -122,25 +111,6 @@ func (q *query) aliasHint(name string) string {
 		}
 	}
 	return ""
-}
-
-// inputCol reads column i of the input.
-func (q *query) inputCol(i int, at syntax.Span) *plan.Col {
-	src := &q.from.stream.node.Cols[i]
-	c := &plan.Col{Base: plan.Base{Static: src.Type, Where: at}, Index: i, Name: src.Name}
-	q.cols = append(q.cols, c)
-	return c
-}
-
-func (q *query) inSource() string {
-	if q.from.alias == "" {
-		return ""
-	}
-	return " in " + q.from.alias
-}
-
-func starCol(i int, at syntax.Span) *plan.Col {
-	return &plan.Col{Base: plan.Base{Static: column.Record, Where: at}, Index: i, Name: "*"}
 }
 
 // timestamp is System.Timestamp().

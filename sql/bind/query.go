@@ -1,7 +1,6 @@
 package bind
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
@@ -26,9 +25,8 @@ type query struct {
 	aliasing int    // guards against an alias that refers to itself
 
 	analytic    *plan.Analytic // nil: none so far
-	analyticKey map[string]int
-	group       *group      // nil: no GROUP BY
-	cols        []*plan.Col // what reads the input
+	analyticKey map[string]colID
+	group       *group // nil: no GROUP BY
 }
 
 // body binds a query body; nil if it has a mistake.
@@ -111,7 +109,17 @@ func (b *binder) selectNode(s *syntax.Select) plan.Node {
 	if sc == nil {
 		return nil
 	}
-	q := &query{b: b, from: sc, sel: s, analyticKey: map[string]int{}}
+	node := b.selectFrom(sc, s)
+	if len(b.errs) > before {
+		return nil
+	}
+	return node
+}
+
+// selectFrom binds a SELECT over the rows of its scope; what it returns has no meaning
+// if it reports a mistake.
+func (b *binder) selectFrom(sc *scope, s *syntax.Select) plan.Node {
+	q := &query{b: b, from: sc, sel: s, analyticKey: map[string]colID{}}
 	var where plan.Expr
 	if s.Where != nil {
 		q.clause = "WHERE"
@@ -136,27 +144,26 @@ func (b *binder) selectNode(s *syntax.Select) plan.Node {
 		having = q.cond(s.Having)
 		q.inHaving = false
 	}
-	if len(b.errs) > before {
-		return nil
-	}
-	node := sc.node
-	var lowest *plan.Node // what the lowest step above the source reads
+	node := sc.rows
 	if q.analytic != nil {
-		lowest = &q.analytic.In
+		q.analytic.In = node
 		node = q.analytic
 	}
 	if where != nil {
-		f := &plan.Filter{In: node, Cond: where}
-		lowest = cmp.Or(lowest, &f.In)
-		node = f
+		node = &plan.Filter{In: node, Cond: where}
 	}
 	if q.group != nil {
 		q.group.node.In = node
-		lowest = cmp.Or(lowest, &q.group.node.In)
 		node = q.group.node
+		b.makes(node, q.group.cols...)
+		if q.group.node.WindowID {
+			b.makes(node, q.group.id)
+		}
 	}
-	if sc.stream != nil && q.ordered() {
-		b.narrowed = append(b.narrowed, func() { q.narrow(lowest) })
+	if q.ordered() {
+		for _, src := range sc.sources {
+			src.prune = src.stream != nil
+		}
 	}
 	if having != nil {
 		node = &plan.Filter{In: node, Cond: having}
@@ -174,30 +181,6 @@ func (q *query) ordered() bool {
 		}
 	}
 	return q.analytic != nil
-}
-
-// narrow puts a projection above an input that other queries read too, so that
-// only the columns of this query are ordered: ordering costs by the column.
-func (q *query) narrow(above *plan.Node) {
-	in := q.from.stream.node
-	p := &plan.Project{In: in}
-	at := map[int]int{}
-	for _, c := range q.cols {
-		if _, ok := at[c.Index]; ok {
-			continue
-		}
-		src := in.Cols[c.Index].Column
-		at[c.Index] = len(p.Items)
-		expr := &plan.Col{Base: plan.Base{Static: src.Type, Where: c.Where}, Index: c.Index, Name: src.Name}
-		p.Items = append(p.Items, plan.Item{Column: src, Expr: expr})
-	}
-	if len(p.Items) == len(in.Cols) {
-		return
-	}
-	for _, c := range q.cols {
-		c.Index = at[c.Index]
-	}
-	*above = p
 }
 
 // firstAggregate finds an aggregate in SELECT or HAVING.
@@ -247,7 +230,7 @@ func (q *query) items(s *syntax.Select) []plan.Item {
 			continue
 		}
 		e := q.expr(it.Expr)
-		name := itemName(it, i)
+		name := itemName(it, i, taken)
 		key := strings.ToLower(name)
 		switch {
 		case explicit[key]:
@@ -264,32 +247,31 @@ func (q *query) items(s *syntax.Select) []plan.Item {
 	return items
 }
 
-// itemName is the alias or the name that the language gives.
-func itemName(it *syntax.Item, i int) string {
+// itemName is the alias of the i-th item or the name that the language gives. A name
+// that comes from a function gives way to one of taken, which are in lower case.
+func itemName(it *syntax.Item, i int, taken map[string]bool) string {
 	if it.Alias != nil {
 		return it.Alias.Name
 	}
+	derived := ""
 	switch e := it.Expr.(type) {
 	case *syntax.Path:
 		if isSystemTimestamp(e) {
-			return "timestamp"
-		}
-		if part := e.Parts[len(e.Parts)-1]; part.Quote != '"' || len(e.Parts) > 1 {
+			derived = "timestamp"
+		} else if part := e.Parts[len(e.Parts)-1]; part.Quote != '"' || len(e.Parts) > 1 {
 			return part.Name
 		} else if parts := bracketPath(part.Name); parts != nil {
 			return parts[len(parts)-1]
 		}
 	case *syntax.Field:
 		return e.Name.Name
-	case *syntax.Call:
-		if isSystemTimestamp(e) {
-			return "timestamp"
-		}
-		if aggregates[callName(e)] && e.Over == nil {
-			return strings.ToLower(callName(e))
-		}
+	case *syntax.Call: // System.Timestamp() and udf.f() go without their prefix
+		derived = strings.ToLower(e.Name.Last().Name)
 	}
-	return fmt.Sprintf("column%d", i+1)
+	if derived == "" || taken[derived] {
+		return fmt.Sprintf("column%d", i+1)
+	}
+	return derived
 }
 
 // star expands `*`, `alias.*` and `record.*`.
@@ -298,24 +280,17 @@ func (q *query) star(it *syntax.Item) []plan.Item {
 		q.b.fail(it.Span, "name the columns", "SELECT * is not allowed with GROUP BY")
 		return nil
 	}
-	if it.Of != nil && (len(it.Of.Parts) > 1 || !strings.EqualFold(it.Of.Parts[0].Name, q.from.alias)) {
-		e := q.path(it.Of)
-		return []plan.Item{{Column: plan.Column{Name: "*", Star: true, Type: column.Record}, Expr: e}}
-	}
-	if q.from.stream != nil {
-		return []plan.Item{starItem(q.inputCol(q.from.stream.whole(), it.Span))}
-	}
-	var items []plan.Item
-	for i, c := range q.from.node.Columns() {
-		if c.Star {
-			items = append(items, starItem(starCol(i, it.Span)))
-			continue
+	if it.Of == nil {
+		if len(q.from.sources) > 1 {
+			q.b.fail(it.Span, "write "+q.from.sources[0].alias+".*, or name the columns", "SELECT * is not allowed over several sources")
+			return nil
 		}
-		items = append(items, plan.Item{Column: c, Expr: &plan.Col{Base: plan.Base{Static: c.Type, Where: it.Span}, Index: i, Name: c.Name}})
+		return q.starItems(q.from.sources[0], it.Span)
 	}
-	return items
-}
-
-func starItem(c *plan.Col) plan.Item {
-	return plan.Item{Column: plan.Column{Name: "*", Star: true, Type: column.Record}, Expr: c}
+	if len(it.Of.Parts) == 1 {
+		if src := q.from.byAlias(it.Of.Parts[0].Name); src != nil {
+			return q.starItems(src, it.Span)
+		}
+	}
+	return []plan.Item{starItem(q.path(it.Of))}
 }

@@ -30,6 +30,17 @@ func datePart(e syntax.Expr) (string, bool) {
 	return part, ok
 }
 
+// datePartHint says which word may have been meant.
+func datePartHint(word string) string {
+	switch strings.ToLower(word) {
+	case "dayofweek", "day_of_week", "dow":
+		return "use weekday (dw)"
+	case "week_of_year", "weekofyear", "iso_week", "isoweek", "isowk", "isoww":
+		return "use week (wk, ww)"
+	}
+	return "such as year, month, day, weekday, hour, minute or second"
+}
+
 // unit reads a unit of a window or duration.
 func (b *binder) unit(e syntax.Expr) (column.Ticks, bool) {
 	part, ok := datePart(e)

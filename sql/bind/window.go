@@ -203,10 +203,14 @@ func (q *query) longSpans(c *syntax.Call, form windowForm) ([]column.Ticks, bool
 	return spans, true
 }
 
+// countOf says how many spans there may be; there are one to three.
 func countOf(least, most int) string {
-	words := [...]string{"nothing", "one span", "two spans", "three spans"}
-	if least == most {
-		return words[least]
+	words := [...]string{1: "one", 2: "two", 3: "three"}
+	switch {
+	case most == 1:
+		return "one span"
+	case least == most:
+		return words[least] + " spans"
 	}
-	return words[least] + " to " + words[most]
+	return words[least] + " or " + words[most] + " spans"
 }

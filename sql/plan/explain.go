@@ -33,116 +33,12 @@ func (p *printer) node(n Node) int {
 	}
 	id := len(p.ids) + 1
 	p.ids[n] = id
-	fmt.Fprintf(&p.b, "#%d = %s", id, describe(n))
+	fmt.Fprintf(&p.b, "#%d = %s", id, n.describe())
 	if len(ins) > 0 {
 		fmt.Fprintf(&p.b, " from %s", strings.Join(ins, ", "))
 	}
 	p.b.WriteByte('\n')
 	return id
-}
-
-func describe(n Node) string {
-	switch n := n.(type) {
-	case *Input:
-		cols := make([]string, len(n.Cols))
-		for i, c := range n.Cols {
-			cols[i] = describeSource(c)
-		}
-		s := fmt.Sprintf("input [%s] (%s)", n.Name, strings.Join(cols, ", "))
-		if n.Time != nil {
-			s += " timestamp by " + describeExpr(n.Time)
-		}
-		if len(n.Over) > 0 {
-			s += " over " + describeAll(n.Over)
-		}
-		return s
-	case *Filter:
-		return "filter " + describeExpr(n.Cond)
-	case *Project:
-		return "project " + describeItems(n.Items)
-	case *Aggregate:
-		var ws, as []string
-		for _, w := range n.Windows {
-			ws = append(ws, describeWindow(w))
-		}
-		for _, a := range n.Aggs {
-			arg := "*"
-			if a.Arg != nil {
-				arg = describeExpr(a.Arg)
-			}
-			if a.Distinct {
-				arg = "distinct " + arg
-			}
-			as = append(as, fmt.Sprintf("%s(%s) as [%s] of %s", a.Func, arg, a.Name, a.ArgType))
-		}
-		s := fmt.Sprintf("aggregate %s by %s over %s", strings.Join(as, ", "), describeItems(n.Keys), strings.Join(ws, ", "))
-		if n.WindowID {
-			s += " with id"
-		}
-		return s
-	case *Analytic:
-		var fs []string
-		for _, f := range n.Funcs {
-			fs = append(fs, describeAnalytic(f))
-		}
-		return "analytic " + strings.Join(fs, ", ")
-	case *Union:
-		names := make([]string, len(n.Cols))
-		for i, c := range n.Cols {
-			names[i] = "[" + c.Name + "]"
-		}
-		return "union (" + strings.Join(names, ", ") + ")"
-	}
-	return fmt.Sprintf("%T", n)
-}
-
-func describeSource(c Source) string {
-	kind := [...]string{"payload", "whole", "enqueued", "processed", "partition"}[c.Kind]
-	s := fmt.Sprintf("[%s] %s %s", c.Name, kind, strings.Join(c.Path, "."))
-	if c.Declared != column.Null {
-		s += " as " + c.Declared.String()
-	}
-	return strings.TrimSpace(s)
-}
-
-func describeWindow(w Window) string {
-	kind := [...]string{"tumbling", "hopping", "sliding", "session", "snapshot"}[w.Kind]
-	s := fmt.Sprintf("%s(%d, %d, %d)", kind, w.Size, w.Hop, w.Offset)
-	if w.ID != "" {
-		s += " '" + w.ID + "'"
-	}
-	if len(w.OverKey) > 0 {
-		s += " over " + describeAll(w.OverKey)
-	}
-	return s
-}
-
-func describeAnalytic(f AnalyticFunc) string {
-	kind := [...]string{"lag", "last", "isfirst"}[f.Kind]
-	s := fmt.Sprintf("%s(", kind)
-	if f.Arg != nil {
-		s += describeExpr(f.Arg)
-	}
-	s += fmt.Sprintf(", %d", f.Offset)
-	if f.Default != nil {
-		s += ", " + describeExpr(f.Default)
-	}
-	s += fmt.Sprintf(") as [%s] by %s limit %d", f.Name, describeAll(f.Keys), f.Limit)
-	if f.When != nil {
-		s += " when " + describeExpr(f.When)
-	}
-	return s
-}
-
-func describeItems(items []Item) string {
-	out := make([]string, len(items))
-	for i, it := range items {
-		out[i] = fmt.Sprintf("%s as [%s]", describeExpr(it.Expr), it.Name)
-		if it.Star {
-			out[i] = describeExpr(it.Expr) + ".*"
-		}
-	}
-	return "(" + strings.Join(out, ", ") + ")"
 }
 
 func describeAll(es []Expr) string { return explained.all(es) }

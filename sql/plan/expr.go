@@ -11,6 +11,8 @@ type Expr interface {
 	Type() column.Kind
 	// Span is where the expression stands in the script.
 	Span() syntax.Span
+	// Parts are the places of the expressions inside, without those that hold none.
+	Parts() []*Expr
 }
 
 // Base carries what every expression has.
@@ -93,3 +95,36 @@ type Coalesce struct {
 	Base
 	Args []Expr
 }
+
+// Parts implements Expr.
+func (e *Const) Parts() []*Expr { return nil }
+
+// Parts implements Expr.
+func (e *Col) Parts() []*Expr { return nil }
+
+// Parts implements Expr.
+func (e *Field) Parts() []*Expr { return exprs(&e.Of) }
+
+// Parts implements Expr.
+func (e *Element) Parts() []*Expr { return exprs(&e.Of) }
+
+// Parts implements Expr.
+func (e *Timestamp) Parts() []*Expr { return nil }
+
+// Parts implements Expr.
+func (e *Call) Parts() []*Expr { return all(e.Args) }
+
+// Parts implements Expr.
+func (e *Cast) Parts() []*Expr { return exprs(&e.Of) }
+
+// Parts implements Expr.
+func (e *Case) Parts() []*Expr {
+	var list []*Expr
+	for i := range e.Whens {
+		list = append(list, &e.Whens[i].Cond, &e.Whens[i].Then)
+	}
+	return append(list, exprs(&e.Else)...)
+}
+
+// Parts implements Expr.
+func (e *Coalesce) Parts() []*Expr { return all(e.Args) }

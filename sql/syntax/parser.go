@@ -72,6 +72,8 @@ func (p *parser) unexpected(want string) {
 		hint := ""
 		if t.kind == tokName && reserved[p.dialect][t.word] && want == "a name" {
 			hint = fmt.Sprintf("%s is a keyword; write [%s] to use it as a name", t.word, t.text)
+		} else if p.dialect == ASA && t.kind == tokName {
+			hint = misplaced[t.word]
 		}
 		p.fail(t.span, hint, "unexpected %s, want %s", t.show(), want)
 	}

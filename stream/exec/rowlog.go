@@ -26,7 +26,7 @@ type rowBlock struct {
 	arrived []column.Ticks
 	seq     []int64
 	index   []int32  // nil: all 0
-	tie     []uint32 // rows before this one at the same position, in its key group; nil: all 0
+	turn    []uint32 // rows before this one of the same time, in its key group; nil: all 0
 	group   []int32
 	next    []uint32 // how many rows on the next one of the group stands, once both are in the window
 	args    []valueList
@@ -51,7 +51,7 @@ func newRowBlock(args int, before *rowBlock) *rowBlock {
 }
 
 // push appends a row and returns its block, for the arguments.
-func (l *rowLog) push(p column.Position, tie uint32, group int32) *rowBlock {
+func (l *rowLog) push(p column.Position, turn uint32, group int32) *rowBlock {
 	k := int(l.to-l.base) >> blockBits
 	if k == len(l.blocks) {
 		var before *rowBlock
@@ -65,7 +65,7 @@ func (l *rowLog) push(p column.Position, tie uint32, group int32) *rowBlock {
 	b.time, b.arrived, b.seq = append(b.time, p.Time), append(b.arrived, p.Arrived), append(b.seq, p.Seq)
 	b.group, b.next = append(b.group, group), append(b.next, 0)
 	b.index = appendSparse(b.index, n, p.Index)
-	b.tie = appendSparse(b.tie, n, tie)
+	b.turn = appendSparse(b.turn, n, turn)
 	l.to++
 	return b
 }
@@ -136,11 +136,11 @@ func (b *rowBlock) position(i int) column.Position {
 	return p
 }
 
-func (b *rowBlock) tieAt(i int) uint32 {
-	if b.tie == nil {
+func (b *rowBlock) turnAt(i int) uint32 {
+	if b.turn == nil {
 		return 0
 	}
-	return b.tie[i]
+	return b.turn[i]
 }
 
 // valueList is a list of values. A number takes 9 bytes of it.

@@ -28,7 +28,7 @@ type sliding struct {
 	log     rowLog
 	entered int64
 	odd     map[int64][]column.Value // keys of rows that print otherwise than those of their group
-	ties    tieCounter
+	turns   turnCounter
 
 	done    column.Ticks // instants before it have been played
 	left    column.Ticks // time of the last row that left
@@ -105,7 +105,7 @@ func (s *sliding) wait(e *evaluated, p column.Position, group int32, i int) erro
 		s.odd[s.log.to] = keys
 	}
 	s.hold(group)
-	block := s.log.push(p, s.ties.next(p, s.forms[group].keyGroup), group)
+	block := s.log.push(p, s.turns.next(p.Time, s.forms[group].keyGroup), group)
 	for a := range s.aggs {
 		if s.aggs[a].arg == nil {
 			continue

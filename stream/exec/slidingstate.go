@@ -10,12 +10,16 @@ import (
 // The state of a sliding window is an entry per row and, for every shard, one that
 // says which instants have been played.
 //
-//	00 position group tie   keys, arguments
-//	ff                      done
+//	00 time turn arrived seq index group   keys, arguments
+//	ff                                     done
+//
+// turn is how many rows of that time and key group came before: rows of one time need
+// not come in the order of their places, nor have places of their own, where several
+// windows made them.
 const rowEntry = 0x00
 
-// rowKeyBytes is the length of the key of a row without a tie.
-const rowKeyBytes = 1 + 8 + 8 + 8 + 4 + 1
+// rowKeyBytes is the length of the key of a row.
+const rowKeyBytes = 1 + 8 + 4 + 8 + 8 + 4 + 1
 
 // slidingSaved is what the state knows.
 type slidingSaved struct {
@@ -71,7 +75,7 @@ func (f *frozenSliding) write(to *state.Section) {
 	for row := f.rows.from; row < f.rows.to; row++ {
 		b, i := f.rows.at(row)
 		form := &f.forms[b.group[i]]
-		key = appendRowKey(key[:0], b.position(i), form.keyGroup, b.tieAt(i))
+		key = appendRowKey(key[:0], b.position(i), form.keyGroup, b.turnAt(i))
 		value = value[:0]
 		if keys := f.odd[row]; keys != nil {
 			for _, v := range keys {
@@ -97,7 +101,7 @@ func (s *sliding) Load(e state.Entry) error {
 	if len(e.Key) > 0 && e.Key[0] == state.EveryShard {
 		return s.loadDone(e.Value)
 	}
-	p, tie, err := readRowKey(e.Key)
+	p, turn, err := readRowKey(e.Key)
 	if err != nil {
 		return err
 	}
@@ -124,8 +128,8 @@ func (s *sliding) Load(e state.Entry) error {
 		}
 	}
 	s.hold(group)
-	s.ties.seen(p, s.forms[group].keyGroup, tie)
-	block := s.log.push(p, tie, group)
+	s.turns.seen(p.Time, s.forms[group].keyGroup, turn)
+	block := s.log.push(p, turn, group)
 	for a := range args {
 		if s.aggs[a].arg != nil {
 			block.args[a].append(args[a])
@@ -161,44 +165,38 @@ func appendSortable(dst []byte, v int64) []byte {
 	return binary.BigEndian.AppendUint64(dst, uint64(v)^1<<63)
 }
 
-func appendRowKey(dst []byte, p column.Position, group uint8, tie uint32) []byte {
+func appendRowKey(dst []byte, p column.Position, group uint8, turn uint32) []byte {
 	dst = appendSortable(append(dst, rowEntry), int64(p.Time))
+	dst = binary.BigEndian.AppendUint32(dst, turn)
 	dst = appendSortable(appendSortable(dst, int64(p.Arrived)), p.Seq)
-	dst = append(binary.BigEndian.AppendUint32(dst, uint32(p.Index)^1<<31), group)
-	if tie > 0 {
-		dst = binary.BigEndian.AppendUint32(dst, tie)
-	}
-	return dst
+	return append(binary.BigEndian.AppendUint32(dst, uint32(p.Index)^1<<31), group)
 }
 
-func readRowKey(key []byte) (p column.Position, tie uint32, err error) {
-	if len(key) != rowKeyBytes && len(key) != rowKeyBytes+4 || key[0] != rowEntry {
+func readRowKey(key []byte) (p column.Position, turn uint32, err error) {
+	if len(key) != rowKeyBytes || key[0] != rowEntry {
 		return p, 0, errState
 	}
 	number := func(at int) int64 { return int64(binary.BigEndian.Uint64(key[at:]) ^ 1<<63) }
-	p = column.Position{Time: column.Ticks(number(1)), Arrived: column.Ticks(number(9)), Seq: number(17)}
-	p.Index = int32(binary.BigEndian.Uint32(key[25:]) ^ 1<<31)
-	if len(key) > rowKeyBytes {
-		tie = binary.BigEndian.Uint32(key[rowKeyBytes:])
-	}
-	return p, tie, nil
+	p = column.Position{Time: column.Ticks(number(1)), Arrived: column.Ticks(number(13)), Seq: number(21)}
+	p.Index = int32(binary.BigEndian.Uint32(key[29:]) ^ 1<<31)
+	return p, binary.BigEndian.Uint32(key[9:]), nil
 }
 
-// tieCounter numbers the rows of one position within each key group, so that every row
+// turnCounter numbers the rows of one time within each key group, so that every row
 // has a key of its own, whatever the shards.
-type tieCounter struct {
-	at     column.Position
+type turnCounter struct {
+	at     column.Ticks
 	counts [state.Groups]uint32
-	used   []uint8 // key groups with rows at the position
+	used   []uint8 // key groups with rows of that time
 }
 
 // next is the number of a row that comes now.
-func (t *tieCounter) next(p column.Position, group uint8) uint32 {
-	if p != t.at {
+func (t *turnCounter) next(at column.Ticks, group uint8) uint32 {
+	if at != t.at {
 		for _, g := range t.used {
 			t.counts[g] = 0
 		}
-		t.at, t.used = p, t.used[:0]
+		t.at, t.used = at, t.used[:0]
 	}
 	n := t.counts[group]
 	if n == 0 {
@@ -209,7 +207,7 @@ func (t *tieCounter) next(p column.Position, group uint8) uint32 {
 }
 
 // seen says that a row has that number.
-func (t *tieCounter) seen(p column.Position, group uint8, tie uint32) {
-	t.next(p, group)
-	t.counts[group] = tie + 1
+func (t *turnCounter) seen(at column.Ticks, group uint8, turn uint32) {
+	t.next(at, group)
+	t.counts[group] = turn + 1
 }

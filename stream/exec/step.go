@@ -28,6 +28,8 @@ type Step struct {
 	Local bool
 	// Sorted steps give rows in total order. Local ones do so if their input does.
 	Sorted bool
+	// Fresh steps make new rows; those of others are rows of their inputs, in their places.
+	Fresh bool
 	// Split, if set, is the step in two halves: parts are made where the rows are, and
 	// joined in one place.
 	Split *Split
@@ -62,7 +64,7 @@ func Compile(n plan.Node) (*Step, error) {
 		s.Key = analyticKey(n)
 		s.New = func() (Operator, error) { return NewAnalytic(n) }
 	case *plan.Aggregate:
-		s.Sorted = true
+		s.Sorted, s.Fresh = true, true
 		s.New = func() (Operator, error) { return NewAggregate(n) }
 		if OrderFree(n) {
 			s.Split = &Split{

@@ -32,6 +32,13 @@ const (
 	OutOfOrder  TimeFault = "outOfOrder"
 )
 
+// Moved is what became of a row whose time is wrong.
+type Moved struct {
+	Dropped bool
+	By      column.Ticks // how far its time was moved
+	Cause   int64        // Seq of the row with the largest time before it, which made it out of order
+}
+
 // TimeCounts counts what the time stage did to events.
 type TimeCounts struct {
 	Early, Late, OutOfOrder, InvalidTime int64
@@ -41,13 +48,14 @@ type TimeCounts struct {
 // the watermark of that partition.
 type TimeStage struct {
 	// Report, if set, is told of each row of the batch given to Rows whose time is
-	// wrong: whether it is dropped or its time changed.
-	Report func(row int, fault TimeFault, dropped bool)
+	// wrong, and what became of it.
+	Report func(row int, fault TimeFault, m Moved)
 
 	policy TimePolicy
 	expr   value // TIMESTAMP BY; nil: arrival time
 	timeScalars
 	saved timeScalars     // as they stand in the state
+	top   int64           // Seq of the row with the largest time; for reports alone
 	wait  *reorder.Buffer // rows behind the watermark; nil: there were none
 	make  func() *reorder.Buffer
 }
@@ -132,7 +140,7 @@ func (s *TimeStage) arrival(b *column.Batch) *column.Batch {
 			}
 			t, times[i] = s.w, s.w
 			s.counts.OutOfOrder++
-			s.report(i, OutOfOrder, false)
+			s.report(i, OutOfOrder, Moved{By: s.w - b.Time[i], Cause: s.top})
 		}
 		s.w = t
 	}
@@ -181,7 +189,7 @@ func (s *TimeStage) application(b *column.Batch, out Emit) error {
 	dropped := false
 	for k := range rows.Len() {
 		i := rows.Row(k)
-		t := s.admit(i, times[i], b.Time[i])
+		t := s.admit(i, times[i], b.Time[i], seqOf(b, i))
 		if t == noTime {
 			if !dropped {
 				dropped = true
@@ -216,42 +224,53 @@ func (s *TimeStage) application(b *column.Batch, out Emit) error {
 
 // admit applies the policies to a row of event time t and arrival a, and returns the
 // time it gets.
-func (s *TimeStage) admit(row int, t, a column.Ticks) column.Ticks {
+func (s *TimeStage) admit(row int, t, a column.Ticks, seq int64) column.Ticks {
 	switch {
 	case t == noTime:
 		s.counts.InvalidTime++
-		s.report(row, InvalidTime, true)
+		s.report(row, InvalidTime, Moved{Dropped: true})
 		return noTime
 	case t > a+earlyLimit:
 		s.counts.Early++
-		s.report(row, TooEarly, true)
+		s.report(row, TooEarly, Moved{Dropped: true})
 		return noTime
 	}
 	if s.policy.Late >= 0 && a-t > s.policy.Late {
 		s.counts.Late++
-		s.report(row, TooLate, s.policy.Drop)
 		if s.policy.Drop {
+			s.report(row, TooLate, Moved{Dropped: true})
 			return noTime
 		}
+		s.report(row, TooLate, Moved{By: a - s.policy.Late - t})
 		t = a - s.policy.Late
 	}
 	if t < s.w {
 		s.counts.OutOfOrder++
-		s.report(row, OutOfOrder, s.policy.Drop)
 		if s.policy.Drop {
+			s.report(row, OutOfOrder, Moved{Dropped: true})
 			return noTime
 		}
+		s.report(row, OutOfOrder, Moved{By: s.w - t, Cause: s.top})
 		t = s.w
 	}
-	s.m = max(s.m, t)
+	if t > s.m {
+		s.m, s.top = t, seq
+	}
 	s.w = max(s.w, s.m-s.policy.Disorder)
 	return t
 }
 
-func (s *TimeStage) report(row int, fault TimeFault, dropped bool) {
+func (s *TimeStage) report(row int, fault TimeFault, m Moved) {
 	if s.Report != nil {
-		s.Report(row, fault, dropped)
+		s.Report(row, fault, m)
 	}
+}
+
+func seqOf(b *column.Batch, i int) int64 {
+	if b.Seq == nil {
+		return 0
+	}
+	return b.Seq[i]
 }
 
 func (s *TimeStage) buffer() *reorder.Buffer {

@@ -213,8 +213,8 @@ func TestTimeStageFollowsTheRules(t *testing.T) {
 				m.event(e)
 			}
 			first := events[0].id
-			s.Report = func(row int, f exec.TimeFault, dropped bool) {
-				faults = append(faults, fmt.Sprint(first+int64(row), f, dropped))
+			s.Report = func(row int, f exec.TimeFault, m exec.Moved) {
+				faults = append(faults, fmt.Sprint(first+int64(row), f, m.Dropped))
 			}
 			n := len(out.at)
 			if err := s.Rows(batchOfArrived(in, events), &out); err != nil {

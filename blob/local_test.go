@@ -1,0 +1,42 @@
+package blob
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestOldFilesOfInterruptedWritesAreRemovedAndNoOthers(t *testing.T) {
+	dir := t.TempDir()
+	l := NewLocal(dir)
+	if n, err := NewLocal(filepath.Join(dir, "not made yet")).RemoveUnfinished(t.Context(), time.Now()); n != 0 || err != nil {
+		t.Errorf("a folder that is not there: %d, %v", n, err)
+	}
+	if _, err := l.Create(t.Context(), "t/a", strings.NewReader("x")); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-48 * time.Hour)
+	for name, at := range map[string]time.Time{"t/.tmp-0123": old, "t/d=1/.tmp-4567": old, "t/.tmp-new": time.Now(), "t/.hidden": old, "t/a": old} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n, err := l.RemoveUnfinished(t.Context(), time.Now().Add(-24*time.Hour))
+	if n != 2 || err != nil {
+		t.Errorf("removed %d, %v, want 2", n, err)
+	}
+	for name, want := range map[string]bool{"t/.tmp-0123": false, "t/d=1/.tmp-4567": false, "t/.tmp-new": true, "t/.hidden": true, "t/a": true} {
+		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {
+			t.Errorf("%s: %v, want it there: %v", name, err, want)
+		}
+	}
+}

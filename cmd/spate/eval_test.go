@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// evalOut runs spate eval in a folder and returns what it prints.
+func evalOut(t *testing.T, stdin string, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = run(append([]string{"eval"}, args...), strings.NewReader(stdin), &o, &e)
+	return code, o.String(), e.String()
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// An event whose time cannot be read is dropped, and the others are where they would be
+// without it.
+func TestEvalDroppedEventMovesNobody(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const script = `SELECT d, COUNT(*) AS n, System.Timestamp() AS e INTO o FROM i TIMESTAMP BY t GROUP BY d, TumblingWindow(minute, 1);
+		SELECT n, System.Timestamp() AS ts INTO p FROM i TIMESTAMP BY t`
+	good := []string{
+		`{"d":"a","n":1,"t":"2026-03-01T10:00:10Z"}`, `{"d":"a","n":2,"t":"2026-03-01T10:00:40Z"}`, `{"d":"a","n":3,"t":"2026-03-01T10:05:10Z"}`,
+	}
+	code, want, _ := evalOut(t, "", "-e", script, "--input", "i="+write(t, "good.jsonl", strings.Join(good, "\n")))
+	if code != done || strings.Count(want, "\n") != 5 {
+		t.Fatalf("exit %d: %s", code, want)
+	}
+	for _, bad := range []string{`{"d":"a","t":"soon"}`, `{"d":"a"}`, `{"d":`, `{"d":"a","x":99223372036854775808}`, `{"d":"a","t":7}`} {
+		for at := range len(good) + 1 {
+			lines := append(append(append([]string{}, good[:at]...), bad), good[at:]...)
+			file := write(t, "bad.jsonl", strings.Join(lines, "\n"))
+			for _, rows := range []string{"1", "2", "1024"} {
+				code, got, errs := evalOut(t, "", "-e", script, "--input", "i="+file, "--batch-rows", rows)
+				if code != done || got != want {
+					t.Errorf("%s as line %d, batches of %s: exit %d\n%s\nwant\n%s", bad, at+1, rows, code, got, want)
+				}
+				if !strings.Contains(errs, "events were dropped, 0 were moved in time by the policies, 0 arrivals were raised") {
+					t.Errorf("%s: %s", bad, errs)
+				}
+			}
+		}
+	}
+}
+
+// Two references see an event that only one of them drops: it arrives with the event
+// before it, as the first with the first arrival in the file.
+func TestEvalArrivalOfEventsWithoutTime(t *testing.T) {
+	t.Chdir(t.TempDir())
+	text := "{\"n\":1}\n{\"n\":2,\"t\":\"2026-01-05T00:00:02Z\"}\n{\"n\":3}\n"
+	const script = `SELECT n INTO a FROM i TIMESTAMP BY t; SELECT n, System.Timestamp() AS ts INTO b FROM i`
+	want := `{"output":"b","row":{"n":1,"ts":"2026-01-05T00:00:02.0000000Z"}}
+{"output":"b","row":{"n":2,"ts":"2026-01-05T00:00:02.0000000Z"}}
+{"output":"b","row":{"n":3,"ts":"2026-01-05T00:00:02.0000000Z"}}
+`
+	_, file, _ := evalOut(t, "", "-e", script, "--input", "i="+write(t, "i.jsonl", text))
+	_, stdin, _ := evalOut(t, text, "-e", script, "--input", "i=-")
+	if !strings.HasSuffix(file, want) || stdin != file {
+		t.Errorf("a file gives\n%s\nstandard input\n%s\nwant\n%s", file, stdin, want)
+	}
+}
+
+// The rows are the same bytes for every batch size and however uneven the partitions.
+func TestEvalRowsDoNotDependOnBatches(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var a, b strings.Builder
+	for i := range 3000 {
+		at := fmt.Sprintf("2026-01-05T00:%02d:%02dZ", i/60%60, i%60)
+		p := 0
+		if i%997 == 0 {
+			p = 3
+		}
+		fmt.Fprintf(&a, `{"k":"k%d","p":%d,"v":%d,"at":"%s"}`+"\r\n", i%7, p, i, at)
+		if i%50 == 0 {
+			fmt.Fprintf(&b, `{"k":"b","v":%d,"at":"%s"}`+"\n\n", i, at)
+		}
+	}
+	write(t, "a.jsonl", "\xef\xbb\xbf"+a.String())
+	write(t, "b/1.jsonl", b.String())
+	write(t, "b/2.jsonl", "")
+	const script = `WITH u AS (SELECT k, v FROM a TIMESTAMP BY at UNION SELECT k, v FROM b TIMESTAMP BY at)
+		SELECT k, COUNT(*) AS n, SUM(v) AS s INTO w FROM u GROUP BY k, TumblingWindow(minute, 5);
+		SELECT k, v, LAG(v) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS l INTO p FROM a TIMESTAMP BY at WHERE v > 100;
+		SELECT k, v INTO q FROM u`
+	var want string
+	for _, rows := range []string{"1024", "1", "7"} {
+		for _, parts := range []string{"", ",partition=p,partitions=4"} {
+			code, got, errs := evalOut(t, "", "-e", script, "--input", "a=a.jsonl"+parts, "--input", "b=b", "--batch-rows", rows, "--late", "infinite")
+			if code != done {
+				t.Fatalf("exit %d: %s", code, errs)
+			}
+			if want == "" {
+				want = got
+			}
+			if got != want {
+				t.Errorf("batches of %s%s give other rows", rows, parts)
+			}
+		}
+	}
+	if n := strings.Count(want, "\n"); n < 6000 {
+		t.Errorf("%d rows", n)
+	}
+}
+
+// What the script made of the rows before the one that fails is printed.
+func TestEvalPrintsRowsBeforeARuntimeError(t *testing.T) {
+	t.Chdir(t.TempDir())
+	text := "{\"v\":1}\n{\"v\":2}\n{\"v\":\"x\"}\n{\"v\":4}\n"
+	for _, rows := range []string{"1", "3", "1024"} {
+		code, out, _ := evalOut(t, text, "-e", "SELECT v + 1 AS w INTO o FROM i", "--input", "i=-", "--batch-rows", rows, "-o", "o=o.csv")
+		csv, err := os.ReadFile("o.csv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code != failed || out != "" || string(csv) != "w\r\n2\r\n3\r\n" {
+			t.Errorf("batches of %s: exit %d, %q, file %q", rows, code, out, csv)
+		}
+	}
+}
+
+// The last line of a run names what was moved and the line that is to blame.
+func TestEvalSaysWhatMoved(t *testing.T) {
+	t.Chdir(t.TempDir())
+	text := "{\"t\":\"2026-01-05T00:00:01Z\"}\n{\"t\":\"2030-01-01T00:00:00Z\"}\n{\"t\":\"2026-01-05T00:00:03Z\"}\n"
+	write(t, "i.jsonl", text)
+	_, _, errs := evalOut(t, "", "-e", "SELECT t INTO o FROM i TIMESTAMP BY t", "--input", "i=i.jsonl")
+	if want := "0 events were dropped, 1 were moved in time by the policies, 1 arrivals were raised; by 34967h59m57s at most, because of i.jsonl:2\n"; errs != want {
+		t.Errorf("%s, want %s", errs, want)
+	}
+	if _, _, errs := evalOut(t, "", "-q", "-e", "SELECT t INTO o FROM i TIMESTAMP BY t", "--input", "i=i.jsonl"); errs != "" {
+		t.Errorf("with -q: %s", errs)
+	}
+	_, _, errs = evalOut(t, "", "-e", "SELECT t INTO o FROM i WHERE ok = true", "--input", "i=i.jsonl")
+	if !strings.HasPrefix(errs, "<text>:1:") || !strings.Contains(errs, "W518") {
+		t.Errorf("the warning of the script is missing: %q", errs)
+	}
+}
+
+func TestEvalOutputs(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "i.jsonl", "{\"a\":1,\"b\":\"x,\\\"y\"}\n{\"a\":2.5,\"b\":null}\n")
+	const script = "SELECT * INTO o FROM i; SELECT a INTO p FROM i"
+	code, out, errs := evalOut(t, "", "-e", script, "--input", "i=i.jsonl", "--output", "o=x/o.csv")
+	if code != done || strings.Count(out, `"output":"p"`) != 2 || strings.Contains(out, `"o"`) {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+	if csv, err := os.ReadFile("x/o.csv"); err != nil || string(csv) != "a,b\r\n1,\"x,\"\"y\"\r\n2.5,\r\n" {
+		t.Errorf("%q, %v", csv, err)
+	}
+	for range 2 { // each run appends one version
+		if code, _, errs := evalOut(t, "", "-e", script, "--input", "i=i.jsonl", "--output", "o=delta:t/o", "--output-dir", "d"); code != done {
+			t.Fatalf("exit %d: %s", code, errs)
+		}
+	}
+	if _, err := os.Stat("t/o/_delta_log/00000000000000000002.json"); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat("d/p.jsonl"); err != nil {
+		t.Error(err)
+	}
+	for _, c := range []struct{ to, want string }{
+		{"o=x.parquet", "not supported yet"}, {"o=x.txt", "want a file"}, {"o=i.jsonl", "is read by input i"}, {"none=x.csv", "no output none"},
+	} {
+		if code, _, errs := evalOut(t, "", "-e", script, "--input", "i=i.jsonl", "--output", c.to); code == done || !strings.Contains(errs, c.want) {
+			t.Errorf("--output %s: exit %d: %s", c.to, code, errs)
+		}
+	}
+}
+
+func TestEvalNamesWhatItCannotRead(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "x.jsonl", "\x1f\x8b\x08")
+	write(t, "y.jsonl", "{\"a\":1}\n"+strings.Repeat("x", 22<<20)+"\n")
+	code, _, errs := evalOut(t, "", "-e", "SELECT a INTO o FROM i", "--input", "i=x.jsonl")
+	if code != usage || !strings.Contains(errs, "x.jsonl: is gzip-compressed, not JSON lines") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	code, _, errs = evalOut(t, "", "-e", "SELECT a INTO o FROM i", "--input", "i=y.jsonl")
+	if code != usage || !strings.Contains(errs, "y.jsonl:2: longer than") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
+// A run that is interrupted says so.
+func TestEvalStoppedRunEnds(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "i.jsonl", "{\"a\":1}\n")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errInterrupted)
+	a := &app{stdin: strings.NewReader(""), stdout: new(bytes.Buffer), stderr: new(bytes.Buffer)}
+	root := a.root()
+	root.SetArgs([]string{"eval", "-e", "SELECT COUNT(*) AS n INTO o FROM i GROUP BY HoppingWindow(Duration(hour, 20), Hop(second, 1))", "--input", "i=i.jsonl"})
+	if code := a.exit(ctx, root.ExecuteContext(ctx)); code != interrupted {
+		t.Errorf("exit %d, want %d: %s", code, interrupted, a.stderr)
+	}
+}
+
+// The hub of a stopped instance gives the rows that a job would have given.
+func TestEvalReadsTheHubOfAStoppedInstance(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs a whole pipeline")
+	}
+	dir := t.TempDir()
+	t.Chdir(dir)
+	write(t, "spate.yaml", "version: 1\nname: h\nnamespace: { eventHubs: { in: { partitionCount: 2 } } }\n")
+	stop, _, errs := startUp(t, filepath.Join(dir, "data"), "--ports", "auto")
+	spateOut(t, func(string) bool { return true }, "simulate", "-q", "--hub", "in", "--devices", "10", "--interval", "100ms", "--duration", "500ms")
+	args := []string{"-e", "SELECT DeviceId, EventEnqueuedUtcTime, PartitionId INTO o FROM i", "--data", filepath.Join(dir, "data")}
+	if code, _, errs := evalOut(t, "", append(args, "--input", "i=hub:in")...); code != usage || !strings.Contains(errs, "running instance is not supported yet") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	if code := stop(); code != done {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	code, all, message := evalOut(t, "", append(args, "--input", "i=hub:in")...)
+	if n := strings.Count(all, "\n"); code != done || n != 50 {
+		t.Errorf("exit %d, %d rows, want 50: %s", code, n, message)
+	}
+	if _, again, _ := evalOut(t, "", append(args, "--input", "i=hub:in@2000-01-01T00:00:00Z..")...); again != all {
+		t.Error("a second run gives other rows")
+	}
+	if _, some, _ := evalOut(t, "", append(args, "--input", "i=hub:in@0..1")...); strings.Count(some, "\n") != min(2, strings.Count(all, `"PartitionId":0`))+min(2, strings.Count(all, `"PartitionId":1`)) {
+		t.Errorf("offsets 0..1 of two partitions: %s of %s", some, all)
+	}
+	if code, _, _ := evalOut(t, "", append(args, "--input", "i=hub:none")...); code != notFound {
+		t.Errorf("exit %d", code)
+	}
+}
+
+// More events of one time than the tail holds for a partition that is ahead.
+func TestEvalManyEventsOfOneTime(t *testing.T) {
+	text := strings.Repeat("{\"k\":\"a\",\"p\":0}\n{\"k\":\"b\",\"p\":1}\n", 100_000)
+	for _, parts := range []string{"", ",partition=p,partitions=2"} {
+		code, out, errs := evalOut(t, text, "-e", "WITH s AS (SELECT LAG(k) OVER (LIMIT DURATION(hour, 1)) AS l FROM i) SELECT COUNT(l) AS n INTO o FROM s GROUP BY TumblingWindow(minute, 1)",
+			"--input", "i=-"+parts)
+		if want := `{"output":"o","row":{"n":199999}}` + "\n"; code != done || out != want {
+			t.Errorf("partitions %q: exit %d: %s%s", parts, code, out, errs)
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"spate/config"
+	"spate/eval"
+	"spate/sql/bind"
+	"spate/sql/syntax"
+)
+
+func (a *app) runEval(ctx context.Context, f *evalFlags, o *evalRun) (err error) {
+	hubs, err := a.openHubInputs(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, hubs.Close()) }()
+	o.Print = bufio.NewWriterSize(a.stdout, 64<<10)
+	report := json.NewEncoder(a.stderr)
+	var lost error // a report that cannot be written is as bad as a lost row
+	if f.diagnostics == "json" {
+		o.Diagnostic = func(d eval.Diagnostic) { lost = errors.Join(lost, report.Encode(d)) }
+	}
+	o.Warning = func(w bind.Warning) {
+		if f.diagnostics == "json" {
+			lost = errors.Join(lost, report.Encode(eval.Diagnostic{Kind: "warning", Line: int64(w.Span.From.Line), Reason: w.Code + " " + w.Msg}))
+			return
+		}
+		fmt.Fprintln(a.stderr, config.ScriptWarnings(o.ScriptFile, o.Script, w).Error())
+	}
+	if o.Log, err = a.logger(a.stderr, 4); err != nil {
+		return err
+	}
+	did, err := eval.Run(ctx, o.Options)
+	if s := did.String(); s != "" && !a.quiet && f.diagnostics == "" {
+		fmt.Fprintln(a.stderr, s)
+	}
+	switch {
+	case err != nil:
+		return evalError(o, err)
+	case lost != nil:
+		return fmt.Errorf("reporting events: %w", lost)
+	case did.Dropped > 0 && f.failOnDrop:
+		return withCode(differs, fmt.Errorf("%d events were dropped", did.Dropped))
+	}
+	return nil
+}
+
+// evalError gives mistakes of the script and of an input file the code of wrong usage.
+func evalError(o *evalRun, err error) error {
+	var mistakes syntax.Errors
+	if errors.As(err, &mistakes) {
+		return config.ScriptProblems(o.ScriptFile, o.Script, mistakes)
+	}
+	var input *eval.InputError
+	if errors.As(err, &input) {
+		return withCode(usage, input)
+	}
+	return err
+}
+
+func (a *app) explain(o *evalRun) error {
+	o.Warning = func(w bind.Warning) {
+		fmt.Fprintln(a.stderr, config.ScriptWarnings(o.ScriptFile, o.Script, w).Error())
+	}
+	text, err := eval.Explain(o.Options)
+	if err != nil {
+		return evalError(o, err)
+	}
+	_, err = io.WriteString(a.stdout, text)
+	return err
+}

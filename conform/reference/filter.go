@@ -1,0 +1,21 @@
+package reference
+
+import "spate/sql/plan"
+
+func (r *runner) filter(n *plan.Filter) ([]row, error) {
+	in, err := r.rows(n.In)
+	if err != nil {
+		return nil, err
+	}
+	var out []row
+	for i := range in {
+		ok, err := r.holds(n.Cond, &in[i])
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			out = append(out, in[i])
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,12 @@
+package bind
+
+import (
+	"spate/sql/plan"
+	"spate/sql/syntax"
+)
+
+// apply refuses CROSS APPLY and OUTER APPLY.
+func (b *binder) apply(_ *scope, a *syntax.Apply) plan.Node {
+	b.unsupported(a.Right.Loc(), "APPLY")
+	return nil
+}

@@ -1,0 +1,72 @@
+package stream_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"spate/blob"
+	"spate/column"
+	"spate/connector/file"
+	"spate/stream"
+	"spate/stream/exec"
+)
+
+// A value that an aggregate cannot compare ends the job in the same way wherever
+// checkpoints fall: none of them takes the error, or rows, out of the way.
+func TestACheckpointHidesNoError(t *testing.T) {
+	script := "WITH s AS (SELECT v, LAG(v) OVER (LIMIT DURATION(minute, 5)) AS p FROM i) SELECT MIN(v) AS m, COUNT(*) AS c INTO o FROM s GROUP BY TumblingWindow(minute, 1)"
+	for _, checkpoints := range []bool{false, true} {
+		var in []file.Message
+		for i, b := range []string{`{"v":"2026-01-01T00:00:00Z"}`, `{"v":3}`, `{"v":"2026-01-01T00:00:00Z"}`} {
+			in = append(in, file.Message{Body: []byte(b), Line: int64(i + 1), Arrival: newYear + column.Ticks(i+1)*10*column.Second})
+		}
+		in = append(in, file.Message{Body: []byte(`{"v":5}`), Line: 4, Arrival: newYear + 61*column.Second})
+		var out table
+		o := options(t, script, nil, blob.NewMemory(), &out)
+		o.Inputs = map[string]stream.Input{"i": {Source: file.NewSource(in, 1, 1)}}
+		o.Interval = time.Hour
+		j, err := stream.New(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if checkpoints {
+			go func() {
+				for j.Checkpoint(t.Context()) == nil {
+				}
+			}()
+		}
+		var failed *exec.Error
+		if err := j.Run(t.Context()); !errors.As(err, &failed) {
+			t.Errorf("checkpoints %v: error %v, want one of the query", checkpoints, err)
+		}
+		if len(out.rows) != 0 {
+			t.Errorf("checkpoints %v: rows %v, want none: the first window fails", checkpoints, out.rows)
+		}
+	}
+}
+
+// A folder that an earlier build wrote is refused with a sentence that says what to do.
+func TestAManifestOfAnotherVersionIsRefused(t *testing.T) {
+	store := blob.NewMemory()
+	var out table
+	if err := run(t, options(t, passThrough, messages(4), store, &out)); err != nil {
+		t.Fatal(err)
+	}
+	const key = "jobs/job/manifest/99999999999999999999.json"
+	if _, err := store.Create(t.Context(), key, strings.NewReader(`{"version":1,"job":"job","epoch":3,"state":"jobs/job/state/3"}`)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := stream.New(t.Context(), options(t, passThrough, messages(4), store, &out))
+	wantText(t, err, "version 1", "delete its folder", "begin anew")
+}
+
+func wantText(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	for _, p := range parts {
+		if err == nil || !strings.Contains(err.Error(), p) {
+			t.Errorf("error %v, want one with %q", err, p)
+		}
+	}
+}

@@ -1,0 +1,24 @@
+package workload
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// fileSystem is the magic number of the file system that dir lies on; empty if it is
+// not known.
+func fileSystem(dir string) string {
+	var st unix.Statfs_t
+	if unix.Statfs(dir, &st) != nil {
+		return ""
+	}
+	return fmt.Sprintf("0x%x", st.Type)
+}
+
+// cpuTime is what the process has used, user and system, in ns.
+func cpuTime() (int64, error) {
+	var r unix.Rusage
+	err := unix.Getrusage(unix.RUSAGE_SELF, &r)
+	return r.Utime.Nano() + r.Stime.Nano(), err
+}

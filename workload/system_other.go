@@ -1,0 +1,11 @@
+//go:build !linux
+
+package workload
+
+import "errors"
+
+func fileSystem(string) string { return "" }
+
+func cpuTime() (int64, error) {
+	return 0, errors.New("the time that a process used is read on Linux alone")
+}
