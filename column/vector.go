@@ -131,35 +131,49 @@ func (d *DictView) Owner() *Dict { return d.owner }
 // read by any.
 type Dict struct {
 	strings []string
-	index   map[string]uint32
+	index   map[string]uint32 // nil until a code is looked up
 }
 
 // NewDict returns a dictionary that holds only the null entry.
-func NewDict() *Dict {
-	return &Dict{strings: []string{""}, index: make(map[string]uint32)}
-}
+func NewDict() *Dict { return &Dict{strings: []string{""}} }
 
 // Code returns the code of s, adding an entry if it is new.
 func (d *Dict) Code(s []byte) uint32 {
+	d.makeIndex()
 	if c, ok := d.index[string(s)]; ok {
 		return c
 	}
-	return d.add(string(s))
+	return d.Add(string(s))
 }
 
 // CodeOf is Code for a string.
 func (d *Dict) CodeOf(s string) uint32 {
+	d.makeIndex()
 	if c, ok := d.index[s]; ok {
 		return c
 	}
-	return d.add(s)
+	return d.Add(s)
 }
 
-func (d *Dict) add(s string) uint32 {
+// Add adds s, which the dictionary does not hold, and returns its code. An owner with
+// an index of its own uses this alone: the dictionary then has none.
+func (d *Dict) Add(s string) uint32 {
 	c := uint32(len(d.strings))
 	d.strings = append(d.strings, s)
-	d.index[s] = c
+	if d.index != nil {
+		d.index[s] = c
+	}
 	return c
+}
+
+func (d *Dict) makeIndex() {
+	if d.index != nil {
+		return
+	}
+	d.index = make(map[string]uint32, len(d.strings))
+	for c, s := range d.strings[1:] {
+		d.index[s] = uint32(c + 1)
+	}
 }
 
 // Len is the number of entries, the null entry included.

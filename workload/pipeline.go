@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"log/slog"
-	"os"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -175,20 +172,11 @@ func budgetOf(via string) float64 {
 
 // resident is the resident memory of this process, load generator included.
 func resident() float64 {
-	raw, err := os.ReadFile("/proc/self/status")
+	mib, err := processMemory("self", "VmRSS")
 	if err != nil {
 		return 0
 	}
-	for line := range strings.Lines(string(raw)) {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == "VmRSS:" {
-			kb, err := strconv.ParseFloat(f[1], 64)
-			if err != nil {
-				return 0
-			}
-			return kb / 1024
-		}
-	}
-	return 0
+	return mib
 }
 
 // floodKafka sends prepared record batches from several connections until the

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -12,26 +13,28 @@ import (
 
 func (a *app) bench() *cobra.Command {
 	var o workload.Seed3Options
+	var e workload.ExampleOptions
 	var duration string
 	cmd := &cobra.Command{
 		Use:   "bench WORKLOAD",
-		Short: "Measure this build on this machine; the report is JSON. Workloads: seed3, windows, alerts",
+		Short: "Measure this build on this machine; the report is JSON. Workloads: seed3, windows, example",
 		Args:  cobra.ExactArgs(1),
 	}
 	f := cmd.Flags()
-	f.StringVar(&duration, "duration", "5s", "of each stage, about")
-	f.IntVar(&o.Devices, "devices", 1000, "devices of the fleet")
+	f.StringVar(&duration, "duration", "5s", "of each stage, about; example: of the load, default 30s")
+	f.IntVar(&o.Devices, "devices", 1000, "devices of the fleet; example: default 20000")
 	f.IntVar(&o.Producers, "producers", 4, "connections of the load generator")
 	f.StringVar(&o.Via, "via", "kafka", "kafka or amqp: the socket of the pipeline stage")
 	f.StringVar(&o.Dir, "dir", "", "folder of the data; default a temporary one")
+	f.Float64Var(&e.Rate, "rate", 138_000, "example: events per second that the fleet sends")
+	f.StringVar(&e.Against, "against", "", "example: another build, measured in the same run")
 	cmd.RunE = do(func(cmd *cobra.Command, args []string) error {
 		switch args[0] {
-		case "seed3":
-		case "windows", "alerts":
+		case "seed3", "windows", "example":
 		case "nexmark", "tsbs", "riot", "ingest", "query", "lake":
 			return withCode(usage, fmt.Errorf("the workload %s is not supported yet", args[0]))
 		default:
-			return withCode(usage, fmt.Errorf("there is no workload %q: want seed3, windows or alerts", args[0]))
+			return withCode(usage, fmt.Errorf("there is no workload %q: want seed3, windows or example", args[0]))
 		}
 		if _, err := a.form("json"); err != nil {
 			return err
@@ -54,8 +57,21 @@ func (a *app) bench() *cobra.Command {
 		switch args[0] {
 		case "windows":
 			report, err = workload.Windows(cmd.Context(), o.Log)
-		case "alerts":
-			report, err = workload.Alerts(cmd.Context(), workload.AlertsOptions{Devices: o.Devices, Duration: o.Duration, Dir: o.Dir, Log: o.Log})
+		case "example":
+			e.Dir, e.Log = o.Dir, o.Log
+			if f.Changed("devices") {
+				e.Devices = o.Devices
+			}
+			if f.Changed("duration") {
+				e.Duration = o.Duration
+			}
+			if e.Rate <= 0 {
+				return withCode(usage, fmt.Errorf("--rate must be above 0"))
+			}
+			if e.Executable, err = os.Executable(); err != nil {
+				return err
+			}
+			report, err = workload.Example(cmd.Context(), e)
 		default:
 			report, err = workload.Seed3(cmd.Context(), o)
 		}

@@ -24,10 +24,15 @@ type columnBuf struct {
 	plainLeft int  // batches until coding is tried again
 	watched   int  // batches since the counters below began
 	rows, new int
+	most      bool // of the texts watched before were new
 	scratch   []byte
+	textBytes int // of a row of the last plain batch, about
 }
 
 var noText [slack]byte
+
+// maxTextRoom bounds what a batch reserves for texts because the last one had them.
+const maxTextRoom = 1 << 20
 
 // begin starts a batch of about n rows.
 func (c *columnBuf) begin(n int) {
@@ -51,6 +56,7 @@ func (c *columnBuf) start(k column.Kind) {
 	case column.Text:
 		if c.plain {
 			c.vec.Ends = make([]uint32, c.size)
+			c.vec.Bytes = make([]byte, 0, min(c.textBytes*c.size, maxTextRoom))
 			break
 		}
 		if c.dict == nil {
@@ -374,6 +380,7 @@ func (c *columnBuf) finish(rows int) column.Vector {
 		v.Dict = c.dict.dict.View()
 	case v.Ends != nil:
 		v.Ends = v.Ends[:rows]
+		c.textBytes = (len(v.Bytes) + rows) / max(rows, 1) // rounded up: the next batch is not copied while it grows
 	case v.Anys != nil:
 		v.Anys = v.Anys[:rows]
 		v.Valid = nil
@@ -418,9 +425,12 @@ func (c *columnBuf) watch(rows int) {
 		return
 	}
 	if c.rows >= dictWatchRows {
-		if 2*c.new > c.rows {
-			c.plainLeft, c.dict = plainForBatches, nil
+		// A large fleet is new too until all of it has spoken; then it is not.
+		most := 2*c.new > c.rows
+		if 8*c.new > 7*c.rows || most && c.most {
+			c.plainLeft, c.dict, most = plainForBatches, nil, false
 		}
+		c.most = most
 		c.rows, c.new, c.watched = 0, 0, 0
 	}
 }

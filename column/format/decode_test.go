@@ -347,3 +347,39 @@ func FuzzParseNumber(f *testing.F) {
 		}
 	})
 }
+
+// A fleet larger than what a first look shows stays coded: all of it has spoken in the
+// end. What never ends being new goes plain, whether all of it is new or most.
+func TestDecodeLargeFleetStaysCoded(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		text  func(row int) int
+		coded bool
+	}{
+		{"12,000 devices in turns", func(row int) int { return row % 12_000 }, true},
+		{"12,000 devices, two in three rows new at first", func(row int) int { return row * 2 / 3 % 12_000 }, true},
+		{"three in four rows new for ever", func(row int) int { return row * 3 / 4 }, false},
+		{"all new", func(row int) int { return row }, false},
+	} {
+		d := NewDecoder(columnsOf("id"), Options{})
+		row, coded := 0, false
+		for range 4 * dictWatch {
+			var messages []string
+			for range 500 {
+				messages = append(messages, fmt.Sprintf(`{"id":"device-%d"}`, c.text(row)))
+				row++
+			}
+			data, starts, ends := pack(messages...)
+			v := d.Decode(data, starts, ends, 0).Cols[0]
+			coded = v.Codes != nil
+			for i := range 500 {
+				if got, want := string(v.TextAt(i)), fmt.Sprintf("device-%d", c.text(row-500+i)); got != want {
+					t.Fatalf("%s: got %s, want %s", c.name, got, want)
+				}
+			}
+		}
+		if coded != c.coded {
+			t.Errorf("%s: coded %v in the end, want %v", c.name, coded, c.coded)
+		}
+	}
+}

@@ -22,6 +22,7 @@ type dictionary struct {
 	entries []dictEntry // by code; entry 0 is null
 	slots   []uint32    // code, 0 if free; length is a power of two
 	shift   uint        // 64 - log2(len(slots))
+	last    uint32      // code that was found last
 }
 
 type dictEntry struct {
@@ -67,6 +68,14 @@ func (d *dictionary) code(data []byte, from, to int) (code uint32, added bool) {
 		return d.longCode(data, from, to)
 	}
 	a, b := words(data, from, to)
+	// Devices speak in turns: the text behind the last one is a good guess, and stands
+	// beside it in memory.
+	if next := int(d.last) + 1; next < len(d.entries) {
+		if e := &d.entries[next]; e.a == a && e.b == b && len(e.text) == n {
+			d.last++
+			return d.last, false
+		}
+	}
 	h := fold(fold(a^seedA, b^seedB)^uint64(n), mix)
 	mask := len(d.slots) - 1
 	for i := int(h >> d.shift); ; i++ {
@@ -75,6 +84,7 @@ func (d *dictionary) code(data []byte, from, to int) (code uint32, added bool) {
 			return d.add(dictEntry{text: string(data[from:to]), a: a, b: b, hash: h}, i&mask)
 		}
 		if e := &d.entries[c]; e.a == a && e.b == b && len(e.text) == n {
+			d.last = c
 			return c, false
 		}
 	}
@@ -104,7 +114,7 @@ func (d *dictionary) add(e dictEntry, slot int) (uint32, bool) {
 	if len(d.entries) > maxDictEntries {
 		return 0, false
 	}
-	c := d.dict.CodeOf(e.text)
+	c := d.dict.Add(e.text)
 	d.entries = append(d.entries, e)
 	if 2*len(d.entries) < len(d.slots) {
 		d.slots[slot] = c

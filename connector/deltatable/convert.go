@@ -212,12 +212,13 @@ func widen(v *column.Vector) *column.Vector {
 
 func (t *target) parseTimes(v *column.Vector, rows []int32, bad badRows) *column.Vector {
 	out := newTyped(t.parquet, v.Len())
+	var p timeParser
 	for _, i := range rows {
 		if v.IsNull(int(i)) || v.Codes != nil && v.Codes[i] == 0 {
 			continue
 		}
 		text := v.TextAt(int(i))
-		at, ok := column.ParseTicks(text)
+		at, ok := p.parse(text)
 		if !ok {
 			bad.add(i, "column %s: %.40q is no ISO 8601 time", t.Name, text)
 			continue

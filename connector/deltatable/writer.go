@@ -25,6 +25,8 @@ type writer struct {
 	open  map[string]*openFile // by partition values
 	done  prepared             // files in the store that Prepare has not handed out
 	spare []*openFile          // ended ones whose memory serves again
+
+	scratch parquetfile.Scratch // of all files: one is encoded at a time
 	// sources is the plan for one schema: which column of a batch fills which
 	// of the table, -1 for none.
 	schema         *column.Schema
@@ -313,7 +315,7 @@ func (w *writer) begin() (*openFile, error) {
 	f := &openFile{}
 	var err error
 	f.file, err = parquetfile.NewWriter(&f.body, w.parquetColumns, parquetfile.Options{Codec: w.sink.codec, CreatedBy: w.sink.opts.EngineInfo,
-		BufferBytes: w.sink.opts.BufferBytes})
+		BufferBytes: w.sink.opts.BufferBytes, Scratch: &w.scratch})
 	return f, err
 }
 

@@ -20,7 +20,9 @@ import (
 )
 
 const (
-	chunkBytes = 1 << 20  // how much one Read asks the log for
+	// chunkBytes is how much one Read asks the log for. Each partition of each job keeps
+	// a chunk of that size.
+	chunkBytes = 512 << 10
 	leastBytes = 64 << 10 // the same when it compresses well
 	// plainBytes is how many decompressed bytes end a chunk. What the log read
 	// behind that is read again.
@@ -41,7 +43,7 @@ type SourceOptions struct {
 	Job     string           // for metrics
 	Metrics *metric.Recorder // may be nil
 	Log     *slog.Logger     // default: nothing is logged
-	Bytes   int              // of one Read, about; default 1 MiB
+	Bytes   int              // of one Read, about; default 512 KiB
 }
 
 // NewSource returns a source over h.

@@ -176,11 +176,17 @@ func lengthBytes(b []byte) (v, rest []byte, ok bool) {
 	return b[:size:size], b[size:], true
 }
 
-// varint is binary.Varint with a short way for one byte.
+// varint is binary.Varint with a short way for one byte and for two.
 func varint(b []byte) (int64, int) {
-	if len(b) > 0 && b[0] < 0x80 {
-		u := b[0]
-		return int64(u>>1) ^ -int64(u&1), 1
+	if len(b) > 1 {
+		u := uint64(b[0])
+		if u < 0x80 {
+			return int64(u>>1) ^ -int64(u&1), 1
+		}
+		if b[1] < 0x80 {
+			u = u&0x7f | uint64(b[1])<<7
+			return int64(u>>1) ^ -int64(u&1), 2
+		}
 	}
 	return binary.Varint(b)
 }

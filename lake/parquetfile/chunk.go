@@ -16,8 +16,8 @@ type chunk struct {
 	ints   []int64
 	floats []float64
 	bools  []bool
-	text   []byte // plain texts, one behind the other
-	ends   []int  // of each text
+	text   []byte // plain texts as a page stores them: length and bytes
+	texts  int    // in text
 	coded  bool   // texts are codes of dict
 	codes  []int32
 	dict   textDict
@@ -26,13 +26,13 @@ type chunk struct {
 func (c *chunk) reset() {
 	c.rows, c.defs = 0, c.defs[:0]
 	c.ints, c.floats, c.bools = c.ints[:0], c.floats[:0], c.bools[:0]
-	c.text, c.ends, c.codes, c.coded = c.text[:0], c.ends[:0], c.codes[:0], false
+	c.text, c.texts, c.codes, c.coded = c.text[:0], 0, c.codes[:0], false
 	c.dict.reset()
 }
 
 // size is about the memory that the values take.
 func (c *chunk) size() int64 {
-	return int64(2*len(c.defs) + 8*len(c.ints) + 8*len(c.floats) + len(c.bools) + len(c.text) + 8*len(c.ends) + 4*len(c.codes) + c.dict.bytes)
+	return int64(2*len(c.defs) + 8*len(c.ints) + 8*len(c.floats) + len(c.bools) + len(c.text) + 4*len(c.codes) + c.dict.bytes)
 }
 
 // wants is the kind of vector that a column takes.
@@ -152,26 +152,27 @@ func (c *chunk) levels(v *column.Vector, rows []int32, n int) (kept []int32, nul
 }
 
 func (c *chunk) appendText(v *column.Vector, rows []int32, n int) {
-	if len(c.ends) == 0 && len(c.codes) == 0 {
+	if c.texts == 0 && len(c.codes) == 0 {
 		c.coded = v.Codes != nil && !c.col.Unique
 	}
-	if c.coded && v.Codes != nil {
+	if rows != nil {
+		n = len(rows)
+	}
+	switch {
+	case c.coded && v.Codes != nil:
 		c.appendCodes(v, rows, n)
-	} else if c.coded {
+	case c.coded:
 		each(rows, n, func(i int) { c.codes = append(c.codes, c.dict.intern(string(v.TextAt(i)))) })
-	} else if v.Codes == nil && rows == nil {
-		if n > 0 {
-			base := len(c.text)
-			c.text = append(c.text, v.Bytes[:v.Ends[n-1]]...)
-			for _, end := range v.Ends[:n] {
-				c.ends = append(c.ends, base+int(end))
-			}
+	case v.Codes == nil && rows == nil:
+		from := uint32(0)
+		for _, end := range v.Ends[:n] {
+			c.text = appendText(c.text, v.Bytes[from:end])
+			from = end
 		}
-	} else {
-		each(rows, n, func(i int) {
-			c.text = append(c.text, v.TextAt(i)...)
-			c.ends = append(c.ends, len(c.text))
-		})
+		c.texts += n
+	default:
+		each(rows, n, func(i int) { c.text = appendText(c.text, v.TextAt(i)) })
+		c.texts += n
 	}
 	if c.coded && c.dict.full() {
 		c.plain()
@@ -179,24 +180,24 @@ func (c *chunk) appendText(v *column.Vector, rows []int32, n int) {
 }
 
 func (c *chunk) appendCodes(v *column.Vector, rows []int32, n int) {
-	table := c.dict.translation(v.Dict)
+	table := c.dict.known.Of(v.Dict)
 	each(rows, n, func(i int) {
 		code := v.Codes[i]
 		e := table[code]
 		if e == 0 {
-			e = c.dict.intern(v.Dict.StringAt(code)) + 1
+			e = uint32(c.dict.intern(v.Dict.StringAt(code))) + 1
 			table[code] = e
 		}
-		c.codes = append(c.codes, e-1)
+		c.codes = append(c.codes, int32(e-1))
 	})
 }
 
 // plain writes out the codes of a dictionary that has become too large.
 func (c *chunk) plain() {
 	for _, code := range c.codes {
-		c.text = append(c.text, c.dict.entries[code]...)
-		c.ends = append(c.ends, len(c.text))
+		c.text = appendText(c.text, c.dict.entries[code])
 	}
+	c.texts += len(c.codes)
 	c.codes, c.coded = c.codes[:0], false
 	c.dict.reset()
 }

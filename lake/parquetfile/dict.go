@@ -12,8 +12,7 @@ type textDict struct {
 	bytes   int
 	index   map[string]int32
 
-	owner *column.Dict // whose codes remap translates
-	remap []int32      // entry+1 of each code, 0: not seen yet
+	known column.Translation // of codes to entries
 }
 
 // Limits of a dictionary: beyond them a row group is written plain.
@@ -23,8 +22,10 @@ const (
 )
 
 func (d *textDict) reset() {
-	d.entries, d.bytes, d.owner = d.entries[:0], 0, nil
+	clear(d.entries) // texts of a dictionary that is gone are not kept
+	d.entries, d.bytes = d.entries[:0], 0
 	clear(d.index)
+	d.known.Reset()
 }
 
 func (d *textDict) full() bool { return len(d.entries) > maxDictEntries || d.bytes > maxDictBytes }
@@ -41,19 +42,6 @@ func (d *textDict) intern(s string) int32 {
 	d.bytes += len(s)
 	d.index[s] = i
 	return i
-}
-
-// translation returns a table from the codes of v's dictionary to entry+1, with
-// room for all of them.
-func (d *textDict) translation(v *column.DictView) []int32 {
-	if d.owner != v.Owner() {
-		d.owner = v.Owner()
-		clear(d.remap)
-	}
-	for len(d.remap) < v.Len() {
-		d.remap = append(d.remap, make([]int32, v.Len()-len(d.remap))...)
-	}
-	return d.remap
 }
 
 // wordDict finds the distinct 64-bit words of a slice: numbers, or the bits of

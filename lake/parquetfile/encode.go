@@ -1,145 +1,114 @@
 package parquetfile
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 	"unsafe"
-
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/file"
-	"github.com/apache/arrow-go/v18/parquet/metadata"
 )
 
-// encoder turns chunks into column chunks of a file. It keeps scratch memory
-// between them.
-type encoder struct {
-	ones   []int16
+// Scratch is memory that writers of one goroutine share while they encode a row group.
+type Scratch struct {
 	dict   wordDict
 	codes  []int32
-	spaced []int32
-	valid  []byte
-	narrow []int32
-	halves []float32
-	texts  []parquet.ByteArray
+	narrow []uint32
+	page   []byte // levels and values
+	packed []byte // the same, compressed
+	head   compact
+	codecs map[string]*codec
 }
 
-// write encodes c and returns its stats.
-func (e *encoder) write(cw file.ColumnChunkWriter, c *chunk) (ColumnStats, error) {
-	var st ColumnStats
-	defs := e.levels(c)
+// encoder turns chunks into column chunks of a file.
+type encoder struct {
+	*Scratch
+	codec *codec
+	out   *counter
+}
+
+// pageBytes is about the size of a data page before it is compressed.
+const pageBytes = 1 << 20
+
+// write encodes c.
+func (e *encoder) write(c *chunk) (chunkMeta, error) {
+	m := chunkMeta{start: e.out.n, values: int64(c.rows)}
 	for _, d := range c.defs {
 		if d == 0 {
-			st.Nulls++
+			m.stats.Nulls++
 		}
 	}
 	var err error
-	switch w := cw.(type) {
-	case *file.BooleanColumnChunkWriter:
-		_, err = w.WriteBatch(c.bools, defs, nil)
-	case *file.ByteArrayColumnChunkWriter:
+	switch c.col.Type.physical() {
+	case physicalBoolean:
+		err = e.pages(c, &m, len(c.bools), encodingPlain, fixed(8*pageBytes), func(dst []byte, from, to int) []byte {
+			return appendBits(dst, c.bools[from:to])
+		})
+	case physicalByteArray:
 		if c.coded && len(c.codes) > 0 {
-			err = e.codedText(w, c, defs, &st)
+			err = e.codedText(c, &m)
 		} else {
-			err = e.plainText(w, c, defs, &st)
+			err = e.plainText(c, &m)
 		}
-	case *file.Int64ColumnChunkWriter:
-		err = e.longs(w, c, defs, &st)
-	case *file.Int32ColumnChunkWriter:
-		err = e.integers(w, c, defs, &st)
-	case *file.Float64ColumnChunkWriter:
-		err = e.doubles(w, c, defs, &st)
-	case *file.Float32ColumnChunkWriter:
-		e.halves = e.halves[:0]
+	case physicalInt64:
+		err = e.longs(c, &m)
+	case physicalInt32:
+		err = e.integers(c, &m)
+	case physicalDouble:
+		err = e.doubles(c, &m)
+	case physicalFloat:
+		m.stats.floatBounds(c.floats)
+		e.narrow = e.narrow[:0]
 		for _, x := range c.floats {
-			e.halves = append(e.halves, float32(x))
+			e.narrow = append(e.narrow, math.Float32bits(float32(x)))
 		}
-		e.floatBounds(c, &st)
-		w.FallbackToPlain()
-		_, err = w.WriteBatch(e.halves, defs, nil)
-	default:
-		err = fmt.Errorf("no encoder for %T", cw)
+		err = plain(e, c, &m, e.narrow)
 	}
-	return st, err
+	m.compressed = e.out.n - m.start
+	return m, err
 }
 
-// levels returns the definition levels that the column writer wants: nil for a
-// required column.
-func (e *encoder) levels(c *chunk) []int16 {
-	if !c.col.Nullable {
-		return nil
-	}
-	if len(c.defs) > 0 {
-		return c.defs
-	}
-	if len(e.ones) < c.rows {
-		e.ones = appendOnes(e.ones, c.rows-len(e.ones))
-	}
-	return e.ones[:c.rows]
-}
-
-func (e *encoder) longs(w *file.Int64ColumnChunkWriter, c *chunk, defs []int16, st *ColumnStats) error {
+func (e *encoder) longs(c *chunk, m *chunkMeta) error {
 	if len(c.ints) > 0 {
-		st.ints(boundInts(c.ints))
+		m.stats.ints(boundInts(c.ints))
 	}
 	if c.col.Type.Kind != Timestamp && e.wordCodes(c, words(c.ints)) {
-		if err := putDictionary(w, array.NewInt64Data(flat(arrow.PrimitiveTypes.Int64, e.dict.entries, len(e.dict.entries)))); err != nil {
+		if err := e.dictionary(m, len(e.dict.entries), bytesOf(e.dict.entries)); err != nil {
 			return err
 		}
-		w.PageStatistics().(*metadata.Int64Statistics).Update([]int64{st.MinInt, st.MaxInt}, st.Nulls)
-		return e.indices(w, defs, st)
+		return e.indices(c, m, e.codes, len(e.dict.entries))
 	}
-	w.FallbackToPlain()
-	_, err := w.WriteBatch(c.ints, defs, nil)
-	return err
+	return plain(e, c, m, c.ints)
 }
 
-func (e *encoder) integers(w *file.Int32ColumnChunkWriter, c *chunk, defs []int16, st *ColumnStats) error {
+func (e *encoder) integers(c *chunk, m *chunkMeta) error {
 	if len(c.ints) > 0 {
-		st.ints(boundInts(c.ints))
+		m.stats.ints(boundInts(c.ints))
 	}
 	e.narrow = e.narrow[:0]
 	if e.wordCodes(c, words(c.ints)) {
 		for _, x := range e.dict.entries {
-			e.narrow = append(e.narrow, int32(int64(x)))
+			e.narrow = append(e.narrow, uint32(x))
 		}
-		if err := putDictionary(w, array.NewInt32Data(flat(arrow.PrimitiveTypes.Int32, e.narrow, len(e.narrow)))); err != nil {
+		if err := e.dictionary(m, len(e.narrow), bytesOf(e.narrow)); err != nil {
 			return err
 		}
-		w.PageStatistics().(*metadata.Int32Statistics).Update([]int32{int32(st.MinInt), int32(st.MaxInt)}, st.Nulls)
-		return e.indices(w, defs, st)
+		return e.indices(c, m, e.codes, len(e.narrow))
 	}
 	for _, x := range c.ints {
-		e.narrow = append(e.narrow, int32(x))
+		e.narrow = append(e.narrow, uint32(x))
 	}
-	w.FallbackToPlain()
-	_, err := w.WriteBatch(e.narrow, defs, nil)
-	return err
+	return plain(e, c, m, e.narrow)
 }
 
-func (e *encoder) doubles(w *file.Float64ColumnChunkWriter, c *chunk, defs []int16, st *ColumnStats) error {
-	e.floatBounds(c, st)
-	// Values are told apart by their bits: the dictionary keeps -0 and every NaN.
-	// The library's own table does not, so a chunk with a NaN is written plain.
-	if !st.NaN && st.Bounded && e.wordCodes(c, words(c.floats)) {
-		if err := putDictionary(w, array.NewFloat64Data(flat(arrow.PrimitiveTypes.Float64, e.dict.entries, len(e.dict.entries)))); err != nil {
+// doubles tells values apart by their bits: the dictionary keeps -0 and every NaN.
+func (e *encoder) doubles(c *chunk, m *chunkMeta) error {
+	m.stats.floatBounds(c.floats)
+	if e.wordCodes(c, words(c.floats)) {
+		if err := e.dictionary(m, len(e.dict.entries), bytesOf(e.dict.entries)); err != nil {
 			return err
 		}
-		w.PageStatistics().(*metadata.Float64Statistics).Update([]float64{st.MinFloat, st.MaxFloat}, st.Nulls)
-		return e.indices(w, defs, st)
+		return e.indices(c, m, e.codes, len(e.dict.entries))
 	}
-	w.FallbackToPlain()
-	_, err := w.WriteBatch(c.floats, defs, nil)
-	return err
-}
-
-func (e *encoder) floatBounds(c *chunk, st *ColumnStats) {
-	lo, hi, nan, some := boundFloats(c.floats)
-	st.NaN = nan
-	if some {
-		st.floats(lo, hi)
-	}
+	return plain(e, c, m, c.floats)
 }
 
 // wordCodes tries a dictionary over the values of c.
@@ -151,93 +120,179 @@ func (e *encoder) wordCodes(c *chunk, w []uint64) bool {
 	return e.dict.code(w, e.codes)
 }
 
-func (e *encoder) codedText(w *file.ByteArrayColumnChunkWriter, c *chunk, defs []int16, st *ColumnStats) error {
-	var data []byte
-	offsets := make([]int32, 1, len(c.dict.entries)+1)
+func (e *encoder) codedText(c *chunk, m *chunkMeta) error {
 	lo, hi := c.dict.entries[0], c.dict.entries[0]
+	e.page = e.page[:0]
 	for _, s := range c.dict.entries {
-		data = append(data, s...)
-		offsets = append(offsets, int32(len(data)))
+		e.page = appendText(e.page, s)
 		lo, hi = min(lo, s), max(hi, s)
 	}
-	st.text([]byte(lo), []byte(hi))
-	dict := array.NewBinaryData(array.NewData(arrow.BinaryTypes.Binary, len(c.dict.entries),
-		[]*memory.Buffer{nil, memory.NewBufferBytes(bytesOf(offsets)), memory.NewBufferBytes(data)}, nil, 0, 0))
-	if err := putDictionary(w, dict); err != nil {
+	m.stats.text([]byte(lo), []byte(hi))
+	if err := e.dictionary(m, len(c.dict.entries), e.page); err != nil {
 		return err
 	}
-	if s := w.PageStatistics(); s != nil {
-		s.(*metadata.ByteArrayStatistics).Update([]parquet.ByteArray{st.MinText, st.MaxText}, st.Nulls)
-	}
-	e.codes = append(e.codes[:0], c.codes...)
-	return e.indices(w, defs, st)
+	return e.indices(c, m, c.codes, len(c.dict.entries))
 }
 
-func (e *encoder) plainText(w *file.ByteArrayColumnChunkWriter, c *chunk, defs []int16, st *ColumnStats) error {
-	e.texts = e.texts[:0]
-	from := 0
-	for _, end := range c.ends {
-		e.texts = append(e.texts, c.text[from:end:end])
-		from = end
-	}
-	if len(e.texts) > 0 {
-		lo, hi := e.texts[0], e.texts[0]
-		for _, s := range e.texts[1:] {
+// appendText appends a text as a plain value: its length and its bytes.
+func appendText[T string | []byte](dst []byte, s T) []byte {
+	return append(binary.LittleEndian.AppendUint32(dst, uint32(len(s))), s...)
+}
+
+// textAt is the plain value that begins at at, and where the next one begins.
+func textAt(b []byte, at int) (text []byte, next int) {
+	next = at + 4 + int(binary.LittleEndian.Uint32(b[at:]))
+	return b[at+4 : next], next
+}
+
+func (e *encoder) plainText(c *chunk, m *chunkMeta) error {
+	if len(c.text) > 0 {
+		lo, next := textAt(c.text, 0)
+		hi := lo
+		for next < len(c.text) {
+			var s []byte
+			s, next = textAt(c.text, next)
 			if string(s) < string(lo) {
 				lo = s
 			} else if string(s) > string(hi) {
 				hi = s
 			}
 		}
-		st.text(lo, hi)
+		m.stats.text(lo, hi)
 	}
-	w.FallbackToPlain()
-	_, err := w.WriteBatch(e.texts, defs, nil)
+	at := 0 // in c.text: where the next page begins
+	count := func(from, total int) int {
+		n, end := 0, at
+		for n < total-from && end-at < pageBytes {
+			_, end = textAt(c.text, end)
+			n++
+		}
+		return n
+	}
+	return e.pages(c, m, c.texts, encodingPlain, count, func(dst []byte, from, to int) []byte {
+		begin := at
+		for range to - from {
+			_, at = textAt(c.text, at)
+		}
+		return append(dst, c.text[begin:at]...)
+	})
+}
+
+// plain writes values of a fixed size as they are in memory.
+func plain[T int64 | float64 | uint32](e *encoder, c *chunk, m *chunkMeta, values []T) error {
+	var x T
+	return e.pages(c, m, len(values), encodingPlain, fixed(pageBytes/int(unsafe.Sizeof(x))), func(dst []byte, from, to int) []byte {
+		return append(dst, bytesOf(values[from:to])...)
+	})
+}
+
+// dictionary writes the dictionary page.
+func (e *encoder) dictionary(m *chunkMeta, n int, values []byte) error {
+	return e.emit(m, pageDictionary, values, n, encodingPlain)
+}
+
+// indices writes codes of a dictionary of n entries.
+func (e *encoder) indices(c *chunk, m *chunkMeta, codes []int32, n int) error {
+	width := indexWidth(n)
+	return e.pages(c, m, len(codes), encodingRLEDictionary, fixed(8*pageBytes/width), func(dst []byte, from, to int) []byte {
+		return appendHybrid(append(dst, byte(width)), codes[from:to], width)
+	})
+}
+
+// fixed is the values of a page that takes n of them.
+func fixed(n int) func(from, total int) int {
+	return func(from, total int) int { return min(n, total-from) }
+}
+
+// pages writes the data pages of c, which has total values that are not null: count
+// says how many go into the page that begins with value from, values appends them.
+func (e *encoder) pages(c *chunk, m *chunkMeta, total int, encoding int32, count func(from, total int) int, values func(dst []byte, from, to int) []byte) error {
+	row, from := 0, 0
+	for row < c.rows {
+		to := from + count(from, total)
+		end := row + to - from
+		if to == total {
+			end = c.rows // with the nulls that are left
+		} else if len(c.defs) > 0 {
+			end = row
+			for left := to - from; left > 0; end++ {
+				left -= int(c.defs[end])
+			}
+		}
+		e.page = e.page[:0]
+		if c.col.Nullable {
+			e.page = append(e.page, 0, 0, 0, 0) // length of the levels
+			if len(c.defs) > 0 {
+				e.page = appendHybrid(e.page, c.defs[row:end], 1)
+			} else {
+				e.page = appendRun(e.page, end-row, 1, 1)
+			}
+			binary.LittleEndian.PutUint32(e.page, uint32(len(e.page)-4))
+		}
+		e.page = values(e.page, from, to)
+		if err := e.emit(m, pageData, e.page, end-row, encoding); err != nil {
+			return err
+		}
+		row, from = end, to
+	}
+	return nil
+}
+
+// emit writes one page.
+func (e *encoder) emit(m *chunkMeta, kind int32, body []byte, values int, encoding int32) error {
+	switch {
+	case kind == pageDictionary:
+		m.dictionary = e.out.n
+	case m.data == 0:
+		m.data = e.out.n
+	}
+	packed := body
+	if e.codec.compress != nil {
+		packed = e.codec.compress(e.packed[:0], body)
+		if cap(packed) > cap(e.packed) {
+			e.packed = packed
+		}
+	}
+	if len(body) > math.MaxInt32 || len(packed) > math.MaxInt32 {
+		return fmt.Errorf("a page of %d bytes: the format takes 2 GiB", len(body))
+	}
+	h := &e.head
+	h.reset()
+	h.i32(1, kind)
+	h.i32(2, int32(len(body)))
+	h.i32(3, int32(len(packed)))
+	if kind == pageDictionary {
+		h.begin(7)
+		h.i32(1, int32(values))
+		h.i32(2, encoding)
+	} else {
+		h.begin(5)
+		h.i32(1, int32(values))
+		h.i32(2, encoding)
+		h.i32(3, encodingRLE) // of definition levels
+		h.i32(4, encodingRLE) // of repetition levels, of which there are none
+	}
+	h.end()
+	h.b = append(h.b, 0)
+	m.uncompressed += int64(len(h.b) + len(body))
+	if _, err := e.out.Write(h.b); err != nil {
+		return err
+	}
+	_, err := e.out.Write(packed)
 	return err
 }
 
-// indexWriter is the part of the typed column writers that takes codes.
-type indexWriter interface {
-	file.ColumnChunkWriter
-	WriteDictIndices(indices arrow.Array, defLevels, repLevels []int16) error
-}
-
-func putDictionary(w file.ColumnChunkWriter, dict arrow.Array) error {
-	defer dict.Release()
-	enc, ok := w.CurrentEncoder().(interface{ PutDictionary(arrow.Array) error })
-	if !ok {
-		return fmt.Errorf("column writer %T takes no dictionary", w)
-	}
-	return enc.PutDictionary(dict)
-}
-
-// indices writes e.codes, which are dense, as dictionary indices.
-func (e *encoder) indices(w indexWriter, defs []int16, st *ColumnStats) error {
-	codes := e.codes
-	var valid *memory.Buffer
-	if st.Nulls > 0 {
-		e.spaced, e.valid = sized(e.spaced, len(defs)), sized(e.valid, (len(defs)+7)/8)
-		clear(e.valid)
-		k := 0
-		for i, d := range defs {
-			e.spaced[i] = 0
-			if d == 1 {
-				e.spaced[i] = codes[k]
-				e.valid[i>>3] |= 1 << (i & 7)
-				k++
-			}
+// appendBits packs bools, the lowest bit first.
+func appendBits(dst []byte, v []bool) []byte {
+	for i, x := range v {
+		if i&7 == 0 {
+			dst = append(dst, 0)
 		}
-		codes, valid = e.spaced, memory.NewBufferBytes(e.valid)
+		if x {
+			dst[len(dst)-1] |= 1 << (i & 7)
+		}
 	}
-	arr := array.NewInt32Data(array.NewData(arrow.PrimitiveTypes.Int32, len(codes),
-		[]*memory.Buffer{valid, memory.NewBufferBytes(bytesOf(codes))}, nil, int(st.Nulls), 0))
-	defer arr.Release()
-	return w.WriteDictIndices(arr, defs, nil)
-}
-
-// flat wraps values without copying them.
-func flat[T any](t arrow.DataType, values []T, n int) arrow.ArrayData {
-	return array.NewData(t, n, []*memory.Buffer{nil, memory.NewBufferBytes(bytesOf(values))}, nil, 0, 0)
+	return dst
 }
 
 func bytesOf[T any](v []T) []byte {

@@ -38,6 +38,14 @@ func (s *ColumnStats) floats(lo, hi float64) {
 	s.MinFloat, s.MaxFloat = min(s.MinFloat, lo), max(s.MaxFloat, hi)
 }
 
+func (s *ColumnStats) floatBounds(v []float64) {
+	lo, hi, nan, some := boundFloats(v)
+	s.NaN = nan
+	if some {
+		s.floats(lo, hi)
+	}
+}
+
 func (s *ColumnStats) text(lo, hi []byte) {
 	if !s.Bounded || bytes.Compare(lo, s.MinText) < 0 {
 		s.MinText = bytes.Clone(lo)

@@ -2,8 +2,9 @@
 // package that knows the Parquet library.
 //
 // Writer is the fast way for flat tables: it takes column vectors, keeps one row
-// group of them in memory and encodes it when it is full. WriteRows and ReadRows
-// are the general way for nested rows, such as Delta checkpoints.
+// group of them in memory and encodes it when it is full, page by page, without the
+// library: every event goes through it. WriteRows and ReadRows are the general way for
+// nested rows, such as Delta checkpoints.
 //
 // Stability: importable, not promised before 1.0.
 package parquetfile
@@ -12,7 +13,6 @@ import (
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/schema"
 )
 
@@ -56,43 +56,27 @@ type Column struct {
 // Options are the settings of a file.
 type Options struct {
 	Codec        string // zstd (default), snappy, gzip, lz4_raw, uncompressed
-	RowGroupRows int    // a row group ends at so many rows, default 262,144,
+	RowGroupRows int    // a row group ends at so many rows, default 131,072,
 	BufferBytes  int64  // or at about so many bytes before encoding, default 64 MiB
 	CreatedBy    string
+	Scratch      *Scratch // memory shared with other writers; nil: its own
 }
 
-// CodecName returns the name of a codec as it stands in options and in file
-// names, or an error that lists the codecs.
-func CodecName(name string) (string, error) {
-	if _, err := codecOf(name); err != nil {
-		return "", err
+// check says whether a flat column can have the type.
+func (t Type) check(name string) error {
+	switch {
+	case t.Kind >= Struct:
+		return fmt.Errorf("column %s: kind %d is no flat column", name, t.Kind)
+	case t.Kind == Decimal && (t.Precision < 1 || t.Precision > 18 || t.Scale < 0 || t.Scale > t.Precision):
+		return fmt.Errorf("decimal(%d,%d) in column %s is not supported yet; the precision goes up to 18", t.Precision, t.Scale, name)
 	}
-	switch name {
-	case "":
-		return "zstd", nil
-	case "none":
-		return "uncompressed", nil
-	}
-	return name, nil
-}
-
-func codecOf(name string) (compress.Compression, error) {
-	switch name {
-	case "", "zstd":
-		return compress.Codecs.Zstd, nil
-	case "snappy":
-		return compress.Codecs.Snappy, nil
-	case "gzip":
-		return compress.Codecs.Gzip, nil
-	case "lz4_raw":
-		return compress.Codecs.Lz4Raw, nil
-	case "uncompressed", "none":
-		return compress.Codecs.Uncompressed, nil
-	}
-	return 0, fmt.Errorf("Parquet codec %q is not supported; there are zstd, snappy, gzip, lz4_raw and uncompressed", name)
+	return nil
 }
 
 func (t Type) node(name string, rep parquet.Repetition) (schema.Node, error) {
+	if err := t.check(name); err != nil {
+		return nil, err
+	}
 	plain := func(p parquet.Type) (schema.Node, error) {
 		n, err := schema.NewPrimitiveNode(name, rep, p, -1, -1)
 		return n, err
@@ -125,9 +109,6 @@ func (t Type) node(name string, rep parquet.Repetition) (schema.Node, error) {
 	case Timestamp:
 		return logical(schema.NewTimestampLogicalTypeForce(true, schema.TimeUnitMicros), parquet.Types.Int64)
 	case Decimal:
-		if t.Precision < 1 || t.Precision > 18 || t.Scale < 0 || t.Scale > t.Precision {
-			return nil, fmt.Errorf("decimal(%d,%d) in column %s is not supported yet; the precision goes up to 18", t.Precision, t.Scale, name)
-		}
 		p := parquet.Types.Int64
 		if t.Precision <= 9 {
 			p = parquet.Types.Int32

@@ -1,12 +1,11 @@
 package parquetfile
 
 import (
+	"cmp"
+	"encoding/binary"
 	"fmt"
 	"io"
-
-	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/file"
-	"github.com/apache/arrow-go/v18/parquet/schema"
+	"slices"
 
 	"spate/column"
 )
@@ -14,53 +13,49 @@ import (
 // Writer writes one flat file. One goroutine uses it.
 type Writer struct {
 	opts   Options
-	props  *parquet.WriterProperties
-	root   *schema.GroupNode
 	chunks []chunk
-	file   *file.Writer
+	out    counter
 	rows   int // in the row group that is being filled
+	groups []groupMeta
 	stats  Stats
 	enc    encoder
+}
+
+// counter counts what is written to the file.
+type counter struct {
+	to io.Writer
+	n  int64
+}
+
+func (c *counter) Write(b []byte) (int, error) {
+	n, err := c.to.Write(b)
+	c.n += int64(n)
+	return n, err
 }
 
 // NewWriter begins a file. An error of w comes back from Append or Close.
 func NewWriter(w io.Writer, cols []Column, o Options) (*Writer, error) {
 	if o.RowGroupRows <= 0 {
-		o.RowGroupRows = 1 << 18
+		o.RowGroupRows = 1 << 17
 	}
 	if o.BufferBytes <= 0 {
 		o.BufferBytes = 64 << 20
 	}
-	codec, err := codecOf(o.Codec)
+	o.CreatedBy = cmp.Or(o.CreatedBy, "spate")
+	if o.Scratch == nil {
+		o.Scratch = new(Scratch)
+	}
+	out := &Writer{opts: o, chunks: make([]chunk, len(cols))}
+	codec, err := o.Scratch.codec(o.Codec)
 	if err != nil {
 		return nil, err
 	}
-	props := []parquet.WriterProperty{
-		parquet.WithCompression(codec),
-		parquet.WithDataPageVersion(parquet.DataPageV1),
-		parquet.WithBatchSize(writeBatch),
-		parquet.WithDictionaryPageSizeLimit(1 << 30), // the encoder decides
-	}
-	if o.Codec == "" || o.Codec == "zstd" {
-		props = append(props, parquet.WithCompressionLevel(1))
-	}
-	if o.CreatedBy != "" {
-		props = append(props, parquet.WithCreatedBy(o.CreatedBy))
-	}
-	fields := make(schema.FieldList, len(cols))
-	out := &Writer{opts: o, chunks: make([]chunk, len(cols)), props: parquet.NewWriterProperties(props...)}
+	out.enc = encoder{Scratch: o.Scratch, codec: codec, out: &out.out}
 	for i, c := range cols {
-		rep := parquet.Repetitions.Required
-		if c.Nullable {
-			rep = parquet.Repetitions.Optional
-		}
-		if fields[i], err = c.Type.node(c.Name, rep); err != nil {
+		if err := c.Type.check(c.Name); err != nil {
 			return nil, err
 		}
 		out.chunks[i].col = c
-	}
-	if out.root, err = schema.NewGroupNode("spark_schema", parquet.Repetitions.Required, fields, -1); err != nil {
-		return nil, fmt.Errorf("Parquet schema: %w", err)
 	}
 	return out, out.Reset(w)
 }
@@ -68,18 +63,16 @@ func NewWriter(w io.Writer, cols []Column, o Options) (*Writer, error) {
 // Reset begins another file of the same columns and options. It keeps the
 // memory of the last one, so that a stream of small files costs no growing.
 func (w *Writer) Reset(to io.Writer) error {
-	w.rows, w.stats = 0, Stats{Columns: make([]ColumnStats, len(w.chunks))}
+	w.rows, w.groups, w.stats = 0, w.groups[:0], Stats{Columns: make([]ColumnStats, len(w.chunks))}
 	for i := range w.chunks {
 		w.chunks[i].reset()
 	}
-	var err error
-	if w.file, err = file.NewParquetWriterWithError(to, w.root, file.WithWriterProps(w.props)); err != nil {
+	w.out = counter{to: to}
+	if _, err := io.WriteString(&w.out, magic); err != nil {
 		return fmt.Errorf("begin Parquet file: %w", err)
 	}
 	return nil
 }
-
-const writeBatch = 8192
 
 // Append adds rows of the vectors, one vector per column, nil for a column of
 // nulls: the rows listed, or the first n when rows is nil. Text fills String
@@ -135,32 +128,26 @@ func (w *Writer) Buffered() int64 {
 }
 
 // Written is the number of bytes that have gone to the file.
-func (w *Writer) Written() int64 { return w.file.TotalBytesWritten() }
+func (w *Writer) Written() int64 { return w.out.n }
 
 // Flush ends the row group.
 func (w *Writer) Flush() error {
 	if w.rows == 0 {
 		return nil
 	}
-	group, err := w.file.AppendRowGroupChecked()
-	if err != nil {
-		return fmt.Errorf("begin row group: %w", err)
-	}
+	k := len(w.groups)
+	w.groups = slices.Grow(w.groups, 1)[:k+1]
+	g := &w.groups[k]
+	g.rows, g.chunks = int64(w.rows), g.chunks[:0]
 	for i := range w.chunks {
 		c := &w.chunks[i]
-		cw, err := group.NextColumn()
-		if err != nil {
-			return fmt.Errorf("begin column %s: %w", c.col.Name, err)
-		}
-		stats, err := w.enc.write(cw, c)
+		m, err := w.enc.write(c)
 		if err != nil {
 			return fmt.Errorf("encode column %s: %w", c.col.Name, err)
 		}
-		w.stats.Columns[i].add(&stats, c.col.Type.Kind)
+		w.stats.Columns[i].add(&m.stats, c.col.Type.Kind)
+		g.chunks = append(g.chunks, m)
 		c.reset()
-	}
-	if err := group.Close(); err != nil {
-		return fmt.Errorf("end row group: %w", err)
 	}
 	w.rows = 0
 	return nil
@@ -171,7 +158,12 @@ func (w *Writer) Close() (Stats, error) {
 	if err := w.Flush(); err != nil {
 		return Stats{}, err
 	}
-	if err := w.file.Close(); err != nil {
+	c := &w.enc.head
+	c.reset()
+	w.appendFooter(c)
+	size := uint32(len(c.b))
+	c.b = append(binary.LittleEndian.AppendUint32(c.b, size), magic...)
+	if _, err := w.out.Write(c.b); err != nil {
 		return Stats{}, fmt.Errorf("end Parquet file: %w", err)
 	}
 	return w.stats, nil

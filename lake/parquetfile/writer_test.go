@@ -271,7 +271,7 @@ func FuzzReadRows(f *testing.F) {
 
 // telemetry makes batches of the raw_telemetry table as the decoder would:
 // names as codes, rounded doubles, unique ids, times that grow.
-func telemetry(rows, perBatch int) ([]Column, [][]*column.Vector) {
+func telemetry(rows, perBatch, devices int) ([]Column, [][]*column.Vector) {
 	double, ts := Type{Kind: Double}, Type{Kind: Timestamp}
 	cols := []Column{{Name: "EventId", Unique: true}, {Name: "DeviceId"}, {Name: "Location"}, {Name: "DeviceType"},
 		{Name: "Temperature", Type: double}, {Name: "Humidity", Type: double}, {Name: "Pressure", Type: double}, {Name: "BatteryLevel", Type: double},
@@ -293,7 +293,7 @@ func telemetry(rows, perBatch int) ([]Column, [][]*column.Vector) {
 			}
 		}
 		for range perBatch {
-			dev := rnd.IntN(20)
+			dev := rnd.IntN(devices)
 			now += column.Ticks(rnd.IntN(20_000))
 			b[0].Append(column.TextOf(fmt.Sprintf("device-%03d-%.6f", dev, float64(now.UnixMicro())/1e6)))
 			b[1].Append(column.TextOf(fmt.Sprintf("device-%03d", dev)))
@@ -319,11 +319,14 @@ func telemetry(rows, perBatch int) ([]Column, [][]*column.Vector) {
 
 func BenchmarkTelemetry(b *testing.B) {
 	const rows, per = 1 << 18, 4096
-	cols, batches := telemetry(rows, per)
-	for _, codec := range []string{"zstd", "snappy", "uncompressed"} {
-		b.Run(codec, func(b *testing.B) {
+	for _, c := range []struct {
+		codec   string
+		devices int
+	}{{"zstd", 20}, {"snappy", 20}, {"uncompressed", 20}, {"zstd", 20_000}, {"uncompressed", 20_000}} {
+		cols, batches := telemetry(rows, per, c.devices)
+		b.Run(fmt.Sprintf("%s/%d", c.codec, c.devices), func(b *testing.B) {
 			var size int64
-			w, err := NewWriter(io.Discard, cols, Options{Codec: codec})
+			w, err := NewWriter(io.Discard, cols, Options{Codec: c.codec})
 			if err != nil {
 				b.Fatal(err)
 			}

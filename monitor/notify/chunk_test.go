@@ -52,13 +52,13 @@ func notifier(t *testing.T) *Notifier {
 
 func TestABatchThatCannotBeTakenApartDoesNotStopThoseBehindIt(t *testing.T) {
 	n := notifier(t)
-	if err := n.put(0, 0, chunkOf(t, nil, []byte(`{"alert":"fire"}`))); err != nil {
+	if err := n.put(0, 0, chunkOf(t, nil, []byte(`{"alert":"fire"}`)), new(reading)); err != nil {
 		t.Fatal(err)
 	}
 	if n.Pending() != 1 || n.box.position(0) != 2 {
 		t.Errorf("%d events wait at position %d, want 1 at 2", n.Pending(), n.box.position(0))
 	}
-	if err := n.put(1, 0, chunkOf(t, nil)); err != nil || n.box.position(1) != 1 {
+	if err := n.put(1, 0, chunkOf(t, nil), new(reading)); err != nil || n.box.position(1) != 1 {
 		t.Errorf("nothing but damage: %v, position %d, want 1", err, n.box.position(1))
 	}
 }
@@ -67,10 +67,10 @@ func TestEventsThatCompressWellGoToTheOutboxInParts(t *testing.T) {
 	n := notifier(t)
 	body := []byte(strings.Repeat("x", 1<<20))
 	c := chunkOf(t, body, body, body, body, body, body)
-	if err := n.put(0, 0, c); err != nil || n.box.position(0) != 4 {
+	if err := n.put(0, 0, c, new(reading)); err != nil || n.box.position(0) != 4 {
 		t.Fatalf("first part: %v, position %d, want 4", err, n.box.position(0))
 	}
-	if err := n.put(0, 4, c); err != nil || n.box.position(0) != 6 || n.Pending() != 6 {
+	if err := n.put(0, 4, c, new(reading)); err != nil || n.box.position(0) != 6 || n.Pending() != 6 {
 		t.Errorf("second part: %v, position %d, %d wait, want 6 and 6", err, n.box.position(0), n.Pending())
 	}
 }

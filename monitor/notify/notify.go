@@ -25,7 +25,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -88,7 +87,7 @@ func New(o Options) (*Notifier, error) {
 		}
 		names[i] = r.Name
 	}
-	box, err := openOutbox(filepath.Join(o.Dir, "outbox"), names)
+	box, err := openOutbox(o.Dir, names)
 	if err != nil {
 		return nil, fmt.Errorf("opening the outbox of notifier %s: %w", o.Name, err)
 	}
@@ -129,7 +128,7 @@ func (n *Notifier) begin() error {
 			n.box.positions[i] = n.o.Hub.Partition(i).Bounds().Next
 		}
 	}
-	if err := n.box.rewrite(); err != nil {
+	if err := n.box.begin(); err != nil {
 		return err
 	}
 	for i, r := range n.o.Receivers {
@@ -169,6 +168,9 @@ func (n *Notifier) Close() error {
 // Pending is how many deliveries wait, over all receivers.
 func (n *Notifier) Pending() int { return n.box.pending() }
 
+// readBytes is about how much one read of a partition brings.
+const readBytes = 256 << 10
+
 // retryRead is the pause after a read or an outbox write that went wrong.
 const retryRead = 5 * time.Second
 
@@ -176,14 +178,15 @@ const retryRead = 5 * time.Second
 func (n *Notifier) read(ctx context.Context, partition int) error {
 	p := n.o.Hub.Partition(partition)
 	var c hub.Chunk
+	var r reading
 	for ctx.Err() == nil {
 		if err := n.box.room(ctx, n.o.MaxBytes); err != nil {
 			return nil
 		}
 		from := n.box.position(partition)
-		err := p.Read(ctx, from, 1<<20, &c, nil)
+		err := p.Read(ctx, from, readBytes, &c, nil)
 		if err == nil {
-			err = n.put(partition, from, &c)
+			err = n.put(partition, from, &c, &r)
 		}
 		switch {
 		case err == nil || ctx.Err() != nil:
@@ -213,16 +216,25 @@ func (n *Notifier) read(ctx context.Context, partition int) error {
 // compressed well may be far more than was read.
 const putBytes = 4 << 20
 
+// reading is the memory of one partition's reads.
+type reading struct {
+	messages []message
+	bodies   []byte // of messages; those of a compressed batch are in the chunk for a while only
+	ends     []int
+}
+
 // put brings the events of a chunk from offset from on to the outbox, or as many of
 // them as go at a time. A batch that cannot be taken apart is logged and passed over:
 // compressed ones that were stored unseen must not stop those behind them.
-func (n *Notifier) put(partition int, from int64, c *hub.Chunk) error {
+func (n *Notifier) put(partition int, from int64, c *hub.Chunk, r *reading) error {
 	now := n.o.Clock().UnixMilli()
-	var ms []message
-	var bytes int64
+	if cap(r.bodies) > 2*putBytes {
+		*r = reading{}
+	}
+	r.messages, r.bodies, r.ends = r.messages[:0], r.bodies[:0], r.ends[:0]
 	next := from
 	for i := range c.Batches {
-		if bytes >= putBytes {
+		if len(r.bodies) >= putBytes {
 			break
 		}
 		b := &c.Batches[i]
@@ -231,9 +243,9 @@ func (n *Notifier) put(partition int, from int64, c *hub.Chunk) error {
 			if it.Record.Offset < from {
 				continue
 			}
-			ms = append(ms, message{partition: partition, offset: it.Record.Offset, enqueued: b.AppendTime, put: now,
-				body: append([]byte(nil), it.Record.Value...)})
-			bytes += int64(len(it.Record.Value))
+			r.messages = append(r.messages, message{partition: partition, offset: it.Record.Offset, enqueued: b.AppendTime, put: now})
+			r.bodies = append(r.bodies, it.Record.Value...)
+			r.ends = append(r.ends, len(r.bodies))
 		}
 		if err := it.Err(); err != nil {
 			n.o.Log.Error("events cannot be taken apart and are not notified", "hub", n.o.Hub.Name(), "partition", partition,
@@ -241,7 +253,12 @@ func (n *Notifier) put(partition int, from int64, c *hub.Chunk) error {
 		}
 		next = b.Next()
 	}
-	if err := n.box.put(partition, ms); err != nil {
+	start := 0
+	for i, end := range r.ends {
+		r.messages[i].body = r.bodies[start:end:end]
+		start = end
+	}
+	if err := n.box.put(partition, r.messages); err != nil {
 		return err
 	}
 	if n.box.position(partition) < next {
@@ -249,7 +266,7 @@ func (n *Notifier) put(partition int, from int64, c *hub.Chunk) error {
 			return err
 		}
 	}
-	n.o.Hub.CountOutgoing(len(ms), bytes)
+	n.o.Hub.CountOutgoing(len(r.messages), int64(len(r.bodies)))
 	return nil
 }
 

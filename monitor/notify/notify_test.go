@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -218,63 +217,6 @@ func TestFileReceiverIsExactAfterACrashBetweenAppendAndMark(t *testing.T) {
 	}
 }
 
-func TestTornTailOfTheOutboxIsCut(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "outbox")
-	b, err := openOutbox(path, []string{"r"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(b.rewrite(), b.put(1, []message{{offset: 7, body: []byte("whole")}}), b.put(1, []message{{offset: 8, body: []byte("torn")}}), b.close()); err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, data[:len(data)-1], 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if b, err = openOutbox(path, []string{"r"}); err != nil {
-		t.Fatal(err)
-	}
-	defer b.close()
-	ms, err := b.take(t.Context(), 0, 10)
-	if err != nil || len(ms) != 1 || string(ms[0].body) != "whole" || b.position(1) != 8 {
-		t.Errorf("outbox holds %v, position %d, %v", ms, b.position(1), err)
-	}
-}
-
-func TestOutboxIsRewrittenWhenMostOfItIsDone(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "outbox")
-	b, err := openOutbox(path, []string{"fast", "slow"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	body := bytes.Repeat([]byte("x"), 1<<20)
-	for i := range 20 {
-		if err := b.put(0, []message{{offset: int64(i), body: body}}); err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(b.advance(0, uint64(i+2), -1), b.advance(1, uint64(max(1, i)), -1)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	info, err := os.Stat(path)
-	if err != nil || info.Size() > rewriteBytes+4<<20 {
-		t.Errorf("outbox has %d bytes, %v", info.Size(), err)
-	}
-	if err := b.close(); err != nil {
-		t.Fatal(err)
-	}
-	if b, err = openOutbox(path, []string{"slow", "new"}); err != nil {
-		t.Fatal(err)
-	}
-	defer b.close()
-	if b.waitingFor(0) != 2 || b.waitingFor(1) != 0 || b.position(0) != 20 {
-		t.Errorf("slow waits for %d, new for %d, position %d; want 2, 0, 20", b.waitingFor(0), b.waitingFor(1), b.position(0))
-	}
-}
-
 // answers is a transport that gives one status after the other, the last for ever.
 type answers struct {
 	statuses []int
@@ -298,7 +240,7 @@ func (a *answers) RoundTrip(req *http.Request) (*http.Response, error) {
 // ladderOf runs one delivery on a fake clock and returns when the calls came.
 func ladderOf(t *testing.T, statuses ...int) (calls []time.Duration, delivered bool, ids int) {
 	t.Helper()
-	box, err := openOutbox(filepath.Join(t.TempDir(), "outbox"), []string{"r"})
+	box, err := openOutbox(t.TempDir(), []string{"r"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,19 +277,4 @@ func TestDeliveryIsGivenUpAfterADay(t *testing.T) {
 	if last := calls[len(calls)-1]; delivered || last > 24*time.Hour || last < 23*time.Hour {
 		t.Errorf("last call after %s, delivered %v", last, delivered)
 	}
-}
-
-func FuzzOutboxReplay(f *testing.F) {
-	f.Add(appendPosition(appendCursor(appendPut(nil, &message{number: 3, partition: 1, offset: 4, body: []byte("x")}), "r", cursor{3, 9}), [16]byte{1}, 1, 5))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		// The sum is made right, so that what lies behind it is reached.
-		record := appendRecord(nil, func(b []byte) []byte { return append(b, data...) })
-		for _, in := range [][]byte{data, record} {
-			b := &outbox{positions: map[int]int64{}, next: 1}
-			if _, err := b.replay(in); err == nil && b.end > int64(len(in)) {
-				t.Errorf("end %d of %d bytes", b.end, len(in))
-			}
-		}
-	})
 }

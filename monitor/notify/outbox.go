@@ -4,29 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sort"
 	"sync"
 )
 
 // outbox is the durable list of events that wait. Each receiver goes through it
 // in order, so what a receiver has done is one number, its cursor. Bodies stay in
-// the file.
+// the files, which are only appended to: one whose events are done is removed.
 type outbox struct {
-	path  string
+	dir   string
 	names []string // of the receivers
 
 	mu        sync.Mutex // guards the fields below; held during I/O
-	f         *os.File
-	end       int64 // of the sound part of the file
+	segments  []*segment // ascending; the last one is appended to
+	broken    bool       // a write to it went wrong: the next one goes to another
+	unsynced  bool       // the folder may not know its name yet
 	hubID     [16]byte
 	positions map[int]int64 // by partition: the next offset to read
+	stored    map[string]cursor
 	cursors   []cursor      // by receiver
-	waiting   []waiting     // ascending by number; those some receiver has not done
+	taken     []taken       // by receiver
+	low       uint64        // number of the first event that some receiver has not done
 	next      uint64        // number of the next event
-	bytes     int64         // of the records of waiting
+	bytes     int64         // of the records from low on
+	records   []byte        // scratch of put
 	changed   chan struct{} // closed and replaced when there is more to do, or room
 }
 
@@ -36,183 +40,140 @@ type cursor struct {
 	size int64  // file receivers: the file's size behind the last delivery; -1: unknown
 }
 
-// waiting is where an event lies in the file.
-type waiting struct {
-	number uint64
-	at     int64
-	length int
+// taken is the memory of a receiver's last take.
+type taken struct {
+	data     []byte
+	messages []message
 }
 
-// rewriteBytes is the size of the file from which on it is rewritten when most of it is done with.
-const rewriteBytes = 8 << 20
+// takeBytes is about how much one take reads.
+const takeBytes = 1 << 20
 
-// openOutbox reads the outbox at path. Receivers it does not know begin behind
-// the last event; those that are not in names are dropped.
-func openOutbox(path string, names []string) (*outbox, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+// openOutbox reads the outbox in dir. Receivers it does not know begin behind the
+// last event; those that are not in names are dropped by begin, which comes before
+// anything is written.
+func openOutbox(dir string, names []string) (*outbox, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	b := &outbox{path: path, names: names, positions: map[int]int64{}, changed: make(chan struct{}), next: 1}
-	data, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	cursors, err := b.replay(data)
+	b := &outbox{dir: dir, names: names, positions: map[int]int64{}, stored: map[string]cursor{}, changed: make(chan struct{}), next: 1}
+	list, err := b.segmentNumbers()
 	if err != nil {
 		return nil, err
 	}
-	b.cursors = make([]cursor, len(names))
+	old := filepath.Join(dir, "outbox")
+	if len(list) == 0 {
+		if err := b.takeOver(old); err != nil {
+			return nil, errors.Join(err, b.closeSegments())
+		}
+		if err := b.closeSegments(); err != nil {
+			return nil, err
+		}
+		if list, err = b.segmentNumbers(); err != nil {
+			return nil, err
+		}
+	}
+	if len(list) > 0 { // what version 1 left is in the segments
+		if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	if err := b.openSegments(list); err != nil {
+		return nil, err
+	}
+	b.cursors, b.taken = make([]cursor, len(names)), make([]taken, len(names))
 	for i, name := range names {
-		c, ok := cursors[name]
+		c, ok := b.stored[name]
 		if !ok {
 			c = cursor{next: b.next, size: -1}
 		}
 		b.cursors[i] = c
 	}
-	if b.f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		return nil, err
+	b.stored = nil
+	b.low = b.lowest()
+	b.broken = true // a crash may have cut what the last file ends with
+	if err := b.count(); err != nil {
+		return nil, errors.Join(err, b.closeSegments())
 	}
-	b.trim()
 	return b, nil
 }
 
-func (b *outbox) replay(data []byte) (map[string]cursor, error) {
-	cursors := map[string]cursor{}
-	rest := data
-	for {
-		at := int64(len(data) - len(rest))
-		payload, after := nextRecord(rest)
-		if payload == nil {
-			b.end = at
-			return cursors, nil
+// count adds up the events that wait; all of them must be there.
+func (b *outbox) count() error {
+	at := b.low
+	for _, s := range b.segments {
+		if s.next() <= at {
+			continue
 		}
-		switch payload[0] {
-		case putKind:
-			m, err := decodePut(payload)
-			if err != nil {
-				return nil, err
-			}
-			b.positions[m.partition] = max(b.positions[m.partition], m.offset+1)
-			b.next = max(b.next, m.number+1)
-			b.waiting = append(b.waiting, waiting{m.number, at, recordHead + len(payload)})
-			b.bytes += int64(recordHead + len(payload))
-		case cursorKind:
-			n := numbers{b: payload[1:], ok: true}
-			c := cursor{next: n.uvarint(), size: n.varint()}
-			if !n.ok {
-				return nil, errRecord
-			}
-			cursors[string(n.b)] = c
-			b.next = max(b.next, c.next)
-		case positionKind:
-			if len(payload) < 17 {
-				return nil, errRecord
-			}
-			n := numbers{b: payload[17:], ok: true}
-			partition, next := n.partition(), n.varint()
-			if !n.ok {
-				return nil, errRecord
-			}
-			if id := [16]byte(payload[1:17]); id != b.hubID {
-				b.hubID, b.positions = id, map[int]int64{}
-			}
-			b.positions[partition] = next
-		default:
-			return nil, fmt.Errorf("outbox record of kind %d: a newer version wrote it", payload[0])
+		if s.first > at {
+			break
 		}
-		rest = after
+		for _, p := range s.places[at-s.first:] {
+			b.bytes += int64(p.length)
+		}
+		at = s.next()
 	}
+	if at != b.next {
+		return fmt.Errorf("events %d to %d of the outbox: %w", at, b.next-1, errRecord)
+	}
+	return nil
 }
 
-// trim forgets the events that every receiver has done. The caller holds mu, or is alone.
-func (b *outbox) trim() {
+// lowest is the number of the first event that some receiver has not done.
+func (b *outbox) lowest() uint64 {
 	low := b.next
 	for _, c := range b.cursors {
 		low = min(low, c.next)
 	}
-	k := 0
-	for k < len(b.waiting) && b.waiting[k].number < low {
-		b.bytes -= int64(b.waiting[k].length)
-		k++
-	}
-	b.waiting = b.waiting[k:]
+	return low
 }
 
-// rewrite replaces the file by one that holds only what is needed.
-func (b *outbox) rewrite() error {
+// begin writes the state into a new file: cursors of receivers that are no more are
+// forgotten with it.
+func (b *outbox) begin() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.rewriteLocked()
-}
-
-func (b *outbox) rewriteLocked() (err error) {
-	tmp := b.path + ".new"
-	f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
+	if err := b.roll(); err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, f.Close(), os.Remove(tmp))
+	return b.drop()
+}
+
+// trim forgets the events that every receiver has done.
+func (b *outbox) trim() error {
+	low := b.lowest()
+	for _, s := range b.segments {
+		for b.low < min(low, s.next()) {
+			b.bytes -= int64(s.places[b.low-s.first].length)
+			b.low++
 		}
-	}()
-	var head []byte
-	for i, c := range b.cursors {
-		head = appendCursor(head, b.names[i], c)
 	}
-	if _, err = f.Write(head); err != nil {
-		return err
-	}
-	end := int64(len(head))
-	moved := make([]waiting, len(b.waiting))
-	for i, w := range b.waiting {
-		if _, err = io.Copy(f, io.NewSectionReader(b.f, w.at, int64(w.length))); err != nil {
-			return err
+	return b.drop()
+}
+
+// write appends records and makes them durable. The caller holds mu. It may begin
+// another file before.
+func (b *outbox) write(records []byte) (*segment, int64, error) {
+	if b.broken || b.segments[len(b.segments)-1].end >= segmentBytes {
+		if err := b.roll(); err != nil {
+			return nil, 0, err
 		}
-		moved[i] = waiting{w.number, end, w.length}
-		end += int64(w.length)
 	}
-	// Positions stand behind the events, because an event read back moves its partition's position.
-	var tail []byte
-	for partition, next := range b.positions {
-		tail = appendPosition(tail, b.hubID, partition, next)
+	if err := b.sync(); err != nil {
+		return nil, 0, err
 	}
-	if _, err = f.WriteAt(tail, end); err != nil {
-		return err
+	s := b.segments[len(b.segments)-1]
+	_, err := s.f.WriteAt(records, s.end)
+	if err == nil {
+		err = s.f.Sync()
 	}
-	end += int64(len(tail))
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = os.Rename(tmp, b.path); err != nil {
-		return err
-	}
-	if err = syncDir(filepath.Dir(b.path)); err != nil {
-		return err
-	}
-	old := b.f
-	b.f, b.end, b.waiting = f, end, moved
-	return old.Close()
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
 	if err != nil {
-		return err
+		b.broken = true
+		return nil, 0, err
 	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// write appends records and makes them durable. The caller holds mu.
-func (b *outbox) write(records []byte) error {
-	if _, err := b.f.WriteAt(records, b.end); err != nil {
-		return errors.Join(err, b.f.Truncate(b.end))
-	}
-	if err := b.f.Sync(); err != nil {
-		return err
-	}
-	b.end += int64(len(records))
-	return nil
+	at := s.end
+	s.end += int64(len(records))
+	return s, at, nil
 }
 
 func (b *outbox) wake() {
@@ -220,39 +181,36 @@ func (b *outbox) wake() {
 	b.changed = make(chan struct{})
 }
 
-// put stores events of one partition in order.
+// put stores events of one partition in order. It numbers them.
 func (b *outbox) put(partition int, ms []message) error {
 	if len(ms) == 0 {
 		return nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var records []byte
-	added := make([]waiting, len(ms))
+	records, added := b.records[:0], make([]place, len(ms))
 	for i := range ms {
 		ms[i].number, ms[i].partition = b.next+uint64(i), partition
 		from := len(records)
 		records = appendPut(records, &ms[i])
-		added[i] = waiting{ms[i].number, b.end + int64(from), len(records) - from}
+		added[i] = place{int64(from), int32(len(records) - from)}
 	}
-	if err := b.write(records); err != nil {
+	if b.records = records; cap(records) > 2*takeBytes {
+		b.records = nil
+	}
+	s, at, err := b.write(records)
+	if err != nil {
 		return fmt.Errorf("writing %d events to the outbox: %w", len(ms), err)
 	}
-	b.waiting = append(b.waiting, added...)
+	for i := range added {
+		added[i].at += at
+	}
+	s.places = append(s.places, added...)
 	b.bytes += int64(len(records))
 	b.next += uint64(len(ms))
 	b.positions[partition] = ms[len(ms)-1].offset + 1
-	b.trim() // without receivers nothing waits
 	b.wake()
-	return b.shrink()
-}
-
-// shrink rewrites the file if most of it is done with.
-func (b *outbox) shrink() error {
-	if b.end < rewriteBytes || b.end < 2*b.bytes {
-		return nil
-	}
-	return b.rewriteLocked()
+	return b.trim() // without receivers nothing waits
 }
 
 // position is the next offset to read.
@@ -266,20 +224,18 @@ func (b *outbox) position(partition int) int64 {
 func (b *outbox) seek(partition int, next int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.write(appendPosition(nil, b.hubID, partition, next)); err != nil {
+	if _, _, err := b.write(appendPosition(nil, b.hubID, partition, next)); err != nil {
 		return err
 	}
 	b.positions[partition] = next
 	return nil
 }
 
-// take returns up to limit events that the receiver has not done, at least one; it waits for it.
+// take returns up to limit events that the receiver has not done, at least one; it
+// waits for it. They are valid until the receiver's next take.
 func (b *outbox) take(ctx context.Context, receiver, limit int) ([]message, error) {
 	for {
-		b.mu.Lock()
-		changed := b.changed
-		ms, err := b.unsent(receiver, limit)
-		b.mu.Unlock()
+		ms, changed, err := b.unsent(receiver, limit)
 		if len(ms) > 0 || err != nil {
 			return ms, err
 		}
@@ -291,32 +247,43 @@ func (b *outbox) take(ctx context.Context, receiver, limit int) ([]message, erro
 	}
 }
 
-func (b *outbox) unsent(receiver, limit int) ([]message, error) {
-	var ms []message
-	next := b.cursors[receiver].next
-	first := len(b.waiting)
-	if len(b.waiting) > 0 && next <= b.waiting[len(b.waiting)-1].number {
-		first = int(max(next, b.waiting[0].number) - b.waiting[0].number)
+// unsent is take without waiting; changed is closed when there is more to do.
+func (b *outbox) unsent(receiver, limit int) (ms []message, changed <-chan struct{}, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	next, t := b.cursors[receiver].next, &b.taken[receiver]
+	k := sort.Search(len(b.segments), func(i int) bool { return b.segments[i].next() > next })
+	if k == len(b.segments) {
+		return nil, b.changed, nil
 	}
-	for _, w := range b.waiting[first:] {
-		if len(ms) == limit {
-			break
-		}
-		record := make([]byte, w.length)
-		if _, err := b.f.ReadAt(record, w.at); err != nil {
-			return nil, fmt.Errorf("reading event %d of the outbox: %w", w.number, err)
-		}
-		payload, _ := nextRecord(record)
+	s := b.segments[k]
+	places := s.places[next-s.first:]
+	from, n := places[0].at, 1
+	for n < min(limit, len(places)) && places[n].at+int64(places[n].length)-from <= takeBytes {
+		n++
+	}
+	places = places[:n]
+	size := int(places[n-1].at + int64(places[n-1].length) - from)
+	if cap(t.data) < size {
+		t.data = make([]byte, max(size, min(2*cap(t.data), takeBytes)))
+	}
+	data := t.data[:size]
+	if _, err := s.f.ReadAt(data, from); err != nil {
+		return nil, nil, fmt.Errorf("reading events %d to %d of the outbox: %w", next, next+uint64(n)-1, err)
+	}
+	t.messages = t.messages[:0]
+	for i, p := range places {
+		payload, _ := nextRecord(data[p.at-from:][:p.length])
 		if payload == nil {
-			return nil, fmt.Errorf("reading event %d of the outbox: %w", w.number, errRecord)
+			return nil, nil, fmt.Errorf("reading event %d of the outbox: %w", next+uint64(i), errRecord)
 		}
 		m, err := decodePut(payload)
 		if err != nil {
-			return nil, err
+			return nil, nil, fmt.Errorf("reading event %d of the outbox: %w", next+uint64(i), err)
 		}
-		ms = append(ms, m)
+		t.messages = append(t.messages, m)
 	}
-	return ms, nil
+	return t.messages, b.changed, nil
 }
 
 // advance moves the receiver's cursor: everything below next is done.
@@ -324,13 +291,12 @@ func (b *outbox) advance(receiver int, next uint64, size int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := cursor{next, size}
-	if err := b.write(appendCursor(nil, b.names[receiver], c)); err != nil {
+	if _, _, err := b.write(appendCursor(nil, b.names[receiver], c)); err != nil {
 		return fmt.Errorf("writing to the outbox that %s is at %d: %w", b.names[receiver], next, err)
 	}
 	b.cursors[receiver] = c
-	b.trim()
 	b.wake()
-	return b.shrink()
+	return b.trim()
 }
 
 // cursor is how far the receiver is.
@@ -375,5 +341,5 @@ func (b *outbox) pending() int {
 func (b *outbox) close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.f.Close()
+	return b.closeSegments()
 }

@@ -6,7 +6,10 @@ import (
 	"hash/crc32"
 )
 
-// The outbox is a file of records, each: length (4 bytes, little endian) and
+// outboxVersion is the version of the files. Version 1 was one file, without a begin.
+const outboxVersion = 2
+
+// The outbox's files are records, each: length (4 bytes, little endian) and
 // CRC-32C of the payload, then the payload. The payload is a kind and numbers as
 // varints. A file that ends in the middle of a record is cut there.
 const (
@@ -19,6 +22,7 @@ const (
 	putKind      = 1 // number, partition, offset, enqueued, put, body
 	cursorKind   = 2 // next number, file size, receiver name
 	positionKind = 3 // hub id (16 bytes), partition, next offset
+	beginKind    = 4 // version, number of the next event; what came before counts no more
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -52,6 +56,14 @@ func appendPut(dst []byte, m *message) []byte {
 		b = binary.AppendVarint(b, m.enqueued)
 		b = binary.AppendVarint(b, m.put)
 		return append(b, m.body...)
+	})
+}
+
+func appendBegin(dst []byte, next uint64) []byte {
+	return appendRecord(dst, func(b []byte) []byte {
+		b = append(b, beginKind)
+		b = binary.AppendUvarint(b, outboxVersion)
+		return binary.AppendUvarint(b, next)
 	})
 }
 

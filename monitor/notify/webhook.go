@@ -48,7 +48,8 @@ func (h *webhook) send(ctx context.Context, n *Notifier, ms []message) (int64, e
 	// A call that is under way is finished: its reply is what tells whether to send again.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.r.URL, bytes.NewReader(m.body))
+	// The transport may read the body after the answer: it gets one of its own.
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.r.URL, bytes.NewReader(bytes.Clone(m.body)))
 	if err != nil {
 		return -1, deadError{errors.New("the URL cannot be used")} // the error would print it
 	}

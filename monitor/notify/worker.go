@@ -86,9 +86,8 @@ func (w *worker) run(ctx context.Context) error {
 }
 
 func (w *worker) recover() error {
-	w.n.box.mu.Lock()
-	ms, err := w.n.box.unsent(w.receiver, 4096)
-	w.n.box.mu.Unlock()
+	// A send before the crash began at the same cursor and took no more than this.
+	ms, _, err := w.n.box.unsent(w.receiver, w.to.limit())
 	if err != nil || len(ms) == 0 {
 		return err
 	}

@@ -15,10 +15,9 @@ import (
 // the code: 0 is the one in values, another f is forms[f-1].
 type keyColumn struct {
 	codes  map[string]uint32
-	ints   hashIndex      // codes of whole numbers
-	values []column.Value // by code
-	owner  *column.Dict   // the dictionary that remap translates
-	remap  []uint32
+	ints   hashIndex          // codes of whole numbers
+	values []column.Value     // by code
+	known  column.Translation // of codes of dictionaries
 	buf    []byte
 
 	keepForms bool // else every form is 0
@@ -153,23 +152,16 @@ func (k *keyColumn) codesOf(o compute.Operand, rows compute.Rows, dst []uint32) 
 
 // codesOfCoded translates the codes of a dictionary, each once.
 func (k *keyColumn) codesOfCoded(v *column.Vector, rows compute.Rows, dst []uint32) {
-	const unknown = ^uint32(0)
-	if k.owner != v.Dict.Owner() {
-		k.owner, k.remap = v.Dict.Owner(), k.remap[:0]
-	}
-	for len(k.remap) < v.Dict.Len() {
-		k.remap = append(k.remap, unknown)
-	}
-	k.remap[0] = 0
-	remap := k.remap
+	known := k.known.Of(v.Dict)
+	known[0] = 1 // NULL
 	for j := range rows.Len() {
 		i := rows.Row(j)
-		c := remap[v.Codes[i]]
-		if c == unknown {
-			c = k.code(column.TextOf(v.Dict.StringAt(v.Codes[i])))
-			remap[v.Codes[i]] = c
+		c := known[v.Codes[i]]
+		if c == 0 {
+			c = k.code(column.TextOf(v.Dict.StringAt(v.Codes[i]))) + 1
+			known[v.Codes[i]] = c
 		}
-		dst[i] = c
+		dst[i] = c - 1
 	}
 }
 
