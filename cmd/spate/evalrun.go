@@ -31,7 +31,7 @@ func (a *app) runEval(ctx context.Context, f *evalFlags, o *evalRun) (err error)
 			lost = errors.Join(lost, report.Encode(eval.Diagnostic{Kind: "warning", Line: int64(w.Span.From.Line), Reason: w.Code + " " + w.Msg}))
 			return
 		}
-		fmt.Fprintln(a.stderr, config.ScriptWarnings(o.ScriptFile, o.Script, w).Error())
+		a.warnOfScript(o, w)
 	}
 	if o.Log, err = a.logger(a.stderr, 4); err != nil {
 		return err
@@ -51,6 +51,13 @@ func (a *app) runEval(ctx context.Context, f *evalFlags, o *evalRun) (err error)
 	return nil
 }
 
+// warnOfScript prints a warning as check does.
+func (a *app) warnOfScript(o *evalRun, w bind.Warning) {
+	if !a.quiet {
+		fmt.Fprintln(a.stderr, config.ScriptWarnings(o.ScriptFile, o.Script, w).Error())
+	}
+}
+
 // evalError gives mistakes of the script and of an input file the code of wrong usage.
 func evalError(o *evalRun, err error) error {
 	var mistakes syntax.Errors
@@ -65,9 +72,7 @@ func evalError(o *evalRun, err error) error {
 }
 
 func (a *app) explain(o *evalRun) error {
-	o.Warning = func(w bind.Warning) {
-		fmt.Fprintln(a.stderr, config.ScriptWarnings(o.ScriptFile, o.Script, w).Error())
-	}
+	o.Warning = func(w bind.Warning) { a.warnOfScript(o, w) }
 	text, err := eval.Explain(o.Options)
 	if err != nil {
 		return evalError(o, err)
