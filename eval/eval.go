@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"time"
 
 	"spate/column"
@@ -45,9 +44,11 @@ type Options struct {
 	SystemCols   bool      // system columns join SELECT *
 	BatchRows    int       // rows per batch; never visible in results
 
-	// Outputs says where outputs go, by name: a file .jsonl or .csv, or
-	// delta:FOLDER (FOLDER alone if its name has no dot), a Delta table. Files are truncated when the run begins and hold what was
-	// final if it fails; a table gets all rows in one version at the end, or none.
+	// Outputs says where outputs go, by name: a file .jsonl, .csv or .parquet, or delta:FOLDER
+	// (FOLDER alone if its name has no dot), a Delta table. Files are truncated when the run
+	// begins and hold what was final if it fails; a Parquet file has its name at the end of
+	// the run, and until then ".partial" behind it. A table gets all rows in one version at
+	// the end, or none.
 	Outputs map[string]string
 	// Dir, if set, is where the other outputs go: a file NAME.jsonl each.
 	Dir string
@@ -190,7 +191,7 @@ func (r *run) bind(ctx context.Context, compiled *plan.Job) error {
 		}
 	}
 	r.printer = newPrinter(ctx, len(compiled.Outputs))
-	if err := r.printer.open(ctx, o, r.inputs, compiled, so.Outputs); err != nil {
+	if err := r.printer.open(ctx, r, compiled, so.Outputs); err != nil {
 		return err
 	}
 	for name := range so.Outputs {
@@ -207,7 +208,7 @@ func (r *run) run(ctx context.Context) error {
 	failed := new(stream.RowError)
 	switch {
 	case err == nil:
-		err = r.printer.finish(rank{time: math.MaxInt64})
+		err = r.printer.finish(end)
 	case errors.As(err, &failed):
 		// Only what stands before the row that failed is certain to be all that there is.
 		last := rank{time: failed.Time, arrived: failed.Arrived, seq: failed.Seq, index: failed.Index}

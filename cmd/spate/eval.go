@@ -46,7 +46,7 @@ func (a *app) eval() *cobra.Command {
 	fl.StringVar(&f.query, "query", "", "script file; - is standard input")
 	fl.StringVarP(&f.text, "expression", "e", "", "script text")
 	fl.StringArrayVar(&f.inputs, "input", nil, "NAME=FILE|FOLDER|-|hub:HUB[@FROM..TO][,group=GROUP][,format=jsonl|json|csv][,delimiter=;][,header=false][,partition=FIELD][,partitions=N]")
-	fl.StringArrayVarP(&f.outputs, "output", "o", nil, "NAME=FILE.jsonl|FILE.csv|delta:FOLDER: where an output goes")
+	fl.StringArrayVarP(&f.outputs, "output", "o", nil, "NAME=FILE.jsonl|FILE.csv|FILE.parquet|delta:FOLDER: where an output goes")
 	fl.StringVar(&o.ArrivalField, "arrival", "", "field that holds the arrival time")
 	fl.BoolVar(&o.ArrivalDrop, "arrival-drop", false, "take that field out of the events")
 	fl.StringVar(&f.start, "start", "", "arrival of rows without one (default: 2000-01-01)")

@@ -179,9 +179,9 @@ func TestEvalOutputs(t *testing.T) {
 		t.Error(err)
 	}
 	for _, c := range []struct{ to, want string }{
-		{"o=x.parquet", "not supported yet"}, {"o=x.txt", "want a file"}, {"o=i.jsonl", "is read by input i"}, {"none=x.csv", "no output none"},
+		{"o=x.txt", "want a file"}, {"o=i.jsonl", "is read by input i"}, {"none=x.csv", "no output none"},
 	} {
-		if code, _, errs := evalOut(t, "", "-e", script, "--input", "i=i.jsonl", "--output", c.to); code == done || !strings.Contains(errs, c.want) {
+		if code, _, errs := evalOut(t, "", "-e", script, "--input", "i=i.jsonl", "--output", c.to); code != usage || !strings.Contains(errs, c.want) {
 			t.Errorf("--output %s: exit %d: %s", c.to, code, errs)
 		}
 	}

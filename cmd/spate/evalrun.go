@@ -58,7 +58,8 @@ func (a *app) warnOfScript(o *evalRun, w bind.Warning) {
 	}
 }
 
-// evalError gives mistakes of the script and of an input file the code of wrong usage.
+// evalError gives mistakes of the script, of an input file and of where outputs go the
+// code of wrong usage.
 func evalError(o *evalRun, err error) error {
 	var mistakes syntax.Errors
 	if errors.As(err, &mistakes) {
@@ -67,6 +68,10 @@ func evalError(o *evalRun, err error) error {
 	var input *eval.InputError
 	if errors.As(err, &input) {
 		return withCode(usage, input)
+	}
+	var output *eval.OutputError
+	if errors.As(err, &output) {
+		return withCode(usage, err)
 	}
 	return err
 }
