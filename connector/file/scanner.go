@@ -220,8 +220,11 @@ type again struct {
 func (a *again) Read(b []byte) (int, error) {
 	n, err := a.kept.ReadAt(b, a.at)
 	a.at += int64(n)
-	if n > 0 || !errors.Is(err, io.EOF) {
-		return n, err
+	switch {
+	case n > 0: // at its end ReadAt says so at once
+		return n, nil
+	case !errors.Is(err, io.EOF):
+		return 0, err
 	}
 	return a.rest.Read(b)
 }

@@ -148,8 +148,12 @@ func TestPartitionsWaitForNobody(t *testing.T) {
 
 func TestPeekTakesNothingAway(t *testing.T) {
 	text := strings.Repeat("{\"a\":1}\n", 100_000)
-	for _, chunks := range []int{1, 1 << 20} {
-		s := source(t, Options{Files: []string{"x"}, Reader: strings.NewReader(text)})
+	for i, chunks := range []int{1, 1 << 20, 1, 1 << 20} {
+		in := io.Reader(strings.NewReader(text))
+		if i >= 2 { // a pipe brings less than it is asked for
+			in = iotest.HalfReader(in)
+		}
+		s := source(t, Options{Files: []string{"x"}, Reader: in})
 		n := 0
 		if err := s.Peek(func(*connector.Chunk) (bool, error) { n++; return n < chunks, nil }); err != nil {
 			t.Fatal(err)
