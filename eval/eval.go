@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"spate/column"
@@ -75,6 +76,14 @@ func (e *ScriptError) Error() string {
 
 // Unwrap returns the errors with their places.
 func (e *ScriptError) Unwrap() error { return e.Errors }
+
+// UnboundError is an input of the script that the options do not have.
+type UnboundError struct{ Input string }
+
+// Error implements error.
+func (e *UnboundError) Error() string {
+	return "nothing is given for input " + e.Input + " of the script"
+}
 
 // Explain returns the plan of a script as text.
 func Explain(o Options) (string, error) {
@@ -174,6 +183,11 @@ func (r *run) bind(ctx context.Context, compiled *plan.Job) error {
 	if !o.OutputStart.IsZero() {
 		so.Start.First = column.TicksOf(o.OutputStart)
 	}
+	for _, ref := range compiled.Inputs {
+		if !slices.ContainsFunc(o.Inputs, func(in Input) bool { return column.EqualNames(in.Name, ref.Name) }) {
+			return &UnboundError{ref.Name}
+		}
+	}
 	for i, in := range o.Inputs {
 		var refs []*plan.Input
 		for _, ref := range compiled.Inputs {
@@ -214,7 +228,11 @@ func (r *run) run(ctx context.Context) error {
 		last := rank{time: failed.Time, arrived: failed.Arrived, seq: failed.Seq, index: failed.Index}
 		err = errors.Join(err, r.printer.finish(last))
 	}
-	return errors.Join(err, r.close())
+	// What closing finds behind an error is its consequence.
+	if e := r.close(); err == nil {
+		err = e
+	}
+	return err
 }
 
 func (r *run) close() error {

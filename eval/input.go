@@ -136,7 +136,7 @@ func (in Input) files() (paths []string, name string, err error) {
 		return nil, "", fmt.Errorf("reading input %s: %w", in.Name, err)
 	}
 	if len(paths) == 0 {
-		return nil, "", fmt.Errorf("reading input %s: the folder %s holds no file", in.Name, in.Path)
+		return nil, "", &InputError{File: in.Path, Reason: "the folder holds no file"}
 	}
 	name = in.Format
 	for _, p := range paths {

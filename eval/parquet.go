@@ -2,6 +2,7 @@ package eval
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -139,17 +140,15 @@ func (*parquetFile) flush() error { return nil }
 // close gives the file its name if the run is complete. Otherwise what is final of it can
 // be read under the temporary name.
 func (p *parquetFile) close(complete bool) error {
-	err := p.write()
-	if e := p.rows.Close(); !errors.Is(err, e) {
-		err = errors.Join(err, e)
-	}
+	temporary := p.name + partial
+	written := p.write()
+	err := p.rows.Close()
 	if err == nil {
 		err = p.w.Flush()
 	}
 	if e := p.file.Close(); err == nil {
 		err = e
 	}
-	temporary := p.name + partial
 	switch {
 	case errors.Is(err, deltatable.ErrNoColumns):
 		// What an earlier run left would pass for the result of this one.
@@ -160,11 +159,11 @@ func (p *parquetFile) close(complete bool) error {
 			}
 		}
 		return os.Remove(temporary)
-	case err != nil && p.err == nil: // the end is missing: it cannot be read
-		return errors.Join(err, os.Remove(temporary))
-	case err != nil || !complete:
-		p.log.Warn("the run did not end: the rows before are in a file of another name", "file", temporary)
-		return err
+	case err != nil: // it cannot be read
+		return errors.Join(cmp.Or(written, err), os.Remove(temporary))
+	case written != nil || !complete:
+		p.log.Warn("the run was cut short: the rows that are final are in a file of another name", "file", temporary)
+		return written
 	}
 	return os.Rename(temporary, p.name)
 }

@@ -13,6 +13,7 @@ import (
 
 	"spate/column"
 	"spate/column/format"
+	"spate/internal/near"
 	"spate/sql/plan"
 )
 
@@ -58,7 +59,7 @@ func specsOf(o *Options, job *plan.Job) (map[string]spec, error) {
 			}
 		}
 		if !found {
-			return nil, outputError("the script has no output %s", name)
+			return nil, outputError("the script has no output %s%s", name, meantOutput(name, job))
 		}
 	}
 	taken := make(map[string]string) // file or folder to output
@@ -83,6 +84,18 @@ func specsOf(o *Options, job *plan.Job) (map[string]spec, error) {
 		}
 	}
 	return out, nil
+}
+
+// meantOutput is the hint for a name that no output has.
+func meantOutput(name string, job *plan.Job) string {
+	var names []string
+	for _, x := range job.Outputs {
+		names = append(names, x.Name)
+	}
+	if meant := near.Word(name, names); meant != "" {
+		return fmt.Sprintf(" (did you mean %s?)", meant)
+	}
+	return ""
 }
 
 // take notes that an output goes to a file or folder, which another must not.

@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -198,6 +201,73 @@ func TestEvalNamesWhatItCannotRead(t *testing.T) {
 	code, _, errs = evalOut(t, "", "-e", "SELECT a INTO o FROM i", "--input", "i=y.jsonl")
 	if code != usage || !strings.Contains(errs, "y.jsonl:2: longer than") {
 		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
+// What a user gets wrong is exit 2, with what to do about it.
+func TestEvalWrongUsage(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "i.jsonl", "{\"a\":1}\n")
+	write(t, "mixed/a.jsonl", "{\"a\":1}\n")
+	write(t, "mixed/b.csv", "a\n1\n")
+	write(t, "broken/a.jsonl", "{\"a\":1}\n")
+	if err := errors.Join(os.Symlink("nowhere", "broken/b.jsonl"), os.Mkdir("empty", 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"nothing is given for input i of the script: --input i=FILE", nil},
+		{"none.jsonl: no such file", []string{"--input", "i=none.jsonl"}},
+		{"mixed/b.csv: is csv among files that are jsonl: say format=", []string{"--input", "i=mixed"}},
+		{"broken/b.jsonl: cannot be opened: no such file", []string{"--input", "i=broken"}},
+		{"empty: the folder holds no file", []string{"--input", "i=empty"}},
+		{"the script has no output oupt (did you mean outp?)", []string{"--input", "i=i.jsonl", "-o", "oupt=x.csv"}},
+		{"--input I is given twice", []string{"--input", "i=i.jsonl", "--input", "I=i.jsonl"}},
+		{`setting "partition": a hub takes format, delimiter and group`, []string{"--input", "i=hub:h,partition=a"}},
+		{"unknown flag: --nope", []string{"--nope"}},
+	} {
+		code, out, errs := evalOut(t, "", append(c.args, "-e", "SELECT a INTO outp FROM i")...)
+		if code != usage || out != "" || !strings.Contains(errs, c.want) {
+			t.Errorf("%v: exit %d: %s%s", c.args, code, out, errs)
+		}
+	}
+}
+
+// closedPipe is standard output that nobody reads any more.
+type closedPipe struct{}
+
+func (closedPipe) Write([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE}
+}
+
+// Whoever closes the pipe has seen enough: the run ends in silence, and leaves the other
+// outputs readable.
+func TestEvalEndsWhenNobodyReads(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var errs bytes.Buffer
+	code := run([]string{"eval", "-e", "SELECT a INTO p FROM i; SELECT a INTO o FROM i", "--input", "i=-", "--log-format", "json", "-o", "p=p.csv"},
+		strings.NewReader("no JSON\n"+strings.Repeat("{\"a\":1}\n", 50_000)), closedPipe{}, &errs)
+	if code != pipeClosed || errs.Len() > 0 {
+		t.Errorf("exit %d: %s", code, &errs)
+	}
+	if csv, err := os.ReadFile("p.csv"); err != nil || strings.Count(string(csv), "\n") != 50_001 {
+		t.Errorf("%.20q, %v", csv, err)
+	}
+}
+
+// A full disk is named once.
+func TestEvalFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	var errs bytes.Buffer
+	code := run([]string{"eval", "-e", "SELECT a INTO o FROM i", "--input", "i=-"}, strings.NewReader("{\"a\":1}\n"), full, &errs)
+	if code != failed || strings.Count(errs.String(), "no space left") != 1 {
+		t.Errorf("exit %d: %s", code, &errs)
 	}
 }
 

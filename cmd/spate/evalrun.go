@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/signal"
+	"syscall"
 
 	"spate/config"
 	"spate/eval"
@@ -20,7 +22,10 @@ func (a *app) runEval(ctx context.Context, f *evalFlags, o *evalRun) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, hubs.Close()) }()
-	o.Print = bufio.NewWriterSize(a.stdout, 64<<10)
+	// Whoever reads the rows may have seen enough: no other output is cut because of that.
+	signal.Ignore(syscall.SIGPIPE)
+	out := &pipe{w: a.stdout}
+	o.Print = bufio.NewWriterSize(out, 64<<10)
 	report := json.NewEncoder(a.stderr)
 	var lost error // a report that cannot be written is as bad as a lost row
 	if f.diagnostics == "json" {
@@ -37,6 +42,9 @@ func (a *app) runEval(ctx context.Context, f *evalFlags, o *evalRun) (err error)
 		return err
 	}
 	did, err := eval.Run(ctx, o.Options)
+	if out.closed {
+		return withCode(pipeClosed, errSaid)
+	}
 	if s := did.String(); s != "" && !a.quiet && f.diagnostics == "" {
 		fmt.Fprintln(a.stderr, s)
 	}
@@ -73,7 +81,24 @@ func evalError(o *evalRun, err error) error {
 	if errors.As(err, &output) {
 		return withCode(usage, err)
 	}
+	var unbound *eval.UnboundError
+	if errors.As(err, &unbound) {
+		return withCode(usage, fmt.Errorf("%w: --input %s=FILE", err, unbound.Input))
+	}
 	return err
+}
+
+// pipe notes that nobody reads any more.
+type pipe struct {
+	w      io.Writer
+	closed bool
+}
+
+// Write implements io.Writer.
+func (p *pipe) Write(b []byte) (int, error) {
+	n, err := p.w.Write(b)
+	p.closed = p.closed || errors.Is(err, syscall.EPIPE)
+	return n, err
 }
 
 func (a *app) explain(o *evalRun) error {

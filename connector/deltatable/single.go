@@ -22,8 +22,9 @@ type File struct {
 	held []*column.Batch // until the columns are known
 	rows int             // of held
 
-	w    *writer // nil: they are not known
-	file *parquetfile.Writer
+	w      *writer // nil: they are not known
+	file   *parquetfile.Writer
+	broken error // what made the file one that cannot be ended
 }
 
 // FileOptions say what a File holds.
@@ -105,7 +106,8 @@ func (f *File) append(b *column.Batch) error {
 			rows = nil // all: the quick way
 		}
 		if err := f.file.Append(vecs, rows, flat.Rows); err != nil {
-			return fmt.Errorf("write %s: %w", f.o.Name, err)
+			f.broken = fmt.Errorf("write %s: %w", f.o.Name, err)
+			return f.broken
 		}
 	}
 	return f.tell(b, bad)
@@ -120,9 +122,12 @@ func (f *File) tell(b *column.Batch, bad badRows) error {
 	return nil
 }
 
-// Close ends the file: without it, what was written is none. ErrNoColumns says that
-// nothing was written.
+// Close ends the file: without it, or if it fails, what was written is none. ErrNoColumns
+// says that nothing was written. An error of Bad spoils nothing.
 func (f *File) Close() error {
+	if f.broken != nil {
+		return f.broken
+	}
 	if f.w == nil {
 		if err := f.begin(); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"spate/connector"
@@ -149,9 +150,9 @@ func (s *scanner) open() error {
 	s.file, s.last, s.n, s.buf, s.from = nil, false, 0, s.buf[:0], 0
 	switch {
 	case p.reader == nil:
-		f, err := os.Open(p.name)
+		f, err := openFile(p.name)
 		if err != nil {
-			return fmt.Errorf("opening an input: %w", err)
+			return err
 		}
 		s.r, s.file = f, f
 	case s.spool:
@@ -190,6 +191,24 @@ func (s *scanner) open() error {
 		s.cut = &lineCutter{}
 	}
 	return nil
+}
+
+// openFile opens a file of the input.
+func openFile(name string) (*os.File, error) {
+	f, err := os.Open(name)
+	return f, cannotOpen(name, err)
+}
+
+// cannotOpen says which file is not there, or must not be read.
+func cannotOpen(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return &Error{File: name, Reason: "cannot be opened: " + err.Error()}
 }
 
 // end closes the file that is read.
