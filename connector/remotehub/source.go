@@ -156,51 +156,61 @@ type reader struct {
 	ask       int       // events of the next Read; 0: all that fit
 }
 
-// Read implements connector.Reader. It brings an empty chunk where events were removed.
+// Read implements connector.Reader.
 func (r *reader) Read(ctx context.Context, c *connector.Chunk, _ <-chan struct{}) error {
 	c.Reset()
+	for r.client != nil && r.next < r.end {
+		events, err := r.receive(ctx)
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			at := e.EnqueuedTime
+			if at == nil {
+				return fmt.Errorf("read hub %s partition %s at %d: the event does not say when it was enqueued", r.s.o.Hub, r.partition, e.SequenceNumber)
+			}
+			if e.SequenceNumber >= r.end || !r.until.IsZero() && !at.Before(r.until) {
+				r.next = r.end
+				break
+			}
+			c.Starts = append(c.Starts, uint32(len(c.Data)))
+			c.Data = appendBody(c.Data, e)
+			c.Ends = append(c.Ends, uint32(len(c.Data)))
+			c.Arrivals = append(c.Arrivals, column.TicksOfMillis(at.UnixMilli()))
+			c.Offsets = append(c.Offsets, e.SequenceNumber)
+			r.next = e.SequenceNumber + 1
+		}
+		if c.Len() > 0 {
+			break
+		}
+	}
+	var slack [16]byte
+	c.Data = append(c.Data, slack[:]...)
 	if r.client == nil || r.next >= r.end {
 		return io.EOF
 	}
+	return nil
+}
+
+// receive brings the next events; none where events were removed.
+func (r *reader) receive(ctx context.Context) ([]*azeventhubs.ReceivedEventData, error) {
 	// The SDK waits for as many events as it is asked for: not for more than there are.
 	ask := int(min(most, r.end-r.next))
 	if r.ask > 0 {
 		ask, r.ask = r.ask, 0
 	}
 	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	events, err := r.client.ReceiveEvents(limited, ask, nil)
-	cancel()
 	switch {
 	case err == nil || len(events) > 0:
+		return events, nil
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return nil, ctx.Err()
 	case errors.Is(err, context.DeadlineExceeded):
-		return r.wasTrimmed(ctx)
-	default:
-		return fmt.Errorf("read hub %s partition %s at %d: %w", r.s.o.Hub, r.partition, r.next, err)
+		return nil, r.wasTrimmed(ctx)
 	}
-	for _, e := range events {
-		at := e.EnqueuedTime
-		if at == nil {
-			return fmt.Errorf("read hub %s partition %s at %d: the event does not say when it was enqueued", r.s.o.Hub, r.partition, e.SequenceNumber)
-		}
-		if e.SequenceNumber >= r.end || !r.until.IsZero() && !at.Before(r.until) {
-			r.next = r.end
-			break
-		}
-		c.Starts = append(c.Starts, uint32(len(c.Data)))
-		c.Data = appendBody(c.Data, e)
-		c.Ends = append(c.Ends, uint32(len(c.Data)))
-		c.Arrivals = append(c.Arrivals, column.TicksOfMillis(at.UnixMilli()))
-		c.Offsets = append(c.Offsets, e.SequenceNumber)
-		r.next = e.SequenceNumber + 1
-	}
-	var slack [16]byte
-	c.Data = append(c.Data, slack[:]...)
-	if r.next >= r.end {
-		return io.EOF
-	}
-	return nil
+	return nil, fmt.Errorf("read hub %s partition %s at %d: %w", r.s.o.Hub, r.partition, r.next, err)
 }
 
 // wasTrimmed finds out whether retention has removed what was to be read. If not, the
