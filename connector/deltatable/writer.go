@@ -34,6 +34,9 @@ type writer struct {
 	extra          int    // columns that the table does not have
 	differs        string // how a strict output's columns are not the table's
 	warned         map[string]bool
+	shapes         []*shape // of rows with Star columns
+	oldest         int      // of shapes
+	flatSchema     *column.Schema
 	parquetColumns []parquetfile.Column
 	dataColumns    []delta.Column
 }
@@ -143,40 +146,6 @@ func (w *writer) warnExtra(name string) {
 		w.warned[low] = true
 		w.sink.opts.Log.Warn("a column is not in the table: its values are dropped", "table", w.sink.opts.Name, "column", name)
 	}
-}
-
-// flat turns the fields of Star columns into columns; rows that have none of
-// the table's go to bad.
-func (w *writer) flat(b *column.Batch, bad badRows) *column.Batch {
-	var names []string
-	for _, list := range [][]target{w.sink.cols, w.sink.parts} {
-		for _, c := range list {
-			names = append(names, c.Name)
-		}
-	}
-	for k := range b.LiveRows() {
-		row := b.Row(k)
-		shared := false
-		fields := fieldsOf(b, row)
-		if w.sink.opts.Strict {
-			if why := w.sink.differs(fields); why != "" {
-				bad.add(int32(row), "%s", why)
-			}
-			continue
-		}
-		for _, n := range fields {
-			if w.sink.has(n) {
-				shared = true
-			} else {
-				w.sink.extra.Add(1)
-				w.warnExtra(n)
-			}
-		}
-		if !shared {
-			bad.add(int32(row), "no column of the row is a column of table %s", w.sink.opts.Path)
-		}
-	}
-	return flatten(b, names)
 }
 
 // Write implements connector.Writer.
