@@ -44,6 +44,7 @@ type scanner struct {
 	from int
 	last bool  // the file is read to its end
 	long bool  // what follows in buf is too long
+	left int64 // bytes that a file still had when it was opened, and that were not read
 	base int64 // offset before the first message of the file
 	n    int64 // of its last message
 }
@@ -134,6 +135,10 @@ func (s *scanner) read() error {
 	// A long message needs as much again; a short one behind it no more than a block.
 	n, err := s.r.Read(s.buf[rest:min(cap(s.buf), rest+max(blockBytes, rest))])
 	s.buf = s.buf[:rest+n]
+	s.left -= int64(n)
+	if errors.Is(err, io.EOF) && s.left > 0 {
+		err = fmt.Errorf("the file became %d bytes shorter while it was read", s.left)
+	}
 	if errors.Is(err, io.EOF) {
 		s.last = true
 		return nil
@@ -147,7 +152,7 @@ func (s *scanner) read() error {
 // open begins the next file.
 func (s *scanner) open() error {
 	p := &s.parts[s.at]
-	s.file, s.last, s.n, s.buf, s.from = nil, false, 0, s.buf[:0], 0
+	s.file, s.last, s.n, s.left, s.buf, s.from = nil, false, 0, 0, s.buf[:0], 0
 	switch {
 	case p.reader == nil:
 		f, err := openFile(p.name)
@@ -155,6 +160,11 @@ func (s *scanner) open() error {
 			return err
 		}
 		s.r, s.file = f, f
+		st, err := f.Stat()
+		if err != nil {
+			return cannotOpen(p.name, err)
+		}
+		s.left = st.Size()
 	case s.spool:
 		kept, err := temporary()
 		if err != nil {

@@ -164,6 +164,29 @@ func TestPeekTakesNothingAway(t *testing.T) {
 	}
 }
 
+// What is cut off while it is read would be missing in silence.
+func TestFileThatBecomesShorterFails(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "x.jsonl")
+	if err := os.WriteFile(name, []byte(strings.Repeat("{\"a\":1}\n", 100_000)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := source(t, Options{Files: []string{name}})
+	r, err := s.OpenReader(t.Context(), 0, connector.Start{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c connector.Chunk
+	if err := errors.Join(r.Read(t.Context(), &c, nil), os.Truncate(name, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		err = r.Read(t.Context(), &c, nil)
+	}
+	if errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "bytes shorter while it was read") {
+		t.Error(err)
+	}
+}
+
 func TestLongLines(t *testing.T) {
 	for _, c := range []struct {
 		size int
