@@ -14,7 +14,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
+	"slices"
 	"time"
 
 	"spate/column"
@@ -45,9 +45,11 @@ type Options struct {
 	SystemCols   bool      // system columns join SELECT *
 	BatchRows    int       // rows per batch; never visible in results
 
-	// Outputs says where outputs go, by name: a file .jsonl or .csv, or
-	// delta:FOLDER (FOLDER alone if its name has no dot), a Delta table. Files are truncated when the run begins and hold what was
-	// final if it fails; a table gets all rows in one version at the end, or none.
+	// Outputs says where outputs go, by name: a file .jsonl, .csv or .parquet, or delta:FOLDER
+	// (FOLDER alone if its name has no dot), a Delta table. Files are truncated when the run
+	// begins and hold what was final if it fails; a Parquet file has its name at the end of
+	// the run, and until then ".partial" behind it. A table gets all rows in one version at
+	// the end, or none.
 	Outputs map[string]string
 	// Dir, if set, is where the other outputs go: a file NAME.jsonl each.
 	Dir string
@@ -74,6 +76,14 @@ func (e *ScriptError) Error() string {
 
 // Unwrap returns the errors with their places.
 func (e *ScriptError) Unwrap() error { return e.Errors }
+
+// UnboundError is an input of the script that the options do not have.
+type UnboundError struct{ Input string }
+
+// Error implements error.
+func (e *UnboundError) Error() string {
+	return "nothing is given for input " + e.Input + " of the script"
+}
 
 // Explain returns the plan of a script as text.
 func Explain(o Options) (string, error) {
@@ -173,6 +183,11 @@ func (r *run) bind(ctx context.Context, compiled *plan.Job) error {
 	if !o.OutputStart.IsZero() {
 		so.Start.First = column.TicksOf(o.OutputStart)
 	}
+	for _, ref := range compiled.Inputs {
+		if !slices.ContainsFunc(o.Inputs, func(in Input) bool { return column.EqualNames(in.Name, ref.Name) }) {
+			return &UnboundError{ref.Name}
+		}
+	}
 	for i, in := range o.Inputs {
 		var refs []*plan.Input
 		for _, ref := range compiled.Inputs {
@@ -190,7 +205,7 @@ func (r *run) bind(ctx context.Context, compiled *plan.Job) error {
 		}
 	}
 	r.printer = newPrinter(ctx, len(compiled.Outputs))
-	if err := r.printer.open(ctx, o, r.inputs, compiled, so.Outputs); err != nil {
+	if err := r.printer.open(ctx, r, compiled, so.Outputs); err != nil {
 		return err
 	}
 	for name := range so.Outputs {
@@ -207,13 +222,17 @@ func (r *run) run(ctx context.Context) error {
 	failed := new(stream.RowError)
 	switch {
 	case err == nil:
-		err = r.printer.finish(rank{time: math.MaxInt64})
+		err = r.printer.finish(end)
 	case errors.As(err, &failed):
 		// Only what stands before the row that failed is certain to be all that there is.
 		last := rank{time: failed.Time, arrived: failed.Arrived, seq: failed.Seq, index: failed.Index}
 		err = errors.Join(err, r.printer.finish(last))
 	}
-	return errors.Join(err, r.close())
+	// What closing finds behind an error is its consequence.
+	if e := r.close(); err == nil {
+		err = e
+	}
+	return err
 }
 
 func (r *run) close() error {

@@ -136,7 +136,7 @@ func (in Input) files() (paths []string, name string, err error) {
 		return nil, "", fmt.Errorf("reading input %s: %w", in.Name, err)
 	}
 	if len(paths) == 0 {
-		return nil, "", fmt.Errorf("reading input %s: the folder %s holds no file", in.Name, in.Path)
+		return nil, "", &InputError{File: in.Path, Reason: "the folder holds no file"}
 	}
 	name = in.Format
 	for _, p := range paths {
@@ -228,7 +228,7 @@ func (in *input) router(o *Options) (func(c *connector.Chunk, parts []int32) err
 	if !drop && !spread {
 		return nil, nil
 	}
-	r := &router{in: in, drop: drop, spread: spread}
+	r := &router{in: in, drop: drop, spread: spread, column: columnDropper{name: o.ArrivalField, comma: in.format.Delimiter}}
 	var cols []format.Column
 	if drop {
 		in.arrivals.routed = true
@@ -254,6 +254,7 @@ type router struct {
 	field        int // decoder column of the partition field
 	stamps       []*partitionArrivals
 	spare        []byte
+	column       columnDropper // of CSV
 }
 
 func (r *router) route(c *connector.Chunk, parts []int32) error {
@@ -334,7 +335,7 @@ func (r *router) rewrite(c *connector.Chunk) error {
 		m := c.Data[c.Starts[i]:c.Ends[i]]
 		from := len(out)
 		if r.in.format.CSV {
-			out = appendWithoutColumn(out, m, field, r.in.format.Delimiter)
+			out = r.column.append(out, m)
 		} else {
 			out = appendWithoutField(out, m, field)
 		}

@@ -60,24 +60,3 @@ func TestSorterGivesRowsInOrder(t *testing.T) {
 		}
 	}
 }
-
-func TestFieldsAreTakenOut(t *testing.T) {
-	for _, c := range []struct{ in, want string }{
-		{`{"x":1,"a":2}`, `{"a":2}`},
-		{`{"a":2,"X":1}`, `{"a":2}`},
-		{`{"a":2, "x":{"b":[1]} ,"c":3}`, `{"a":2 ,"c":3}`},
-		{`{"x":1}`, `{}`},
-		{`{"x":1,"x":2, "b":12345678901234567890}`, `{ "b":12345678901234567890}`},
-		{`[{"x":1,"a":{"x":2}},{"x":3}]`, `[{"a":{"x":2}},{}]`},
-		{`{"x":1}{"a":1}`, `{}{"a":1}`},
-		{`{"x":1,`, `{"x":1,`},
-		{`7`, `7`},
-	} {
-		if got := string(appendWithoutField(nil, []byte(c.in), "x")); got != c.want {
-			t.Errorf("%s: %s, want %s", c.in, got, c.want)
-		}
-	}
-	if got := string(appendWithoutColumn(nil, []byte("a,x\n1,2\n"), "x", ',')); got != "a\n1\n" {
-		t.Errorf("%q", got)
-	}
-}

@@ -24,6 +24,8 @@ type printer struct {
 	targets []target // by number
 	tables  []bool   // by statement: it writes a table, which needs no order
 	over    bool     // nothing is taken any more
+	whole   bool     // all rows of the run have been printed
+	closed  bool
 }
 
 func newPrinter(ctx context.Context, statements int) *printer {
@@ -33,8 +35,8 @@ func newPrinter(ctx context.Context, statements int) *printer {
 }
 
 // open makes the sinks of all outputs.
-func (p *printer) open(ctx context.Context, o *Options, inputs []*input, job *plan.Job, sinks map[string]connector.Sink) error {
-	specs, err := specsOf(o, job)
+func (p *printer) open(ctx context.Context, r *run, job *plan.Job, sinks map[string]connector.Sink) error {
+	specs, err := specsOf(r.o, job)
 	if err != nil {
 		return err
 	}
@@ -42,7 +44,7 @@ func (p *printer) open(ctx context.Context, o *Options, inputs []*input, job *pl
 		if folder, ok := specs[out.Name].table(); ok {
 			p.tables[i] = true
 			if sinks[out.Name] == nil {
-				if sinks[out.Name], err = openTable(ctx, o, folder, out.Name, job); err != nil {
+				if sinks[out.Name], err = openTable(ctx, r.o, folder, out.Name, job); err != nil {
 					return fmt.Errorf("output %s: %w", out.Name, err)
 				}
 			}
@@ -51,7 +53,7 @@ func (p *printer) open(ctx context.Context, o *Options, inputs []*input, job *pl
 		if sinks[out.Name] != nil {
 			continue
 		}
-		t, err := openTarget(o, inputs, specs[out.Name], out.Name)
+		t, err := openTarget(r, specs[out.Name], out.Name, job)
 		if err != nil {
 			return fmt.Errorf("output %s: %w", out.Name, err)
 		}
@@ -104,17 +106,22 @@ func (p *printer) stopped() error {
 	return nil
 }
 
-// finish prints the rows before a place: at the end of a run all, behind a runtime error
-// those before the row that failed.
-func (p *printer) finish(end rank) error {
+// end is where a finished run ends.
+var end = rank{time: math.MaxInt64}
+
+// finish prints the rows before a place: the end, or behind a runtime error the row that
+// failed.
+func (p *printer) finish(at rank) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.over {
 		return nil
 	}
 	p.over = true
-	err := p.rows.releaseIf(math.MaxInt64, func(r *rank) bool { return r.before(&end) })
-	return errors.Join(err, p.flush())
+	err := p.rows.releaseIf(math.MaxInt64, func(r *rank) bool { return r.before(&at) })
+	err = errors.Join(err, p.flush())
+	p.whole = err == nil && at == end
+	return err
 }
 
 // abandon ends the run from outside.
@@ -122,16 +129,24 @@ func (p *printer) abandon() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.over = true
-	return p.flush()
+	return p.closeTargets()
 }
 
 func (p *printer) close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.over = true
-	errs := []error{p.rows.close()}
+	return errors.Join(p.rows.close(), p.closeTargets())
+}
+
+func (p *printer) closeTargets() error {
+	if p.closed {
+		return nil
+	}
+	p.closed = true
+	var errs []error
 	for _, t := range p.targets {
-		errs = append(errs, t.close())
+		errs = append(errs, t.close(p.whole))
 	}
 	return errors.Join(errs...)
 }

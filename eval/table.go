@@ -14,7 +14,21 @@ import (
 // openTable opens the Delta table in a folder, or prepares to make it from the columns
 // of the output and its first rows. All rows of a run are one version.
 func openTable(ctx context.Context, o *Options, folder, output string, job *plan.Job) (connector.Sink, error) {
-	var cols []delta.Column
+	parent, name := filepath.Split(filepath.Clean(folder))
+	if parent == "" {
+		parent = "."
+	}
+	return deltatable.Open(ctx, deltatable.Options{
+		Store: blob.NewLocal(parent), Path: name, Log: o.Log,
+		Output:      output,
+		Infer:       &deltatable.Inference{Columns: columnsOf(job, output), Name: name},
+		BufferBytes: tableBytes, TargetFileBytes: tableBytes,
+	})
+}
+
+// columnsOf are the columns that the statements of an output name, with their types where
+// the plan knows them.
+func columnsOf(job *plan.Job, output string) (cols []delta.Column) {
 	for _, x := range job.Outputs {
 		if x.Name != output {
 			continue
@@ -25,16 +39,7 @@ func openTable(ctx context.Context, o *Options, folder, output string, job *plan
 			}
 		}
 	}
-	parent, name := filepath.Split(filepath.Clean(folder))
-	if parent == "" {
-		parent = "."
-	}
-	return deltatable.Open(ctx, deltatable.Options{
-		Store: blob.NewLocal(parent), Path: name, Log: o.Log,
-		Output:      output,
-		Infer:       &deltatable.Inference{Columns: cols, Name: name},
-		BufferBytes: tableBytes, TargetFileBytes: tableBytes,
-	})
+	return cols
 }
 
 // tableBytes is what a table may keep in memory and how large its files become.

@@ -13,6 +13,7 @@ import (
 
 	"spate/column"
 	"spate/column/format"
+	"spate/internal/near"
 	"spate/sql/plan"
 )
 
@@ -23,7 +24,8 @@ type target interface {
 	// print takes what append made; the bytes are its own during the call.
 	print(row []byte) error
 	flush() error
-	close() error
+	// close ends the output. complete: no row is missing.
+	close(complete bool) error
 }
 
 // spec is where an output goes: a file, the folder of a table, delta:FOLDER, or empty.
@@ -34,6 +36,16 @@ func (s spec) table() (folder string, ok bool) {
 		return folder, true
 	}
 	return string(s), s != "" && filepath.Ext(string(s)) == ""
+}
+
+// OutputError is an output that cannot go where the options say.
+type OutputError struct{ Reason string }
+
+// Error implements error.
+func (e *OutputError) Error() string { return e.Reason }
+
+func outputError(reason string, args ...any) error {
+	return &OutputError{fmt.Sprintf(reason, args...)}
 }
 
 // specsOf says where each output of a job goes.
@@ -47,30 +59,61 @@ func specsOf(o *Options, job *plan.Job) (map[string]spec, error) {
 			}
 		}
 		if !found {
-			return nil, fmt.Errorf("the script has no output %s", name)
+			return nil, outputError("the script has no output %s%s", name, meantOutput(name, job))
+		}
+	}
+	taken := make(map[string]string) // file or folder to output
+	for _, x := range job.Outputs {
+		if s := out[x.Name]; s != "" {
+			if err := take(taken, s, x.Name); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if o.Dir == "" {
 		return out, nil
 	}
 	safe := strings.NewReplacer("/", "_", ":", "_", "\\", "_")
-	taken := make(map[string]string)
 	for _, x := range job.Outputs {
 		if out[x.Name] != "" {
 			continue
 		}
-		file := filepath.Join(o.Dir, safe.Replace(x.Name)+".jsonl")
-		if other, ok := taken[file]; ok && other != x.Name {
-			return nil, fmt.Errorf("the outputs %s and %s would share the file %s", other, x.Name, file)
+		out[x.Name] = spec(filepath.Join(o.Dir, safe.Replace(x.Name)+".jsonl"))
+		if err := take(taken, out[x.Name], x.Name); err != nil {
+			return nil, err
 		}
-		taken[file] = x.Name
-		out[x.Name] = spec(file)
 	}
 	return out, nil
 }
 
+// meantOutput is the hint for a name that no output has.
+func meantOutput(name string, job *plan.Job) string {
+	var names []string
+	for _, x := range job.Outputs {
+		names = append(names, x.Name)
+	}
+	if meant := near.Word(name, names); meant != "" {
+		return fmt.Sprintf(" (did you mean %s?)", meant)
+	}
+	return ""
+}
+
+// take notes that an output goes to a file or folder, which another must not.
+func take(taken map[string]string, s spec, output string) error {
+	path, _ := s.table()
+	if whole, err := filepath.Abs(path); err == nil {
+		path = whole
+	}
+	if other, ok := taken[path]; ok && other != output {
+		return outputError("the outputs %s and %s would share %s", other, output, path)
+	}
+	taken[path] = output
+	return nil
+}
+
 // openTarget opens what is not a table.
-func openTarget(o *Options, inputs []*input, s spec, output string) (target, error) {
+func openTarget(r *run, s spec, output string, job *plan.Job) (target, error) {
+	o := r.o
 	if s == "" {
 		if o.Print == nil {
 			return &caller{row: o.Row, output: output}, nil
@@ -81,11 +124,11 @@ func openTarget(o *Options, inputs []*input, s spec, output string) (target, err
 	switch ext {
 	case ".jsonl", ".csv":
 	case ".parquet":
-		return nil, fmt.Errorf("%s: single Parquet files are not supported yet; delta:FOLDER writes a table of them", s)
+		return openParquet(r, string(s), output, job)
 	default:
-		return nil, fmt.Errorf("%s: want a file .jsonl or .csv, or delta:FOLDER", s)
+		return nil, outputError("%s: want a file .jsonl, .csv or .parquet, or delta:FOLDER", s)
 	}
-	f, err := create(string(s), inputs)
+	f, err := create(string(s), r.inputs)
 	if err != nil {
 		return nil, err
 	}
@@ -98,23 +141,33 @@ func openTarget(o *Options, inputs []*input, s spec, output string) (target, err
 
 // create makes an output file, which must not be one of the inputs.
 func create(name string, inputs []*input) (*os.File, error) {
-	if st, err := os.Stat(name); err == nil {
-		for _, in := range inputs {
-			paths, _, err := in.Input.files()
-			if err != nil {
-				return nil, err
-			}
-			for _, p := range paths {
-				if other, err := os.Stat(p); err == nil && os.SameFile(st, other) {
-					return nil, fmt.Errorf("%s is read by input %s", name, in.Name)
-				}
-			}
-		}
+	if err := spares(name, inputs); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return nil, err
 	}
 	return os.Create(name)
+}
+
+// spares refuses an output file that is one of the inputs.
+func spares(name string, inputs []*input) error {
+	st, err := os.Stat(name)
+	if err != nil {
+		return nil // there is none yet, or making it says why
+	}
+	for _, in := range inputs {
+		paths, _, err := in.Input.files()
+		if err != nil {
+			return err
+		}
+		for _, p := range paths {
+			if other, err := os.Stat(p); err == nil && os.SameFile(st, other) {
+				return outputError("%s is read by input %s", name, in.Name)
+			}
+		}
+	}
+	return nil
 }
 
 // caller hands rows to a function.
@@ -128,7 +181,7 @@ func (c *caller) append(dst []byte, b *column.Batch, row int) []byte {
 }
 func (c *caller) print(row []byte) error { return c.row(c.output, row) }
 func (*caller) flush() error             { return nil }
-func (*caller) close() error             { return nil }
+func (*caller) close(bool) error         { return nil }
 
 // lines prints {"output":NAME,"row":{...}}. The outputs of a run share one writer.
 type lines struct {
@@ -153,7 +206,7 @@ func (l *lines) flush() error {
 	}
 	return nil
 }
-func (*lines) close() error { return nil }
+func (*lines) close(bool) error { return nil }
 
 // jsonFile is a file of JSON lines.
 type jsonFile struct {
@@ -168,8 +221,8 @@ func (f *jsonFile) print(row []byte) error {
 	_, err := f.w.Write(row)
 	return err
 }
-func (f *jsonFile) flush() error { return f.w.Flush() }
-func (f *jsonFile) close() error { return errors.Join(f.w.Flush(), f.file.Close()) }
+func (f *jsonFile) flush() error     { return f.w.Flush() }
+func (f *jsonFile) close(bool) error { return errors.Join(f.w.Flush(), f.file.Close()) }
 
 // csvFile is a CSV file whose header is that of the first row. What is held of a row
 // is the length of its header, the header and the line.
@@ -201,8 +254,8 @@ func (f *csvFile) print(row []byte) error {
 	_, err := f.w.Write(line)
 	return err
 }
-func (f *csvFile) flush() error { return f.w.Flush() }
-func (f *csvFile) close() error { return errors.Join(f.w.Flush(), f.file.Close()) }
+func (f *csvFile) flush() error     { return f.w.Flush() }
+func (f *csvFile) close(bool) error { return errors.Join(f.w.Flush(), f.file.Close()) }
 
 // flat puts the fields of a row's Star columns in the places of the columns.
 func flat(b *column.Batch, row int) (*column.Batch, int) {

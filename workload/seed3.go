@@ -217,9 +217,7 @@ func (s *checksumSink) Prepare(context.Context, connector.Epoch) (connector.Prep
 func (s *checksumSink) Close() error { return nil }
 
 func measureStatements(ctx context.Context, r *Report, ev *events, o Seed3Options) error {
-	// Event time is simulated here, so the windows have the length of the real job.
-	compiled, err := compileSeed3(strings.NewReplacer("TumblingWindow(second, 1)", "TumblingWindow(minute, 5)",
-		"TumblingWindow(second, 2)", "TumblingWindow(minute, 10)").Replace(seed3Script))
+	compiled, err := compileSeed3(longWindows(seed3Script))
 	if err != nil {
 		return err
 	}
@@ -260,6 +258,12 @@ func measureStatements(ctx context.Context, r *Report, ev *events, o Seed3Option
 	r.Counters["statements.metrics"], r.Counters["statements.alerts"] = metrics.rows, alerts.rows
 	r.Checksum = fmt.Sprintf("%016x", metrics.sum+alerts.sum*31)
 	return nil
+}
+
+// longWindows gives the windows the length of the real job, where event time is simulated.
+func longWindows(script string) string {
+	return strings.NewReplacer("TumblingWindow(second, 1)", "TumblingWindow(minute, 5)",
+		"TumblingWindow(second, 2)", "TumblingWindow(minute, 10)").Replace(script)
 }
 
 func compileSeed3(script string) (*plan.Job, error) {

@@ -2,6 +2,8 @@ package workload
 
 import (
 	"fmt"
+	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,4 +23,12 @@ func cpuTime() (int64, error) {
 	var r unix.Rusage
 	err := unix.Getrusage(unix.RUSAGE_SELF, &r)
 	return r.Utime.Nano() + r.Stime.Nano(), err
+}
+
+// peakMemory is the most that an ended process has held, in bytes.
+func peakMemory(p *os.ProcessState) int64 {
+	if u, ok := p.SysUsage().(*syscall.Rusage); ok {
+		return u.Maxrss << 10 // Linux counts KiB
+	}
+	return 0
 }

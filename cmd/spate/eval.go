@@ -31,6 +31,7 @@ type evalFlags struct {
 type evalRun struct {
 	eval.Options
 	Policies spate.Policies
+	groups   map[string]string // consumer groups of hubs, by input
 }
 
 func (a *app) eval() *cobra.Command {
@@ -44,8 +45,8 @@ func (a *app) eval() *cobra.Command {
 	fl := cmd.Flags()
 	fl.StringVar(&f.query, "query", "", "script file; - is standard input")
 	fl.StringVarP(&f.text, "expression", "e", "", "script text")
-	fl.StringArrayVar(&f.inputs, "input", nil, "NAME=FILE|FOLDER|-|hub:HUB[@FROM..TO][,format=jsonl|json|csv][,delimiter=;][,header=false][,partition=FIELD][,partitions=N]")
-	fl.StringArrayVarP(&f.outputs, "output", "o", nil, "NAME=FILE.jsonl|FILE.csv|delta:FOLDER: where an output goes")
+	fl.StringArrayVar(&f.inputs, "input", nil, "NAME=FILE|FOLDER|-|hub:HUB[@FROM..TO][,group=GROUP][,format=jsonl|json|csv][,delimiter=;][,header=false][,partition=FIELD][,partitions=N]")
+	fl.StringArrayVarP(&f.outputs, "output", "o", nil, "NAME=FILE.jsonl|FILE.csv|FILE.parquet|delta:FOLDER: where an output goes")
 	fl.StringVar(&o.ArrivalField, "arrival", "", "field that holds the arrival time")
 	fl.BoolVar(&o.ArrivalDrop, "arrival-drop", false, "take that field out of the events")
 	fl.StringVar(&f.start, "start", "", "arrival of rows without one (default: 2000-01-01)")

@@ -14,9 +14,15 @@ import (
 func (a *app) evalInputs(f *evalFlags, o *evalRun) error {
 	stdin := false
 	for _, s := range f.inputs {
-		in, err := evalInput(s)
+		in, group, err := evalInput(s)
 		if err != nil {
 			return err
+		}
+		if group != "" {
+			if o.groups == nil {
+				o.groups = make(map[string]string)
+			}
+			o.groups[in.Name] = group
 		}
 		switch {
 		case in.Path == "-":
@@ -40,30 +46,32 @@ func (a *app) evalInputs(f *evalFlags, o *evalRun) error {
 	return nil
 }
 
-// evalInput reads NAME=FILE[,key=value ...].
-func evalInput(s string) (eval.Input, error) {
+// evalInput reads NAME=FILE[,key=value ...]. group is the consumer group of a hub.
+func evalInput(s string) (in eval.Input, group string, err error) {
 	name, rest, ok := strings.Cut(s, "=")
 	if !ok || name == "" || rest == "" {
-		return eval.Input{}, fmt.Errorf("--input %s: want NAME=FILE", s)
+		return in, "", fmt.Errorf("--input %s: want NAME=FILE", s)
 	}
 	parts := strings.Split(rest, ",")
-	in := eval.Input{Name: name, Path: parts[0], Partitions: 1}
+	in = eval.Input{Name: name, Path: parts[0], Partitions: 1}
 	hub := strings.HasPrefix(in.Path, "hub:")
 	for _, p := range parts[1:] {
 		key, value, _ := strings.Cut(p, "=")
 		switch {
 		case key == "format":
 			if value != "json" && value != "jsonl" && value != "csv" {
-				return in, fmt.Errorf("--input %s: format %s is not supported yet", name, value)
+				return in, "", fmt.Errorf("--input %s: format %s is not supported yet", name, value)
 			}
 			in.Format = value
 		case key == "delimiter":
 			in.Delimiter = value
+		case hub && key == "group":
+			group = value
 		case hub:
-			return in, fmt.Errorf("--input %s: setting %q: a hub takes format and delimiter", name, key)
+			return in, "", fmt.Errorf("--input %s: setting %q: a hub takes format, delimiter and group", name, key)
 		case key == "header":
 			if value != "true" && value != "false" {
-				return in, fmt.Errorf("--input %s: header %s: want true or false", name, value)
+				return in, "", fmt.Errorf("--input %s: header %s: want true or false", name, value)
 			}
 			in.NoHeader = value == "false"
 		case key == "partition":
@@ -71,12 +79,12 @@ func evalInput(s string) (eval.Input, error) {
 		case key == "partitions":
 			n, err := strconv.Atoi(value)
 			if err != nil || n < 1 || n > 1024 {
-				return in, fmt.Errorf("--input %s: partitions %s: want 1 to 1024", name, value)
+				return in, "", fmt.Errorf("--input %s: partitions %s: want 1 to 1024", name, value)
 			}
 			in.Partitions = n
 		default:
-			return in, fmt.Errorf("--input %s: unknown setting %q: want format, delimiter, header, partition or partitions", name, key)
+			return in, "", fmt.Errorf("--input %s: unknown setting %q: want format, delimiter, header, partition or partitions", name, key)
 		}
 	}
-	return in, nil
+	return in, group, nil
 }

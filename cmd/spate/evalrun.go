@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/signal"
+	"syscall"
 
 	"spate/config"
 	"spate/eval"
@@ -20,7 +22,10 @@ func (a *app) runEval(ctx context.Context, f *evalFlags, o *evalRun) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, hubs.Close()) }()
-	o.Print = bufio.NewWriterSize(a.stdout, 64<<10)
+	// Whoever reads the rows may have seen enough: no other output is cut because of that.
+	signal.Ignore(syscall.SIGPIPE)
+	out := &pipe{w: a.stdout}
+	o.Print = bufio.NewWriterSize(out, 64<<10)
 	report := json.NewEncoder(a.stderr)
 	var lost error // a report that cannot be written is as bad as a lost row
 	if f.diagnostics == "json" {
@@ -31,12 +36,15 @@ func (a *app) runEval(ctx context.Context, f *evalFlags, o *evalRun) (err error)
 			lost = errors.Join(lost, report.Encode(eval.Diagnostic{Kind: "warning", Line: int64(w.Span.From.Line), Reason: w.Code + " " + w.Msg}))
 			return
 		}
-		fmt.Fprintln(a.stderr, config.ScriptWarnings(o.ScriptFile, o.Script, w).Error())
+		a.warnOfScript(o, w)
 	}
 	if o.Log, err = a.logger(a.stderr, 4); err != nil {
 		return err
 	}
 	did, err := eval.Run(ctx, o.Options)
+	if out.closed {
+		return withCode(pipeClosed, errSaid)
+	}
 	if s := did.String(); s != "" && !a.quiet && f.diagnostics == "" {
 		fmt.Fprintln(a.stderr, s)
 	}
@@ -51,7 +59,15 @@ func (a *app) runEval(ctx context.Context, f *evalFlags, o *evalRun) (err error)
 	return nil
 }
 
-// evalError gives mistakes of the script and of an input file the code of wrong usage.
+// warnOfScript prints a warning as check does.
+func (a *app) warnOfScript(o *evalRun, w bind.Warning) {
+	if !a.quiet {
+		fmt.Fprintln(a.stderr, config.ScriptWarnings(o.ScriptFile, o.Script, w).Error())
+	}
+}
+
+// evalError gives mistakes of the script, of an input file and of where outputs go the
+// code of wrong usage.
 func evalError(o *evalRun, err error) error {
 	var mistakes syntax.Errors
 	if errors.As(err, &mistakes) {
@@ -61,13 +77,32 @@ func evalError(o *evalRun, err error) error {
 	if errors.As(err, &input) {
 		return withCode(usage, input)
 	}
+	var output *eval.OutputError
+	if errors.As(err, &output) {
+		return withCode(usage, err)
+	}
+	var unbound *eval.UnboundError
+	if errors.As(err, &unbound) {
+		return withCode(usage, fmt.Errorf("%w: --input %s=FILE", err, unbound.Input))
+	}
 	return err
 }
 
+// pipe notes that nobody reads any more.
+type pipe struct {
+	w      io.Writer
+	closed bool
+}
+
+// Write implements io.Writer.
+func (p *pipe) Write(b []byte) (int, error) {
+	n, err := p.w.Write(b)
+	p.closed = p.closed || errors.Is(err, syscall.EPIPE)
+	return n, err
+}
+
 func (a *app) explain(o *evalRun) error {
-	o.Warning = func(w bind.Warning) {
-		fmt.Fprintln(a.stderr, config.ScriptWarnings(o.ScriptFile, o.Script, w).Error())
-	}
+	o.Warning = func(w bind.Warning) { a.warnOfScript(o, w) }
 	text, err := eval.Explain(o.Options)
 	if err != nil {
 		return evalError(o, err)

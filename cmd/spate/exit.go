@@ -24,6 +24,7 @@ const (
 	differs      = 6 // tests, assertions, --check
 	timedOut     = 8
 	interrupted  = 130
+	pipeClosed   = 141 // as the shell says of a command that SIGPIPE ended
 )
 
 var errInterrupted = errors.New("interrupted")

@@ -28,6 +28,9 @@ type CSVDecoder struct {
 
 	cols  []Column
 	comma rune
+
+	shape  csvShape
+	fields []string // scratch
 }
 
 // NewCSVDecoder returns a decoder for cols. The delimiter is a comma, semicolon,
@@ -53,10 +56,17 @@ func (d *CSVDecoder) Decode(data []byte, starts, ends []uint32, first int) Rows 
 	}
 	for out.Next < len(starts) && out.Rows < MaxRows {
 		m := data[starts[out.Next]:ends[out.Next]]
+		if fields, ok := d.fast(m); ok {
+			d.appendFields(&out, builders, fields)
+			out.Next++
+			continue
+		}
 		header, events, err := d.message(m)
 		if err != nil {
 			err.Message = out.Next
 			out.Bad = append(out.Bad, *err)
+		} else if len(header) > 0 {
+			d.remember(m, header)
 		}
 		for _, e := range events {
 			for i, c := range d.cols {

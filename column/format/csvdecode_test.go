@@ -1,6 +1,8 @@
 package format
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -122,4 +124,68 @@ func FuzzCSV(f *testing.F) {
 			t.Errorf("a bad message gave rows: %+v", r)
 		}
 	})
+}
+
+// A decoder that has seen the header before gives what a new one gives.
+func TestCSVMessagesOfOneHeaderDecodeAlike(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	parts := []string{"a", "bc", ",", ",", ",", ";", "\"", "\"x\"", "\"\"", "\n", "\r\n", "\r", " ", "\"y,z\"", "\"u\nv\"", "\xff", "é", ""}
+	headers := []string{"a,b\n", "a,b\n", "\"a\",b\r\n", "a;b\n", "\na,b\n", "\xef\xbb\xbfa,b\n", "\"a\n\",b\n", "b\n", "a,a\n"}
+	cols := []Column{{Path: []string{"b"}}, {Path: []string{"A"}}, {Path: []string{"none"}}, {Path: []string{"a", "x"}}, {Whole: true}}
+	known, err := NewCSVDecoder(cols, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decode := func(d *CSVDecoder, m string) string {
+		r := d.Decode([]byte(m), []uint32{0}, []uint32{uint32(len(m))}, 0)
+		out := fmt.Sprintf("%d %v %+v", r.Rows, r.Src, r.Bad)
+		for c := range r.Cols {
+			for i := range r.Rows {
+				out += " " + string(column.AppendJSON(nil, r.Cols[c].At(i)))
+			}
+		}
+		return out
+	}
+	good := 0
+	for range 200_000 {
+		m := headers[rnd.IntN(len(headers))]
+		for range rnd.IntN(8) {
+			m += parts[rnd.IntN(len(parts))]
+		}
+		fresh, err := NewCSVDecoder(cols, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := decode(fresh, m)
+		if got := decode(known, m); got != want {
+			t.Fatalf("%q: %s, want %s", m, got, want)
+		}
+		if !strings.HasPrefix(want, "0 ") {
+			good++
+		}
+	}
+	if good < 10_000 {
+		t.Errorf("%d messages had rows", good)
+	}
+}
+
+// BenchmarkCSVRows decodes rows that each bring the header, as those of a file do.
+func BenchmarkCSVRows(b *testing.B) {
+	const header = "DeviceId,Location,DeviceType,Temperature,Humidity,Pressure\n"
+	var data []byte
+	var starts, ends []uint32
+	for i := range 1000 {
+		starts = append(starts, uint32(len(data)))
+		data = fmt.Appendf(data, "%sdevice-%03d,Warehouse-1,Environmental,%d.5,59.71,1013.22", header, i, i)
+		ends = append(ends, uint32(len(data)))
+	}
+	d, err := NewCSVDecoder([]Column{{Path: []string{"DeviceId"}}, {Path: []string{"Temperature"}}}, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		d.Decode(data, starts, ends, 0)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(starts)), "ns/event")
 }

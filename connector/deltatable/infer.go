@@ -115,16 +115,7 @@ func (w *inferring) Write(ctx context.Context, b *column.Batch) ([]connector.Bad
 		return w.writer.Write(ctx, b)
 	}
 	bad := badRows{}
-	live := make([]int32, 0, b.LiveRows())
-	for k := range b.LiveRows() {
-		row := b.Row(k)
-		if name := badText(b, row); name != "" {
-			bad.add(int32(row), "column %s: the text is no UTF-8", name)
-			continue
-		}
-		live = append(live, int32(row))
-	}
-	if len(live) > 0 {
+	if live := readable(b, bad); len(live) > 0 {
 		w.held = append(w.held, b.WithLive(live))
 		w.rows += len(live)
 	}
@@ -134,6 +125,20 @@ func (w *inferring) Write(ctx context.Context, b *column.Batch) ([]connector.Bad
 		}
 	}
 	return bad.list(), nil
+}
+
+// readable are the live rows whose texts a table can hold; the others go to bad.
+func readable(b *column.Batch, bad badRows) []int32 {
+	live := make([]int32, 0, b.LiveRows())
+	for k := range b.LiveRows() {
+		row := b.Row(k)
+		if name := badText(b, row); name != "" {
+			bad.add(int32(row), "column %s: the text is no UTF-8", name)
+			continue
+		}
+		live = append(live, int32(row))
+	}
+	return live
 }
 
 // badText names a column of the row whose text no table can hold.

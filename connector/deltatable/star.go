@@ -1,6 +1,7 @@
 package deltatable
 
 import (
+	"slices"
 	"strings"
 
 	"spate/column"
@@ -54,19 +55,119 @@ func fieldsOf(b *column.Batch, row int) []string {
 	return names
 }
 
-// flatten gives a batch one column for each of names. The leftmost field of a
-// name counts, as it does where rows are printed.
-func flatten(b *column.Batch, names []string) *column.Batch {
-	out := *b
-	out.Schema = &column.Schema{}
-	out.Cols = nil
-	for _, name := range names {
-		v, found := flatColumn(b, name)
-		if !found {
-			continue
+// appendFields appends the names and values of the fields of one row, from left to right.
+func appendFields(b *column.Batch, row int, names []string, values []column.Value) ([]string, []column.Value) {
+	for i := range b.Schema.Fields {
+		f := &b.Schema.Fields[i]
+		v := b.Cols[i].At(row)
+		if !f.Star {
+			names, values = append(names, f.Name), append(values, v)
+		} else if r := v.Record(); r != nil {
+			names, values = append(names, r.Names...), append(values, r.Values...)
 		}
-		out.Schema.Fields = append(out.Schema.Fields, column.Field{Name: name})
-		out.Cols = append(out.Cols, v)
+	}
+	return names, values
+}
+
+// shape is what rows with the same fields have in common.
+type shape struct {
+	names   []string
+	from    []int  // field of each column of the table, the leftmost of its name; -1: none
+	extra   int    // fields that the table does not have
+	shared  bool   // one that it has
+	differs string // how the fields of a strict output's row are not the table's
+}
+
+// mostShapes bounds how many are known at once.
+const mostShapes = 16
+
+// shapeOf finds or makes the shape of a row.
+func (w *writer) shapeOf(names []string) *shape {
+	for _, s := range w.shapes {
+		if slices.Equal(s.names, names) {
+			return s
+		}
+	}
+	s := &shape{names: slices.Clone(names)}
+	for _, list := range [][]target{w.sink.cols, w.sink.parts} {
+		for _, c := range list {
+			s.from = append(s.from, slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, c.Name) }))
+		}
+	}
+	if w.sink.opts.Strict {
+		s.differs = w.sink.differs(names)
+	}
+	for _, n := range names {
+		if w.sink.has(n) {
+			s.shared = true
+		} else if s.extra++; !w.sink.opts.Strict {
+			w.warnExtra(n)
+		}
+	}
+	if len(w.shapes) < mostShapes {
+		w.shapes = append(w.shapes, s)
+	} else {
+		w.shapes[w.oldest] = s
+		w.oldest = (w.oldest + 1) % mostShapes
+	}
+	return s
+}
+
+// flat turns the fields of Star columns into the columns of the table; rows that have none
+// of them go to bad.
+func (w *writer) flat(b *column.Batch, bad badRows) *column.Batch {
+	if w.flatSchema == nil {
+		w.flatSchema = &column.Schema{}
+		for _, list := range [][]target{w.sink.cols, w.sink.parts} {
+			for _, c := range list {
+				w.flatSchema.Fields = append(w.flatSchema.Fields, column.Field{Name: c.Name})
+			}
+		}
+	}
+	columns := make([]*column.Builder, len(w.flatSchema.Fields))
+	for i := range columns {
+		columns[i] = column.NewBuilder(nil)
+	}
+	next := 0 // row of the builders
+	null := func(until int) {
+		for ; next < until; next++ {
+			for _, c := range columns {
+				c.Append(column.Value{})
+			}
+		}
+	}
+	var names []string
+	var values []column.Value
+	for k := range b.LiveRows() {
+		row := b.Row(k)
+		names, values = appendFields(b, row, names[:0], values[:0])
+		s := w.shapeOf(names)
+		switch {
+		case w.sink.opts.Strict:
+			if s.differs != "" {
+				bad.add(int32(row), "%s", s.differs)
+			}
+		case !s.shared:
+			bad.add(int32(row), "no column of the row is a column of table %s", w.sink.opts.Path)
+			fallthrough
+		default:
+			w.sink.extra.Add(int64(s.extra))
+		}
+		null(row)
+		for i, at := range s.from {
+			v := column.Value{}
+			if at >= 0 {
+				v = values[at]
+			}
+			columns[i].Append(v)
+		}
+		next++
+	}
+	null(b.Rows)
+	out := *b
+	out.Schema, out.Cols = w.flatSchema, make([]column.Vector, len(columns))
+	for i, c := range columns {
+		out.Cols[i] = c.Vector()
 	}
 	return &out
 }

@@ -36,6 +36,9 @@ type writer struct {
 	extra          int    // columns that the table does not have
 	differs        string // how a strict output's columns are not the table's
 	warned         map[string]bool
+	shapes         []*shape // of rows with Star columns
+	oldest         int      // of shapes
+	flatSchema     *column.Schema
 	parquetColumns []parquetfile.Column
 	dataColumns    []delta.Column
 }
@@ -147,87 +150,19 @@ func (w *writer) warnExtra(name string) {
 	}
 }
 
-// flat turns the fields of Star columns into columns; rows that have none of
-// the table's go to bad.
-func (w *writer) flat(b *column.Batch, bad badRows) *column.Batch {
-	var names []string
-	for _, list := range [][]target{w.sink.cols, w.sink.parts} {
-		for _, c := range list {
-			names = append(names, c.Name)
-		}
-	}
-	for k := range b.LiveRows() {
-		row := b.Row(k)
-		shared := false
-		fields := fieldsOf(b, row)
-		if w.sink.opts.Strict {
-			if why := w.sink.differs(fields); why != "" {
-				bad.add(int32(row), "%s", why)
-			}
-			continue
-		}
-		for _, n := range fields {
-			if w.sink.has(n) {
-				shared = true
-			} else {
-				w.sink.extra.Add(1)
-				w.warnExtra(n)
-			}
-		}
-		if !shared {
-			bad.add(int32(row), "no column of the row is a column of table %s", w.sink.opts.Path)
-		}
-	}
-	return flatten(b, names)
-}
-
 // Write implements connector.Writer.
 func (w *writer) Write(ctx context.Context, b *column.Batch) ([]connector.BadRow, error) {
-	if b.LiveRows() == 0 {
-		return nil, nil
-	}
 	bad := badRows{}
-	star := hasStar(b.Schema)
-	if star {
-		b = w.flat(b, bad)
-	}
-	if w.schema != b.Schema {
-		w.plan(b.Schema)
-	}
-	rows := make([]int32, b.LiveRows())
-	for k := range rows {
-		rows[k] = int32(b.Row(k))
-	}
-	w.sink.extra.Add(int64(w.extra) * int64(len(rows)))
-	if w.differs != "" && !star {
-		for _, i := range rows {
-			bad.add(i, "%s", w.differs)
-		}
+	vecs, b, rows := w.convert(b, bad)
+	if len(rows) == 0 {
 		return bad.list(), nil
-	}
-	if !w.someColumn {
-		for _, i := range rows {
-			bad.add(i, "no column of the row is a column of table %s", w.sink.opts.Path)
-		}
-		return bad.list(), nil
-	}
-	vecs := make([]*column.Vector, len(w.cols))
-	for c, at := range w.cols {
-		t := &w.sink.cols[c]
-		if at >= 0 {
-			vecs[c] = t.convert(&b.Cols[at], rows, bad)
-		}
-		t.checkNull(vecs[c], rows, bad)
 	}
 	parts := make([]*column.Vector, len(w.parts))
 	for p := range w.parts {
 		parts[p] = w.partition(p, b, rows, bad)
 		w.sink.parts[p].checkNull(parts[p], rows, bad)
 	}
-	if len(bad) > 0 {
-		rows = slices.DeleteFunc(rows, func(i int32) bool { _, is := bad[i]; return is })
-	}
-	for _, g := range group(parts, rows) {
+	for _, g := range group(parts, bad.fitting(rows)) {
 		values := make([]*string, len(parts))
 		for p, v := range parts {
 			values[p] = w.sink.parts[p].text(v, g[0])
@@ -240,6 +175,53 @@ func (w *writer) Write(ctx context.Context, b *column.Batch) ([]connector.BadRow
 		}
 	}
 	return bad.list(), w.shrink(ctx)
+}
+
+// convert makes the columns of the table, and returns the batch that the partition
+// columns come from and its rows that may fit; the others go to bad. Rows that do not fit
+// one of the columns are in both.
+func (w *writer) convert(b *column.Batch, bad badRows) (vecs []*column.Vector, flat *column.Batch, rows []int32) {
+	star := hasStar(b.Schema)
+	if star && b.LiveRows() > 0 {
+		b = w.flat(b, bad)
+	}
+	if w.schema != b.Schema {
+		w.plan(b.Schema)
+	}
+	rows = make([]int32, b.LiveRows())
+	for k := range rows {
+		rows[k] = int32(b.Row(k))
+	}
+	w.sink.extra.Add(int64(w.extra) * int64(len(rows)))
+	if w.differs != "" && !star {
+		for _, i := range rows {
+			bad.add(i, "%s", w.differs)
+		}
+		return nil, b, nil
+	}
+	if !w.someColumn {
+		for _, i := range rows {
+			bad.add(i, "no column of the row is a column of table %s", w.sink.opts.Path)
+		}
+		return nil, b, nil
+	}
+	vecs = make([]*column.Vector, len(w.cols))
+	for c, at := range w.cols {
+		t := &w.sink.cols[c]
+		if at >= 0 {
+			vecs[c] = t.convert(&b.Cols[at], rows, bad)
+		}
+		t.checkNull(vecs[c], rows, bad)
+	}
+	return vecs, b, rows
+}
+
+// fitting are the rows that are not bad.
+func (b badRows) fitting(rows []int32) []int32 {
+	if len(b) == 0 {
+		return rows
+	}
+	return slices.DeleteFunc(rows, func(i int32) bool { _, is := b[i]; return is })
 }
 
 func (b badRows) list() []connector.BadRow {

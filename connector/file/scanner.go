@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"spate/connector"
@@ -43,6 +44,7 @@ type scanner struct {
 	from int
 	last bool  // the file is read to its end
 	long bool  // what follows in buf is too long
+	left int64 // bytes that a file still had when it was opened, and that were not read
 	base int64 // offset before the first message of the file
 	n    int64 // of its last message
 }
@@ -133,6 +135,10 @@ func (s *scanner) read() error {
 	// A long message needs as much again; a short one behind it no more than a block.
 	n, err := s.r.Read(s.buf[rest:min(cap(s.buf), rest+max(blockBytes, rest))])
 	s.buf = s.buf[:rest+n]
+	s.left -= int64(n)
+	if errors.Is(err, io.EOF) && s.left > 0 {
+		err = fmt.Errorf("the file became %d bytes shorter while it was read", s.left)
+	}
 	if errors.Is(err, io.EOF) {
 		s.last = true
 		return nil
@@ -146,14 +152,19 @@ func (s *scanner) read() error {
 // open begins the next file.
 func (s *scanner) open() error {
 	p := &s.parts[s.at]
-	s.file, s.last, s.n, s.buf, s.from = nil, false, 0, s.buf[:0], 0
+	s.file, s.last, s.n, s.left, s.buf, s.from = nil, false, 0, 0, s.buf[:0], 0
 	switch {
 	case p.reader == nil:
-		f, err := os.Open(p.name)
+		f, err := openFile(p.name)
 		if err != nil {
-			return fmt.Errorf("opening an input: %w", err)
+			return err
 		}
 		s.r, s.file = f, f
+		st, err := f.Stat()
+		if err != nil {
+			return cannotOpen(p.name, err)
+		}
+		s.left = st.Size()
 	case s.spool:
 		kept, err := temporary()
 		if err != nil {
@@ -192,6 +203,24 @@ func (s *scanner) open() error {
 	return nil
 }
 
+// openFile opens a file of the input.
+func openFile(name string) (*os.File, error) {
+	f, err := os.Open(name)
+	return f, cannotOpen(name, err)
+}
+
+// cannotOpen says which file is not there, or must not be read.
+func cannotOpen(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return &Error{File: name, Reason: "cannot be opened: " + err.Error()}
+}
+
 // end closes the file that is read.
 func (s *scanner) end() error {
 	s.base += s.n
@@ -220,8 +249,11 @@ type again struct {
 func (a *again) Read(b []byte) (int, error) {
 	n, err := a.kept.ReadAt(b, a.at)
 	a.at += int64(n)
-	if n > 0 || !errors.Is(err, io.EOF) {
-		return n, err
+	switch {
+	case n > 0: // at its end ReadAt says so at once
+		return n, nil
+	case !errors.Is(err, io.EOF):
+		return 0, err
 	}
 	return a.rest.Read(b)
 }

@@ -110,13 +110,13 @@ func Open(o Options) (*Source, error) {
 		for _, name := range o.Files {
 			st, err := os.Stat(name)
 			if err != nil {
-				return nil, fmt.Errorf("opening an input: %w", err)
+				return nil, cannotOpen(name, err)
 			}
 			p := part{name: name}
 			if !st.Mode().IsRegular() {
-				f, err := os.Open(name)
+				f, err := openFile(name)
 				if err != nil {
-					return nil, fmt.Errorf("opening an input: %w", err)
+					return nil, err
 				}
 				p.reader = f
 			}

@@ -148,8 +148,12 @@ func TestPartitionsWaitForNobody(t *testing.T) {
 
 func TestPeekTakesNothingAway(t *testing.T) {
 	text := strings.Repeat("{\"a\":1}\n", 100_000)
-	for _, chunks := range []int{1, 1 << 20} {
-		s := source(t, Options{Files: []string{"x"}, Reader: strings.NewReader(text)})
+	for i, chunks := range []int{1, 1 << 20, 1, 1 << 20} {
+		in := io.Reader(strings.NewReader(text))
+		if i >= 2 { // a pipe brings less than it is asked for
+			in = iotest.HalfReader(in)
+		}
+		s := source(t, Options{Files: []string{"x"}, Reader: in})
 		n := 0
 		if err := s.Peek(func(*connector.Chunk) (bool, error) { n++; return n < chunks, nil }); err != nil {
 			t.Fatal(err)
@@ -157,6 +161,29 @@ func TestPeekTakesNothingAway(t *testing.T) {
 		if out := readAll(t, s, 0); len(out) != 100_000 || out[99_999].offset != 100_000 {
 			t.Errorf("after %d chunks were seen %d messages came", n, len(out))
 		}
+	}
+}
+
+// What is cut off while it is read would be missing in silence.
+func TestFileThatBecomesShorterFails(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "x.jsonl")
+	if err := os.WriteFile(name, []byte(strings.Repeat("{\"a\":1}\n", 100_000)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := source(t, Options{Files: []string{name}})
+	r, err := s.OpenReader(t.Context(), 0, connector.Start{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c connector.Chunk
+	if err := errors.Join(r.Read(t.Context(), &c, nil), os.Truncate(name, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		err = r.Read(t.Context(), &c, nil)
+	}
+	if errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "bytes shorter while it was read") {
+		t.Error(err)
 	}
 }
 
