@@ -14,6 +14,8 @@ import (
 type accumulators interface {
 	// grow makes the states 0..n-1 exist; new ones are empty.
 	grow(n int)
+	// reserve makes place for n states, which grow then needs not look for.
+	reserve(n int)
 	// addRows adds the argument of each live row to the state ids[row].
 	addRows(ids []int32, arg compute.Operand, rows compute.Rows) *compute.RowError
 	// add adds one value to state g. COUNT(*) looks at no value.
@@ -121,6 +123,14 @@ func lengthened[T any](s []T, n int) []T {
 		return s
 	}
 	return append(s, make([]T, n-len(s))...)
+}
+
+// reserved returns s with room for n elements.
+func reserved[T any](s []T, n int) []T {
+	if n <= cap(s) {
+		return s
+	}
+	return append(make([]T, 0, n), s...)
 }
 
 // pick returns the elements listed.

@@ -17,6 +17,7 @@ type Aggregator struct {
 	recent  int        // groups that panes had of late
 	windows []paneQueue
 	last    []*pane // per window: the one that got rows last
+	sizes   []int   // per window: groups of the pane that was handed over last
 	gaps    bool    // some row may belong to no window
 
 	ids   []int32 // scratch: dictionary number of each row
@@ -31,7 +32,7 @@ func NewAggregator(n *plan.Aggregate) (*Aggregator, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Aggregator{grouping: g, dict: newFormKeys(len(g.keys)), last: make([]*pane, len(n.Windows)), gaps: true, args: make([]compute.Operand, len(g.aggs))}
+	a := &Aggregator{grouping: g, dict: newFormKeys(len(g.keys)), last: make([]*pane, len(n.Windows)), sizes: make([]int, len(n.Windows)), gaps: true, args: make([]compute.Operand, len(g.aggs))}
 	for w := range g.grids {
 		a.windows = append(a.windows, newPaneQueue())
 		a.gaps = a.gaps && g.grids[w].hop > g.grids[w].size
@@ -129,6 +130,7 @@ func (a *Aggregator) pane(w int, end column.Ticks) *pane {
 	p := a.windows[w].byEnd[end]
 	if p == nil {
 		p = a.newPane(w, end)
+		p.reserve(a.sizes[w])
 		a.windows[w].put(p)
 	}
 	a.last[w] = p
@@ -233,6 +235,7 @@ func (a *Aggregator) Take(w column.Ticks) []Partial {
 				keys = a.dict.view()
 			}
 			groups += len(p.ids)
+			a.sizes[i] = len(p.ids)
 			out = append(out, Partial{p, a, keys})
 		}
 	}

@@ -15,6 +15,8 @@ type counts struct {
 
 func (s *counts) grow(n int) { s.n = lengthened(s.n, n) }
 
+func (s *counts) reserve(n int) { s.n = reserved(s.n, n) }
+
 func (s *counts) addRows(ids []int32, arg compute.Operand, rows compute.Rows) *compute.RowError {
 	n := s.n
 	switch {

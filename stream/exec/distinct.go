@@ -18,6 +18,8 @@ type distinctCounts struct {
 
 func (s *distinctCounts) grow(n int) { s.seen = lengthened(s.seen, n) }
 
+func (s *distinctCounts) reserve(n int) { s.seen = reserved(s.seen, n) }
+
 func (s *distinctCounts) addRows(ids []int32, arg compute.Operand, rows compute.Rows) *compute.RowError {
 	for j := range rows.Len() {
 		i := rows.Row(j)

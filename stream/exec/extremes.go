@@ -25,6 +25,10 @@ func (s *extremes) grow(n int) {
 	}
 }
 
+func (s *extremes) reserve(n int) {
+	s.kinds, s.bits = reserved(s.kinds, n), reserved(s.bits, n)
+}
+
 func (s *extremes) best(g int32) column.Value {
 	switch s.kinds[g] {
 	case column.Null:

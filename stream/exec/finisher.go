@@ -34,6 +34,7 @@ type windowState struct {
 	rolling *rolling     // where windows overlap
 	next    column.Ticks // the earliest end of a window that holds rows
 	lost    bool         // since the last Freeze, panes have gone that the state holds
+	size    int          // groups of the pane that went last
 }
 
 // NewFinisher compiles n.
@@ -70,6 +71,7 @@ func (f *Finisher) Merge(part Partial) error {
 	to := w.waiting.byEnd[p.end]
 	if to == nil {
 		p.all = true
+		p.reserve(w.size)
 		f.put(p)
 		f.change(p)
 		return nil
@@ -234,6 +236,7 @@ func (f *Finisher) expire(w *windowState) error {
 // drop forgets a pane.
 func (f *Finisher) drop(w *windowState, p *pane) {
 	p.gone = true
+	w.size = len(p.ids)
 	w.lost = w.lost || p.saved
 	f.live -= len(p.ids)
 	f.recent = max(f.recent-f.recent/16, f.live+len(p.ids))

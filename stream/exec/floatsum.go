@@ -23,6 +23,8 @@ type floatSum struct {
 
 func (s *floatSums) grow(n int) { s.sums = lengthened(s.sums, n) }
 
+func (s *floatSums) reserve(n int) { s.sums = reserved(s.sums, n) }
+
 func (s *floatSums) addRows(ids []int32, arg compute.Operand, rows compute.Rows) *compute.RowError {
 	v := arg.Vec
 	if v == nil || v.Kind != column.Float64 {

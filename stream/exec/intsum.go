@@ -57,6 +57,8 @@ func (s *intSum) float() float64 {
 
 func (s *intSums) grow(n int) { s.sums = lengthened(s.sums, n) }
 
+func (s *intSums) reserve(n int) { s.sums = reserved(s.sums, n) }
+
 func (s *intSums) addRows(ids []int32, arg compute.Operand, rows compute.Rows) *compute.RowError {
 	v := arg.Vec
 	if v != nil && (v.Kind == column.Int64 || v.Kind == column.Bool) {

@@ -49,6 +49,17 @@ func (p *pane) slot(id int32, dict int) (int32, bool) {
 	return s, fresh
 }
 
+// reserve makes place for n groups: about as many as the pane before it had.
+func (p *pane) reserve(n int) {
+	if n <= fewSlots {
+		return
+	}
+	p.ids, p.first = reserved(p.ids, n), reserved(p.first, n)
+	for _, a := range p.accs {
+		a.reserve(n)
+	}
+}
+
 // room makes the accumulators of every slot exist.
 func (p *pane) room() {
 	for _, a := range p.accs {

@@ -76,6 +76,8 @@ func (m *moments) total() *big.Int {
 
 func (s *variances) grow(n int) { s.sums = lengthened(s.sums, n) }
 
+func (s *variances) reserve(n int) { s.sums = reserved(s.sums, n) }
+
 func (s *variances) addRows(ids []int32, arg compute.Operand, rows compute.Rows) *compute.RowError {
 	v := arg.Vec
 	if v == nil || v.Kind != column.Float64 {
