@@ -188,11 +188,16 @@ func (r *streamRun) run(ctx context.Context, events []Event) error {
 			if err := restart(); err != nil {
 				return err
 			}
-			if act == Crash { // what was lost is read again
-				select {
-				case <-r.gate.taken(ctx, int64(i)):
-				case err := <-done:
-					return err
+			if act == Crash { // what was lost is read again, in every partition
+				for k := range i + 1 {
+					if !r.reads(k) {
+						continue
+					}
+					select {
+					case <-r.gate.taken(ctx, int64(k)):
+					case err := <-done:
+						return err
+					}
 				}
 			}
 		}
