@@ -190,7 +190,7 @@ func (r *streamRun) run(ctx context.Context, events []Event) error {
 			}
 			if act == Crash { // what was lost is read again, in every partition
 				for k := range i + 1 {
-					if !r.reads(k) {
+					if !r.has(k) {
 						continue
 					}
 					select {
@@ -226,6 +226,16 @@ func (r *streamRun) reads(i int) bool {
 			if m.offset == int64(i) {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// has reports whether some source gives message i out from a partition that it has now.
+func (r *streamRun) has(i int) bool {
+	for _, s := range r.sources {
+		if m := s.at(i); m != nil && m.Partition < s.parts {
+			return true
 		}
 	}
 	return false

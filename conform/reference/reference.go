@@ -74,17 +74,18 @@ func Run(job *plan.Job, events []Event, o Options) (map[string][]Row, Counts, er
 }
 
 // position is a row's place among rows of one time: arrival, input, partition,
-// then the order of the events given.
+// then the order of the events given, and which member of a UNION it came through.
 type position struct {
 	arrival   column.Ticks
 	input     int
 	partition int
 	seq       int
+	branch    int64
 }
 
 func (p position) compare(q position) int {
 	return cmp.Or(cmp.Compare(p.arrival, q.arrival), cmp.Compare(p.input, q.input),
-		cmp.Compare(p.partition, q.partition), cmp.Compare(p.seq, q.seq))
+		cmp.Compare(p.partition, q.partition), cmp.Compare(p.seq, q.seq), cmp.Compare(p.branch, q.branch))
 }
 
 // row is a row of a node. at is the position of the event it came from, of a
@@ -209,7 +210,8 @@ func (r *runner) project(n *plan.Project) ([]row, error) {
 func (r *runner) union(n *plan.Union) ([]row, error) {
 	star := len(n.Cols) == 1 && n.Cols[0].Star
 	var out []row
-	for _, member := range n.Ins {
+	first := plan.FirstBranches(n)
+	for m, member := range n.Ins {
 		in, err := r.rows(member)
 		if err != nil {
 			return nil, err
@@ -217,6 +219,7 @@ func (r *runner) union(n *plan.Union) ([]row, error) {
 		cols := member.Columns()
 		for i := range in {
 			x := in[i]
+			x.at.branch += first[m]
 			if star {
 				e := Expand(x.time, cols, x.vals)
 				x.vals = []column.Value{column.RecordOf(&column.RecordValue{Names: e.Names, Values: e.Values})}

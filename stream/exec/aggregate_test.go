@@ -136,7 +136,7 @@ func expected(n *plan.Aggregate, events []event) []string {
 		}
 	}
 	slices.SortFunc(rows, func(a, b row) int {
-		return cmp.Or(cmp.Compare(a.at.Time, b.at.Time), cmp.Compare(a.window, b.window), comparePlaces(&a.at, &b.at), strings.Compare(a.key, b.key))
+		return cmp.Or(cmp.Compare(a.at.Time, b.at.Time), comparePlaces(&a.at, &b.at), cmp.Compare(a.window, b.window), strings.Compare(a.key, b.key))
 	})
 	var out []string
 	for _, r := range rows {
@@ -349,7 +349,7 @@ func drawEvents(t *rapid.T) []event {
 			big = column.FloatOf(big.Float() / 1e200)
 		}
 		out = append(out, event{
-			pos:  column.Position{Time: at, Arrived: at + column.Ticks(rapid.IntRange(0, 2).Draw(t, "late")), Seq: int64(i / 2), Index: int32(i % 2)},
+			pos:  column.Position{Time: at, Arrived: at + column.Ticks(rapid.IntRange(0, 2).Draw(t, "late")), Seq: int64(i / 2), Index: int64(i % 2)},
 			cols: []column.Value{x.Draw(t, "x"), y.Draw(t, "y"), big, u.Draw(t, "u"), n.Draw(t, "n")},
 		})
 	}

@@ -261,7 +261,7 @@ func (s *session) Advance(w column.Ticks, out Emit) error {
 	}
 	for _, c := range s.closing {
 		if err := s.emit(c, out); err != nil {
-			return err
+			return s.rows.fail(err, out)
 		}
 	}
 	if err := s.rows.flush(out); err != nil {

@@ -164,7 +164,7 @@ func (s *sliding) Advance(w column.Ticks, out Emit) error {
 			break
 		}
 		if err := s.instant(at, out); err != nil {
-			return err
+			return s.rows.fail(err, out)
 		}
 	}
 	s.done = max(s.done, w)

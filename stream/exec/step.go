@@ -56,7 +56,7 @@ func Compile(n plan.Node) (*Step, error) {
 		s.New = func() (Operator, error) { return NewProject(n) }
 	case *plan.Union:
 		s.Local = true
-		s.New = func() (Operator, error) { return NewUnion(n), nil }
+		s.New = func() (Operator, error) { return NewUnion(n) }
 	case *plan.Analytic:
 		s.Order, s.Sorted = TotalOrder, true
 		s.Key = analyticKey(n)

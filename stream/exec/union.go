@@ -1,6 +1,9 @@
 package exec
 
 import (
+	"errors"
+	"math"
+
 	"spate/column"
 	"spate/sql/plan"
 )
@@ -9,23 +12,39 @@ import (
 type Union struct {
 	stateless
 	schema *column.Schema // nil: rows keep their own
+	branch []int64        // by input: what its branches are numbered from
 }
 
 // NewUnion makes the operator of u.
-func NewUnion(u *plan.Union) *Union {
-	if len(u.Cols) == 1 && u.Cols[0].Star {
-		return &Union{}
+func NewUnion(u *plan.Union) (*Union, error) {
+	if plan.Branches(u) >= math.MaxInt32 {
+		return nil, errors.New("UNIONs of UNIONs of one input multiply its rows by more than two thousand millions")
 	}
-	return &Union{schema: SchemaOf(u.Cols)}
+	out := &Union{branch: plan.FirstBranches(u)}
+	if len(u.Cols) != 1 || !u.Cols[0].Star {
+		out.schema = SchemaOf(u.Cols)
+	}
+	return out, nil
 }
 
 // Process implements Operator.
-func (u *Union) Process(_ int, b *column.Batch, out Emit) error {
+func (u *Union) Process(in int, b *column.Batch, out Emit) error {
 	if u.schema == nil {
-		return out.Rows(starBatch(b))
+		b = starBatch(b)
 	}
 	c := *b
-	c.Schema = u.schema
+	if u.schema != nil {
+		c.Schema = u.schema
+	}
+	if first := u.branch[in]; first > 0 {
+		c.Index = make([]int64, b.Rows)
+		for i := range c.Index {
+			c.Index[i] = first
+			if b.Index != nil {
+				c.Index[i] += b.Index[i]
+			}
+		}
+	}
 	return out.Rows(&c)
 }
 

@@ -58,7 +58,58 @@ func (r *windowRows) compare(of windowGroups, x, y int32) int {
 	return bytes.Compare(r.a, r.b)
 }
 
-// add writes the rows of a window. Whole batches leave at once.
+// endedWindow is a window whose rows are due: its groups in the order of their places.
+type endedWindow struct {
+	window *plan.Window
+	of     windowGroups
+	groups []int32
+}
+
+// addEnd writes the rows of all windows that end at a time, in the order of their
+// places: rows of one place in the order in which the windows are defined. It uses up
+// the list.
+func (r *windowRows) addEnd(end column.Ticks, ended []endedWindow) error {
+	for {
+		least := -1
+		var next *column.Position // of what comes behind the first place
+		nextWindow := 0
+		for i := range ended {
+			if len(ended[i].groups) == 0 {
+				continue
+			}
+			p := ended[i].of.place(ended[i].groups[0])
+			switch {
+			case least < 0:
+				least = i
+			case comparePlaces(p, ended[least].of.place(ended[least].groups[0])) < 0:
+				next, nextWindow = ended[least].of.place(ended[least].groups[0]), least
+				least = i
+			case next == nil || comparePlaces(p, next) < 0:
+				next, nextWindow = p, i
+			}
+		}
+		if least < 0 {
+			return nil
+		}
+		e := &ended[least]
+		n := len(e.groups)
+		if next != nil {
+			n = 1
+			for n < len(e.groups) {
+				if c := comparePlaces(e.of.place(e.groups[n]), next); c > 0 || c == 0 && nextWindow < least {
+					break
+				}
+				n++
+			}
+		}
+		if err := r.add(e.window, end, e.of, e.groups[:n]); err != nil {
+			return err
+		}
+		e.groups = e.groups[n:]
+	}
+}
+
+// add writes rows of a window. Whole batches leave at once.
 func (r *windowRows) add(w *plan.Window, end column.Ticks, of windowGroups, groups []int32) error {
 	for len(groups) > 0 {
 		n := min(len(groups), maxOutRows-r.batch.Rows)
