@@ -76,3 +76,28 @@ SELECT k, n, LAG(n) OVER (LIMIT DURATION(minute, 1)) AS p INTO o FROM s`,
 		})
 	}
 }
+
+// A window without keys is in one shard, and its state is found there again, whatever
+// the number of shards becomes.
+func TestWindowsWithoutKeysMoveBetweenShards(t *testing.T) {
+	for _, window := range []string{"SlidingWindow(second, 3)", "SessionWindow(second, 3, 60)", "Windows(SlidingWindow(second, 3), TumblingWindow(second, 5))"} {
+		job, err := conform.Compile("SELECT COUNT(*) AS n, MAX(v) AS v, System.Timestamp() AS e INTO o FROM i TIMESTAMP BY t GROUP BY " + window)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events := tiedEvents(t, 60)
+		o := conform.Options{Late: column.Minute}
+		want, err := conform.Reference(t.Context(), job, events, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := conform.Streaming{Behind: turns(conform.GoOn, conform.GoOn, conform.GoOn, conform.Restart), Shards: []int{1, 3, 128, 128, 16, 128}}
+		got, err := s.Run(t.Context(), job, events, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conform.Compare(conform.AsRecords(got), conform.AsRecords(want), conform.Exact, false); err != nil {
+			t.Errorf("%s: %v", window, err)
+		}
+	}
+}

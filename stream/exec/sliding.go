@@ -141,13 +141,9 @@ func (s *sliding) room() {
 	}
 }
 
-// keyGroup is the key group of an encoded key.
-func keyGroup(key []byte) uint8 {
-	if len(key) == 0 {
-		return 0
-	}
-	return state.Group(state.Hash(0, key))
-}
+// keyGroup is the key group of an encoded key, of the empty one too: a Router sends
+// its rows there.
+func keyGroup(key []byte) uint8 { return state.Group(state.Hash(0, key)) }
 
 func (s *sliding) hold(group int32) {
 	g := &s.groups[group]
