@@ -87,6 +87,9 @@ type outputLink struct {
 }
 
 func (l *outputLink) Rows(b *column.Batch) error {
+	if l.t.job.abandoned.Load() {
+		return ErrUnfinished
+	}
 	b = l.t.job.suppress(b)
 	n := b.LiveRows()
 	if n == 0 {
