@@ -138,7 +138,19 @@ type runner struct {
 	options Options
 	counts  Counts
 	done    map[plan.Node][]row // a step read twice is computed once
-	inputs  []*plan.Input       // the order in which equal times of two inputs are taken
+	inputs  []*plan.Input
+}
+
+// ordinal is the place of an input among those of the job, by name: rows of one time of
+// two inputs are taken in that order.
+func (r *runner) ordinal(name string) int {
+	before := make(map[string]bool)
+	for _, in := range r.inputs {
+		if other := strings.ToLower(in.Name); other < strings.ToLower(name) {
+			before[other] = true
+		}
+	}
+	return len(before)
 }
 
 // rows computes all rows of a node, in total order.

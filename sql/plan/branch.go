@@ -2,9 +2,9 @@ package plan
 
 import "math"
 
-// Branches is how many ways lead from the inputs through the UNIONs of a plan to the
-// rows of n: so many rows one event may be there, before a step makes new ones of them.
-// It stops at math.MaxInt32.
+// Branches is how many ways lead from the inputs to the rows of n, through the members of
+// UNIONs and the windows of aggregations: so many rows of one time may stand in the
+// place of one event. It stops at math.MaxInt32.
 func Branches(n Node) int64 {
 	known := make(map[Node]int64)
 	var count func(n Node) int64
@@ -16,10 +16,22 @@ func Branches(n Node) int64 {
 		for _, in := range n.Inputs() {
 			k = min(k+count(in), math.MaxInt32)
 		}
-		known[n] = max(k, 1)
+		k = max(k, 1)
+		if a, ok := n.(*Aggregate); ok {
+			k = min(k*int64(len(a.Windows)), math.MaxInt32)
+		}
+		known[n] = k
 		return known[n]
 	}
 	return count(n)
+}
+
+// WindowBranch is the branch that rows of window w of an aggregation begin at.
+func WindowBranch(a *Aggregate, w int) int64 {
+	if w == 0 {
+		return 0
+	}
+	return int64(w) * Branches(a.In)
 }
 
 // FirstBranches numbers the branches of a UNION through its members: those of member i

@@ -31,6 +31,7 @@ const farthest = 2 * column.MaxTicks
 // windowState is what one window definition holds.
 type windowState struct {
 	grid    windowGrid
+	branch  int64 // of its rows
 	waiting paneQueue
 	rolling *rolling     // where windows overlap
 	next    column.Ticks // the earliest end of a window that holds rows
@@ -47,8 +48,8 @@ func NewFinisher(n *plan.Aggregate) (*Finisher, error) {
 		grouping: g, dict: newFormKeys(len(g.keys)), from: make(map[*Aggregator]*translation),
 		next: column.EndOfTime, rows: newWindowRows(g),
 	}
-	for _, grid := range g.grids {
-		w := windowState{grid: grid, waiting: newPaneQueue(), next: column.EndOfTime}
+	for i, grid := range g.grids {
+		w := windowState{grid: grid, branch: plan.WindowBranch(n, i), waiting: newPaneQueue(), next: column.EndOfTime}
 		if grid.overlaps() {
 			w.rolling = newRolling(g)
 		}
@@ -156,7 +157,7 @@ func (f *Finisher) emitEnd(end column.Ticks) error {
 		if f.windows[i].next != end {
 			continue
 		}
-		e := endedWindow{window: &f.node.Windows[i]}
+		e := endedWindow{window: &f.node.Windows[i], branch: f.windows[i].branch}
 		var err error
 		if f.windows[i].rolling != nil {
 			err = f.roll(i, &e)

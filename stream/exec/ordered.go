@@ -10,11 +10,11 @@ import (
 
 // orderedAggregate runs the windows of one GROUP BY of which some are sliding or
 // session windows: its rows come in total order. Windows of other kinds beside them
-// run as always. It emits the rows of all in order of time and place; of one place those
-// of the window that is defined first come first.
+// run as always. It emits the rows of all in order of time and place.
 type orderedAggregate struct {
 	subs []Operator // by window
 	rows *orderedRows
+	from []int64 // by window: the branch of its rows
 }
 
 // newOrderedAggregate makes the operator of an aggregation with a sliding or session
@@ -27,14 +27,14 @@ func newOrderedAggregate(n *plan.Aggregate) (Operator, error) {
 		return nil, fmt.Errorf("GROUP BY has %d windows, one of them sliding or a session window: more than %d are not supported", len(n.Windows), maxWindows)
 	}
 	o := &orderedAggregate{rows: newOrderedRows(SchemaOf(n.Columns()))}
-	for _, w := range n.Windows {
+	for i, w := range n.Windows {
 		one := *n
 		one.Windows = []plan.Window{w}
 		sub, err := newOrderedWindow(&one)
 		if err != nil {
 			return nil, err
 		}
-		o.subs = append(o.subs, sub)
+		o.subs, o.from = append(o.subs, sub), append(o.from, plan.WindowBranch(n, i))
 	}
 	return o, nil
 }
@@ -63,13 +63,14 @@ func (o *orderedAggregate) Process(_ int, b *column.Batch, _ Emit) error {
 // collected keeps what a window emits, to bring it in order with the others. Its rows
 // come in order of time.
 type collected struct {
+	branch  int64
 	batches []*column.Batch
 	row     int // the next one of the first batch
 }
 
 func (c *collected) Rows(b *column.Batch) error {
 	if b.LiveRows() > 0 {
-		c.batches = append(c.batches, b)
+		c.batches = append(c.batches, onBranch(b, c.branch))
 	}
 	return nil
 }
@@ -101,6 +102,7 @@ func (o *orderedAggregate) Advance(w column.Ticks, out Emit) error {
 	busy, last := 0, 0
 	var failed error // the earliest: what stands before it is good
 	for i, s := range o.subs {
+		from[i].branch = o.from[i]
 		if err := s.Advance(w, &from[i]); err != nil && (failed == nil || earlier(err, failed)) {
 			failed = err
 		}
@@ -157,7 +159,7 @@ func (o *orderedAggregate) merge(from []collected, out Emit) error {
 		next := from[second].place()
 		for len(from[least].batches) > 0 {
 			p := from[least].place()
-			if next.Before(p) || p == next && second < least { // those defined before win a tie
+			if next.Before(p) {
 				break
 			}
 			b, i := from[least].next()

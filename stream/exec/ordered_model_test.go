@@ -211,13 +211,16 @@ func modelSessions(w *plan.Window, rows []*modelRow, over func(*modelRow) []byte
 	}
 }
 
-// modelRun is the rows of all windows: in order of time and place, then of the definitions.
+// modelRun is the rows of all windows, in order of time and place.
 func modelRun(n *plan.Aggregate, rows []*modelRow, over func(*modelRow) []byte) ([]modelOut, error) {
 	var out []modelOut
 	var failed error
 	for i := range n.Windows {
 		part, err := modelWindow(&n.Windows[i], rows, over)
 		failed = errors.Join(failed, err)
+		for k := range part {
+			part[k].at.Index += int64(i) // its branch
+		}
 		out = append(out, part...)
 	}
 	slices.SortStableFunc(out, func(a, b modelOut) int {

@@ -1,9 +1,6 @@
 package exec
 
 import (
-	"errors"
-	"math"
-
 	"spate/column"
 	"spate/sql/plan"
 )
@@ -16,15 +13,12 @@ type Union struct {
 }
 
 // NewUnion makes the operator of u.
-func NewUnion(u *plan.Union) (*Union, error) {
-	if plan.Branches(u) >= math.MaxInt32 {
-		return nil, errors.New("UNIONs of UNIONs of one input multiply its rows by more than two thousand millions")
-	}
+func NewUnion(u *plan.Union) *Union {
 	out := &Union{branch: plan.FirstBranches(u)}
 	if len(u.Cols) != 1 || !u.Cols[0].Star {
 		out.schema = SchemaOf(u.Cols)
 	}
-	return out, nil
+	return out
 }
 
 // Process implements Operator.
@@ -32,20 +26,27 @@ func (u *Union) Process(in int, b *column.Batch, out Emit) error {
 	if u.schema == nil {
 		b = starBatch(b)
 	}
-	c := *b
+	c := *onBranch(b, u.branch[in])
 	if u.schema != nil {
 		c.Schema = u.schema
 	}
-	if first := u.branch[in]; first > 0 {
-		c.Index = make([]int64, b.Rows)
-		for i := range c.Index {
-			c.Index[i] = first
-			if b.Index != nil {
-				c.Index[i] += b.Index[i]
-			}
+	return out.Rows(&c)
+}
+
+// onBranch puts rows behind all branches before first.
+func onBranch(b *column.Batch, first int64) *column.Batch {
+	if first == 0 {
+		return b
+	}
+	c := *b
+	c.Index = make([]int64, b.Rows)
+	for i := range c.Index {
+		c.Index[i] = first
+		if b.Index != nil {
+			c.Index[i] += b.Index[i]
 		}
 	}
-	return out.Rows(&c)
+	return &c
 }
 
 // starBatch puts the columns of rows into one Star column of records.
