@@ -186,15 +186,3 @@ func keysOf(table *groupKeys, n int, group int32) []column.Value {
 	}
 	return keys
 }
-
-// places compares where two rows of one instant stand.
-func places(p, q column.Position) int {
-	p.Time, q.Time = 0, 0
-	switch {
-	case p.Before(q):
-		return -1
-	case q.Before(p):
-		return 1
-	}
-	return 0
-}

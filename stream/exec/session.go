@@ -339,7 +339,7 @@ func (s *session) order(a, b closedGroup) int {
 		}
 		return 1
 	case s.groups[a.group].first != s.groups[b.group].first:
-		if o := places(s.groups[a.group].first, s.groups[b.group].first); o != 0 {
+		if o := comparePlaces(&s.groups[a.group].first, &s.groups[b.group].first); o != 0 {
 			return o
 		}
 	}

@@ -239,7 +239,8 @@ func (s *sliding) touch(group int32) {
 func (s *sliding) order(g, h int32) int {
 	b, i := s.log.at(s.groups[g].oldest)
 	c, j := s.log.at(s.groups[h].oldest)
-	if o := places(b.position(i), c.position(j)); o != 0 {
+	p, q := b.position(i), c.position(j)
+	if o := comparePlaces(&p, &q); o != 0 {
 		return o
 	}
 	return bytes.Compare(s.table.appendKey(nil, int(g)), s.table.appendKey(nil, int(h)))
