@@ -22,11 +22,11 @@ type Batch struct {
 	Live   []int32  // rows that survive filters, ascending; nil means all
 
 	// Where the rows stand in the total order: event time, arrival time, message, place
-	// in the message. A row that an aggregation made stands where the first row of its
+	// in the message, branch. A row that an aggregation made stands where the first row of its
 	// group stood.
 	Arrived []Ticks // nil where it equals Time
 	Seq     []int64 // orders messages: input, partition and offset in one number, or the line of a file
-	Index   []int32 // place among the events of the message; nil: the only one
+	Index   []int64 // place in the message, as Position has it; nil: all 0
 }
 
 // LiveRows is the number of rows that survive filters.

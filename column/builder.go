@@ -59,6 +59,9 @@ func (b *Builder) appendNull() {
 			SetBit(b.vec.Valid, i)
 		}
 	}
+	if len(b.vec.Valid) < Words(b.rows+1) {
+		b.vec.Valid = append(b.vec.Valid, 0)
+	}
 	switch {
 	case b.kind == Float64:
 		b.vec.Floats = append(b.vec.Floats, 0)

@@ -85,7 +85,7 @@ func (g *Gatherer) gather() *Batch {
 		}
 	}
 	if index {
-		out.Index = make([]int32, n)
+		out.Index = make([]int64, n)
 		for k, s := range g.src {
 			if x := g.from[s].Index; x != nil {
 				out.Index[k] = x[row[k]]

@@ -63,7 +63,7 @@ func drawBatch(r *rand.Rand, schema *column.Schema, dict *column.Dict) *column.B
 			b.Seq = append(b.Seq, int64(r.IntN(1000)))
 		}
 		if b.Index != nil || i == 0 && r.IntN(2) == 0 {
-			b.Index = append(b.Index, int32(r.IntN(1000)))
+			b.Index = append(b.Index, int64(r.IntN(1000)))
 		}
 	}
 	for range schema.Fields {

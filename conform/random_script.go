@@ -31,9 +31,7 @@ type field struct {
 type scope struct {
 	from   string
 	fields []field
-	open   bool     // an input: its rows may have more fields
-	keys   []string // a grouped step: its rows differ in these at every instant
-	ties   bool     // rows of one instant have no order that can be relied on
+	open   bool // an input: its rows may have more fields
 }
 
 // The fields of the events that RandomStream makes.
@@ -45,20 +43,20 @@ var eventFields = []field{
 
 // RandomScript makes a script over the inputs i and j whose events are those of
 // RandomStream. It stays clear of what two engines may rightly do in different
-// ways: order among rows that no rule orders, and last digits of variances. Now
-// and then an expression fails on some events.
+// ways: last digits of variances. Now and then an expression fails on some events.
 func RandomScript(t *rapid.T) string {
 	g := &generator{t: t}
 	g.scopes = []scope{
 		{from: "i TIMESTAMP BY t", fields: eventFields, open: true},
 		{from: "i", fields: eventFields, open: true},
 		{from: "j TIMESTAMP BY t", fields: eventFields, open: true},
+		{from: pick(g, "i TIMESTAMP BY u", "j", "i TIMESTAMP BY DATEADD(second, -1, t)"), fields: eventFields, open: true},
 	}
 	var sb strings.Builder
 	if g.chance(25) {
 		sb.WriteString("CREATE TABLE j (k nvarchar(max), d bigint, v float, n bigint, b bit, m " + pick(g, "bigint", "float", "nvarchar(max)") + ");\n")
 	}
-	for n := range g.int(0, 3) {
+	for n := range g.int(0, 4) {
 		sql, sc := g.query()
 		if n == 0 {
 			sb.WriteString("WITH ")
@@ -69,10 +67,10 @@ func RandomScript(t *rapid.T) string {
 		fmt.Fprintf(&sb, "%s AS (\n%s\n)", sc.from, sql)
 		g.scopes = append(g.scopes, sc)
 	}
-	for n := range g.int(1, 2) {
+	for range g.int(1, 3) {
 		sql, _ := g.query()
 		head, tail, _ := strings.Cut(sql, "\nFROM ")
-		fmt.Fprintf(&sb, "\n%s\nINTO o%d\nFROM %s;", head, n+1, tail)
+		fmt.Fprintf(&sb, "\n%s\nINTO o%d\nFROM %s;", head, g.int(1, 3), tail)
 	}
 	return strings.TrimSpace(sb.String()) + "\n"
 }
@@ -91,13 +89,13 @@ func pick[T any](g *generator, list ...T) T { return rapid.SampledFrom(list).Dra
 
 func (g *generator) query() (string, scope) {
 	sc := pick(g, g.scopes...)
-	if n := len(g.scopes); n > 3 && g.chance(60) {
+	if n := len(g.scopes); n > 4 && g.chance(60) {
 		sc = g.scopes[n-1]
 	}
 	switch {
 	case g.chance(45):
 		return g.grouped(sc)
-	case g.chance(12):
+	case g.chance(16):
 		return g.union()
 	}
 	return g.plain(sc)
@@ -105,18 +103,16 @@ func (g *generator) query() (string, scope) {
 
 // plain is a projection with WHERE and analytic functions.
 func (g *generator) plain(sc scope) (string, scope) {
-	out := scope{keys: nil, ties: sc.ties}
+	var out scope
 	var items []string
 	add := func(expr string, f field) {
 		f.name = fmt.Sprintf("c%d", len(items)+1)
 		items = append(items, expr+" AS "+f.name)
 		out.fields = append(out.fields, f)
 	}
-	carried := map[string]string{}
 	for range g.int(1, 4) {
 		f := pick(g, sc.fields...)
 		add(f.name, f)
-		carried[f.name] = out.fields[len(out.fields)-1].name
 	}
 	if g.chance(40) {
 		add(g.numberExpr(sc, 2), field{class: number})
@@ -136,20 +132,12 @@ func (g *generator) plain(sc scope) (string, scope) {
 	if g.chance(20) {
 		add(g.caseExpr(sc), field{class: mixed})
 	}
-	if g.chance(40) && !sc.ties {
+	for g.chance(40) {
 		add(g.analytic(sc))
 	}
 	where := ""
 	if g.chance(50) {
 		where = "\nWHERE " + g.condition(sc, 2)
-	}
-	for _, k := range sc.keys {
-		if carried[k] == "" {
-			out.ties = true // rows can no longer be told apart
-			out.keys = nil
-			break
-		}
-		out.keys = append(out.keys, carried[k])
 	}
 	sql := "SELECT " + strings.Join(items, ", ")
 	if sc.open && g.chance(15) {
@@ -158,30 +146,31 @@ func (g *generator) plain(sc scope) (string, scope) {
 	return sql + "\nFROM " + sc.from + where, out
 }
 
-// analytic makes one analytic call. Over a grouped step it keeps to one row per
-// key and instant.
+// analytic makes one analytic call.
 func (g *generator) analytic(sc scope) (string, field) {
 	f := pick(g, sc.fields...)
-	var keys []string
-	if sc.keys != nil {
-		keys = sc.keys
-	} else if k := g.keys(sc); g.chance(70) && len(k) > 0 {
-		keys = k[:1]
-	}
+	keys := g.partition(sc)
 	var over []string
 	if len(keys) > 0 {
 		over = append(over, "PARTITION BY "+strings.Join(keys, ", "))
 	}
 	kind := pick(g, "LAG", "LAG", "LAST", "ISFIRST")
 	if kind != "ISFIRST" {
-		over = append(over, fmt.Sprintf("LIMIT DURATION(second, %d)", pick(g, 1, 2, 5, 60)))
+		over = append(over, fmt.Sprintf("LIMIT DURATION(%s)", pick(g, "second, 1", "second, 2", "second, 5", "millisecond, 500", "minute, 1", "hour, 1")))
 	}
 	if g.chance(30) {
 		over = append(over, "WHEN "+g.condition(sc, 1))
 	}
 	switch kind {
 	case "LAG":
-		offset := pick(g, 1, 1, 2, 3)
+		offset := pick(g, 1, 1, 2, 3, 17)
+		if g.chance(25) {
+			other := pick(g, f.name, "NULL")
+			if sc.open && !strings.HasPrefix(sc.from, "j") {
+				other = pick(g, f.name, "NULL", "'none'", "0") // the type of a field is not known, but of j it may be declared
+			}
+			return fmt.Sprintf("LAG(%s, %d, %s) OVER (%s)", f.name, offset, other, strings.Join(over, " ")), field{class: mixed}
+		}
 		return fmt.Sprintf("LAG(%s, %d) OVER (%s)", f.name, offset, strings.Join(over, " ")), field{class: f.class}
 	case "LAST":
 		return fmt.Sprintf("LAST(%s) OVER (%s)", f.name, strings.Join(over, " ")), field{class: f.class}
@@ -191,6 +180,23 @@ func (g *generator) analytic(sc scope) (string, field) {
 		call += " OVER (" + strings.Join(over, " ") + ")"
 	}
 	return call, field{class: number, key: true}
+}
+
+// partition makes the keys of a PARTITION BY.
+func (g *generator) partition(sc scope) []string {
+	var out []string
+	for _, k := range g.keys(sc) {
+		if len(out) < 3 && g.chance(40) {
+			if g.chance(15) {
+				k = "UPPER(CAST(" + k + " AS nvarchar(max)))"
+			}
+			out = append(out, k)
+		}
+	}
+	if len(out) == 0 && g.chance(15) {
+		out = append(out, g.named(sc, mixed, "1"))
+	}
+	return out
 }
 
 // keys returns the names of columns fit as keys.
@@ -224,8 +230,7 @@ func (g *generator) grouped(sc scope) (string, scope) {
 		out.fields = append(out.fields, f)
 	}
 	keys := g.keys(sc)
-	out.keys = []string{}
-	for range min(g.int(0, 2), len(keys)) {
+	for range min(g.int(0, 3), len(keys)) {
 		k := pick(g, keys...)
 		if strings.Contains(strings.Join(group, ","), k) {
 			continue
@@ -236,13 +241,8 @@ func (g *generator) grouped(sc scope) (string, scope) {
 				add(k, f)
 			}
 		}
-		out.keys = append(out.keys, out.fields[len(out.fields)-1].name)
 	}
-	window, several := g.window(keys)
-	out.ties = several
-	if len(out.keys) == 0 {
-		out.keys = nil // one row an instant
-	}
+	window := g.window(sc)
 	add("COUNT(*)", field{class: number})
 	nums := g.numbers(sc)
 	for range g.int(0, 3) {
@@ -280,55 +280,92 @@ func (g *generator) grouped(sc scope) (string, scope) {
 	return "SELECT " + strings.Join(items, ", ") + "\nFROM " + sc.from + where + "\nGROUP BY " + strings.Join(group, ", ") + having, out
 }
 
-// window makes a window; several reports whether one key can have several rows
-// of one instant.
-func (g *generator) window(keys []string) (sql string, several bool) {
-	size := pick(g, 1, 2, 3, 5, 10)
-	tumbling := fmt.Sprintf("TumblingWindow(second, %d)", size)
-	hopping := fmt.Sprintf("HoppingWindow(second, %d, %d)", pick(g, 1, 3, 5, 10), pick(g, 1, 2, 5, 7))
-	switch g.int(1, 9) {
-	case 1, 2:
-		return tumbling, false
-	case 3:
-		return hopping, false
-	case 4:
-		return fmt.Sprintf("TumblingWindow(Duration(second, %d), Offset(millisecond, %d))", size, pick(g, -1, 500, 1)), false
-	case 5:
-		return fmt.Sprintf("SlidingWindow(second, %d)", size), false
-	case 6:
-		return fmt.Sprintf("SessionWindow(second, %d, %d)", pick(g, 1, 2, 5), pick(g, 5, 10, 60)), true
-	case 7:
-		if len(keys) > 0 {
-			return fmt.Sprintf("SessionWindow(second, %d, %d) OVER (PARTITION BY %s)", pick(g, 1, 2, 5), pick(g, 5, 10), pick(g, keys...)), true
-		}
-		return tumbling, false
-	case 8:
-		return "System.Timestamp()", false
+// window makes what follows the keys of a GROUP BY.
+func (g *generator) window(sc scope) string {
+	if !g.chance(20) {
+		return g.oneWindow(sc)
 	}
-	return fmt.Sprintf("Windows(%s, %s)", tumbling, hopping), true
+	var list []string
+	named := g.chance(50)
+	for n := range g.int(2, 4) {
+		w := g.oneWindow(sc)
+		if w == "System.Timestamp()" {
+			w = "TumblingWindow(second, 4)"
+		}
+		if named {
+			w = fmt.Sprintf("Window('w%d', %s)", n, w)
+		}
+		list = append(list, w)
+	}
+	return "Windows(" + strings.Join(list, ", ") + ")"
 }
 
-// union joins two inputs by position.
+func (g *generator) oneWindow(sc scope) string {
+	size := pick(g, 1, 2, 3, 5, 10)
+	switch g.int(1, 9) {
+	case 1, 2:
+		return fmt.Sprintf("TumblingWindow(second, %d)", size)
+	case 3:
+		return fmt.Sprintf("HoppingWindow(second, %d, %d)", pick(g, 1, 3, 5, 10), pick(g, 1, 2, 5, 7))
+	case 4:
+		return fmt.Sprintf("TumblingWindow(Duration(second, %d), Offset(millisecond, %d))", size, pick(g, -1, 500, 1))
+	case 5, 6:
+		return fmt.Sprintf("SlidingWindow(second, %d)", size)
+	case 7:
+		timeout := pick(g, 1, 2, 5)
+		session := fmt.Sprintf("SessionWindow(second, %d, %d)", timeout, pick(g, timeout, 5, 10, 60))
+		if over := g.partition(sc); len(over) > 0 && g.chance(60) {
+			session += " OVER (PARTITION BY " + strings.Join(over, ", ") + ")"
+		}
+		return session
+	case 8:
+		return fmt.Sprintf("HoppingWindow(Duration(second, %d), Hop(millisecond, %d), Offset(millisecond, %d))", size, pick(g, 700, 1000, 3000), pick(g, -1, 0, 500))
+	}
+	return "System.Timestamp()"
+}
+
+// union joins inputs and steps by position.
 func (g *generator) union() (string, scope) {
-	var names []string
-	out := scope{ties: true}
-	if g.chance(30) {
+	var out scope
+	if g.chance(20) {
 		out.fields = []field{{"k", text, true}, {"v", number, false}}
 		return "SELECT *\nFROM i TIMESTAMP BY t\nUNION ALL\nSELECT " + pick(g, "k, v", "v, s, k", "v, *") + " FROM j TIMESTAMP BY t", out
 	}
+	var classes []field
+	first := pick(g, g.scopes...)
 	for range g.int(1, 3) {
-		f := pick(g, eventFields...)
-		f2 := f
-		f2.name = fmt.Sprintf("c%d", len(names)+1)
-		names = append(names, f.name+" AS "+f2.name)
-		out.fields = append(out.fields, f2)
+		classes = append(classes, pick(g, first.fields...))
 	}
-	list := strings.Join(names, ", ")
-	member := func(from string) string { return "SELECT " + list + " FROM " + from }
-	a, b := member("i TIMESTAMP BY t"), member(pick(g, "j TIMESTAMP BY t", "i TIMESTAMP BY t"))
-	if g.chance(40) {
-		b += " WHERE " + g.condition(g.scopes[0], 1)
+	member := func(sc scope, own bool) string {
+		var items []string
+		for n, f := range classes {
+			name := f.name
+			if !own {
+				name = g.named(sc, f.class, "NULL")
+				if f.key && g.chance(70) {
+					if keys := g.keys(sc); len(keys) > 0 {
+						name = pick(g, keys...)
+					}
+				}
+			}
+			items = append(items, fmt.Sprintf("%s AS c%d", name, n+1))
+		}
+		sql := "SELECT " + strings.Join(items, ", ") + "\nFROM " + sc.from
+		if g.chance(25) {
+			sql += " WHERE " + g.condition(sc, 1)
+		}
+		return sql
 	}
-	head, rest, _ := strings.Cut(a, " FROM ")
-	return head + "\nFROM " + rest + "\nUNION ALL\n" + b, out
+	members := []string{member(first, true)}
+	for range g.int(1, 2) {
+		members = append(members, member(pick(g, g.scopes...), false))
+	}
+	for n, f := range classes {
+		c := f.class
+		if f.key {
+			c = mixed // any key may stand in its place
+		}
+		out.fields = append(out.fields, field{fmt.Sprintf("c%d", n+1), c, f.key})
+	}
+	return strings.Join(members, "\nUNION ALL\n"), out
 }

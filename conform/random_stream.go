@@ -23,7 +23,14 @@ func RandomStream(t *rapid.T) ([]Event, Options) {
 	partitions := g.int(1, 3)
 	arrival := defaultArrival + column.Ticks(g.int(0, 20))*column.Second
 	var out []Event
-	for range g.int(0, 50) {
+	most, keys := 50, []string{`"a"`, `"b"`, `"c"`, "null"}
+	if g.chance(10) { // many events, many keys
+		most = 250
+		for n := range 60 {
+			keys = append(keys, fmt.Sprintf(`"k%d"`, n))
+		}
+	}
+	for range g.int(0, most) {
 		arrival += pick(g, column.Ticks(0), 1, column.Second/2, column.Second, column.Second, 3*column.Second, 20*column.Second)
 		at := arrival
 		if g.chance(40) {
@@ -38,7 +45,7 @@ func RandomStream(t *rapid.T) ([]Event, Options) {
 		if g.chance(20) {
 			at += column.Ticks(g.int(-1, 1))
 		}
-		e := Event{Input: pick(g, "i", "i", "i", "j"), Partition: g.int(0, partitions-1), Arrival: arrival, Value: g.event(at)}
+		e := Event{Input: pick(g, "i", "i", "i", "j"), Partition: g.int(0, partitions-1), Arrival: arrival, Value: g.event(at, keys)}
 		out = append(out, e)
 		if g.chance(5) {
 			out = append(out, e)
@@ -48,7 +55,7 @@ func RandomStream(t *rapid.T) ([]Event, Options) {
 }
 
 // event makes one payload, by way of its text.
-func (g *generator) event(at column.Ticks) column.Value {
+func (g *generator) event(at column.Ticks, keys []string) column.Value {
 	var parts []string
 	field := func(name string, missing int, values ...string) {
 		if !g.chance(missing) {
@@ -60,7 +67,7 @@ func (g *generator) event(at column.Ticks) column.Value {
 		time = pick(g, `"never"`, "null", "5")
 	}
 	field("t", 0, time)
-	field("k", 10, `"a"`, `"b"`, `"c"`, "null")
+	field("k", 10, keys...)
 	field("d", 10, "1", "2", "3")
 	field("b", 20, "true", "false")
 	field("s", 20, `"a"`, `"abc"`, `"B"`, `""`, `"x yé"`, "null")

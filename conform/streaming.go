@@ -207,11 +207,16 @@ func (r *streamRun) run(ctx context.Context, events []Event) error {
 			if err := restart(); err != nil {
 				return err
 			}
-			if act == Crash { // what was lost is read again
-				select {
-				case <-r.gate.taken(ctx, int64(i)):
-				case err := <-done:
-					return err
+			if act == Crash { // what was lost is read again, in every partition
+				for k := range i + 1 {
+					if !r.has(k) {
+						continue
+					}
+					select {
+					case <-r.gate.taken(ctx, int64(k)):
+					case err := <-done:
+						return err
+					}
 				}
 			}
 		}
@@ -240,6 +245,16 @@ func (r *streamRun) reads(i int) bool {
 			if m.offset == int64(i) {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// has reports whether some source gives message i out from a partition that it has now.
+func (r *streamRun) has(i int) bool {
+	for _, s := range r.sources {
+		if m := s.at(i); m != nil && m.Partition < s.parts {
+			return true
 		}
 	}
 	return false

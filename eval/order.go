@@ -20,8 +20,8 @@ import (
 type rank struct {
 	time, arrived column.Ticks
 	statement     int32
-	index         int32
 	seq, made     int64
+	index         int64
 }
 
 // before reports whether a stands before b, whatever the order of emission.
@@ -198,13 +198,13 @@ func (s *sorter) spill() error {
 }
 
 // headBytes is the length of what stands before the text of a row in a run.
-const headBytes = 8*4 + 4*4
+const headBytes = 8*5 + 4*3
 
 func appendHead(dst []byte, r *heldRow) []byte {
-	for _, x := range []int64{int64(r.time), int64(r.arrived), r.seq, r.made} {
+	for _, x := range []int64{int64(r.time), int64(r.arrived), r.seq, r.made, r.index} {
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(x))
 	}
-	for _, x := range []int32{r.statement, r.index, r.out, int32(r.to - r.from)} {
+	for _, x := range []int32{r.statement, r.out, int32(r.to - r.from)} {
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(x))
 	}
 	return dst
@@ -255,10 +255,10 @@ func (r *sortedRun) next() (more bool, err error) {
 		return false, fmt.Errorf("reading rows that waited: %w", err)
 	}
 	long := func(i int) int64 { return int64(binary.LittleEndian.Uint64(head[8*i:])) }
-	short := func(i int) int32 { return int32(binary.LittleEndian.Uint32(head[32+4*i:])) }
-	r.time, r.arrived, r.seq, r.made = column.Ticks(long(0)), column.Ticks(long(1)), long(2), long(3)
-	r.statement, r.index, r.out = short(0), short(1), short(2)
-	r.text = slices.Grow(r.text[:0], int(short(3)))[:short(3)]
+	short := func(i int) int32 { return int32(binary.LittleEndian.Uint32(head[40+4*i:])) }
+	r.time, r.arrived, r.seq, r.made, r.index = column.Ticks(long(0)), column.Ticks(long(1)), long(2), long(3), long(4)
+	r.statement, r.out = short(0), short(1)
+	r.text = slices.Grow(r.text[:0], int(short(2)))[:short(2)]
 	if _, err := io.ReadFull(r.r, r.text); err != nil {
 		return false, fmt.Errorf("reading rows that waited: %w", err)
 	}

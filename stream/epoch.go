@@ -187,6 +187,10 @@ func (e *epochs) stop() {
 	e.begin(nil)
 }
 
+// mostFrozen bounds the changes of steps that wait for an epoch which is worth saving:
+// in a job without events watermarks move, and with them the steps.
+const mostFrozen = 1024
+
 // cut takes the state behind all barriers: the partitions go on at once, then the
 // outputs prepare, and the epoch is saved beside the running tail.
 func (e *epochs) cut() error {
@@ -223,7 +227,8 @@ func (e *epochs) cut() error {
 	for _, w := range t.outputs {
 		rows += w.rows
 	}
-	if rows == 0 && len(t.letters.lines) == 0 && t.letters.lost == 0 && string(moved) == string(e.last_) {
+	silent := rows == 0 && len(t.letters.lines) == 0 && t.letters.lost == 0 && string(moved) == string(e.last_)
+	if silent && len(t.frozen) <= mostFrozen {
 		e.done <- nil
 		e.saving = true
 		return nil

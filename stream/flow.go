@@ -77,6 +77,7 @@ func (o *outlet) send(ctx context.Context, from int) error {
 
 // link feeds one operator.
 type link struct {
+	job   *Job
 	op    exec.Operator
 	in    int
 	next  exec.Emit
@@ -84,6 +85,9 @@ type link struct {
 }
 
 func (l *link) Rows(b *column.Batch) error {
+	if l.job.abandoned.Load() {
+		return ErrUnfinished
+	}
 	if !l.local {
 		return l.op.Process(l.in, b, l.next)
 	}

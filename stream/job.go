@@ -35,6 +35,7 @@ type Job struct {
 	watermark   atomic.Int64
 	draining    atomic.Bool
 	hurry       chan struct{} // rows wait for partitions that are wanted
+	abandoned   atomic.Bool   // steps make no more rows: the job has waited too long for them
 	asked       chan chan error
 	over        chan struct{} // closed when Run returns
 }
@@ -154,6 +155,7 @@ func (j *Job) Run(ctx context.Context) error {
 	if j.opts.IdleTick > 0 {
 		wg.Go(func() { j.ticks(inner) })
 	}
+	wg.Go(func() { j.abandon(ctx, inner) })
 	e := &epochs{job: j, tail: t, ctx: inner, done: make(chan error, 1)}
 	defer e.settle()
 	defer stop()
@@ -173,6 +175,23 @@ func (j *Job) startOf(p *partition) connector.Start {
 		return connector.Start{Mode: connector.AtTime, Time: j.manifest.StartFrom}
 	}
 	return connector.Start{Mode: connector.Oldest}
+}
+
+// abandon breaks off steps that still compute when a stop has waited for them, twice as
+// long as it waits for the inputs. It has no say in how long the last epoch is saved.
+func (j *Job) abandon(stopping, over context.Context) {
+	select {
+	case <-stopping.Done():
+	case <-over.Done():
+		return
+	}
+	patience := time.NewTimer(2*j.opts.Drain + time.Second)
+	defer patience.Stop()
+	select {
+	case <-patience.C:
+		j.abandoned.Store(true)
+	case <-over.Done():
+	}
 }
 
 // loop is the tail's goroutine: packets, and the epochs.
@@ -281,6 +300,10 @@ func (j *Job) Checkpoint(ctx context.Context) error {
 
 // Watermark is how far the job's outputs are in event time; 0 before the first.
 func (j *Job) Watermark() column.Ticks { return column.Ticks(j.watermark.Load()) }
+
+// ErrUnfinished ends a job that was asked to stop while a step went on making rows. It
+// goes on from its checkpoint when it is started again.
+var ErrUnfinished = errors.New("a step still made rows long after the job was asked to stop; they are made again at the next start")
 
 // ErrStopped is returned to those who wait for a checkpoint of a job that stops.
 var ErrStopped = errors.New("the job has stopped")

@@ -11,7 +11,7 @@ import (
 type RowError struct {
 	Time, Arrived column.Ticks
 	Seq           int64
-	Index         int32
+	Index         int64
 	Err           *exec.Error
 }
 

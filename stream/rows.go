@@ -54,14 +54,14 @@ func (p *partition) take(ctx context.Context, c *connector.Chunk) error {
 
 func (p *partition) batch(c *connector.Chunk, rows format.Rows) error {
 	arrivals, seq := make([]column.Ticks, rows.Rows), make([]int64, rows.Rows)
-	var index []int32 // where a message brings several events
+	var index []int64 // where a message brings several events
 	for i, m := range rows.Src {
 		arrivals[i], seq[i] = c.Arrivals[m], p.sequence(c.Offsets[m])
 		if i > 0 && rows.Src[i-1] == m {
 			if index == nil {
-				index = make([]int32, rows.Rows)
+				index = make([]int64, rows.Rows)
 			}
-			index[i] = index[i-1] + 1
+			index[i] = index[i-1] + column.Place
 		}
 	}
 	if err := p.stamp(c, rows, arrivals); err != nil {

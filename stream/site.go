@@ -166,7 +166,7 @@ func (s *site) plain(n plan.Node, in int) (exec.Emit, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := link{op: r.op, in: in, next: r.next, local: s.job.graph.steps[n].Local}
+	l := link{job: s.job, op: r.op, in: in, next: r.next, local: s.job.graph.steps[n].Local}
 	if r.marks != nil {
 		r.marks.of[in] = 0
 		return &joint{l, r.marks}, nil

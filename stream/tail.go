@@ -105,6 +105,9 @@ type outputLink struct {
 }
 
 func (l *outputLink) Rows(b *column.Batch) error {
+	if l.t.job.abandoned.Load() {
+		return ErrUnfinished
+	}
 	b = l.t.job.suppress(b)
 	if b.LiveRows() == 0 {
 		return nil

@@ -87,6 +87,9 @@ func markWhole(out *column.Vector, x, y *numbers) bool {
 			if v > maxWhole || v < -maxWhole {
 				return false
 			}
+			if v == 0 {
+				out.Floats[i] = 0 // there is no bigint -0
+			}
 			if out.Whole == nil {
 				out.Whole = make([]uint64, column.Words(len(out.Floats)))
 			}

@@ -74,17 +74,18 @@ func Run(job *plan.Job, events []Event, o Options) (map[string][]Row, Counts, er
 }
 
 // position is a row's place among rows of one time: arrival, input, partition,
-// then the order of the events given.
+// then the order of the events given, and which member of a UNION it came through.
 type position struct {
 	arrival   column.Ticks
 	input     int
 	partition int
 	seq       int
+	branch    int64
 }
 
 func (p position) compare(q position) int {
 	return cmp.Or(cmp.Compare(p.arrival, q.arrival), cmp.Compare(p.input, q.input),
-		cmp.Compare(p.partition, q.partition), cmp.Compare(p.seq, q.seq))
+		cmp.Compare(p.partition, q.partition), cmp.Compare(p.seq, q.seq), cmp.Compare(p.branch, q.branch))
 }
 
 // row is a row of a node. at is the position of the event it came from, of a
@@ -137,7 +138,19 @@ type runner struct {
 	options Options
 	counts  Counts
 	done    map[plan.Node][]row // a step read twice is computed once
-	inputs  []*plan.Input       // the order in which equal times of two inputs are taken
+	inputs  []*plan.Input
+}
+
+// ordinal is the place of an input among those of the job, by name: rows of one time of
+// two inputs are taken in that order.
+func (r *runner) ordinal(name string) int {
+	before := make(map[string]bool)
+	for _, in := range r.inputs {
+		if other := strings.ToLower(in.Name); other < strings.ToLower(name) {
+			before[other] = true
+		}
+	}
+	return len(before)
 }
 
 // rows computes all rows of a node, in total order. It is the only place that tells the

@@ -20,7 +20,7 @@ type clock struct {
 // input reads the events of an input and gives each its time, by the rules of
 // stream-analytics.md 9. Releasing rows in time order is left to the sort.
 func (r *runner) input(n *plan.Input) ([]row, error) {
-	ordinal := slices.Index(r.inputs, n)
+	ordinal := r.ordinal(n.Name)
 	clocks := map[string]*clock{}
 	var out []row
 	for seq := range r.events {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"strings"
 
@@ -17,7 +18,7 @@ import (
 )
 
 // Version is the version of manifests.
-const Version = 2
+const Version = 3
 
 // Manifest is what a job has reached at the end of an epoch.
 type Manifest struct {
@@ -34,6 +35,40 @@ type Manifest struct {
 	State       []File              `json:"state,omitempty"`   // oldest first; read as one map
 	Notes       Notes               `json:"notes,omitempty"`   // of this epoch, if they are small
 	NotesKey    string              `json:"notesKey,omitempty"`
+	CRC         string              `json:"crc"` // of the manifest's text, with zeros in this place; it stands last
+}
+
+// noCRC is what stands in the place of the checksum while it is computed.
+const noCRC = "00000000"
+
+// sealed is the text of a manifest with its checksum.
+func (m *Manifest) sealed() ([]byte, error) {
+	m.CRC = noCRC
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	sum := fmt.Sprintf("%08x", crc32.Checksum(raw, castagnoli))
+	copy(raw[len(raw)-len(sum)-len(`"}`):], sum)
+	return raw, nil
+}
+
+var errManifest = errors.New("the manifest is cut short or damaged")
+
+// unsealed reads what sealed wrote. It changes raw.
+func (m *Manifest) unsealed(raw []byte) error {
+	if err := json.Unmarshal(raw, m); err != nil {
+		return fmt.Errorf("%w: %w", errManifest, err)
+	}
+	at := len(raw) - len(noCRC) - len(`"}`)
+	if at < 0 || string(raw[at:]) != m.CRC+`"}` {
+		return errManifest
+	}
+	copy(raw[at:], noCRC)
+	if m.CRC != fmt.Sprintf("%08x", crc32.Checksum(raw, castagnoli)) {
+		return errManifest
+	}
+	return nil
 }
 
 // File is one file of state.
@@ -87,13 +122,13 @@ func (l *Log) Latest(ctx context.Context) (*Manifest, error) {
 		Version int `json:"version"`
 	}
 	if err := json.Unmarshal(raw, &head); err != nil {
-		return nil, fmt.Errorf("reading manifest %s: %w", last, err)
+		return nil, fmt.Errorf("reading manifest %s: %w: %w", last, errManifest, err)
 	}
 	if head.Version != Version {
 		return nil, fmt.Errorf("reading manifest %s: it has version %d, this program writes and reads version %d: "+
 			"give the job another name, or delete its folder %s to begin anew", last, head.Version, Version, l.prefix)
 	}
-	if err := json.Unmarshal(raw, m); err != nil {
+	if err := m.unsealed(raw); err != nil {
 		return nil, fmt.Errorf("reading manifest %s: %w", last, err)
 	}
 	if m.NotesKey == "" {
@@ -141,7 +176,7 @@ func (l *Log) Save(ctx context.Context, m *Manifest) error {
 		}
 		written.Notes, written.NotesKey = nil, m.NotesKey
 	}
-	raw, err := json.Marshal(&written)
+	raw, err := written.sealed()
 	if err != nil {
 		return fmt.Errorf("encoding manifest %d: %w", m.Epoch, err)
 	}

@@ -68,10 +68,19 @@ func (l *Log) open(ctx context.Context, list []File) (files []io.Reader, done fu
 			return nil, nil, fmt.Errorf("opening state %s: %w", f.Key, err)
 		}
 		open = append(open, r)
-		files = append(files, r)
+		files = append(files, namedFile{r, f.Key})
 	}
 	return files, done, nil
 }
+
+// namedFile is a file that errors name.
+type namedFile struct {
+	io.Reader
+	key string
+}
+
+// Name is the key of the file.
+func (f namedFile) Name() string { return f.key }
 
 // When files are joined to a new base: the changes outweigh the base, or there are
 // many of them.

@@ -135,7 +135,8 @@ func (t *translation) add(g int32) int32 {
 	return id
 }
 
-// comparePlaces orders positions as rows of one time.
+// comparePlaces orders groups by where their first rows stand, as rows of one time. Rows
+// that windows made of one event tie: the earlier one comes first.
 func comparePlaces(a, b *column.Position) int {
 	if c := cmp.Compare(a.Arrived, b.Arrived); c != 0 {
 		return c
@@ -143,5 +144,8 @@ func comparePlaces(a, b *column.Position) int {
 	if c := cmp.Compare(a.Seq, b.Seq); c != 0 {
 		return c
 	}
-	return cmp.Compare(a.Index, b.Index)
+	if c := cmp.Compare(a.Index, b.Index); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Time, b.Time)
 }

@@ -57,7 +57,7 @@ func agg(f plan.AggFunc, col int, t column.Kind, distinct bool) plan.Agg {
 
 // aggregation groups events by x and y.
 func aggregation(windows []plan.Window, aggs ...plan.Agg) *plan.Aggregate {
-	n := &plan.Aggregate{Windows: windows, Aggs: aggs, WindowID: len(windows) > 1}
+	n := &plan.Aggregate{In: new(plan.Input), Windows: windows, Aggs: aggs, WindowID: len(windows) > 1}
 	for k, name := range []string{"x", "y"} {
 		n.Keys = append(n.Keys, plan.Item{Column: plan.Column{Name: name}, Expr: &plan.Col{Index: k}})
 	}
@@ -97,10 +97,9 @@ func printRow(at column.Position, vals []column.Value) string {
 // expected computes the rows of an aggregation by definition.
 func expected(n *plan.Aggregate, events []event) []string {
 	type row struct {
-		at     column.Position
-		window int
-		key    string
-		vals   []column.Value
+		at   column.Position
+		key  string
+		vals []column.Value
 	}
 	events = slices.Clone(events)
 	slices.SortFunc(events, func(a, b event) int {
@@ -124,8 +123,9 @@ func expected(n *plan.Aggregate, events []event) []string {
 			}
 		}
 		for id, in := range members {
-			r := row{at: in[0].pos, window: w, key: id.key, vals: slices.Clone(in[0].cols[:2])}
+			r := row{at: in[0].pos, key: id.key, vals: slices.Clone(in[0].cols[:2])}
 			r.at.Time = id.end
+			r.at.Index += int64(w) // its branch
 			for _, a := range n.Aggs {
 				r.vals = append(r.vals, valueOver(&a, in))
 			}
@@ -136,7 +136,7 @@ func expected(n *plan.Aggregate, events []event) []string {
 		}
 	}
 	slices.SortFunc(rows, func(a, b row) int {
-		return cmp.Or(cmp.Compare(a.at.Time, b.at.Time), cmp.Compare(a.window, b.window), comparePlaces(&a.at, &b.at), strings.Compare(a.key, b.key))
+		return cmp.Or(cmp.Compare(a.at.Time, b.at.Time), comparePlaces(&a.at, &b.at), strings.Compare(a.key, b.key))
 	})
 	var out []string
 	for _, r := range rows {
@@ -349,7 +349,7 @@ func drawEvents(t *rapid.T) []event {
 			big = column.FloatOf(big.Float() / 1e200)
 		}
 		out = append(out, event{
-			pos:  column.Position{Time: at, Arrived: at + column.Ticks(rapid.IntRange(0, 2).Draw(t, "late")), Seq: int64(i / 2), Index: int32(i % 2)},
+			pos:  column.Position{Time: at, Arrived: at + column.Ticks(rapid.IntRange(0, 2).Draw(t, "late")), Seq: int64(i / 2), Index: int64(i%2) * column.Place},
 			cols: []column.Value{x.Draw(t, "x"), y.Draw(t, "y"), big, u.Draw(t, "u"), n.Draw(t, "n")},
 		})
 	}

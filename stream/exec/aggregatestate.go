@@ -185,9 +185,9 @@ func (f *Finisher) awaitAll() {
 
 func appendPosition(dst []byte, p column.Position) []byte {
 	dst = appendTicks(appendTicks(dst, p.Time), p.Arrived)
-	return binary.AppendVarint(binary.AppendVarint(dst, p.Seq), int64(p.Index))
+	return binary.AppendVarint(binary.AppendVarint(dst, p.Seq), p.Index)
 }
 
 func (r *stateReader) position() column.Position {
-	return column.Position{Time: r.ticks(), Arrived: r.ticks(), Seq: r.varint(), Index: int32(r.varint())}
+	return column.Position{Time: r.ticks(), Arrived: r.ticks(), Seq: r.varint(), Index: r.varint()}
 }

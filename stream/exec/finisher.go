@@ -17,6 +17,7 @@ type Finisher struct {
 	next    column.Ticks // the earliest end of a window that holds rows
 	done    column.Ticks // windows that end before this have been emitted
 	rows    *windowRows
+	ended   []endedWindow // scratch of emitEnd
 
 	changed []*pane // since the last Freeze
 	frozen  column.Ticks
@@ -30,6 +31,7 @@ const farthest = 2 * column.MaxTicks
 // windowState is what one window definition holds.
 type windowState struct {
 	grid    windowGrid
+	branch  int64 // of its rows
 	waiting paneQueue
 	rolling *rolling     // where windows overlap
 	next    column.Ticks // the earliest end of a window that holds rows
@@ -47,8 +49,8 @@ func NewFinisher(n *plan.Aggregate) (*Finisher, error) {
 		grouping: g, dict: newFormKeys(len(g.keys)), from: make(map[*Aggregator]*translation),
 		next: column.EndOfTime, rows: newWindowRows(g),
 	}
-	for _, grid := range g.grids {
-		w := windowState{grid: grid, waiting: newPaneQueue(), next: column.EndOfTime}
+	for i, grid := range g.grids {
+		w := windowState{grid: grid, branch: plan.WindowBranch(n, i), waiting: newPaneQueue(), next: column.EndOfTime}
 		if grid.overlaps() {
 			w.rolling = newRolling(g)
 		}
@@ -129,32 +131,20 @@ func (f *Finisher) Advance(w column.Ticks, out Emit) error {
 	return out.Advance(w)
 }
 
-// emit emits windows by end, those of one end in the order of their definition.
+// emit emits windows by end, those of one end together.
 func (f *Finisher) emit(w column.Ticks, out Emit) error {
 	f.rows.out = out
-	for {
-		due := -1
-		for i := range f.windows {
-			if end := f.windows[i].next; end < w && (due < 0 || end < f.windows[due].next) {
-				due = i
+	for f.next < w {
+		if err := f.emitEnd(f.next); err != nil {
+			if flushed := f.rows.flush(); flushed != nil { // what stands before the error is good
+				return flushed
 			}
-		}
-		if due < 0 {
-			break
-		}
-		var err error
-		if f.windows[due].rolling != nil {
-			err = f.roll(due)
-		} else {
-			err = f.close(due)
-		}
-		if err != nil {
 			return err
 		}
-	}
-	f.next = column.EndOfTime
-	for i := range f.windows {
-		f.next = min(f.next, f.windows[i].next)
+		f.next = column.EndOfTime
+		for i := range f.windows {
+			f.next = min(f.next, f.windows[i].next)
+		}
 	}
 	if err := f.rows.flush(); err != nil {
 		return err
@@ -162,23 +152,40 @@ func (f *Finisher) emit(w column.Ticks, out Emit) error {
 	return f.renew()
 }
 
-// close emits a window that is one pane.
-func (f *Finisher) close(i int) error {
-	w := &f.windows[i]
-	p := w.waiting.pop()
-	of := &paneGroups{p, f.dict}
-	groups := upTo(len(p.ids))
-	f.rows.sort(of, groups)
-	if err := f.rows.add(&f.node.Windows[i], p.end, of, groups); err != nil {
-		return err
+// emitEnd emits the windows that end at a time.
+func (f *Finisher) emitEnd(end column.Ticks) error {
+	f.ended = f.ended[:0]
+	for i := range f.windows {
+		if f.windows[i].next != end {
+			continue
+		}
+		e := endedWindow{window: &f.node.Windows[i], branch: f.windows[i].branch}
+		var err error
+		if f.windows[i].rolling != nil {
+			err = f.roll(i, &e)
+		} else {
+			f.close(i, &e)
+		}
+		if err != nil {
+			return err
+		}
+		f.ended = append(f.ended, e)
 	}
-	f.drop(w, p)
-	w.next = w.waiting.least()
-	return nil
+	return f.rows.addEnd(end, f.ended)
 }
 
-// roll moves a rolling window to its next end that holds rows, and emits it.
-func (f *Finisher) roll(i int) error {
+// close ends a window that is one pane.
+func (f *Finisher) close(i int, e *endedWindow) {
+	w := &f.windows[i]
+	p := w.waiting.pop()
+	e.of, e.groups = &paneGroups{p, f.dict}, upTo(len(p.ids))
+	f.rows.sort(e.of, e.groups)
+	f.drop(w, p)
+	w.next = w.waiting.least()
+}
+
+// roll moves a rolling window to its next end that holds rows.
+func (f *Finisher) roll(i int, e *endedWindow) error {
 	w := &f.windows[i]
 	r, end := w.rolling, w.next
 	if err := f.leave(w, end-w.grid.size); err != nil {
@@ -195,9 +202,7 @@ func (f *Finisher) roll(i int) error {
 		}
 	}
 	of := &rollingGroups{r, f.dict}
-	if err := f.rows.add(&f.node.Windows[i], end, of, r.sorted(of, f.rows)); err != nil {
-		return err
-	}
+	e.of, e.groups = of, r.sorted(of, f.rows)
 	w.next = column.EndOfTime
 	if p := w.waiting.least(); p != column.EndOfTime {
 		w.next = w.grid.next(p)

@@ -10,11 +10,11 @@ import (
 
 // orderedAggregate runs the windows of one GROUP BY of which some are sliding or
 // session windows: its rows come in total order. Windows of other kinds beside them
-// run as always. It emits the rows of all in order of time; at one time those of the
-// window that is defined first come first.
+// run as always. It emits the rows of all in order of time and place.
 type orderedAggregate struct {
 	subs []Operator // by window
 	rows *orderedRows
+	from []int64 // by window: the branch of its rows
 }
 
 // newOrderedAggregate makes the operator of an aggregation with a sliding or session
@@ -27,14 +27,14 @@ func newOrderedAggregate(n *plan.Aggregate) (Operator, error) {
 		return nil, fmt.Errorf("GROUP BY has %d windows, one of them sliding or a session window: more than %d are not supported", len(n.Windows), maxWindows)
 	}
 	o := &orderedAggregate{rows: newOrderedRows(SchemaOf(n.Columns()))}
-	for _, w := range n.Windows {
+	for i, w := range n.Windows {
 		one := *n
 		one.Windows = []plan.Window{w}
 		sub, err := newOrderedWindow(&one)
 		if err != nil {
 			return nil, err
 		}
-		o.subs = append(o.subs, sub)
+		o.subs, o.from = append(o.subs, sub), append(o.from, plan.WindowBranch(n, i))
 	}
 	return o, nil
 }
@@ -63,26 +63,27 @@ func (o *orderedAggregate) Process(_ int, b *column.Batch, _ Emit) error {
 // collected keeps what a window emits, to bring it in order with the others. Its rows
 // come in order of time.
 type collected struct {
+	branch  int64
 	batches []*column.Batch
 	row     int // the next one of the first batch
 }
 
 func (c *collected) Rows(b *column.Batch) error {
 	if b.LiveRows() > 0 {
-		c.batches = append(c.batches, b)
+		c.batches = append(c.batches, onBranch(b, c.branch))
 	}
 	return nil
 }
 
 func (c *collected) Advance(column.Ticks) error { return nil }
 
-// time is the time of the next row.
-func (c *collected) time() column.Ticks {
+// place is where the next row stands.
+func (c *collected) place() column.Position {
 	if len(c.batches) == 0 {
-		return column.EndOfTime
+		return column.Position{Time: column.EndOfTime}
 	}
 	b := c.batches[0]
-	return b.Time[b.Row(c.row)]
+	return column.PositionOf(b, b.Row(c.row))
 }
 
 // next takes the next row out.
@@ -99,13 +100,21 @@ func (c *collected) next() (*column.Batch, int) {
 func (o *orderedAggregate) Advance(w column.Ticks, out Emit) error {
 	from := make([]collected, len(o.subs))
 	busy, last := 0, 0
+	var failed error // the earliest: what stands before it is good
 	for i, s := range o.subs {
-		if err := s.Advance(w, &from[i]); err != nil {
-			return err
+		from[i].branch = o.from[i]
+		if err := s.Advance(w, &from[i]); err != nil && (failed == nil || earlier(err, failed)) {
+			failed = err
 		}
 		if len(from[i].batches) > 0 {
 			busy, last = busy+1, i
 		}
+	}
+	if failed != nil {
+		if err := o.merge(from, out); err != nil {
+			return err
+		}
+		return failed
 	}
 	if busy == 1 { // nothing to bring in order
 		for _, b := range from[last].batches {
@@ -121,12 +130,19 @@ func (o *orderedAggregate) Advance(w column.Ticks, out Emit) error {
 	return out.Advance(w)
 }
 
+// earlier reports whether an error of a query is of an earlier time than another.
+func earlier(a, b error) bool {
+	x, isX := a.(*Error)
+	y, isY := b.(*Error)
+	return isX && isY && x.Time < y.Time
+}
+
 // merge emits the rows of all windows in order.
 func (o *orderedAggregate) merge(from []collected, out Emit) error {
 	for {
 		least := 0
 		for i := range from {
-			if from[i].time() < from[least].time() {
+			if from[i].place().Before(from[least].place()) {
 				least = i
 			}
 		}
@@ -134,16 +150,18 @@ func (o *orderedAggregate) merge(from []collected, out Emit) error {
 			return o.rows.flush(out)
 		}
 		// Rows of the window that leads, as long as it does.
-		until := column.EndOfTime // of the others: those defined before win a tie
+		second := -1 // the one that leads without it
 		for i := range from {
-			switch t := from[i].time(); {
-			case i < least:
-				until = min(until, t)
-			case i > least && t < column.EndOfTime:
-				until = min(until, t+1)
+			if i != least && (second < 0 || from[i].place().Before(from[second].place())) {
+				second = i
 			}
 		}
-		for from[least].time() < until {
+		next := from[second].place()
+		for len(from[least].batches) > 0 {
+			p := from[least].place()
+			if next.Before(p) {
+				break
+			}
 			b, i := from[least].next()
 			o.rows.begin(b.Time[i], column.PositionOf(b, i))
 			for c := range o.rows.cols {

@@ -304,7 +304,7 @@ func randomRows(t *rapid.T, limits ...column.Ticks) []*modelRow {
 		at += rapid.SampledFrom(gaps).Draw(t, "gap")
 		r := &modelRow{k: from(key, "k"), p: from(key, "p"), d: from(any, "d"), n: from(number, "n"), m: from(best, "m")}
 		r.at = column.Position{Time: at, Arrived: at + column.Ticks(rapid.IntRange(0, 2).Draw(t, "arrived"))}
-		r.at.Seq, r.at.Index = int64(rapid.IntRange(0, 2).Draw(t, "seq")), int32(rapid.IntRange(0, 1).Draw(t, "index"))
+		r.at.Seq, r.at.Index = int64(rapid.IntRange(0, 2).Draw(t, "seq")), int64(rapid.IntRange(0, 1).Draw(t, "index"))*column.Place
 		rows = append(rows, r)
 	}
 	slices.SortStableFunc(rows, func(a, b *modelRow) int {

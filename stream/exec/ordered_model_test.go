@@ -41,7 +41,7 @@ type modelOut struct {
 
 func (o *modelOut) String() string {
 	var b strings.Builder
-	for _, n := range []int64{int64(o.at.Time), int64(o.at.Arrived), o.at.Seq, int64(o.at.Index)} {
+	for _, n := range []int64{int64(o.at.Time), int64(o.at.Arrived), o.at.Seq, o.at.Index} {
 		b.Write(column.AppendJSON(nil, column.IntOf(n)))
 		b.WriteByte(' ')
 	}
@@ -211,15 +211,26 @@ func modelSessions(w *plan.Window, rows []*modelRow, over func(*modelRow) []byte
 	}
 }
 
-// modelRun is the rows of all windows: in order of time, then of the definitions.
+// modelRun is the rows of all windows, in order of time and place.
 func modelRun(n *plan.Aggregate, rows []*modelRow, over func(*modelRow) []byte) ([]modelOut, error) {
 	var out []modelOut
 	var failed error
 	for i := range n.Windows {
 		part, err := modelWindow(&n.Windows[i], rows, over)
 		failed = errors.Join(failed, err)
+		for k := range part {
+			part[k].at.Index += int64(i) // its branch
+		}
 		out = append(out, part...)
 	}
-	slices.SortStableFunc(out, func(a, b modelOut) int { return int(max(-1, min(1, a.at.Time-b.at.Time))) })
+	slices.SortStableFunc(out, func(a, b modelOut) int {
+		switch {
+		case a.at.Before(b.at):
+			return -1
+		case b.at.Before(a.at):
+			return 1
+		}
+		return 0
+	})
 	return out, failed
 }

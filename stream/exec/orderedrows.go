@@ -18,7 +18,7 @@ type orderedRows struct {
 	time    []column.Ticks
 	arrived []column.Ticks
 	seq     []int64
-	index   []int32
+	index   []int64
 	indexed bool // some index is not 0
 }
 
@@ -46,6 +46,30 @@ func (r *orderedRows) end(out Emit) error {
 	return r.flush(out)
 }
 
+// fail emits the rows before one that failed, which may have been begun, and returns
+// the error of that. It is the end of the operator.
+func (r *orderedRows) fail(err error, out Emit) error {
+	n := len(r.time)
+	for _, c := range r.cols {
+		n = min(n, c.Rows())
+	}
+	if n == 0 {
+		return err
+	}
+	b := &column.Batch{Schema: r.schema, Rows: n, Time: r.time[:n], Arrived: r.arrived[:n], Seq: r.seq[:n]}
+	if r.indexed {
+		b.Index = r.index[:n]
+	}
+	for _, c := range r.cols {
+		v := c.Vector()
+		b.Cols = append(b.Cols, v.Gather(upTo(n)))
+	}
+	if flushed := out.Rows(b); flushed != nil {
+		return flushed
+	}
+	return err
+}
+
 // flush emits the rows that are left.
 func (r *orderedRows) flush(out Emit) error {
 	if len(r.time) == 0 {
@@ -60,7 +84,7 @@ func (r *orderedRows) flush(out Emit) error {
 	}
 	n := len(r.time) // as many rows may well follow
 	r.time, r.arrived = make([]column.Ticks, 0, n), make([]column.Ticks, 0, n)
-	r.seq, r.index, r.indexed = make([]int64, 0, n), make([]int32, 0, n), false
+	r.seq, r.index, r.indexed = make([]int64, 0, n), make([]int64, 0, n), false
 	return out.Rows(b)
 }
 
@@ -161,16 +185,4 @@ func keysOf(table *groupKeys, n int, group int32) []column.Value {
 		keys[k] = table.key(int(group), k)
 	}
 	return keys
-}
-
-// places compares where two rows of one instant stand.
-func places(p, q column.Position) int {
-	p.Time, q.Time = 0, 0
-	switch {
-	case p.Before(q):
-		return -1
-	case q.Before(p):
-		return 1
-	}
-	return 0
 }

@@ -25,7 +25,7 @@ type rowBlock struct {
 	time    []column.Ticks
 	arrived []column.Ticks
 	seq     []int64
-	index   []int32  // nil: all 0
+	index   []int64  // nil: all 0
 	turn    []uint32 // rows before this one of the same time, in its key group; nil: all 0
 	group   []int32
 	next    []uint32 // how many rows on the next one of the group stands, once both are in the window
@@ -71,7 +71,7 @@ func (l *rowLog) push(p column.Position, turn uint32, group int32) *rowBlock {
 }
 
 // appendSparse appends element n to a list that is nil while all elements are 0.
-func appendSparse[T int32 | uint32](to []T, n int, v T) []T {
+func appendSparse[T int64 | uint32](to []T, n int, v T) []T {
 	if to == nil {
 		if v == 0 {
 			return nil

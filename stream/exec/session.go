@@ -261,7 +261,7 @@ func (s *session) Advance(w column.Ticks, out Emit) error {
 	}
 	for _, c := range s.closing {
 		if err := s.emit(c, out); err != nil {
-			return err
+			return s.rows.fail(err, out)
 		}
 	}
 	if err := s.rows.flush(out); err != nil {
@@ -339,7 +339,7 @@ func (s *session) order(a, b closedGroup) int {
 		}
 		return 1
 	case s.groups[a.group].first != s.groups[b.group].first:
-		if o := places(s.groups[a.group].first, s.groups[b.group].first); o != 0 {
+		if o := comparePlaces(&s.groups[a.group].first, &s.groups[b.group].first); o != 0 {
 			return o
 		}
 	}

@@ -99,7 +99,7 @@ func (s *session) freezeGroup(f *frozenSession, id, number int32) {
 	e.key = len(f.bytes)
 	b := appendTicks(appendTicks(s.appendOver(f.bytes, o), o.bound), g.last)
 	b = appendTicks(appendTicks(b, g.first.Time), g.first.Arrived)
-	b = binary.AppendVarint(binary.AppendVarint(b, g.first.Seq), int64(g.first.Index))
+	b = binary.AppendVarint(binary.AppendVarint(b, g.first.Seq), g.first.Index)
 	odd := s.odd[id]
 	for k := range s.keys {
 		if odd != nil {
@@ -184,7 +184,7 @@ func (s *session) Load(e state.Entry) error {
 func (s *session) loadGroup(r *stateReader, o openSession) error {
 	o.saved, o.bound = false, r.ticks()
 	last := r.ticks()
-	first := column.Position{Time: r.ticks(), Arrived: r.ticks(), Seq: r.varint(), Index: int32(r.varint())}
+	first := column.Position{Time: r.ticks(), Arrived: r.ticks(), Seq: r.varint(), Index: r.varint()}
 	keys := make([]column.Value, len(s.keys))
 	for k := range keys {
 		keys[k] = r.value()

@@ -141,13 +141,9 @@ func (s *sliding) room() {
 	}
 }
 
-// keyGroup is the key group of an encoded key.
-func keyGroup(key []byte) uint8 {
-	if len(key) == 0 {
-		return 0
-	}
-	return state.Group(state.Hash(0, key))
-}
+// keyGroup is the key group of an encoded key, of the empty one too: a Router sends
+// its rows there.
+func keyGroup(key []byte) uint8 { return state.Group(state.Hash(0, key)) }
 
 func (s *sliding) hold(group int32) {
 	g := &s.groups[group]
@@ -164,7 +160,7 @@ func (s *sliding) Advance(w column.Ticks, out Emit) error {
 			break
 		}
 		if err := s.instant(at, out); err != nil {
-			return err
+			return s.rows.fail(err, out)
 		}
 	}
 	s.done = max(s.done, w)
@@ -243,7 +239,8 @@ func (s *sliding) touch(group int32) {
 func (s *sliding) order(g, h int32) int {
 	b, i := s.log.at(s.groups[g].oldest)
 	c, j := s.log.at(s.groups[h].oldest)
-	if o := places(b.position(i), c.position(j)); o != 0 {
+	p, q := b.position(i), c.position(j)
+	if o := comparePlaces(&p, &q); o != 0 {
 		return o
 	}
 	return bytes.Compare(s.table.appendKey(nil, int(g)), s.table.appendKey(nil, int(h)))

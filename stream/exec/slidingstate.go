@@ -19,7 +19,7 @@ import (
 const rowEntry = 0x00
 
 // rowKeyBytes is the length of the key of a row.
-const rowKeyBytes = 1 + 8 + 4 + 8 + 8 + 4 + 1
+const rowKeyBytes = 1 + 8 + 4 + 8 + 8 + 8 + 1
 
 // slidingSaved is what the state knows.
 type slidingSaved struct {
@@ -169,7 +169,7 @@ func appendRowKey(dst []byte, p column.Position, group uint8, turn uint32) []byt
 	dst = appendSortable(append(dst, rowEntry), int64(p.Time))
 	dst = binary.BigEndian.AppendUint32(dst, turn)
 	dst = appendSortable(appendSortable(dst, int64(p.Arrived)), p.Seq)
-	return append(binary.BigEndian.AppendUint32(dst, uint32(p.Index)^1<<31), group)
+	return append(appendSortable(dst, p.Index), group)
 }
 
 func readRowKey(key []byte) (p column.Position, turn uint32, err error) {
@@ -177,8 +177,7 @@ func readRowKey(key []byte) (p column.Position, turn uint32, err error) {
 		return p, 0, errState
 	}
 	number := func(at int) int64 { return int64(binary.BigEndian.Uint64(key[at:]) ^ 1<<63) }
-	p = column.Position{Time: column.Ticks(number(1)), Arrived: column.Ticks(number(13)), Seq: number(21)}
-	p.Index = int32(binary.BigEndian.Uint32(key[29:]) ^ 1<<31)
+	p = column.Position{Time: column.Ticks(number(1)), Arrived: column.Ticks(number(13)), Seq: number(21), Index: number(29)}
 	return p, binary.BigEndian.Uint32(key[9:]), nil
 }
 

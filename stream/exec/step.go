@@ -2,6 +2,7 @@ package exec
 
 import (
 	"fmt"
+	"math"
 
 	"spate/sql/plan"
 )
@@ -45,6 +46,9 @@ type Split struct {
 // Compile says how a node is run. What the engine does not run is an
 // *UnsupportedError; New may give one too.
 func Compile(n plan.Node) (*Step, error) {
+	if plan.Branches(n) >= math.MaxInt32 {
+		return nil, fmt.Errorf("compiling the plan: UNIONs and windows above one another make %d rows or more of an event", math.MaxInt32)
+	}
 	s := &Step{Node: n}
 	switch n := n.(type) {
 	case *plan.Input:

@@ -286,7 +286,7 @@ func (s *TimeStage) release(out Emit) error {
 	if s.wait == nil {
 		return nil
 	}
-	s.wait.Reach(0, column.Position{Time: s.w, Arrived: math.MaxInt64, Seq: math.MaxInt64, Index: math.MaxInt32})
+	s.wait.Reach(0, column.Position{Time: s.w, Arrived: math.MaxInt64, Seq: math.MaxInt64, Index: math.MaxInt64})
 	return s.wait.Release(out.Rows)
 }
 

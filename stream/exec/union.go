@@ -9,24 +9,44 @@ import (
 type Union struct {
 	stateless
 	schema *column.Schema // nil: rows keep their own
+	branch []int64        // by input: what its branches are numbered from
 }
 
 // NewUnion makes the operator of u.
 func NewUnion(u *plan.Union) *Union {
-	if len(u.Cols) == 1 && u.Cols[0].Star {
-		return &Union{}
+	out := &Union{branch: plan.FirstBranches(u)}
+	if len(u.Cols) != 1 || !u.Cols[0].Star {
+		out.schema = SchemaOf(u.Cols)
 	}
-	return &Union{schema: SchemaOf(u.Cols)}
+	return out
 }
 
 // Process implements Operator.
-func (u *Union) Process(_ int, b *column.Batch, out Emit) error {
+func (u *Union) Process(in int, b *column.Batch, out Emit) error {
 	if u.schema == nil {
-		return out.Rows(StarBatch(b))
+		b = StarBatch(b)
+	}
+	c := *onBranch(b, u.branch[in])
+	if u.schema != nil {
+		c.Schema = u.schema
+	}
+	return out.Rows(&c)
+}
+
+// onBranch puts rows behind all branches before first.
+func onBranch(b *column.Batch, first int64) *column.Batch {
+	if first == 0 {
+		return b
 	}
 	c := *b
-	c.Schema = u.schema
-	return out.Rows(&c)
+	c.Index = make([]int64, b.Rows)
+	for i := range c.Index {
+		c.Index[i] = first
+		if b.Index != nil {
+			c.Index[i] += b.Index[i]
+		}
+	}
+	return &c
 }
 
 // StarSchema is the schema of StarBatch.

@@ -58,11 +58,65 @@ func (r *windowRows) compare(of windowGroups, x, y int32) int {
 	return bytes.Compare(r.a, r.b)
 }
 
-// add writes the rows of a window. Whole batches leave at once.
-func (r *windowRows) add(w *plan.Window, end column.Ticks, of windowGroups, groups []int32) error {
+// endedWindow is a window whose rows are due: its groups in the order of their places.
+type endedWindow struct {
+	window *plan.Window
+	branch int64
+	of     windowGroups
+	groups []int32
+}
+
+// place is where the row of a group stands.
+func (e *endedWindow) place(group int32) column.Position {
+	p := *e.of.place(group)
+	p.Index += e.branch
+	return p
+}
+
+// addEnd writes the rows of all windows that end at a time, in the order of their
+// places. It uses up the list.
+func (r *windowRows) addEnd(end column.Ticks, ended []endedWindow) error {
+	for {
+		least := -1
+		var first, next column.Position // of the window that leads, of the one that would without it
+		next.Arrived = column.EndOfTime
+		for i := range ended {
+			if len(ended[i].groups) == 0 {
+				continue
+			}
+			p := ended[i].place(ended[i].groups[0])
+			switch {
+			case least < 0:
+				least, first = i, p
+			case comparePlaces(&p, &first) < 0:
+				least, first, next = i, p, first
+			case comparePlaces(&p, &next) < 0:
+				next = p
+			}
+		}
+		if least < 0 {
+			return nil
+		}
+		e := &ended[least]
+		n := 1
+		for n < len(e.groups) {
+			if p := e.place(e.groups[n]); comparePlaces(&next, &p) < 0 {
+				break
+			}
+			n++
+		}
+		if err := r.add(e, end, e.groups[:n]); err != nil {
+			return err
+		}
+		e.groups = e.groups[n:]
+	}
+}
+
+// add writes rows of a window. Whole batches leave at once.
+func (r *windowRows) add(w *endedWindow, end column.Ticks, groups []int32) error {
 	for len(groups) > 0 {
 		n := min(len(groups), maxOutRows-r.batch.Rows)
-		if err := r.part(w, end, of, groups[:n]); err != nil {
+		if err := r.part(w, end, groups[:n]); err != nil {
 			return err
 		}
 		groups = groups[n:]
@@ -75,12 +129,12 @@ func (r *windowRows) add(w *plan.Window, end column.Ticks, of windowGroups, grou
 	return nil
 }
 
-func (r *windowRows) part(w *plan.Window, end column.Ticks, of windowGroups, groups []int32) error {
-	b := r.batch
+func (r *windowRows) part(w *endedWindow, end column.Ticks, groups []int32) error {
+	b, of := r.batch, w.of
 	b.Time, b.Arrived = slices.Grow(b.Time, len(groups)), slices.Grow(b.Arrived, len(groups))
 	b.Seq, b.Index = slices.Grow(b.Seq, len(groups)), slices.Grow(b.Index, len(groups))
 	for _, g := range groups {
-		p := of.place(g)
+		p := w.place(g)
 		b.Time = append(b.Time, end)
 		b.Arrived = append(b.Arrived, p.Arrived)
 		b.Seq = append(b.Seq, p.Seq)
@@ -108,8 +162,8 @@ func (r *windowRows) part(w *plan.Window, end column.Ticks, of windowGroups, gro
 	}
 	if r.node.WindowID {
 		id := column.Value{}
-		if w.ID != "" {
-			id = column.TextOf(w.ID)
+		if w.window.ID != "" {
+			id = column.TextOf(w.window.ID)
 		}
 		for range groups {
 			r.cols[len(r.cols)-1].Append(id)

@@ -212,7 +212,7 @@ func TestRowsLeaveInOrderAndNotTooEarly(t *testing.T) {
 						x.at.Time = at.Time
 					}
 					if x.at.Time > m.frontiers[s].Time {
-						x.at.Arrived, x.at.Index = column.Ticks(r.IntN(2)), int32(r.IntN(2))
+						x.at.Arrived, x.at.Index = column.Ticks(r.IntN(2)), int64(r.IntN(2))
 					}
 					x.at.Seq = seq(s)
 					m.number++

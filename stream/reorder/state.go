@@ -128,7 +128,7 @@ func (b *Buffer) piece(r *run, to int) piece {
 // positions do, then its number, which tells rows of one position apart.
 const (
 	rowKey    = 0x00
-	keyLength = 1 + 8 + 8 + 8 + 4 + 8
+	keyLength = 1 + 8 + 8 + 8 + 8 + 8
 )
 
 func appendKey(dst []byte, p column.Position, number uint64) []byte {
@@ -146,15 +146,15 @@ func appendPosition(dst []byte, p column.Position) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(p.Time)^sign)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(p.Arrived)^sign)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(p.Seq)^sign)
-	return binary.BigEndian.AppendUint32(dst, uint32(p.Index)^1<<31)
+	return binary.BigEndian.AppendUint64(dst, uint64(p.Index)^sign)
 }
 
 func readKey(b []byte) (p column.Position, number uint64) {
 	p.Time = column.Ticks(binary.BigEndian.Uint64(b[1:]) ^ sign)
 	p.Arrived = column.Ticks(binary.BigEndian.Uint64(b[9:]) ^ sign)
 	p.Seq = int64(binary.BigEndian.Uint64(b[17:]) ^ sign)
-	p.Index = int32(binary.BigEndian.Uint32(b[25:]) ^ 1<<31)
-	return p, binary.BigEndian.Uint64(b[29:])
+	p.Index = int64(binary.BigEndian.Uint64(b[25:]) ^ sign)
+	return p, binary.BigEndian.Uint64(b[33:])
 }
 
 // What a row says of its place beside its time, which a batch may leave out.
@@ -193,7 +193,7 @@ type restored struct {
 	time    []column.Ticks
 	arrived []column.Ticks
 	seq     []int64
-	index   []int32
+	index   []int64
 	numbers []uint64
 	cols    []*column.Builder
 }

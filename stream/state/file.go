@@ -153,6 +153,7 @@ func (c *counted) Write(b []byte) (int, error) {
 // fileReader reads a file step by step and entry by entry.
 type fileReader struct {
 	r      *bufio.Reader
+	name   string // for errors; may be empty
 	frame  []byte // rest of the frame under way
 	buf    []byte
 	step   string // of the section under way; "" before the first and behind the last
@@ -164,24 +165,51 @@ type fileReader struct {
 
 func openFile(r io.Reader) (*fileReader, error) {
 	f := &fileReader{r: bufio.NewReaderSize(r, 64<<10)}
-	head := make([]byte, len(magic))
-	if _, err := io.ReadFull(f.r, head); err != nil {
-		return nil, ErrDamaged
+	if n, ok := r.(interface{ Name() string }); ok {
+		f.name = n.Name()
 	}
-	if n := len(magic) - 1; string(head[:n]) == magic[:n] && head[n] != magic[n] {
-		return nil, fmt.Errorf("version %d of the state is not known to this program", head[n])
-	}
-	if string(head) != magic {
-		return nil, ErrDamaged
+	if err := f.readMagic(); err != nil {
+		return nil, f.failed(err)
 	}
 	return f, f.nextStep()
+}
+
+func (f *fileReader) readMagic() error {
+	head := make([]byte, len(magic))
+	if _, err := io.ReadFull(f.r, head); err != nil {
+		return cut(err)
+	}
+	if n := len(magic) - 1; string(head[:n]) == magic[:n] && head[n] != magic[n] {
+		return fmt.Errorf("version %d of the state is not known to this program", head[n])
+	}
+	if string(head) != magic {
+		return ErrDamaged
+	}
+	return nil
+}
+
+// failed names the file of an error.
+func (f *fileReader) failed(err error) error {
+	if err == nil || f.name == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", f.name, err)
+}
+
+// cut is the error of a read that did not get all: the end of the file comes too early,
+// or the store failed, which is no damage.
+func cut(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return ErrDamaged
+	}
+	return err
 }
 
 // readFrame reads the next frame into f.frame, its kind taken off.
 func (f *fileReader) readFrame() (byte, error) {
 	var head [8]byte
 	if _, err := io.ReadFull(f.r, head[:]); err != nil {
-		return 0, ErrDamaged
+		return 0, cut(err)
 	}
 	n := binary.LittleEndian.Uint32(head[:4])
 	if n == 0 || n > maxFrame {
@@ -191,12 +219,12 @@ func (f *fileReader) readFrame() (byte, error) {
 	if int(n) <= cap(f.buf) {
 		f.buf = f.buf[:n]
 		if _, err := io.ReadFull(f.r, f.buf); err != nil {
-			return 0, ErrDamaged
+			return 0, cut(err)
 		}
 	} else {
 		var b bytes.Buffer
-		if m, err := io.CopyN(&b, f.r, int64(n)); err != nil || m != int64(n) {
-			return 0, ErrDamaged
+		if _, err := io.CopyN(&b, f.r, int64(n)); err != nil {
+			return 0, cut(err)
 		}
 		f.buf = b.Bytes()
 	}
@@ -227,7 +255,9 @@ func (f *fileReader) byte() (byte, error) {
 }
 
 // nextStep goes to the next section. Entries of the present one must be read.
-func (f *fileReader) nextStep() error {
+func (f *fileReader) nextStep() error { return f.failed(f.toStep()) }
+
+func (f *fileReader) toStep() error {
 	f.step, f.ranges, f.more = "", nil, false
 	if f.ended {
 		return nil
@@ -288,12 +318,14 @@ func (f *fileReader) readStep() error {
 	if len(f.frame) != 0 {
 		return ErrDamaged
 	}
-	return f.advance()
+	return f.toEntry()
 }
 
 // advance reads the next entry of the step into next; more is false behind the
 // last.
-func (f *fileReader) advance() error {
+func (f *fileReader) advance() error { return f.failed(f.toEntry()) }
+
+func (f *fileReader) toEntry() error {
 	f.more = false
 	if len(f.frame) == 0 {
 		kind, err := f.readFrame()

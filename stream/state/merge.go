@@ -120,7 +120,7 @@ func (m *merger) leave() error {
 }
 
 // Scan calls visit for every entry of the files, oldest first, read as one map: step
-// by step, in key order.
+// by step, in key order. A file with a method Name is named in the errors of reading it.
 func Scan(files []io.Reader, visit func(step string, e Entry) error) error {
 	m, err := openMerger(files)
 	if err != nil {
