@@ -4,6 +4,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"spate/blob"
+	"spate/lake/delta"
 )
 
 // A hub gets more partitions between two lives of a job with LAG, and the job other
@@ -32,6 +35,42 @@ func TestAJobGoesOnOverAGrownHubAndOtherShards(t *testing.T) {
 			if null != 3 {
 				t.Errorf("%d rows have no row before them, want one of each device: %v", null, p.rowsOf("o"))
 			}
+		}
+	}
+}
+
+// The first rows of every device have no row before them: the column of LAG comes to the
+// table with its first value, and as a number, also in another life of the job.
+func TestTheColumnOfLAGIsANumber(t *testing.T) {
+	o := Options{
+		Dir:    t.TempDir(),
+		Hubs:   []Hub{{Name: "in", Partitions: 1}},
+		Tables: []Table{{Name: "o"}},
+		Jobs: []Job{{Name: "j", Outputs: []Output{{Alias: "o", Table: "o"}},
+			Script: "SELECT d, n, LAG(n) OVER (PARTITION BY d LIMIT DURATION(minute, 5)) AS p INTO o FROM [in]"}},
+	}
+	for life := range 2 {
+		p := run(t, o)
+		p.send("in", `{"d":"a","n":1}`)
+		until(t, "the row of a life", func() bool { return len(p.rowsOf("o")) == life+1 })
+		if life == 1 {
+			p.send("in", `{"d":"a","n":3}`)
+			until(t, "the last row", func() bool { return len(p.rowsOf("o")) == 3 })
+		}
+		p.stop()
+		table, err := delta.Open(t.Context(), blob.NewLocal(p.opts.Dir), "lake/spate/data/default.db/o")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := delta.FindColumn(table.Known().Columns, "p")
+		if life == 0 && c != nil {
+			t.Errorf("column p of type %s before its first value", c.Type)
+		}
+		if life == 1 && (c == nil || c.Type != delta.Long) {
+			t.Errorf("columns %v, want p of type long", table.Known().Columns)
+		}
+		if rows := p.rowsOf("o"); life == 1 && (rows[1]["p"] != int64(1) || rows[2]["p"] != int64(1)) {
+			t.Errorf("rows %v", rows)
 		}
 	}
 }

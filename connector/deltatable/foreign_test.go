@@ -16,9 +16,11 @@ import (
 	"spate/lake/delta"
 )
 
-// TestDeltaRSReadsAndAppends needs a Python with deltalake, polars and pyarrow:
-// SPATE_DELTA_PYTHON names it.
-func TestDeltaRSReadsAndAppends(t *testing.T) {
+// deltaRS runs the script that reads a table with delta-rs, or appends to it, and returns
+// its lines. It needs a Python with deltalake, polars and pyarrow: SPATE_DELTA_PYTHON
+// names it.
+func deltaRS(t *testing.T, table string) func(args ...string) []string {
+	t.Helper()
 	python := os.Getenv("SPATE_DELTA_PYTHON")
 	if python == "" {
 		if os.Getenv("CI") == "true" {
@@ -26,7 +28,41 @@ func TestDeltaRSReadsAndAppends(t *testing.T) {
 		}
 		t.Skip("SPATE_DELTA_PYTHON is not set")
 	}
+	script := filepath.Join("..", "..", "interop", "python", "delta_read.py")
+	return func(args ...string) []string {
+		t.Helper()
+		cmd := exec.Command(python, append([]string{script, table}, args...)...)
+		cmd.Stderr = os.Stderr
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+		return strings.Split(strings.TrimSpace(string(out)), "\n")
+	}
+}
+
+func TestDeltaRSReadsFilesFromBeforeAColumn(t *testing.T) {
 	dir := t.TempDir()
+	run := deltaRS(t, filepath.Join(dir, "t"))
+	store := blob.NewLocal(dir)
+	s := inferred(t, store, nil, idAndP...)
+	w := writerOf(t, s, 0)
+	put(t, w, batch("id,p", pair("a", null)))
+	commitEpoch(t, s, 1, w)
+	put(t, w, batch("id,p", pair("b", column.IntOf(5))))
+	commitEpoch(t, s, 2, w)
+	if got, want := run(), []string{"2", `{"id": "a", "p": null}`, `{"id": "b", "p": 5}`}; !slices.Equal(got, want) {
+		t.Errorf("delta-rs reads %v, want %v", got, want)
+	}
+	run("--append", "2")
+	put(t, w, batch("id,p", pair("c", column.IntOf(6))))
+	commitEpoch(t, s, 3, w)
+	wantTable(t, store, withP, `{"id":"a"}`, `{"id":"a+rs"}`, `{"id":"b","p":5}`, `{"id":"b+rs","p":5}`, `{"id":"c","p":6}`)
+}
+
+func TestDeltaRSReadsAndAppends(t *testing.T) {
+	dir := t.TempDir()
+	run := deltaRS(t, filepath.Join(dir, "t"))
 	store := blob.NewLocal(dir)
 	d := delta.Definition{Columns: []delta.Column{{Name: "EventId", Type: delta.String, Nullable: true}, {Name: "Temperature", Type: delta.Double, Nullable: true},
 		{Name: "EventCount", Type: delta.Integer, Nullable: true}, {Name: "Timestamp", Type: delta.Timestamp, Nullable: true},
@@ -80,17 +116,6 @@ func TestDeltaRSReadsAndAppends(t *testing.T) {
 		if err := s.Commit(t.Context(), epoch(e+1), []connector.Prepared{prepare(t, w, e+1)}); err != nil {
 			t.Fatal(err)
 		}
-	}
-	script := filepath.Join("..", "..", "interop", "python", "delta_read.py")
-	run := func(args ...string) []string {
-		t.Helper()
-		cmd := exec.Command(python, append([]string{script, filepath.Join(dir, "t")}, args...)...)
-		cmd.Stderr = os.Stderr
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("%v: %v\n%s", args, err, out)
-		}
-		return strings.Split(strings.TrimSpace(string(out)), "\n")
 	}
 	compare := func(got, want []string) {
 		t.Helper()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -13,7 +14,8 @@ import (
 )
 
 // Inference makes the schema of a table that does not exist yet from the rows
-// of the first epoch that has some.
+// of the first epoch that has some. A column that the query names, and whose type
+// nobody knows yet, comes to the table with its first values.
 type Inference struct {
 	// Columns are those that the query names, in its order; a Type that is empty
 	// comes from the values. Columns that only rows name follow.
@@ -22,7 +24,8 @@ type Inference struct {
 	Name        string
 }
 
-// inferRows is how many rows a schema is made from at most.
+// inferRows is how many rows a schema, or the type of a column that comes later, is
+// made from at most.
 const inferRows = 10_000
 
 // TypeOf is the type of a column of values of one kind; empty if the kind says
@@ -61,28 +64,74 @@ func seenType(t delta.Type, v column.Value) delta.Type {
 // definition makes the schema of the table from rows.
 func (n *Inference) definition(batches []*column.Batch) delta.Definition {
 	d := delta.Definition{Name: n.Name, PartitionBy: n.PartitionBy}
+	all := n.columns(batches)
+	data := false // a table needs a column that is no partition column
+	for _, c := range all {
+		if c.Type == "" && n.mayCome(c.Name) {
+			continue
+		}
+		d.Columns = append(d.Columns, c)
+		data = data || !slices.ContainsFunc(n.PartitionBy, func(p delta.Partition) bool { return strings.EqualFold(p.Column, c.Name) })
+	}
+	if !data {
+		d.Columns = all
+	}
+	asText(d.Columns)
+	return d
+}
+
+// mayCome reports whether a table can get the column later: the query names it, and it
+// does not say where files lie.
+func (n *Inference) mayCome(name string) bool {
+	return delta.FindColumn(n.Columns, name) != nil && !slices.ContainsFunc(n.PartitionBy, func(p delta.Partition) bool {
+		return strings.EqualFold(p.Column, name) || strings.EqualFold(p.DateOf, name)
+	})
+}
+
+// columns are those of the query and of rows. The type is empty where neither has one.
+func (n *Inference) columns(batches []*column.Batch) []delta.Column {
+	var out []delta.Column
 	for _, c := range n.Columns {
-		d.Columns = append(d.Columns, delta.Column{Name: c.Name, Type: c.Type, Nullable: true})
+		out = append(out, delta.Column{Name: c.Name, Type: c.Type, Nullable: true})
 	}
 	for _, b := range batches {
 		for _, name := range fieldNames(b) {
-			if delta.FindColumn(d.Columns, name) == nil {
-				d.Columns = append(d.Columns, delta.Column{Name: name, Nullable: true})
+			if delta.FindColumn(out, name) == nil {
+				out = append(out, delta.Column{Name: name, Nullable: true})
 			}
 		}
 	}
-	for i := range d.Columns {
-		c := &d.Columns[i]
+	for i := range out {
+		for _, b := range batches {
+			out[i].Type = seenIn(out[i].Type, b, out[i].Name)
+		}
+	}
+	return out
+}
+
+// asText makes columns texts of which nothing is known.
+func asText(columns []delta.Column) {
+	for i := range columns {
+		if columns[i].Type == "" {
+			columns[i].Type = delta.String
+		}
+	}
+}
+
+// come are the awaited columns that rows have values of, with their types.
+func (l *layout) come(batches []*column.Batch) []delta.Column {
+	var out []delta.Column
+	for _, c := range l.awaited {
+		if !slices.ContainsFunc(batches, func(b *column.Batch) bool { return hasValue(b, c.Name) }) {
+			continue
+		}
 		t := c.Type
 		for _, b := range batches {
 			t = seenIn(t, b, c.Name)
 		}
-		if t == "" {
-			t = delta.String
-		}
-		c.Type = t
+		out = append(out, delta.Column{Name: c.Name, Type: t, Nullable: true})
 	}
-	return d
+	return out
 }
 
 func seenIn(t delta.Type, b *column.Batch, name string) delta.Type {
@@ -98,20 +147,20 @@ func seenIn(t delta.Type, b *column.Batch, name string) delta.Type {
 	return t
 }
 
-// inferring is the writer of a table that does not exist yet: rows wait until
-// the schema can be made from them.
+// inferring is the writer of a table that does not exist yet, or that awaits columns:
+// rows wait until the schema can be made from them.
 type inferring struct {
 	sink   *Sink
 	shard  int
 	held   []*column.Batch
-	rows   int
+	rows   int     // of held
 	writer *writer // once the table is there
 	late   []connector.LateRows
 }
 
 // Write implements connector.Writer.
 func (w *inferring) Write(ctx context.Context, b *column.Batch) ([]connector.BadRow, error) {
-	if w.writer != nil {
+	if w.writer != nil && len(w.held) == 0 && !w.writer.brings(b) {
 		return w.writer.Write(ctx, b)
 	}
 	bad := badRows{}
@@ -125,6 +174,11 @@ func (w *inferring) Write(ctx context.Context, b *column.Batch) ([]connector.Bad
 		}
 	}
 	return bad.list(), nil
+}
+
+// brings reports whether a row has a value of an awaited column.
+func (l *layout) brings(b *column.Batch) bool {
+	return slices.ContainsFunc(l.awaited, func(c delta.Column) bool { return hasValue(b, c.Name) })
 }
 
 // readable are the live rows whose texts a table can hold; the others go to bad.
@@ -163,12 +217,23 @@ func badText(b *column.Batch, row int) string {
 	return ""
 }
 
-// begin makes the table and writes the rows that waited for it.
+// begin makes the table, or the columns that have come, and writes the rows that
+// waited for it.
 func (w *inferring) begin(ctx context.Context) error {
-	if err := w.sink.create(ctx, w.held); err != nil {
+	l, err := w.sink.layoutFor(ctx, w.held)
+	if err != nil {
 		return err
 	}
-	w.writer = w.sink.newWriter(w.shard)
+	switch {
+	case w.writer == nil:
+		w.writer = w.sink.newWriter(l, w.shard)
+	case w.writer.layout != l:
+		next, err := w.writer.next(ctx, l)
+		if err != nil {
+			return err // and Close deletes the files of the old one
+		}
+		w.writer = next
+	}
 	for _, b := range w.held {
 		bad, err := w.writer.Write(ctx, b)
 		if err != nil {
@@ -178,12 +243,12 @@ func (w *inferring) begin(ctx context.Context) error {
 			w.late = append(w.late, connector.LateRows{Batch: b, Bad: bad})
 		}
 	}
-	w.held = nil
+	w.held, w.rows = nil, 0
 	return nil
 }
 
-// Late implements connector.LateWriter: another writer may have made the table,
-// and with other types.
+// Late implements connector.LateWriter: another writer may have made the table or the
+// column, and with other types.
 func (w *inferring) Late() []connector.LateRows {
 	out := w.late
 	w.late = nil
@@ -192,13 +257,13 @@ func (w *inferring) Late() []connector.LateRows {
 
 // Prepare implements connector.Writer.
 func (w *inferring) Prepare(ctx context.Context, epoch connector.Epoch) (connector.Prepared, error) {
-	if w.writer == nil {
-		if w.rows == 0 {
-			return nil, nil
-		}
+	if w.rows > 0 {
 		if err := w.begin(ctx); err != nil {
 			return nil, fmt.Errorf("prepare epoch %d: %w", epoch.Number, err)
 		}
+	}
+	if w.writer == nil {
+		return nil, nil
 	}
 	return w.writer.Prepare(ctx, epoch)
 }
@@ -212,28 +277,55 @@ func (w *inferring) Close() error {
 	return w.writer.Close()
 }
 
-// create makes the table for rows, or takes the one that another writer made
-// meanwhile. An empty table that a crash leaves behind is taken at the next start.
-func (s *Sink) create(ctx context.Context, rows []*column.Batch) error {
+// layoutFor is the layout of the table that takes rows: it makes the table and adds the
+// columns that are missing. What a crash leaves behind, an empty table or a column
+// without values, is taken at the next start.
+func (s *Sink) layoutFor(ctx context.Context, rows []*column.Batch) (*layout, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.table != nil {
-		return nil
+	if s.table == nil {
+		if err := s.create(ctx, rows); err != nil {
+			return nil, err
+		}
 	}
+	columns := s.layout.come(rows)
+	if len(columns) == 0 {
+		return s.layout, nil
+	}
+	snap, err := s.table.AddColumns(ctx, s.layout.snap, columns)
+	if err != nil {
+		return nil, fmt.Errorf("output table: %w", err)
+	}
+	l, err := newLayout(snap, s.opts.Infer)
+	if err != nil {
+		return nil, fmt.Errorf("output table %s: %w", s.opts.Path, err)
+	}
+	s.opts.Log.Info("the table has new columns", "table", s.opts.Path, "columns", listed(columns))
+	s.layout = l
+	return l, nil
+}
+
+// create makes the table for rows, or takes the one that another writer made
+// meanwhile.
+func (s *Sink) create(ctx context.Context, rows []*column.Batch) error {
 	do := s.deltaOptions()
 	d := s.opts.Infer.definition(rows)
 	t, err := do.Create(ctx, s.opts.Store, s.opts.Path, d)
 	if errors.Is(err, delta.ErrTableExists) {
 		t, err = do.Open(ctx, s.opts.Store, s.opts.Path)
 	} else if err == nil {
-		var cols []string
-		for _, c := range d.Columns {
-			cols = append(cols, c.Name+" "+string(c.Type))
-		}
-		s.opts.Log.Info("table created from its first rows", "table", s.opts.Path, "columns", strings.Join(cols, ", "))
+		s.opts.Log.Info("table created from its first rows", "table", s.opts.Path, "columns", listed(d.Columns))
 	}
 	if err != nil {
 		return fmt.Errorf("output table: %w", err)
 	}
 	return s.take(t)
+}
+
+func listed(columns []delta.Column) string {
+	var list []string
+	for _, c := range columns {
+		list = append(list, c.Name+" "+string(c.Type))
+	}
+	return strings.Join(list, ", ")
 }

@@ -11,7 +11,7 @@ import (
 // partition returns the values of a partition column. A day column comes from
 // its source; if rows bring it too, both must agree.
 func (w *writer) partition(p int, b *column.Batch, rows []int32, bad badRows) *column.Vector {
-	t, at, day := &w.sink.parts[p], w.parts[p], w.days[p]
+	t, at, day := &w.parts[p], w.partsAt[p], w.daysAt[p]
 	var given *column.Vector
 	if at >= 0 {
 		given = t.convert(&b.Cols[at], rows, bad)

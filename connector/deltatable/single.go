@@ -70,19 +70,21 @@ func (f *File) Write(b *column.Batch) error {
 // begin settles the columns and writes the rows that waited for them.
 func (f *File) begin() error {
 	n := Inference{Columns: f.o.Columns, Name: f.o.Name}
-	columns := n.definition(f.held).Columns
+	columns := n.columns(f.held)
+	asText(columns)
 	if len(columns) == 0 {
 		return fmt.Errorf("write %s: %w", f.o.Name, ErrNoColumns)
 	}
-	s := &Sink{opts: Options{Path: f.o.Name, Name: f.o.Name, Log: f.o.Log}, snap: &delta.Snapshot{Columns: columns}}
+	s := &Sink{opts: Options{Path: f.o.Name, Name: f.o.Name, Log: f.o.Log}}
+	l := &layout{snap: &delta.Snapshot{Columns: columns}}
 	for _, c := range columns {
 		t, err := delta.ParquetType(c)
 		if err != nil {
 			return fmt.Errorf("write %s: %w", f.o.Name, err)
 		}
-		s.cols = append(s.cols, target{Column: c, parquet: t})
+		l.cols = append(l.cols, target{Column: c, parquet: t})
 	}
-	f.w = s.newWriter(0)
+	f.w = s.newWriter(l, 0)
 	var err error
 	f.file, err = parquetfile.NewWriter(f.to, f.w.parquetColumns, parquetfile.Options{CreatedBy: "Spate", BufferBytes: f.o.BufferBytes})
 	if err != nil {

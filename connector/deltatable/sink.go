@@ -24,7 +24,6 @@ import (
 	"spate/blob"
 	"spate/connector"
 	"spate/lake/delta"
-	"spate/lake/parquetfile"
 	"spate/metric"
 )
 
@@ -92,19 +91,9 @@ type Sink struct {
 	opts  Options
 	extra *metric.Counter // columns of rows that the table does not have
 
-	mu    sync.Mutex      // of making the table; what it is does not change then
-	table *delta.Table    // nil: its schema is not known yet
-	snap  *delta.Snapshot // whose schema is written
-	codec string
-	cols  []target // data columns
-	parts []target // partition columns
-}
-
-// target is a table column and how rows get it.
-type target struct {
-	delta.Column
-	parquet parquetfile.Type
-	source  string // day columns: the column whose day it is
+	mu     sync.Mutex // held while the table is made or gets columns
+	table  *delta.Table
+	layout *layout // the newest; nil: the schema is not known yet
 }
 
 // Open opens the table, or creates it if Options.Create says how.
@@ -136,113 +125,48 @@ func (s *Sink) deltaOptions() delta.Options {
 
 // take makes t the table of the sink.
 func (s *Sink) take(t *delta.Table) error {
-	s.snap = t.Known()
-	if err := s.plan(); err != nil {
+	l, err := newLayout(t.Known(), s.opts.Infer)
+	if err != nil {
 		return fmt.Errorf("output table %s: %w", s.opts.Path, err)
 	}
-	if s.snap.Property("delta.setTransactionRetentionDuration", "") != "" {
+	if l.snap.Property("delta.setTransactionRetentionDuration", "") != "" {
 		s.opts.Log.Warn("the table forgets transactions, exactly-once ends with them", "table", s.opts.Path, "property", "delta.setTransactionRetentionDuration")
 	}
-	s.table = t
+	s.table, s.layout = t, l
 	return nil
 }
 
-func (s *Sink) plan() error {
-	if err := s.snap.CanWrite(); err != nil {
-		return err
-	}
-	var err error
-	codec := strings.ToLower(s.snap.Property("delta.parquet.compression.codec", "zstd"))
-	if s.codec, err = parquetfile.CodecName(codec); err != nil {
-		return err
-	}
-	for _, c := range s.snap.Columns {
-		p, err := delta.ParquetType(c)
-		if err != nil {
-			return err
-		}
-		s.cols = append(s.cols, target{Column: c, parquet: p})
-	}
-	for _, d := range s.snap.PartitionDates() {
-		for i := range s.cols {
-			if s.cols[i].Name == d.Column {
-				s.cols[i].source = d.Source
-			}
-		}
-	}
-	data := s.cols[:0:0]
-	for _, c := range s.cols {
-		if !contains(s.snap.Metadata.PartitionColumns, c.Name) {
-			data = append(data, c)
-		}
-	}
-	for _, name := range s.snap.Metadata.PartitionColumns {
-		for _, c := range s.cols {
-			if c.Name == name {
-				s.parts = append(s.parts, c)
-			}
-		}
-	}
-	s.cols = data
-	return nil
-}
-
-func contains(list []string, name string) bool {
-	for _, x := range list {
-		if x == name {
-			return true
-		}
-	}
-	return false
+// now is the table with its newest layout; nil as long as its schema waits for rows.
+func (s *Sink) now() (*delta.Table, *layout) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.table, s.layout
 }
 
 // Table is the table that is written; nil as long as its schema waits for rows.
-func (s *Sink) Table() *delta.Table { return s.table }
+func (s *Sink) Table() *delta.Table {
+	t, _ := s.now()
+	return t
+}
 
 // Columns are the columns that a row should bring: those of the table without
 // the day columns that the sink fills.
 func (s *Sink) Columns() []delta.Column {
-	if s.table == nil {
+	_, l := s.now()
+	if l == nil {
 		return nil
 	}
-	var out []delta.Column
-	for _, c := range s.snap.Columns {
-		day := false
-		for _, p := range s.parts {
-			day = day || p.Name == c.Name && p.source != ""
-		}
-		if !day {
-			out = append(out, c)
-		}
-	}
-	return out
+	return l.wanted()
 }
 
 // Match compares the columns of an output with the table: missing ones will be
 // NULL, extra ones are dropped. The caller warns of both.
 func (s *Sink) Match(names []string) (missing, extra []string) {
-	if s.table == nil {
+	_, l := s.now()
+	if l == nil {
 		return nil, nil
 	}
-	has := func(name string) bool {
-		for _, n := range names {
-			if strings.EqualFold(n, name) {
-				return true
-			}
-		}
-		return false
-	}
-	for _, c := range s.Columns() {
-		if !has(c.Name) {
-			missing = append(missing, c.Name)
-		}
-	}
-	for _, n := range names {
-		if delta.FindColumn(s.snap.Columns, n) == nil {
-			extra = append(extra, n)
-		}
-	}
-	return missing, extra
+	return l.match(names)
 }
 
 // prepared is what a manifest keeps of one writer.
@@ -272,11 +196,12 @@ func (s *Sink) Commit(ctx context.Context, epoch connector.Epoch, shards []conne
 	if len(all.Adds) == 0 {
 		return nil
 	}
-	if s.table == nil {
+	table, written := s.now()
+	if table == nil {
 		return fmt.Errorf("commit epoch %d to %s: the table that was written is gone: %w", epoch.Number, s.opts.Path, delta.ErrNotATable)
 	}
 	for {
-		done, err := s.commit(ctx, epoch, &all)
+		done, err := s.commit(ctx, table, written, epoch, &all)
 		if done || err != nil {
 			return err
 		}
@@ -317,9 +242,9 @@ func (s *Sink) published(snap *delta.Snapshot, app string, p *prepared) bool {
 
 // commit reports false when another commit of the same application came first
 // and has to be looked at.
-func (s *Sink) commit(ctx context.Context, epoch connector.Epoch, p *prepared) (bool, error) {
+func (s *Sink) commit(ctx context.Context, table *delta.Table, written *layout, epoch connector.Epoch, p *prepared) (bool, error) {
 	app := s.appID(epoch)
-	snap, err := s.table.Snapshot(ctx)
+	snap, err := table.Snapshot(ctx)
 	if err != nil {
 		return false, fmt.Errorf("commit epoch %d: %w", epoch.Number, err)
 	}
@@ -335,13 +260,13 @@ func (s *Sink) commit(ctx context.Context, epoch connector.Epoch, p *prepared) (
 		bytes += a.Size
 	}
 	number := strconv.FormatInt(epoch.Number, 10)
-	next, err := s.table.Commit(ctx, &delta.Transaction{
+	next, err := table.Commit(ctx, &delta.Transaction{
 		Operation:  "STREAMING UPDATE",
 		Parameters: map[string]any{"outputMode": "Append", "queryId": app, "epochId": number},
 		Metrics: map[string]string{"numAddedFiles": strconv.Itoa(len(p.Adds)), "numRemovedFiles": "0",
 			"numOutputRows": strconv.FormatInt(p.Rows, 10), "numOutputBytes": strconv.FormatInt(bytes, 10)},
 		Adds: p.Adds, Txns: transactions(app, epoch, s.opts.Clock().UnixMilli()),
-		Base: snap, WrittenFor: s.snap,
+		Base: snap, WrittenFor: written.snap,
 	})
 	if errors.Is(err, delta.ErrTransactionConflict) {
 		return false, nil

@@ -41,6 +41,17 @@ func fieldNames(b *column.Batch) []string {
 	return names
 }
 
+// fieldsOfSchema are the names of the columns without those of stars.
+func fieldsOfSchema(s *column.Schema) []string {
+	var names []string
+	for i := range s.Fields {
+		if !s.Fields[i].Star {
+			names = append(names, s.Fields[i].Name)
+		}
+	}
+	return names
+}
+
 // fieldsOf are the names of the fields of one row, from left to right.
 func fieldsOf(b *column.Batch, row int) []string {
 	var names []string
@@ -73,8 +84,8 @@ func appendFields(b *column.Batch, row int, names []string, values []column.Valu
 type shape struct {
 	names   []string
 	from    []int  // field of each column of the table, the leftmost of its name; -1: none
-	extra   int    // fields that the table does not have
-	shared  bool   // one that it has
+	extra   int    // fields that the table does not take
+	shared  bool   // one that it takes
 	differs string // how the fields of a strict output's row are not the table's
 }
 
@@ -89,16 +100,16 @@ func (w *writer) shapeOf(names []string) *shape {
 		}
 	}
 	s := &shape{names: slices.Clone(names)}
-	for _, list := range [][]target{w.sink.cols, w.sink.parts} {
+	for _, list := range [][]target{w.cols, w.parts} {
 		for _, c := range list {
 			s.from = append(s.from, slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, c.Name) }))
 		}
 	}
 	if w.sink.opts.Strict {
-		s.differs = w.sink.differs(names)
+		s.differs = w.layout.differs(names)
 	}
 	for _, n := range names {
-		if w.sink.has(n) {
+		if w.takes(n) {
 			s.shared = true
 		} else if s.extra++; !w.sink.opts.Strict {
 			w.warnExtra(n)
@@ -118,7 +129,7 @@ func (w *writer) shapeOf(names []string) *shape {
 func (w *writer) flat(b *column.Batch, bad badRows) *column.Batch {
 	if w.flatSchema == nil {
 		w.flatSchema = &column.Schema{}
-		for _, list := range [][]target{w.sink.cols, w.sink.parts} {
+		for _, list := range [][]target{w.cols, w.parts} {
 			for _, c := range list {
 				w.flatSchema.Fields = append(w.flatSchema.Fields, column.Field{Name: c.Name})
 			}
@@ -198,6 +209,33 @@ func flatColumn(b *column.Batch, name string) (column.Vector, bool) {
 		build.Append(v)
 	}
 	return build.Vector(), true
+}
+
+// hasValue reports whether one of the live rows has a value of the name.
+func hasValue(b *column.Batch, name string) bool {
+	for i := range b.Schema.Fields { // the usual case, as in flatColumn
+		f := &b.Schema.Fields[i]
+		if f.Star {
+			break
+		}
+		if strings.EqualFold(f.Name, name) {
+			for k := range b.LiveRows() {
+				if !isNull(&b.Cols[i], int32(b.Row(k))) {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	if !hasStar(b.Schema) {
+		return false
+	}
+	for k := range b.LiveRows() {
+		if v, ok := flatValue(b, b.Row(k), name); ok && !v.IsNull() {
+			return true
+		}
+	}
+	return false
 }
 
 func flatValue(b *column.Batch, row int, name string) (column.Value, bool) {

@@ -17,11 +17,12 @@ import (
 func TestFieldsOfStarsBecomeColumns(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(7, 8))
 	columns := []delta.Column{{Name: "a", Nullable: true}, {Name: "B", Nullable: true}, {Name: "c", Nullable: true}}
-	s := &Sink{opts: Options{Path: "t", Log: slog.New(slog.DiscardHandler)}, snap: &delta.Snapshot{Columns: columns}}
+	s := &Sink{opts: Options{Path: "t", Log: slog.New(slog.DiscardHandler)}}
+	l := &layout{snap: &delta.Snapshot{Columns: columns}}
 	for _, c := range columns {
-		s.cols = append(s.cols, target{Column: c})
+		l.cols = append(l.cols, target{Column: c})
 	}
-	w := s.newWriter(0)
+	w := s.newWriter(l, 0)
 	names := []string{"a", "A", "b", "c", "d", "e", "f", "g"}
 	schemas := []*column.Schema{
 		{Fields: []column.Field{{Name: "*", Star: true}}},

@@ -20,21 +20,23 @@ import (
 
 // writer implements connector.Writer. Rows wait in one open file per partition.
 type writer struct {
-	sink  *Sink
+	sink *Sink
+	*layout
 	shard int
 	open  map[string]*openFile // by partition values
 	done  prepared             // files in the store that Prepare has not handed out
 	spare []*openFile          // ended ones whose memory serves again
 
 	scratch parquetfile.Scratch // of all files: one is encoded at a time
-	// sources is the plan for one schema: which column of a batch fills which
-	// of the table, -1 for none.
+	// The plan for one schema: which column of a batch fills which of the layout, -1
+	// for none.
 	schema         *column.Schema
-	cols, parts    []int
-	days           []int // of parts: the batch column whose day it is
+	colsAt         []int
+	partsAt        []int
+	daysAt         []int // of parts: the batch column whose day it is
 	someColumn     bool
 	extra          int    // columns that the table does not have
-	differs        string // how a strict output's columns are not the table's
+	unlike         string // how a strict output's columns are not the table's
 	warned         map[string]bool
 	shapes         []*shape // of rows with Star columns
 	oldest         int      // of shapes
@@ -54,21 +56,34 @@ func (f *openFile) size() int64 { return f.file.Buffered() + int64(f.body.Len())
 
 // OpenWriter implements connector.Sink.
 func (s *Sink) OpenWriter(_ context.Context, by connector.Shard) (connector.Writer, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.table == nil {
+	_, l := s.now()
+	if l == nil {
 		return &inferring{sink: s, shard: by.Number}, nil
 	}
-	return s.newWriter(by.Number), nil
+	w := s.newWriter(l, by.Number)
+	if len(l.awaited) > 0 {
+		return &inferring{sink: s, shard: by.Number, writer: w}, nil
+	}
+	return w, nil
 }
 
-func (s *Sink) newWriter(shard int) *writer {
-	w := &writer{sink: s, shard: shard, open: make(map[string]*openFile)}
-	for _, c := range s.cols {
+func (s *Sink) newWriter(l *layout, shard int) *writer {
+	w := &writer{sink: s, layout: l, shard: shard, open: make(map[string]*openFile)}
+	for _, c := range l.cols {
 		w.dataColumns = append(w.dataColumns, c.Column)
 		w.parquetColumns = append(w.parquetColumns, parquetfile.Column{Name: c.Name, Type: c.parquet, Nullable: c.Nullable})
 	}
 	return w
+}
+
+// next is the writer that goes on behind w, for a new layout of the table.
+func (w *writer) next(ctx context.Context, l *layout) (*writer, error) {
+	if err := w.finishAll(ctx); err != nil {
+		return nil, err
+	}
+	n := w.sink.newWriter(l, w.shard)
+	n.done, n.warned = w.done, w.warned
+	return n, nil
 }
 
 // plan matches the columns of a schema.
@@ -85,58 +100,35 @@ func (w *writer) plan(s *column.Schema) {
 		}
 		return at
 	}
-	w.schema, w.cols, w.parts, w.days, w.someColumn = s, w.cols[:0], w.parts[:0], w.days[:0], false
-	for _, c := range w.sink.cols {
-		w.cols = append(w.cols, find(c.Name))
-		w.someColumn = w.someColumn || w.cols[len(w.cols)-1] >= 0
+	w.schema, w.colsAt, w.partsAt, w.daysAt, w.someColumn = s, w.colsAt[:0], w.partsAt[:0], w.daysAt[:0], false
+	for _, c := range w.cols {
+		w.colsAt = append(w.colsAt, find(c.Name))
+		w.someColumn = w.someColumn || w.colsAt[len(w.colsAt)-1] >= 0
 	}
-	for _, c := range w.sink.parts {
-		w.parts = append(w.parts, find(c.Name))
-		w.someColumn = w.someColumn || w.parts[len(w.parts)-1] >= 0
+	for _, c := range w.awaited {
+		w.someColumn = w.someColumn || find(c.Name) >= 0
+	}
+	for _, c := range w.parts {
+		w.partsAt = append(w.partsAt, find(c.Name))
+		w.someColumn = w.someColumn || w.partsAt[len(w.partsAt)-1] >= 0
 		day := -1
 		if c.source != "" {
 			day = find(c.source)
 		}
-		w.days = append(w.days, day)
+		w.daysAt = append(w.daysAt, day)
 	}
-	w.extra, w.differs = 0, ""
+	w.extra, w.unlike = 0, ""
 	if w.sink.opts.Strict {
-		w.differs = w.sink.differs(fieldsOfSchema(s))
+		w.unlike = w.layout.differs(fieldsOfSchema(s))
 		return
 	}
 	for i := range s.Fields {
-		if !s.Fields[i].Star && !w.sink.has(s.Fields[i].Name) {
+		if !s.Fields[i].Star && !w.takes(s.Fields[i].Name) {
 			w.extra++
 			w.warnExtra(s.Fields[i].Name)
 		}
 	}
 }
-
-// differs says how the columns of a row are not those of the table; empty if
-// they are.
-func (s *Sink) differs(names []string) string {
-	missing, extra := s.Match(names)
-	var parts []string
-	if len(missing) > 0 {
-		parts = append(parts, "the row does not have "+strings.Join(missing, ", "))
-	}
-	if len(extra) > 0 {
-		parts = append(parts, "the table does not have "+strings.Join(extra, ", "))
-	}
-	return strings.Join(parts, "; ")
-}
-
-func fieldsOfSchema(s *column.Schema) []string {
-	var names []string
-	for i := range s.Fields {
-		if !s.Fields[i].Star {
-			names = append(names, s.Fields[i].Name)
-		}
-	}
-	return names
-}
-
-func (s *Sink) has(name string) bool { return delta.FindColumn(s.snap.Columns, name) != nil }
 
 // warnExtra says once of each name that the table does not have the column.
 func (w *writer) warnExtra(name string) {
@@ -160,12 +152,12 @@ func (w *writer) Write(ctx context.Context, b *column.Batch) ([]connector.BadRow
 	parts := make([]*column.Vector, len(w.parts))
 	for p := range w.parts {
 		parts[p] = w.partition(p, b, rows, bad)
-		w.sink.parts[p].checkNull(parts[p], rows, bad)
+		w.parts[p].checkNull(parts[p], rows, bad)
 	}
 	for _, g := range group(parts, bad.fitting(rows)) {
 		values := make([]*string, len(parts))
 		for p, v := range parts {
-			values[p] = w.sink.parts[p].text(v, g[0])
+			values[p] = w.parts[p].text(v, g[0])
 		}
 		if len(g) == b.Rows {
 			g = nil // all: the quick way
@@ -193,9 +185,9 @@ func (w *writer) convert(b *column.Batch, bad badRows) (vecs []*column.Vector, f
 		rows[k] = int32(b.Row(k))
 	}
 	w.sink.extra.Add(int64(w.extra) * int64(len(rows)))
-	if w.differs != "" && !star {
+	if w.unlike != "" && !star {
 		for _, i := range rows {
-			bad.add(i, "%s", w.differs)
+			bad.add(i, "%s", w.unlike)
 		}
 		return nil, b, nil
 	}
@@ -206,8 +198,8 @@ func (w *writer) convert(b *column.Batch, bad badRows) (vecs []*column.Vector, f
 		return nil, b, nil
 	}
 	vecs = make([]*column.Vector, len(w.cols))
-	for c, at := range w.cols {
-		t := &w.sink.cols[c]
+	for c, at := range w.colsAt {
+		t := &w.cols[c]
 		if at >= 0 {
 			vecs[c] = t.convert(&b.Cols[at], rows, bad)
 		}
@@ -273,7 +265,7 @@ func (w *writer) append(ctx context.Context, values []*string, vecs []*column.Ve
 		}
 		f.values = make(map[string]*string, len(values))
 		for p, v := range values {
-			f.values[w.sink.parts[p].Name] = v
+			f.values[w.parts[p].Name] = v
 		}
 		w.open[key.String()] = f
 	}
@@ -296,7 +288,7 @@ func (w *writer) begin() (*openFile, error) {
 	}
 	f := &openFile{}
 	var err error
-	f.file, err = parquetfile.NewWriter(&f.body, w.parquetColumns, parquetfile.Options{Codec: w.sink.codec, CreatedBy: w.sink.opts.EngineInfo,
+	f.file, err = parquetfile.NewWriter(&f.body, w.parquetColumns, parquetfile.Options{Codec: w.codec, CreatedBy: w.sink.opts.EngineInfo,
 		BufferBytes: w.sink.opts.BufferBytes, Scratch: &w.scratch})
 	return f, err
 }
@@ -342,8 +334,8 @@ func (w *writer) finish(ctx context.Context, key string) error {
 	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
 	// The random part tells epochs and incarnations apart: a file of an epoch
 	// that is prepared again never meets its own leftover.
-	name := fmt.Sprintf("part-%05d-%x-%x-%x-%x-%x-c000.%sparquet", w.shard, id[:4], id[4:6], id[6:8], id[8:10], id[10:], codecPart(s.codec))
-	file := delta.PartitionFolder(s.snap.Metadata.PartitionColumns, f.values) + name
+	name := fmt.Sprintf("part-%05d-%x-%x-%x-%x-%x-c000.%sparquet", w.shard, id[:4], id[4:6], id[6:8], id[8:10], id[10:], codecPart(w.codec))
+	file := delta.PartitionFolder(w.snap.Metadata.PartitionColumns, f.values) + name
 	if _, err := s.opts.Store.Create(ctx, path.Join(s.opts.Path, file), bytes.NewReader(f.body.Bytes())); err != nil {
 		return fmt.Errorf("output table %s: data file: %w", s.opts.Path, err)
 	}
@@ -352,7 +344,16 @@ func (w *writer) finish(ctx context.Context, key string) error {
 	}
 	w.done.Rows += st.Rows
 	w.done.Adds = append(w.done.Adds, &delta.Add{Path: delta.EncodePath(file), PartitionValues: f.values, Size: size,
-		ModificationTime: s.opts.Clock().UnixMilli(), DataChange: true, Stats: s.snap.StatsOf(w.dataColumns, st)})
+		ModificationTime: s.opts.Clock().UnixMilli(), DataChange: true, Stats: w.snap.StatsOf(w.dataColumns, st)})
+	return nil
+}
+
+func (w *writer) finishAll(ctx context.Context) error {
+	for _, key := range slices.Sorted(maps.Keys(w.open)) {
+		if err := w.finish(ctx, key); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -368,10 +369,8 @@ func codecPart(codec string) string {
 
 // Prepare implements connector.Writer.
 func (w *writer) Prepare(ctx context.Context, epoch connector.Epoch) (connector.Prepared, error) {
-	for _, key := range slices.Sorted(maps.Keys(w.open)) {
-		if err := w.finish(ctx, key); err != nil {
-			return nil, fmt.Errorf("prepare epoch %d: %w", epoch.Number, err)
-		}
+	if err := w.finishAll(ctx); err != nil {
+		return nil, fmt.Errorf("prepare epoch %d: %w", epoch.Number, err)
 	}
 	if len(w.done.Adds) == 0 {
 		return nil, nil
@@ -388,7 +387,7 @@ func (w *writer) Prepare(ctx context.Context, epoch connector.Epoch) (connector.
 func (w *writer) Close() error {
 	var keys []string
 	for _, a := range w.done.Adds {
-		keys = append(keys, w.sink.snap.Key(a))
+		keys = append(keys, w.snap.Key(a))
 	}
 	w.open, w.done = nil, prepared{}
 	return w.sink.opts.Store.Delete(context.Background(), keys...)

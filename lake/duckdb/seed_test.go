@@ -263,6 +263,35 @@ func TestCatalogSeesWhatIsCommittedBetweenQueries(t *testing.T) {
 	}
 }
 
+// A column that came to the table later is NULL in the files from before.
+func TestFilesFromBeforeAColumnAreReadWithTheOthers(t *testing.T) {
+	store := blob.NewLocal(t.TempDir())
+	table := newTable(t, store, "t", "at", []delta.Column{{Name: "n", Type: delta.Long, Nullable: true}, {Name: "at", Type: delta.Timestamp, Nullable: true}})
+	at := column.TimeOf(column.TicksOf(clockNow))
+	addFile(t, table, [][]column.Value{{column.IntOf(1), at}}, "atDate", clockNow)
+	if _, err := table.AddColumns(t.Context(), table.Known(), []delta.Column{{Name: "p", Type: delta.Long, Nullable: true}}); err != nil {
+		t.Fatal(err)
+	}
+	cat, err := lake.NewCatalog(lake.Options{Store: store, Tables: []lake.TableSpec{{Database: "telemetry", Name: "t", Prefix: "t"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := session(t, cat)
+	ask := func(sql, want string) {
+		t.Helper()
+		if got := answer(t, s, sql); got != want {
+			t.Errorf("%s\n got %q\nwant %q", sql, got, want)
+		}
+	}
+	ask("SELECT n, p FROM t WHERE p IS NULL", "1,")
+	ask("SELECT n FROM t WHERE p > 4", "")
+	addFile(t, table, [][]column.Value{{column.IntOf(2), at, column.IntOf(5)}, {column.IntOf(3), at, {}}}, "atDate", clockNow)
+	ask("SELECT n, p + 1 FROM t ORDER BY n", "1,\n2,6\n3,")
+	ask("SELECT n FROM t WHERE p > 4", "2")
+	ask("SELECT TOP 1 n FROM t ORDER BY p DESC", "2")
+	ask("SELECT COUNT(*), COUNT(p), SUM(p) FROM t", "3,1,5")
+}
+
 func TestQueryIsAskedAgainWhenAFileWasVacuumed(t *testing.T) {
 	dir := t.TempDir()
 	store := blob.NewLocal(dir)
