@@ -304,7 +304,9 @@ func randomRows(t *rapid.T, limits ...column.Ticks) []*modelRow {
 		at += rapid.SampledFrom(gaps).Draw(t, "gap")
 		r := &modelRow{k: from(key, "k"), p: from(key, "p"), d: from(any, "d"), n: from(number, "n"), m: from(best, "m")}
 		r.at = column.Position{Time: at, Arrived: at + column.Ticks(rapid.IntRange(0, 2).Draw(t, "arrived"))}
-		r.at.Seq, r.at.Index = int64(rapid.IntRange(0, 2).Draw(t, "seq")), int64(rapid.IntRange(0, 1).Draw(t, "index"))*column.Place
+		// No two rows of a job are one event of one message.
+		n := len(rows)
+		r.at.Seq, r.at.Index = int64(rapid.IntRange(0, 2).Draw(t, "seq")*1000+n/2), int64(n%2)*column.Place
 		rows = append(rows, r)
 	}
 	slices.SortStableFunc(rows, func(a, b *modelRow) int {
