@@ -1,5 +1,5 @@
 # What people type. Every target works on a fresh clone with Go and a C compiler.
-.PHONY: run test check race conform fuzz bench build pgo
+.PHONY: run test check race conform fuzz bench build
 
 run: ## the built-in pipeline
 	go run ./cmd/spate up
@@ -24,8 +24,3 @@ fuzz: ## every fuzz target, briefly
 
 bench: ## the primary benchmark
 	go run ./cmd/spate bench seed3
-
-pgo: ## the profile that the compiler builds the command with, from the benchmarks of the engine
-	go test ./workload -run '^$$' -bench 'Statements/(1000|10000)$$|Shards/.*/1$$' -benchtime 5x -cpuprofile /tmp/spate-pgo-1
-	go tool pprof -proto /tmp/spate-pgo-1 > cmd/spate/default.pgo
-	rm /tmp/spate-pgo-1 workload.test
