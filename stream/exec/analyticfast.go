@@ -48,10 +48,10 @@ func (f *analyticFunc) keepFloat(g int32, t column.Ticks, v *column.Vector, i in
 		h.last = column.Value{}
 	case v.Whole != nil && column.Bit(v.Whole, i):
 		h.last = column.IntOf(int64(v.Floats[i]))
-		f.kinds |= kindsOf(column.Int64)
+		f.kinds |= kindOf(h.last) // none that a float does not hold
 	default:
 		h.last.SetFloat(v.Floats[i])
-		f.kinds |= kindsOf(column.Float64)
+		f.kinds |= kindOf(h.last)
 	}
 }
 
