@@ -20,7 +20,7 @@ conform: ## the cases of the language, engine and reference interpreter
 	go test ./conform/...
 
 fuzz: ## every fuzz target, briefly
-	bash .ci/fuzz 10s
+	bash .ci/fuzz 30000x
 
 bench: ## the primary benchmark
 	go run ./cmd/spate bench seed3
