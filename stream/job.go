@@ -100,7 +100,7 @@ func (j *Job) openPartitions(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("starting job %s: %w", j.opts.Name, err)
 			}
-			p.gone = k >= n
+			p.gone, p.came = k >= n, len(saved) > 0 && k >= len(saved)
 			if k < len(saved) {
 				p.position = saved[k]
 			}
@@ -143,6 +143,7 @@ func (j *Job) Run(ctx context.Context) error {
 	if err := j.restore(ctx, sites); err != nil {
 		return err
 	}
+	j.begin()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()

@@ -32,6 +32,7 @@ type partition struct {
 	number int  // of its source
 	index  int  // in job.parts
 	gone   bool // the source has no such partition any more: what waits in it is let go
+	came   bool // the source had no such partition when the checkpoint was taken
 
 	decoder  rowDecoder
 	stamps   Arrivals // nil: the source stamps
@@ -143,6 +144,31 @@ func newPartition(j *Job, s sourceInputs, number int) (*partition, error) {
 		return nil, fmt.Errorf("opening input %s: %w", s.name, err)
 	}
 	return p, nil
+}
+
+// begin gives partitions that have come since the checkpoint the time of their input:
+// windows and orders have let go what stands before the least of the others, so to a
+// new one that is over too. So it is to one that was gone, and let everything go.
+func (j *Job) begin() {
+	for _, p := range j.parts {
+		for b, br := range p.branches {
+			if p.gone || !p.came && br.stage.Watermark() != column.EndOfTime {
+				continue
+			}
+			var least *exec.TimeStage
+			for _, q := range j.parts {
+				if q.source.name != p.source.name || q.came || q.gone {
+					continue
+				}
+				if s := q.branches[b].stage; s.Watermark() != column.EndOfTime && (least == nil || s.Frontier().Before(least.Frontier())) {
+					least = s
+				}
+			}
+			if least != nil {
+				br.stage.Begin(least.Frontier())
+			}
+		}
+	}
 }
 
 // mostOwed bounds the bytes that a job keeps waiting for partitions that are behind.
@@ -318,7 +344,7 @@ func (p *partition) tick() error {
 		return p.idle(p.job.opts.Clock.Now(), false)
 	}
 	for _, br := range p.branches {
-		if br.stage.LastArrival() == 0 {
+		if p.received == 0 { // by this life of the job
 			continue
 		}
 		now := br.stage.LastArrival() + p.job.opts.Clock.Now() - p.received

@@ -34,6 +34,10 @@ type Options struct {
 	Start    column.Ticks // rows before it are not given out
 	FoldCase bool         // stringCompare: ignoreCase
 
+	// Grows says that an input gets a partition, and those with lower numbers, with the
+	// first event of it. Its time begins where the least of the others is by then.
+	Grows bool
+
 	// SystemColumns appends EventProcessedUtcTime, PartitionId and
 	// EventEnqueuedUtcTime to events read whole.
 	SystemColumns bool

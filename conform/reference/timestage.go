@@ -22,11 +22,20 @@ type clock struct {
 func (r *runner) input(n *plan.Input) ([]row, error) {
 	ordinal := r.ordinal(n.Name)
 	clocks := map[string]*clock{}
+	partitions := 1 // that there are by now
 	var out []row
 	for seq := range r.events {
 		e := &r.events[seq]
 		if !strings.EqualFold(e.Input, n.Name) {
 			continue
+		}
+		if e.Partition >= partitions {
+			if w := least(clocks, partitions); r.options.Grows && w > 0 {
+				for p := partitions; p <= e.Partition; p++ {
+					clocks[string(appendKey(nil, column.IntOf(int64(p))))] = &clock{started: true, most: w, watermark: w}
+				}
+			}
+			partitions = e.Partition + 1
 		}
 		x := row{time: e.Arrival, at: position{arrival: e.Arrival, input: ordinal, partition: e.Partition, seq: seq}}
 		ok := true
@@ -70,6 +79,20 @@ func (r *runner) input(n *plan.Input) ([]row, error) {
 		}
 	}
 	return out, nil
+}
+
+// least is the watermark of the partition that is least far; 0 if one of them had no
+// event yet.
+func least(clocks map[string]*clock, partitions int) column.Ticks {
+	w := column.EndOfTime
+	for p := range partitions {
+		c := clocks[string(appendKey(nil, column.IntOf(int64(p))))]
+		if c == nil {
+			return 0
+		}
+		w = min(w, c.watermark)
+	}
+	return w
 }
 
 // arrived is arrival-time mode.

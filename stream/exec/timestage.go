@@ -84,6 +84,11 @@ func NewTimeStage(in *plan.Input, p TimePolicy) (*TimeStage, error) {
 	return s, err
 }
 
+// Begin says where a stage that has seen nothing begins: no row of it stands before at.
+func (s *TimeStage) Begin(at column.Position) {
+	s.w, s.m, s.arrived, s.next = at.Time, at.Time, at.Arrived, at.Seq
+}
+
 // Counts returns what was counted.
 func (s *TimeStage) Counts() TimeCounts { return s.counts }
 
