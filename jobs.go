@@ -71,7 +71,7 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 	o = p.jobOptions(j.Name, compiled)
 	o.DeadLetters = deadLettersOf(j.Policies.DeadLetter)
 	o.Policy = j.Policies.Time()
-	o.Parallelism = j.Parallelism
+	o.Parallelism = stream.Shards(j.Parallelism)
 	// Hubs stamp events with whole milliseconds: one that comes at once must not lie before.
 	o.Start = stream.Start{First: column.TicksOf(p.opts.Clock()).FloorTo(column.Millisecond)}
 	if j.Start.Mode == StartCustomTime {

@@ -3,6 +3,7 @@ package spate
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"spate/blob"
@@ -12,6 +13,7 @@ import (
 // A hub gets more partitions between two lives of a job with LAG, and the job other
 // shards: it goes on where it was.
 func TestAJobGoesOnOverAGrownHubAndOtherShards(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8)) // so that all shards run
 	o := Options{
 		Dir:    t.TempDir(),
 		Hubs:   []Hub{{Name: "in", Partitions: 2}},

@@ -149,7 +149,7 @@ type Job struct {
 	Policies   Policies
 	Start      JobStart
 
-	Parallelism        int           // shards of the steps that need order by key; default 1; results do not depend on it
+	Parallelism        int           // at most so many shards; default: processors; see stream.Shards
 	CheckpointInterval time.Duration // default: Flush.Interval of its tables, else 1s
 }
 

@@ -53,7 +53,9 @@ func crash(t *testing.T, parallelism int, visibility string, rounds int, seed ui
 		t.Fatal(err)
 	}
 	i := newInstance(t, pipeline{Query: query, WindowStart: "DATEADD(second, -2, WindowEndTime)", Flush: "200ms",
-		Parallelism: parallelism, Visibility: visibility}).start()
+		Parallelism: parallelism, Visibility: visibility})
+	i.env = append(i.env, "GOMAXPROCS="+strconv.Itoa(2*parallelism)) // so that all shards run
+	i.start()
 	senders := i.senders(t, rnd)
 	stop := load(senders)
 	for round := range rounds {

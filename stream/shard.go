@@ -1,10 +1,20 @@
 package stream
 
 import (
+	"cmp"
 	"context"
+	"runtime"
 
 	"spate/stream/state"
 )
+
+// Shards is in how many shards a job pays that may have so many, 0 for as many as there
+// are processors: at most half as many as there are. Readers and the tail keep as many
+// busy, and what splits rows and joins them again takes from them.
+func Shards(most int) int {
+	n := runtime.GOMAXPROCS(0)
+	return max(1, min(cmp.Or(most, n), n/2))
+}
 
 // shard runs the steps whose rows need order among those of one key, for its part of
 // the keys.

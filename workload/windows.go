@@ -384,6 +384,11 @@ func measureFreeze(_ context.Context, r *Report) error {
 // measureShards runs jobs whose steps are split by key in one shard and in four.
 func measureShards(ctx context.Context, r *Report) error {
 	const n = 1_000_000
+	for _, procs := range []int{1, 2, 4, 8} {
+		old := runtime.GOMAXPROCS(procs)
+		r.add(fmt.Sprintf("shards that a job of parallelism 4 runs on %d processors", procs), "shards", float64(stream.Shards(4)), 0)
+		runtime.GOMAXPROCS(old)
+	}
 	for _, c := range []struct{ name, script string }{
 		{"lag", lagScript},
 		{"lag, alerts", "WITH s AS (" + lagScript[:len(lagScript)-len(" INTO o FROM i TIMESTAMP BY at")] + " FROM i TIMESTAMP BY at) SELECT d, v, p INTO o FROM s WHERE v - p > 90"},
@@ -409,7 +414,7 @@ func measureShards(ctx context.Context, r *Report) error {
 				wall[procs*10+shards] = best
 			}
 			runtime.GOMAXPROCS(old)
-			r.add(fmt.Sprintf("shards, %s: 4 against 1 on %d processors", c.name, procs), "ratio of time", float64(wall[procs*10+4])/float64(wall[procs*10+1]), 1)
+			r.add(fmt.Sprintf("shards, %s: 4 against 1 on %d processors", c.name, procs), "ratio of time", float64(wall[procs*10+4])/float64(wall[procs*10+1]), 0)
 		}
 		r.add(fmt.Sprintf("shards, %s: 4 shards, 2 processors against 1", c.name), "ratio of time", float64(wall[24])/float64(wall[14]), 0)
 	}
