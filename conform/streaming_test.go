@@ -222,6 +222,76 @@ func TestRandomScriptsAgree(t *testing.T) {
 	})
 }
 
+// inTurn gives events arrivals of their own, and times that never go back.
+func inTurn(events []conform.Event) {
+	last := make(map[string]column.Ticks) // by field
+	for i := range events {
+		e := &events[i]
+		e.Arrival += column.Ticks(i)
+		r := &column.RecordValue{Names: e.Value.Record().Names, Values: slices.Clone(e.Value.Record().Values)}
+		e.Value = column.RecordOf(r)
+		for _, name := range []string{"t", "u"} {
+			k := e.Value.FieldIndex(name)
+			if k < 0 || r.Values[k].Kind != column.Text {
+				continue
+			}
+			at, ok := column.ParseTicks(r.Values[k].Text())
+			if !ok || at > e.Arrival+5*column.Minute {
+				continue // no row comes of it
+			}
+			last[name] = max(last[name], at)
+			r.Values[k] = column.TextOf(last[name].String())
+		}
+	}
+}
+
+// Where times do not go back it does not show which partition an event came through,
+// nor how the job ran: row for row, in the same order.
+func TestPartitionsDoNotShow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		script, events, o := checked(t)
+		inTurn(events)
+		job, err := conform.Compile(script)
+		if err != nil {
+			t.Fatalf("%s\n%v", script, err)
+		}
+		for i := range events {
+			events[i].Partition = 0
+		}
+		want, wantErr := conform.Reference(t.Context(), job, events, o)
+		partitions := rapid.IntRange(1, 5).Draw(t, "partitions")
+		for i := range events {
+			events[i].Partition = rapid.IntRange(0, partitions-1).Draw(t, "partition")
+		}
+		how := conform.Streaming{
+			Batch:  rapid.SampledFrom([]int{1, 7, 1024}).Draw(t, "batch"),
+			Shards: rapid.SliceOfN(rapid.SampledFrom([]int{1, 2, 4, 8}), 1, 4).Draw(t, "shards"),
+		}
+		if rapid.Bool().Draw(t, "broken") {
+			acts := rapid.SliceOfN(rapid.SampledFrom([]conform.Act{conform.GoOn, conform.Checkpoint, conform.Restart, conform.Crash}), 1, 7).Draw(t, "acts")
+			how.Behind, how.Follow = turns(acts...), rapid.Bool().Draw(t, "follow")
+		}
+		got, err := how.Run(t.Context(), job, events, o)
+		if errors.Is(err, conform.ErrUnsupported) {
+			t.Skip(err)
+		}
+		if (err != nil) != (wantErr != nil) {
+			t.Fatalf("%s\nengine: %v\nreference: %v", script, err, wantErr)
+		}
+		if err != nil {
+			return
+		}
+		if err := conform.Compare(conform.AsRecords(got), conform.AsRecords(want), conform.Exact, false); err != nil {
+			t.Fatalf("%+v\n%s\n%s\n%+v\n%v", how, script, listed(events), o, err)
+		}
+		for name := range inOrder(job) {
+			if err := sameOrder(got[name], want[name]); err != nil {
+				t.Fatalf("%+v\n%s\noutput %s: %v", how, script, name, err)
+			}
+		}
+	})
+}
+
 // listed prints events in the order of their arrival.
 func listed(events []conform.Event) string {
 	var sb strings.Builder
