@@ -113,7 +113,11 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 		return o, fmt.Errorf("opening job %s: %w", j.Name, err)
 	}
 	for name, brings := range cols {
-		if o.Outputs[name], err = p.openOutput(ctx, j.Name, *outputOf(j, name), brings); err != nil {
+		b := outputOf(j, name)
+		if o.Outputs[name], err = p.openOutput(ctx, j.Name, *b, brings); err != nil {
+			return o, err
+		}
+		if o.Targets[name], err = p.targetOf(*b); err != nil {
 			return o, err
 		}
 	}
@@ -122,7 +126,7 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 
 func (p *Pipeline) jobOptions(name string, compiled *plan.Job) stream.Options {
 	return stream.Options{
-		Name: name, Plan: compiled, Inputs: make(map[string]stream.Input), Outputs: make(map[string]connector.Sink), Hold: make(map[string]bool),
+		Name: name, Plan: compiled, Inputs: make(map[string]stream.Input), Outputs: make(map[string]connector.Sink), Targets: make(map[string]string), Hold: make(map[string]bool),
 		Store: p.store, Prefix: "jobs/" + url.PathEscape(name), Metrics: p.metrics, Log: p.log,
 		Clock: jobClock(p.opts.Clock), Drain: p.opts.Drain,
 	}
@@ -161,6 +165,7 @@ func (p *Pipeline) bindInput(o *stream.Options, job, alias string, b Input) erro
 	f.NoHeader = b.NoHeader
 	o.Inputs[alias] = stream.Input{
 		Source:        eventhub.NewSource(h, eventhub.SourceOptions{Job: job, Metrics: p.metrics, Log: p.log}),
+		Name:          "hub " + strings.ToLower(h.Name()),
 		Format:        f,
 		SystemColumns: true,
 		Promises:      true,
@@ -202,6 +207,15 @@ func (p *Pipeline) openOutput(ctx context.Context, job string, b Output, cols []
 		return eventhub.NewImmediateSink(h, so), nil
 	}
 	return eventhub.NewSink(h, so), nil
+}
+
+// targetOf names what stands behind an output.
+func (p *Pipeline) targetOf(b Output) (string, error) {
+	if b.Table == "" {
+		return "hub " + strings.ToLower(b.Hub), nil
+	}
+	t, err := p.tables.find(b.Table)
+	return "table " + t.location(p.opts), err
 }
 
 // compileJob binds the script of a job.
@@ -286,6 +300,7 @@ func (p *Pipeline) optionsOfCapture(ctx context.Context, c Capture) (o stream.Op
 	if err := p.bindInput(&o, name, c.Hub, Input{Hub: c.Hub}); err != nil {
 		return o, err
 	}
+	o.Targets[c.Table] = "table " + tb.location(p.opts)
 	if o.Outputs[c.Table], err = p.tables.sink(ctx, name, c.Table, c.Table, c.Strict, compiled.Outputs[0].In.Columns()); err != nil {
 		return o, err
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -66,28 +65,6 @@ func TestAFailedJobIsSeen(t *testing.T) {
 	}
 	if states["bad"] != "Failed" || states["good"] != "Running" || p.counter("Errors", "JobName", "bad") != 1 {
 		t.Errorf("states %v, %d errors", states, p.counter("Errors", "JobName", "bad"))
-	}
-}
-
-func TestACheckpointOfAnotherQueryIsRefused(t *testing.T) {
-	o := Options{
-		Dir: t.TempDir(), Tables: []Table{{Name: "out"}},
-		Jobs: []Job{{Name: "j", Script: "SELECT v INTO out FROM [in]", Outputs: []Output{{Alias: "out", Table: "out"}}}},
-	}
-	run(t, o).stop()
-	o.Hubs, o.Log = []Hub{{Name: "in", Partitions: 2}}, slog.New(slog.DiscardHandler)
-	o.Jobs[0].Script = "SELECT v INTO out FROM [in] WHERE v > 1"
-	_, err := Open(t.Context(), o)
-	if err == nil || !strings.Contains(err.Error(), "another query") || !strings.Contains(err.Error(), filepath.Join("jobs", "j")) {
-		t.Errorf("open: %v", err)
-	}
-	o.Jobs[0].Script = "SELECT  v\nINTO out FROM [in] -- the same" // layout is no other query
-	p, err := Open(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Close(); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -51,30 +51,69 @@ var ErrUnsupported = errors.New("not supported by the streaming engine yet")
 
 // Run is an Engine.
 func (s Streaming) Run(ctx context.Context, job *plan.Job, events []Event, o Options) (map[string][]Row, error) {
+	r, err := s.prepare(events, o, job)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.run(ctx, events); err != nil {
+		return nil, err
+	}
+	return r.rows(), nil
+}
+
+// RunChanged runs one job up to message `at` and goes on with another: what the first had
+// written before it, and what the second writes behind it.
+func (s Streaming) RunChanged(ctx context.Context, first, then *plan.Job, at int, events []Event, o Options) (before, after map[string][]Row, err error) {
+	r, err := s.prepare(events, o, first, then)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.then, r.at = then, at
+	if s.Behind == nil {
+		r.how.Behind = func(int) Act { return GoOn }
+	}
+	if err := r.run(ctx, events); err != nil {
+		return nil, nil, err
+	}
+	after = r.rows()
+	for name, rows := range after {
+		after[name] = rows[len(r.before[name]):]
+	}
+	return r.before, after, nil
+}
+
+// prepare makes ready what runs jobs, the first of them first.
+func (s Streaming) prepare(events []Event, o Options, jobs ...*plan.Job) (*streamRun, error) {
 	if o.NoEarly {
 		return nil, ErrUnsupported
 	}
-	if o.FoldCase {
-		plan.IgnoreCase(job)
-	}
-	r := &streamRun{how: s, job: job, options: o, sinks: make(map[string]*memorySink), now: make(map[string]*immediateSink), store: blob.NewMemory(), gate: newGate()}
-	for _, out := range job.Outputs {
-		if r.sinks[out.Name] == nil {
-			r.sinks[out.Name] = &memorySink{committed: make(map[int64]bool)}
+	r := &streamRun{how: s, job: jobs[0], options: o, sinks: make(map[string]*memorySink), now: make(map[string]*immediateSink), sources: make(map[string]*gateSource), store: blob.NewMemory(), gate: newGate()}
+	for _, job := range jobs {
+		if o.FoldCase {
+			plan.IgnoreCase(job)
+		}
+		for _, out := range job.Outputs {
+			if r.sinks[out.Name] == nil {
+				r.sinks[out.Name] = &memorySink{committed: make(map[int64]bool)}
+			}
 		}
 	}
 	if s.Immediate {
 		for name := range r.sinks {
-			if err := stream.CheckImmediate(job, name, o.SystemColumns); err != nil {
+			if err := stream.CheckImmediate(jobs[0], name, o.SystemColumns); err != nil {
 				return nil, errors.Join(ErrUnsupported, err)
 			}
 			r.now[name] = new(immediateSink)
 		}
 	}
-	r.spread(events)
-	if err := r.run(ctx, events); err != nil {
-		return nil, err
+	for _, job := range jobs {
+		r.spread(job, events)
 	}
+	return r, nil
+}
+
+// rows are what the outputs show.
+func (r *streamRun) rows() map[string][]Row {
 	rows := make(map[string][]Row)
 	for name, sink := range r.sinks {
 		rows[name] = sink.rows
@@ -82,7 +121,7 @@ func (s Streaming) Run(ctx context.Context, job *plan.Job, events []Event, o Opt
 	for name, sink := range r.now {
 		rows[name] = sink.rows
 	}
-	return rows, nil
+	return rows
 }
 
 type streamRun struct {
@@ -95,6 +134,10 @@ type streamRun struct {
 	now     map[string]*immediateSink // instead, of outputs whose rows are written as they come
 	store   blob.Store
 	runs    int
+
+	then   *plan.Job // nil: the script does not change
+	at     int       // message before which it does
+	before map[string][]Row
 }
 
 func (r *streamRun) jobOptions() stream.Options {
@@ -123,9 +166,8 @@ type noClock struct{}
 
 func (noClock) Now() column.Ticks { return 0 }
 
-func (r *streamRun) spread(events []Event) {
-	r.sources = make(map[string]*gateSource)
-	for _, in := range r.job.Inputs {
+func (r *streamRun) spread(job *plan.Job, events []Event) {
+	for _, in := range job.Inputs {
 		if r.sources[in.Name] != nil {
 			continue
 		}
@@ -173,6 +215,15 @@ func (r *streamRun) run(ctx context.Context, events []Event) error {
 	for i := range events {
 		if r.how.Behind == nil && !r.how.Follow {
 			break
+		}
+		if r.then != nil && i == r.at {
+			if err := save(); err != nil {
+				return err
+			}
+			r.job, r.before = r.then, r.rows()
+			if err := restart(); err != nil {
+				return err
+			}
 		}
 		if !r.reads(i) {
 			continue
@@ -240,7 +291,8 @@ func (r *streamRun) start(ctx context.Context) (*stream.Job, chan error, error) 
 
 // reads reports whether some source has message i and gives it out.
 func (r *streamRun) reads(i int) bool {
-	for _, s := range r.sources {
+	for _, in := range r.job.Inputs {
+		s := r.sources[in.Name]
 		for _, m := range s.messages {
 			if m.offset == int64(i) {
 				return true
@@ -252,7 +304,8 @@ func (r *streamRun) reads(i int) bool {
 
 // has reports whether some source gives message i out from a partition that it has now.
 func (r *streamRun) has(i int) bool {
-	for _, s := range r.sources {
+	for _, in := range r.job.Inputs {
+		s := r.sources[in.Name]
 		if m := s.at(i); m != nil && m.Partition < s.parts {
 			return true
 		}
@@ -403,10 +456,23 @@ func (s *gateSource) OpenReader(_ context.Context, part int, from connector.Star
 	return r, nil
 }
 
+// OpenBetween implements connector.Replayed.
+func (s *gateSource) OpenBetween(ctx context.Context, part int, from connector.Start, to connector.Position) (connector.Reader, error) {
+	r, err := s.OpenReader(ctx, part, from)
+	if err != nil {
+		return nil, err
+	}
+	g := r.(*gateReader)
+	g.messages = g.messages[:max(g.next, int(binary.BigEndian.Uint64(to)))]
+	g.again = true
+	return g, nil
+}
+
 type gateReader struct {
 	s        *gateSource
 	messages []message
 	next     int
+	again    bool // they end there
 }
 
 func (r *gateReader) Read(ctx context.Context, c *connector.Chunk, wake <-chan struct{}) error {
@@ -415,6 +481,7 @@ func (r *gateReader) Read(ctx context.Context, c *connector.Chunk, wake <-chan s
 	if err != nil {
 		return err
 	}
+	final = final || r.again
 	if !final && (r.next == len(r.messages) || r.messages[r.next].offset >= limit) {
 		select {
 		case <-changed:

@@ -36,6 +36,13 @@ type Source interface {
 	OpenReader(ctx context.Context, partition int, from Start) (Reader, error)
 }
 
+// Replayed is a Source that can be read again up to a position.
+type Replayed interface {
+	// OpenBetween is OpenReader for the messages before a position. The reader gives io.EOF
+	// there.
+	OpenBetween(ctx context.Context, partition int, from Start, to Position) (Reader, error)
+}
+
 // Reader reads one partition. One goroutine uses it.
 type Reader interface {
 	// Read resets c and fills it with the next messages, waiting for at least one. It

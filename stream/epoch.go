@@ -27,16 +27,17 @@ func (j *Job) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("starting job %s: %w", j.opts.Name, err)
 	}
-	print := fingerprint(j.opts.Plan, j.opts.forms())
+	print := fingerprint(j.opts.Plan)
 	if m != nil {
-		if m.Plan != print {
-			return fmt.Errorf("starting job %s: its checkpoint (epoch %d) belongs to another query, or an output had another visibility or partition key; keeping state over such a change is not supported yet: "+
-				"give the job another name, or delete its folder %s to begin anew", j.opts.Name, m.Epoch, j.opts.Prefix)
+		j.changed = m.Plan != print
+		j.manifest, j.first, j.noted = m, m.FirstOutput, len(m.Notes) > 0
+		if err := j.accepts(m); err != nil {
+			return fmt.Errorf("starting job %s: %w", j.opts.Name, err)
 		}
-		j.manifest, j.first = m, m.FirstOutput
 		return nil
 	}
-	m = &checkpoint.Manifest{Job: j.opts.Name, ID: j.incarnation, Incarnation: j.incarnation, Plan: print}
+	m = &checkpoint.Manifest{ID: j.incarnation}
+	j.describe(m)
 	if !j.opts.Start.Oldest {
 		m.FirstOutput = j.opts.Start.First
 		m.StartFrom = max(1, m.FirstOutput-j.opts.Plan.Span-earlyMargin)
@@ -48,10 +49,37 @@ func (j *Job) load(ctx context.Context) error {
 	return nil
 }
 
-// fingerprint tells plans apart, and what else a job must not change.
-func fingerprint(p *plan.Job, forms string) string {
-	sum := sha256.Sum256([]byte(plan.Explain(p) + forms))
+// fingerprint tells plans apart.
+func fingerprint(p *plan.Job) string {
+	sum := sha256.Sum256([]byte(plan.Explain(p)))
 	return hex.EncodeToString(sum[:])
+}
+
+// describe writes into a manifest what the job is now.
+func (j *Job) describe(m *checkpoint.Manifest) {
+	o := &j.opts
+	m.Job, m.Incarnation, m.Plan, m.Forms = o.Name, j.incarnation, fingerprint(o.Plan), o.forms()
+	m.Policy = checkpoint.Policy{Late: o.Policy.Late, Disorder: o.Policy.Disorder, Drop: o.Policy.Drop}
+	m.Steps = j.steps()
+	m.Inputs, m.Outputs = make(map[string]string), make(map[string]string)
+	for _, s := range j.graph.sources() {
+		m.Inputs[s.name] = o.Inputs[s.name].Name
+	}
+	for _, out := range o.Plan.Outputs {
+		m.Outputs[out.Name] = o.Targets[out.Name]
+	}
+}
+
+// steps are the names of all state of the job, in order; none before it runs.
+func (j *Job) steps() []string {
+	var out []string
+	for _, s := range j.sites {
+		for _, k := range s.steps {
+			out = append(out, k.name)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // recover commits the newest manifest again.
@@ -127,6 +155,15 @@ func (j *Job) commit(ctx context.Context, m *checkpoint.Manifest) error {
 	return j.commitLetters(ctx, m)
 }
 
+// next is the manifest behind the newest one.
+func (j *Job) next() *checkpoint.Manifest {
+	m := *j.manifest
+	m.Epoch++
+	m.Incarnation = j.incarnation
+	m.Positions, m.Offsets, m.Notes, m.NotesKey = make(map[string][][]byte), nil, make(checkpoint.Notes), ""
+	return &m
+}
+
 // epochs runs the checkpoint protocol: one epoch at a time, committed beside the
 // running tail.
 type epochs struct {
@@ -156,7 +193,7 @@ func (e *epochs) begin(ack chan error) {
 	if ack != nil {
 		e.acks = append(e.acks, ack)
 	}
-	if e.job.log == nil {
+	if e.job.log == nil && e.job.opts.shadow == nil {
 		if e.final {
 			e.stopped = true
 		}
@@ -176,7 +213,7 @@ func (e *epochs) begin(ack chan error) {
 	e.waiting = true
 	e.began = time.Now()
 	for _, p := range e.job.parts {
-		p.barrier.Store(e.job.manifest.Epoch + 1)
+		p.barrier.Store(true)
 		p.rouse()
 	}
 }
@@ -195,11 +232,12 @@ const mostFrozen = 1024
 // outputs prepare, and the epoch is saved beside the running tail.
 func (e *epochs) cut() error {
 	t, j := e.tail, e.job
-	m := &checkpoint.Manifest{
-		Job: j.opts.Name, ID: j.manifest.ID, Epoch: j.manifest.Epoch + 1, Incarnation: j.incarnation,
-		Plan: j.manifest.Plan, FirstOutput: j.manifest.FirstOutput, StartFrom: j.manifest.StartFrom,
-		Positions: make(map[string][][]byte), State: j.manifest.State, Notes: make(checkpoint.Notes),
+	if s := j.opts.shadow; s != nil {
+		err := t.cut()
+		s.frozen, e.stopped = t.frozen, true
+		return err
 	}
+	m := j.next()
 	for i, p := range j.parts {
 		st := t.barrier[i]
 		if st.moved {
@@ -229,8 +267,12 @@ func (e *epochs) cut() error {
 	}
 	silent := rows == 0 && len(t.letters.lines) == 0 && t.letters.lost == 0 && string(moved) == string(e.last_)
 	if silent && len(t.frozen) <= mostFrozen {
-		e.done <- nil
 		e.saving = true
+		if !e.closing {
+			e.done <- nil
+			return nil
+		}
+		go func() { e.done <- e.clear() }()
 		return nil
 	}
 	for name, w := range t.outputs {
@@ -278,10 +320,30 @@ func (e *epochs) save(m *checkpoint.Manifest, frozen []frozenStep) error {
 	if err := e.job.commit(e.ctx, m); err != nil {
 		return err
 	}
+	e.job.noted = len(m.Notes) > 0
 	m.Notes = nil
 	e.job.manifest = m
 	e.join(m)
+	if e.closing {
+		return e.clear()
+	}
 	return log.Sweep(e.ctx, m, e.base)
+}
+
+// clear saves a manifest without notes behind the last one of an orderly stop: the
+// next start has nothing to commit, whatever becomes of the outputs until then. Notes of
+// outputs that are written at once say where these are, and stay.
+func (e *epochs) clear() error {
+	j := e.job
+	if j.noted && j.manifest.Forms == "" {
+		m := j.next()
+		m.Positions = j.manifest.Positions
+		if err := j.log.Save(e.ctx, m); err != nil {
+			return err
+		}
+		j.manifest, j.noted = m, false
+	}
+	return j.log.Sweep(e.ctx, j.manifest, e.base)
 }
 
 // joined is a base that replaces the first files of the state.

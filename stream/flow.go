@@ -47,7 +47,7 @@ type barrier struct {
 
 // frozenStep is the state of one step, ready to be written beside the running job.
 type frozenStep struct {
-	id       string
+	id, name string
 	from, to int // key groups
 	write    state.Frozen
 }

@@ -38,6 +38,13 @@ type graph struct {
 	immediate map[string]bool // outputs, by name, that need their rows in order
 }
 
+// standing and waiting name the state of the time stages of an input: how far they are,
+// and what waits in them.
+func (g *graph) standing(in *plan.Input) string { return g.canon.Rows(in) + "/time" }
+func (g *graph) waiting(in *plan.Input) string {
+	return g.canon.Rows(in) + "/wait/" + g.canon.Columns(in)
+}
+
 // consumer is a step or, with node nil, an output that reads a node.
 type consumer struct {
 	node      plan.Node

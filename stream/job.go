@@ -29,6 +29,8 @@ type Job struct {
 	manifest    *checkpoint.Manifest // the newest; nil without a store
 	incarnation string
 	first       column.Ticks
+	noted       bool // the manifest has notes
+	changed     bool // it is of another query
 	counts      *counts
 	letters     *deadletter.Log // nil: what is dropped is not kept
 	swept       time.Time       // when old letters were last deleted
@@ -100,7 +102,8 @@ func (j *Job) openPartitions(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("starting job %s: %w", j.opts.Name, err)
 			}
-			p.gone, p.came = k >= n, len(saved) > 0 && k >= len(saved)
+			p.gone = k >= n
+			p.came = k >= len(saved) && (len(saved) > 0 || j.changed || j.manifest != nil && j.manifest.Since[s.name] > 0)
 			if k < len(saved) {
 				p.position = saved[k]
 			}
@@ -140,10 +143,20 @@ func (j *Job) Run(ctx context.Context) error {
 		sites = append(sites, &p.site)
 	}
 	j.sites = sites
+	if j.changed {
+		if err := j.adapt(ctx); err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
 	if err := j.restore(ctx, sites); err != nil {
 		return err
 	}
 	j.begin()
+	if j.log != nil {
+		m := *j.manifest
+		j.describe(&m)
+		j.manifest = &m
+	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()
@@ -172,6 +185,8 @@ func (j *Job) startOf(p *partition) connector.Start {
 	switch {
 	case len(p.position) > 0:
 		return connector.Start{Mode: connector.AtPosition, Position: p.position}
+	case j.manifest != nil && j.manifest.Since[p.source.name] > 0:
+		return connector.Start{Mode: connector.AtTime, Time: j.manifest.Since[p.source.name]}
 	case j.manifest != nil && j.manifest.StartFrom > 0:
 		return connector.Start{Mode: connector.AtTime, Time: j.manifest.StartFrom}
 	}

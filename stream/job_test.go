@@ -143,18 +143,6 @@ func TestCommitIsRepeatedAfterAFailure(t *testing.T) {
 	}
 }
 
-func TestACheckpointOfAnotherQueryIsRefused(t *testing.T) {
-	store := blob.NewMemory()
-	var out table
-	if err := run(t, options(t, passThrough, messages(1), store, &out)); err != nil {
-		t.Fatal(err)
-	}
-	err := run(t, options(t, "SELECT n AS other INTO o FROM i", messages(1), store, &out))
-	if err == nil || !strings.Contains(err.Error(), "belongs to another query") || !strings.Contains(err.Error(), "jobs/job") {
-		t.Errorf("error %v, want one that says what to do", err)
-	}
-}
-
 // A new job begins its span and the early margin before its first output time,
 // and writes nothing before it.
 func TestRowsBeforeTheFirstOutputTimeAreComputedNotWritten(t *testing.T) {

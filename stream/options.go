@@ -63,13 +63,20 @@ type Options struct {
 	Metrics *metric.Recorder
 	Log     *slog.Logger
 
+	// Targets say what stands behind each output, by name, so that a job that comes back
+	// does not write to another what it has prepared for one.
+	Targets map[string]string
+
 	// Diagnostic is told about events that are dropped or whose time is changed; may be nil.
 	Diagnostic func(Diagnostic)
+
+	shadow *shadow // not nil: the job makes state and nothing else
 }
 
 // Input is one source of a job.
 type Input struct {
 	Source        connector.Source
+	Name          string // what it is, such as "hub telemetry": a job that comes back reads no other
 	Format        Format
 	SystemColumns bool // system columns join `SELECT *`
 	LineOrder     bool // offsets order rows of all partitions

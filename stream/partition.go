@@ -53,8 +53,8 @@ type partition struct {
 	owed    []atomic.Int64 // bytes of this partition that wait for others, in the tail and in each shard
 	arrived atomic.Int64   // arrival of the last message; the end of time when it ended
 	wake    chan struct{}
-	wanted  atomic.Bool  // rows wait for its promise; until it is further
-	barrier atomic.Int64 // epoch wanted; 0: none
+	wanted  atomic.Bool // rows wait for its promise; until it is further
+	barrier atomic.Bool // an epoch is wanted
 	resume  chan struct{}
 }
 
@@ -130,7 +130,8 @@ func newPartition(j *Job, s sourceInputs, number int) (*partition, error) {
 		if b.next, err = p.after(node); err != nil {
 			return nil, err
 		}
-		p.keep(fmt.Sprintf("%s/%04d", j.graph.canon.Columns(node), number), b.stage)
+		p.keepOf(j.graph.standing(node), number, b.stage.Standing())
+		p.keepOf(j.graph.waiting(node), number, b.stage)
 		p.branches = append(p.branches, b)
 	}
 	if in.Arrivals != nil {
@@ -148,26 +149,46 @@ func newPartition(j *Job, s sourceInputs, number int) (*partition, error) {
 
 // begin gives partitions that have come since the checkpoint the time of their input:
 // windows and orders have let go what stands before the least of the others, so to a
-// new one that is over too. So it is to one that was gone, and let everything go.
+// new one that is over too. So it is to one that was gone, and let everything go. The
+// partitions of a new input begin where the least of all is.
 func (j *Job) begin() {
 	for _, p := range j.parts {
 		for b, br := range p.branches {
 			if p.gone || !p.came && br.stage.Watermark() != column.EndOfTime {
 				continue
 			}
-			var least *exec.TimeStage
+			var own, all least
 			for _, q := range j.parts {
-				if q.source.name != p.source.name || q.came || q.gone {
+				if q.came || q.gone {
 					continue
 				}
-				if s := q.branches[b].stage; s.Watermark() != column.EndOfTime && (least == nil || s.Frontier().Before(least.Frontier())) {
-					least = s
+				for k, other := range q.branches {
+					all.add(other.stage.Frontier())
+					if q.source.name == p.source.name && k == b {
+						own.add(other.stage.Frontier())
+					}
 				}
 			}
-			if least != nil {
-				br.stage.Begin(least.Frontier())
+			switch {
+			case own.some:
+				br.stage.Begin(own.at)
+			case all.some:
+				br.stage.Begin(all.at)
 			}
 		}
+	}
+}
+
+// least is the least of some frontiers. One at the end of time is none: nothing comes
+// behind it.
+type least struct {
+	some bool
+	at   column.Position
+}
+
+func (l *least) add(at column.Position) {
+	if at.Time != column.EndOfTime && (!l.some || at.Before(l.at)) {
+		l.some, l.at = true, at
 	}
 }
 
@@ -214,9 +235,17 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 		}
 	}
 	defer r.Close()
+	for _, br := range p.branches { // what was restored need not wait for the next event
+		if err := p.advance(br); err != nil {
+			return err
+		}
+	}
+	if err := p.send(ctx); err != nil {
+		return err
+	}
 	var c connector.Chunk
 	for {
-		if p.barrier.Load() != 0 {
+		if p.barrier.Load() {
 			if err := p.pass(ctx); err != nil {
 				return err
 			}
@@ -275,10 +304,8 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 			for _, o := range p.outlets {
 				o.pending.end = true
 			}
-			if !p.job.opts.NoFlush || p.gone {
-				if err := p.idle(p.job.opts.Until, true); err != nil {
-					return err
-				}
+			if err := p.end(); err != nil {
+				return err
 			}
 			if err := p.send(ctx); err != nil {
 				return err
@@ -358,6 +385,17 @@ func (p *partition) tick() error {
 	return nil
 }
 
+// end is behind the last message.
+func (p *partition) end() error {
+	switch {
+	case p.job.opts.shadow != nil:
+		return p.job.opts.shadow.end(p)
+	case !p.job.opts.NoFlush || p.gone:
+		return p.idle(p.job.opts.Until, true)
+	}
+	return nil
+}
+
 func (p *partition) idle(now column.Ticks, promised bool) error {
 	p.arrived.Store(max(p.arrived.Load(), int64(now)))
 	for _, br := range p.branches {
@@ -380,7 +418,7 @@ func (p *partition) pass(ctx context.Context) error {
 	}
 	st := &partState{position: p.position, last: p.last, moved: p.moved}
 	p.moved = false
-	p.barrier.Store(0)
+	p.barrier.Store(false)
 	for _, o := range p.outlets {
 		o.pending.barrier = new(barrier)
 	}

@@ -49,7 +49,8 @@ type keptOrder struct{ *reorder.Buffer }
 func (k keptOrder) Freeze() (state.Frozen, error) { return k.Buffer.Freeze(), nil }
 
 type keptStep struct {
-	id string
+	id   string
+	name string // of the id in manifests, which do not list partitions
 	keeper
 }
 
@@ -138,7 +139,12 @@ func (s *site) step(n plan.Node) (*running, error) {
 	return r, nil
 }
 
-func (s *site) keep(id string, k keeper) { s.steps = append(s.steps, keptStep{id, k}) }
+func (s *site) keep(id string, k keeper) { s.steps = append(s.steps, keptStep{id, id, k}) }
+
+// keepOf is keep for what each partition has of its own.
+func (s *site) keepOf(name string, partition int, k keeper) {
+	s.steps = append(s.steps, keptStep{fmt.Sprintf("%s/%04d", name, partition), name, k})
+}
 
 // into is one input of a step. Rows that come in no order to a step that needs one
 // are sorted on the way.
@@ -262,7 +268,7 @@ func (s *site) freeze() ([]frozenStep, error) {
 			return nil, err
 		}
 		if f != nil {
-			out = append(out, frozenStep{k.id, s.from, s.to, f})
+			out = append(out, frozenStep{k.id, k.name, s.from, s.to, f})
 		}
 	}
 	return out, nil

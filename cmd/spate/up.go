@@ -103,11 +103,7 @@ func shellWord(s string) string {
 func (a *app) runPipeline(ctx context.Context, p *config.Pipeline, drain time.Duration, again func(verb string) string) error {
 	signal.Ignore(syscall.SIGPIPE) // whoever read the log may go, the pipeline stays
 	line := newStatusLine(a.stderr, a.quiet)
-	level := slog.LevelInfo
-	if line.live {
-		level = slog.LevelWarn
-	}
-	log, err := a.logger(line, level)
+	log, err := a.logger(line, slog.LevelInfo)
 	if err != nil {
 		return err
 	}

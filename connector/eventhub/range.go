@@ -64,6 +64,22 @@ func (s *Part) OpenReader(ctx context.Context, partition int, from connector.Sta
 	return r, err
 }
 
+// OpenBetween implements connector.Replayed.
+func (s *Source) OpenBetween(ctx context.Context, partition int, from connector.Start, to connector.Position) (connector.Reader, error) {
+	end, err := parsePosition(to)
+	if err != nil {
+		return nil, fmt.Errorf("read hub %s partition %d again: %w", s.hub.Name(), partition, err)
+	}
+	r, err := s.OpenReader(ctx, partition, from)
+	if err != nil {
+		return nil, err
+	}
+	if r.(*reader).next >= end {
+		return &partReader{end: end}, r.Close()
+	}
+	return &partReader{r, end}, nil
+}
+
 // partReader reads to end. Without a Reader there is nothing.
 type partReader struct {
 	connector.Reader

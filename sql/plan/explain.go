@@ -18,6 +18,9 @@ func Explain(j *Job) string {
 	return p.b.String()
 }
 
+// Describe is one line about a node.
+func Describe(n Node) string { return n.describe() }
+
 type printer struct {
 	b   strings.Builder
 	ids map[Node]int

@@ -18,7 +18,7 @@ import (
 )
 
 // Version is the version of manifests.
-const Version = 3
+const Version = 4
 
 // Manifest is what a job has reached at the end of an epoch.
 type Manifest struct {
@@ -27,15 +27,31 @@ type Manifest struct {
 	ID          string              `json:"id"` // of the job from its manifest 0 on; its outputs know it by this
 	Epoch       int64               `json:"epoch"`
 	Incarnation string              `json:"incarnation"`
-	Plan        string              `json:"plan"`              // fingerprint of the query and its settings
+	Plan        string              `json:"plan"`              // fingerprint of the query
+	Forms       string              `json:"forms,omitempty"`   // how outputs are shown at once; empty: none is
+	Policy      Policy              `json:"policy"`            // by which the times of events were judged
+	Steps       []string            `json:"steps,omitempty"`   // the names of all state of the query, in order
+	Inputs      map[string]string   `json:"inputs,omitempty"`  // what stands behind each input
+	Outputs     map[string]string   `json:"outputs,omitempty"` // and behind each output
 	FirstOutput column.Ticks        `json:"firstOutput"`       // rows before it are not written
 	StartFrom   column.Ticks        `json:"startFrom"`         // where a partition without a position begins; 0: the oldest event
+	Since       Since               `json:"since,omitempty"`   // the same of inputs that came with a changed query
 	Positions   map[string][][]byte `json:"positions"`         // per source and partition; nil: nothing read yet
 	Offsets     []connector.Offset  `json:"offsets,omitempty"` // of the partitions that brought events to this epoch
 	State       []File              `json:"state,omitempty"`   // oldest first; read as one map
 	Notes       Notes               `json:"notes,omitempty"`   // of this epoch, if they are small
 	NotesKey    string              `json:"notesKey,omitempty"`
 	CRC         string              `json:"crc"` // of the manifest's text, with zeros in this place; it stands last
+}
+
+// Since is a time by the name of an input.
+type Since map[string]column.Ticks
+
+// Policy is the time policy of a job.
+type Policy struct {
+	Late     column.Ticks `json:"late"`
+	Disorder column.Ticks `json:"disorder"`
+	Drop     bool         `json:"drop,omitempty"`
 }
 
 // noCRC is what stands in the place of the checksum while it is computed.

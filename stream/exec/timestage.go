@@ -316,34 +316,59 @@ func (s *TimeStage) Idle(now column.Ticks, promised bool, out Emit) error {
 	return s.release(out)
 }
 
-// Freeze implements Operator.
+// Freeze takes the rows that wait. How far the stage is stands in its Standing.
 func (s *TimeStage) Freeze() (state.Frozen, error) {
-	var rows state.Frozen
-	if s.wait != nil {
-		rows = s.wait.Freeze()
+	if s.wait == nil {
+		return nil, nil
 	}
+	return s.wait.Freeze(), nil
+}
+
+// Load puts a row back that waits.
+func (s *TimeStage) Load(e state.Entry) error { return s.buffer().Load(e) }
+
+// Standing is how far a time stage is: state of its own, because it does not depend on
+// what the plan reads of each event, as rows that wait do.
+type Standing struct{ s *TimeStage }
+
+// Standing returns the standing of the stage.
+func (s *TimeStage) Standing() Standing { return Standing{s} }
+
+// Freeze takes the standing, if it has changed.
+func (k Standing) Freeze() (state.Frozen, error) {
+	s := k.s
 	if s.saved == s.timeScalars {
-		return rows, nil
+		return nil, nil
 	}
 	s.saved = s.timeScalars
 	scalars := s.saved.append(nil)
-	return func(to *state.Section) {
-		if rows != nil {
-			rows(to)
-		}
-		to.Put(0, []byte{state.EveryShard}, scalars)
-	}, nil
+	return func(to *state.Section) { to.Put(0, []byte{state.EveryShard}, scalars) }, nil
 }
 
-// Load implements Operator.
-func (s *TimeStage) Load(e state.Entry) error {
-	if len(e.Key) != 1 || e.Key[0] != state.EveryShard {
-		return s.buffer().Load(e)
-	}
+// Load puts the standing back.
+func (k Standing) Load(e state.Entry) error {
 	r := &stateReader{b: e.Value}
-	s.timeScalars.read(r)
-	s.saved = s.timeScalars
+	k.s.timeScalars.read(r)
+	k.s.saved = k.s.timeScalars
 	return r.done()
+}
+
+// FrontierIn is the frontier of a stage whose standing was saved as e.
+func FrontierIn(e state.Entry) (column.Position, error) {
+	s := new(TimeStage)
+	err := s.Standing().Load(e)
+	return s.Frontier(), err
+}
+
+// Resume brings a stage that has seen the same events again to where another stood
+// when its standing was saved as e.
+func (s *TimeStage) Resume(e state.Entry, out Emit) error {
+	to := new(TimeStage)
+	if err := to.Standing().Load(e); err != nil {
+		return err
+	}
+	s.w, s.m, s.arrived, s.next = max(s.w, to.w), max(s.m, to.m), max(s.arrived, to.arrived), max(s.next, to.next)
+	return s.release(out)
 }
 
 func (s *timeScalars) append(dst []byte) []byte {

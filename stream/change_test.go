@@ -1,0 +1,104 @@
+package stream_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"spate/blob"
+	"spate/connector"
+	"spate/stream"
+)
+
+// A query that changes goes on behind the same messages.
+func TestAChangedQueryGoesOn(t *testing.T) {
+	store := blob.NewMemory()
+	var out table
+	if err := run(t, options(t, passThrough, messages(2), store, &out)); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(t, options(t, "SELECT n AS other INTO o FROM i", messages(4), store, &out)); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Join(out.rows, ""), `{"n":0}{"n":1}{"other":2}{"other":3}`; got != want {
+		t.Errorf("rows %s, want %s", got, want)
+	}
+}
+
+// What a job has prepared and could not commit goes where it was made for, or the job
+// does not start.
+func TestPreparedRowsGoNowhereElse(t *testing.T) {
+	for name, change := range map[string]func(o *stream.Options, out *table){
+		"the output is gone": func(o *stream.Options, _ *table) {
+			o.Plan = compile(t, "SELECT n INTO p FROM i")
+			delete(o.Outputs, "o")
+		},
+		"it has another target": func(o *stream.Options, _ *table) { o.Targets = map[string]string{"o": "table other"} },
+		"both, but all was there": func(o *stream.Options, _ *table) {
+			o.Plan = compile(t, "SELECT n INTO p FROM i")
+			delete(o.Outputs, "o")
+		},
+	} {
+		store := blob.NewMemory()
+		var out, other table
+		settled := strings.HasPrefix(name, "both")
+		if !settled {
+			out.fail = errors.New("away")
+		}
+		o := func() stream.Options {
+			o := options(t, passThrough, messages(3), store, &out)
+			o.Targets = map[string]string{"o": "table o"}
+			o.Outputs["p"] = &other
+			return o
+		}
+		if err := run(t, o()); (err == nil) != settled {
+			t.Fatalf("%s: %v", name, err)
+		}
+		out.fail = nil
+		changed := o()
+		change(&changed, &out)
+		err := run(t, changed)
+		if settled {
+			if err != nil || len(out.rows) != 3 {
+				t.Errorf("%s: %v, rows %v", name, err, out.rows)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), "start it once as it was") || !strings.Contains(err.Error(), "output o (table o)") {
+			t.Errorf("%s: error %v", name, err)
+		}
+		// The advice: once as it was, and then the change.
+		if err := run(t, o()); err != nil {
+			t.Fatal(err)
+		}
+		if err := run(t, changed); err != nil || len(out.rows) != 3 {
+			t.Errorf("%s, the advice followed: %v, rows %v", name, err, out.rows)
+		}
+	}
+}
+
+// The positions in one source say nothing of another.
+func TestAnInputIsTheOneThatWasRead(t *testing.T) {
+	store := blob.NewMemory()
+	var out table
+	with := func(hub string) error {
+		o := options(t, passThrough, messages(3), store, &out)
+		in := o.Inputs["i"]
+		in.Name = hub
+		o.Inputs["i"] = in
+		return run(t, o)
+	}
+	if err := with("hub a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := with("hub b"); err == nil || !strings.Contains(err.Error(), "input i was hub a") {
+		t.Errorf("error %v, want one that names both hubs", err)
+	}
+	// The advice: another name in the script.
+	o := options(t, "SELECT n INTO o FROM k", messages(3), store, &out)
+	o.Inputs = map[string]stream.Input{"k": {Source: o.Inputs["i"].Source, Name: "hub b"}}
+	o.Outputs = map[string]connector.Sink{"o": &out}
+	if err := run(t, o); err != nil {
+		t.Error(err)
+	}
+}
