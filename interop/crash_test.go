@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -58,7 +59,11 @@ func crash(t *testing.T, parallelism int, visibility string, rounds int, seed ui
 	i.start()
 	senders := i.senders(t, rnd)
 	stop := load(senders)
+	scripts := spellings(t, i, query)
 	for round := range rounds {
+		if visibility == "epoch" {
+			i.rewrite(func(p *pipeline) { p.Query = scripts[rnd.IntN(len(scripts))] })
+		}
 		if round == rounds/2 {
 			i.rewrite(func(p *pipeline) { p.Partitions = 6 })
 		}
@@ -73,11 +78,42 @@ func crash(t *testing.T, parallelism int, visibility string, rounds int, seed ui
 	}
 	time.Sleep(time.Second)
 	stop()
+	t.Logf("%d steps got new state", strings.Count(i.log.String(), "a step has new state"))
 	checkOnce(t, i, query, senders)
 	if visibility == "immediate" {
 		inOrder(t, i.readLog(t, alertHub))
 	}
 	i.stop()
+}
+
+// spellings are scripts that give the rows of query, of which some steps are other ones.
+func spellings(t *testing.T, i *instance, query string) []string {
+	t.Helper()
+	text, err := os.ReadFile(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := []string{query}
+	from := "FROM [device-telemetry] TIMESTAMP BY EventEnqueuedUtcTime"
+	for k, change := range []func(nth int) string{
+		func(int) string { return from + " WHERE DeviceId IS NOT NULL" },
+		func(nth int) string {
+			if nth == 0 {
+				return from + " WHERE DeviceId <> '' AND Temperature < 1e9"
+			}
+			return from
+		},
+	} {
+		parts := strings.Split(string(text), from)
+		script := parts[0]
+		for nth, part := range parts[1:] {
+			script += change(nth) + part
+		}
+		path := filepath.Join(filepath.Dir(i.file), fmt.Sprintf("spelling%d.asaql", k))
+		write(t, path, script)
+		out = append(out, path)
+	}
+	return out
 }
 
 // inOrder checks that alerts that were shown at once stand in the order of their times,
