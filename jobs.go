@@ -28,16 +28,24 @@ func (p *Pipeline) openJobs(ctx context.Context) error {
 		if j.Disabled {
 			continue
 		}
-		if err := p.addJob(ctx, j.Name, false, func(ctx context.Context) (stream.Options, error) { return p.optionsOf(ctx, j) }); err != nil {
+		if _, err := p.addJob(ctx, j.Name, false, p.bind(j)); err != nil {
 			return err
 		}
 	}
 	for _, c := range p.opts.Captures {
-		if err := p.addJob(ctx, captureName(c), true, func(ctx context.Context) (stream.Options, error) { return p.optionsOfCapture(ctx, c) }); err != nil {
+		if _, err := p.addJob(ctx, captureName(c), true, p.bindCapture(c)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (p *Pipeline) bind(j Job) func(ctx context.Context) (stream.Options, error) {
+	return func(ctx context.Context) (stream.Options, error) { return p.optionsOf(ctx, j) }
+}
+
+func (p *Pipeline) bindCapture(c Capture) func(ctx context.Context) (stream.Options, error) {
+	return func(ctx context.Context) (stream.Options, error) { return p.optionsOfCapture(ctx, c) }
 }
 
 // distinctJobs refuses jobs that would share a folder of checkpoints.
@@ -102,7 +110,7 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 	var written []Table
 	for _, name := range slices.Sorted(maps.Keys(cols)) {
 		if b := outputOf(j, name); b.Table != "" {
-			t, err := p.tables.find(b.Table)
+			t, err := p.declared().find(b.Table)
 			if err != nil {
 				return o, fmt.Errorf("opening job %s: output %s: %w", j.Name, name, err)
 			}
@@ -196,7 +204,7 @@ func formatOf(name, delimiter string) (stream.Format, error) {
 
 func (p *Pipeline) openOutput(ctx context.Context, job string, b Output, cols []plan.Column) (connector.Sink, error) {
 	if b.Table != "" {
-		return p.tables.sink(ctx, job, b.Alias, b.Table, b.Strict, cols)
+		return p.declared().sink(ctx, job, b.Alias, b.Table, b.Strict, cols)
 	}
 	h, ok := p.namespace.Hub(b.Hub)
 	if !ok {
@@ -214,8 +222,8 @@ func (p *Pipeline) targetOf(b Output) (string, error) {
 	if b.Table == "" {
 		return "hub " + strings.ToLower(b.Hub), nil
 	}
-	t, err := p.tables.find(b.Table)
-	return "table " + t.location(p.opts), err
+	t, err := p.declared().find(b.Table)
+	return "table " + t.location(p.declared().opts), err
 }
 
 // compileJob binds the script of a job.
@@ -285,7 +293,7 @@ func mapOutput(o *plan.Output, b Output) (*plan.Output, error) {
 // plan that passes the table's columns through, from the oldest event on.
 func (p *Pipeline) optionsOfCapture(ctx context.Context, c Capture) (o stream.Options, err error) {
 	name := captureName(c)
-	tb, err := p.tables.find(c.Table)
+	tb, err := p.declared().find(c.Table)
 	if err != nil {
 		return o, fmt.Errorf("opening the capture of hub %s: %w", c.Hub, err)
 	}
@@ -300,8 +308,8 @@ func (p *Pipeline) optionsOfCapture(ctx context.Context, c Capture) (o stream.Op
 	if err := p.bindInput(&o, name, c.Hub, Input{Hub: c.Hub}); err != nil {
 		return o, err
 	}
-	o.Targets[c.Table] = "table " + tb.location(p.opts)
-	if o.Outputs[c.Table], err = p.tables.sink(ctx, name, c.Table, c.Table, c.Strict, compiled.Outputs[0].In.Columns()); err != nil {
+	o.Targets[c.Table] = "table " + tb.location(p.declared().opts)
+	if o.Outputs[c.Table], err = p.declared().sink(ctx, name, c.Table, c.Table, c.Strict, compiled.Outputs[0].In.Columns()); err != nil {
 		return o, err
 	}
 	return o, nil

@@ -17,6 +17,7 @@ import (
 	"spate/console"
 	"spate/listen/amqp"
 	"spate/listen/kafka"
+	"spate/monitor"
 )
 
 // Endpoints are where a running pipeline is reached.
@@ -201,8 +202,25 @@ func (l *listeners) console(ctx context.Context, ln net.Listener) error {
 	p := l.p
 	return console.Serve(ctx, ln, console.Options{
 		Namespace: p.opts.Namespace, Recorder: p.metrics, History: p.history, Log: p.log,
-		Health: p.health, Status: func() any { return p.Status() },
+		Health: p.health, Status: func() any { return p.Status() }, Token: p.token,
+		JobVerbs: map[string]func(context.Context, string) error{"start": answered(p.StartJob), "stop": answered(p.StopJob)},
 	})
+}
+
+// answered gives the errors of a verb the statuses of answers.
+func answered(do func(ctx context.Context, job string) error) func(context.Context, string) error {
+	return func(ctx context.Context, job string) error {
+		err := do(ctx, job)
+		switch {
+		case errors.Is(err, ErrNoJob):
+			return &monitor.Error{Status: 404, Code: "ResourceNotFound", Message: err.Error()}
+		case errors.Is(err, ErrJobState):
+			return &monitor.Error{Status: 409, Code: "Conflict", Message: err.Error()}
+		case err != nil:
+			return &monitor.Error{Status: 500, Code: "JobError", Message: err.Error()}
+		}
+		return nil
+	}
 }
 
 // health joins everything that does not work as it should.
@@ -215,7 +233,7 @@ func (p *Pipeline) health() error {
 			}
 		}
 	}
-	for _, j := range p.jobs {
+	for _, j := range p.running() {
 		switch state, why := j.state(); state {
 		case "Failed":
 			errs = append(errs, fmt.Errorf("job %s failed: %s", j.name, why))
@@ -262,7 +280,7 @@ func (l *listeners) close() {
 // announce writes the instance file: what other processes need to find this one.
 func (p *Pipeline) announce() error {
 	i := console.Instance{
-		Version: 1, PID: os.Getpid(), StartedAt: p.started.UTC(), CAFile: p.endpoints.CAFile,
+		Version: 1, PID: os.Getpid(), Token: p.token, StartedAt: p.started.UTC(), CAFile: p.endpoints.CAFile,
 		Addresses: make(map[string]string), ConnectionStrings: make(map[string]string),
 	}
 	for k, v := range map[string]string{"amqp": p.endpoints.AMQP, "amqps": p.endpoints.AMQPS, "kafka": p.endpoints.Kafka, "console": p.endpoints.HTTP} {

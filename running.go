@@ -3,6 +3,9 @@ package spate
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,17 +14,22 @@ import (
 	"spate/stream/exec"
 )
 
-// runningJob is a job of the pipeline, or a capture, which is a job of its own.
+// runningJob is a job of the pipeline, or a capture, which is a job of its own. It
+// lives once from every start to the next stop or failure.
 type runningJob struct {
 	name    string
 	capture bool
 	dropped *diagnostics
-	options func(ctx context.Context) (stream.Options, error) // bound anew for every start
+	turn    sync.Mutex    // one start, stop or replacement at a time
+	start   chan struct{} // a life is wanted
 
-	mu  sync.Mutex  // guards the fields below
-	job *stream.Job // changes when the job is started again
-	now string      // Starting, Running, Degraded, Stopped, Failed
-	err error
+	mu      sync.Mutex                                        // guards the fields below
+	options func(ctx context.Context) (stream.Options, error) // bound anew for every start
+	job     *stream.Job                                       // changes when the job is started again
+	now     string                                            // Starting, Running, Degraded, Stopping, Stopped, Failed
+	err     error
+	halt    chan struct{} // closed to end the life that was wanted last
+	over    chan struct{} // closed when it has ended
 }
 
 func (j *runningJob) state() (string, string) {
@@ -46,18 +54,32 @@ func (j *runningJob) current() *stream.Job {
 }
 
 // addJob opens a job. A new one saves its first manifest here.
-func (p *Pipeline) addJob(ctx context.Context, name string, capture bool, options func(ctx context.Context) (stream.Options, error)) error {
-	j := &runningJob{name: name, capture: capture, options: options, now: "Starting", dropped: newDiagnostics(p.log.With("job", name), p.opts.Clock)}
+func (p *Pipeline) addJob(ctx context.Context, name string, capture bool, options func(ctx context.Context) (stream.Options, error)) (*runningJob, error) {
+	j := &runningJob{name: name, capture: capture, options: options, now: "Starting", start: make(chan struct{}, 1), dropped: newDiagnostics(p.log.With("job", name), p.opts.Clock)}
 	if err := j.open(ctx); err != nil {
-		return err
+		return nil, err
 	}
+	j.want()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.jobs = append(p.jobs, j)
-	return nil
+	return j, nil
+}
+
+// want asks for a life. None is under way or asked for.
+func (j *runningJob) want() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.now, j.err, j.halt, j.over = "Starting", nil, make(chan struct{}), make(chan struct{})
+	j.start <- struct{}{}
 }
 
 // open makes the job from its newest checkpoint.
 func (j *runningJob) open(ctx context.Context) error {
-	o, err := j.options(ctx)
+	j.mu.Lock()
+	options := j.options
+	j.mu.Unlock()
+	o, err := options(ctx)
 	if err != nil {
 		return err
 	}
@@ -80,17 +102,42 @@ const (
 	longRun    = time.Minute
 )
 
-// runJob runs a job until the context ends. What a job could not read, write or
-// commit may work later, a full disk for example: it starts again from its
-// checkpoint. What would fail again ends it.
+// runJob runs the lives of a job until the context ends.
 func (p *Pipeline) runJob(ctx context.Context, j *runningJob) {
 	defer j.dropped.end()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-j.start:
+		}
+		j.mu.Lock()
+		halt, over := j.halt, j.over
+		j.mu.Unlock()
+		life, stop := context.WithCancel(ctx)
+		go func() {
+			select {
+			case <-halt:
+				stop()
+			case <-life.Done():
+			}
+		}()
+		p.live(life, j)
+		stop()
+		close(over)
+	}
+}
+
+// live runs a job until the context ends. What a job could not read, write or
+// commit may work later, a full disk for example: it starts again from its
+// checkpoint. What would fail again ends it.
+func (p *Pipeline) live(ctx context.Context, j *runningJob) {
 	pause := firstPause
 	for {
 		began := time.Now()
 		j.become("Running", nil)
 		err := j.current().Run(ctx)
-		if err == nil {
+		if err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled) { // it had not begun
 			j.become("Stopped", nil)
 			return
 		}
@@ -113,6 +160,114 @@ func (p *Pipeline) runJob(ctx context.Context, j *runningJob) {
 			}
 		}
 	}
+}
+
+// ErrNoJob: the pipeline has no job of that name.
+var ErrNoJob = errors.New("there is no such job")
+
+// ErrJobState: a job cannot be started or stopped in the state that it is in.
+var ErrJobState = errors.New("not in this state")
+
+// find is the job of a name.
+func (p *Pipeline) find(name string) (*runningJob, error) {
+	var names []string
+	for _, j := range p.running() {
+		if strings.EqualFold(j.name, name) {
+			return j, nil
+		}
+		names = append(names, j.name)
+	}
+	return nil, fmt.Errorf("job %s: %w (jobs: %s)", name, ErrNoJob, strings.Join(names, ", "))
+}
+
+// running are the jobs and captures there are now.
+func (p *Pipeline) running() []*runningJob {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.jobs)
+}
+
+// StopJob stops a job as an orderly stop of the pipeline does, and returns when it
+// has stopped.
+func (p *Pipeline) StopJob(ctx context.Context, name string) error {
+	j, err := p.find(name)
+	if err != nil {
+		return err
+	}
+	j.turn.Lock()
+	defer j.turn.Unlock()
+	if now, _ := j.state(); now == "Stopped" || now == "Failed" {
+		return fmt.Errorf("stopping job %s: it is %s: %w", j.name, now, ErrJobState)
+	}
+	return j.end(ctx)
+}
+
+// StartJob starts a job that has stopped or failed, from its newest checkpoint.
+func (p *Pipeline) StartJob(ctx context.Context, name string) error {
+	j, err := p.find(name)
+	if err != nil {
+		return err
+	}
+	j.turn.Lock()
+	defer j.turn.Unlock()
+	if now, _ := j.state(); now != "Stopped" && now != "Failed" {
+		return fmt.Errorf("starting job %s: it is %s: %w", j.name, now, ErrJobState)
+	}
+	if err := j.open(ctx); err != nil {
+		return err
+	}
+	j.want()
+	return nil
+}
+
+// end ends the present life of a job, which has one.
+func (j *runningJob) end(ctx context.Context) error {
+	j.mu.Lock()
+	over := j.over
+	close(j.halt)
+	if j.now == "Running" || j.now == "Starting" {
+		j.now = "Stopping"
+	}
+	j.mu.Unlock()
+	select {
+	case <-over:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if now, why := j.state(); now == "Failed" {
+		return fmt.Errorf("stopping job %s: %s", j.name, why)
+	}
+	return nil
+}
+
+// replace starts a job with other options. If they cannot be taken it goes on with
+// those that it had.
+func (j *runningJob) replace(ctx context.Context, options func(ctx context.Context) (stream.Options, error)) error {
+	j.turn.Lock()
+	defer j.turn.Unlock()
+	if now, _ := j.state(); now != "Stopped" && now != "Failed" {
+		if err := j.end(ctx); err != nil {
+			if now, _ := j.state(); now != "Failed" {
+				return err
+			}
+		}
+	}
+	j.mu.Lock()
+	old := j.options
+	j.options = options
+	j.mu.Unlock()
+	err := j.open(ctx)
+	if err != nil {
+		j.mu.Lock()
+		j.options = old
+		j.mu.Unlock()
+		if e := j.open(ctx); e != nil {
+			j.become("Failed", e)
+			return errors.Join(err, fmt.Errorf("starting it as it was: %w", e))
+		}
+	}
+	j.want()
+	return err
 }
 
 // failsAgain says whether a job that is started again would end in the same way:

@@ -8,6 +8,7 @@ package spate
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,13 +38,20 @@ type Pipeline struct {
 	namespace *hub.Namespace
 	rules     *access.Rules
 	store     blob.Store // of the data folder
-	tables    *tables
-	jobs      []*runningJob
+
+	reloading sync.Mutex // one reload at a time
+
+	mu     sync.Mutex // guards what a reload changes: the fields below, and Hubs, Tables, Jobs and Captures of opts
+	tables *tables
+	jobs   []*runningJob
+	launch func(*runningJob) // runs the lives of a job; nil: the pipeline does not run
+
 	history   *monitor.History
 	notifiers []*notify.Notifier
 	listeners *listeners
 	endpoints Endpoints
 	started   time.Time
+	token     string // whoever may read the instance file may change the pipeline
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -87,7 +95,7 @@ func Open(ctx context.Context, o Options) (_ *Pipeline, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pipeline{opts: o, log: o.Log, metrics: new(metric.Recorder), started: o.Clock()}
+	p := &Pipeline{opts: o, log: o.Log, metrics: new(metric.Recorder), started: o.Clock(), token: rand.Text()}
 	defer func() {
 		if err != nil {
 			p.Close()
@@ -183,8 +191,12 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	defer stopJobs()
 	var around, running sync.WaitGroup
 	fatal := make(chan error, 8)
-	for _, j := range p.jobs {
-		running.Go(func() { p.runJob(jobs, j) })
+	launch := func(j *runningJob) { running.Go(func() { p.runJob(jobs, j) }) }
+	p.mu.Lock()
+	p.launch = launch
+	p.mu.Unlock()
+	for _, j := range p.running() {
+		launch(j)
 	}
 	around.Go(func() { p.report("metric history", p.history.Run(outer)) })
 	for _, n := range p.notifiers {
@@ -203,6 +215,9 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	case err = <-fatal:
 	}
 	p.listeners.shutdown()
+	p.mu.Lock()
+	p.launch = nil // a reload under way comes too late
+	p.mu.Unlock()
 	stopJobs()
 	running.Wait()
 	stopOuter()
@@ -291,7 +306,7 @@ type Status struct {
 // JobStatus is the state of one job.
 type JobStatus struct {
 	Name           string        `json:"name"`
-	State          string        `json:"state"` // Starting, Running, Degraded, Stopped, Failed
+	State          string        `json:"state"` // Starting, Running, Degraded, Stopping, Stopped, Failed
 	Error          string        `json:"error,omitempty"`
 	EventsIn       int64         `json:"eventsIn"`
 	RowsOut        int64         `json:"rowsOut"`
@@ -305,7 +320,10 @@ func (p *Pipeline) Status() Status {
 	for _, n := range p.opts.Notify {
 		alerts[strings.ToLower(n.Hub)] = true
 	}
-	for _, j := range p.opts.Jobs {
+	p.mu.Lock()
+	declared := p.opts.Jobs
+	p.mu.Unlock()
+	for _, j := range declared {
 		for _, o := range j.Outputs {
 			written[strings.ToLower(o.Hub)] = true
 		}
@@ -338,7 +356,7 @@ func (p *Pipeline) Status() Status {
 		}
 	}
 	now := column.TicksOf(p.opts.Clock())
-	for _, j := range p.jobs {
+	for _, j := range p.running() {
 		js := p.jobStatus(&s, j.name)
 		js.State, js.Error = j.state()
 		if w := j.current().Watermark(); w > 0 {

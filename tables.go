@@ -31,6 +31,13 @@ func openTables(store blob.Store, o Options, m *metric.Recorder) *tables {
 	return t
 }
 
+// declared are the tables there are now.
+func (p *Pipeline) declared() *tables {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.tables
+}
+
 func tableName(o Options, database, name string) string {
 	if d, n, ok := strings.Cut(name, "."); ok {
 		return d + "." + n

@@ -50,6 +50,7 @@ type Pipeline struct {
 	Path     string // the pipeline file or folder as errors name it; empty: built in
 	Options  spate.Options
 	Warnings Problems
+	Files    []string // what was read, folders whose content counts among them
 	// Secrets are the values that came from references: prints show *** instead.
 	Secrets []string
 }
@@ -105,10 +106,15 @@ func loadFile(src Source, path string) (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Dir(path)
-	return loadBytes(src, path, data, folder{dir: dir, read: func(name string) ([]byte, error) {
+	dir, files := filepath.Dir(path), []string{path}
+	p, err := loadBytes(src, path, data, folder{dir: dir, read: func(name string) ([]byte, error) {
+		files = append(files, resolvePath(dir, name))
 		return os.ReadFile(resolvePath(dir, name))
 	}})
+	if p != nil {
+		p.Files = files
+	}
+	return p, err
 }
 
 // folder is where the relative paths of a pipeline file begin.

@@ -67,7 +67,7 @@ func derive(src Source, dir string, scripts []string) (*Pipeline, error) {
 		}
 	}
 	l.checkScripts()
-	p := &Pipeline{Kind: Derived, Path: dir, Options: l.o}
+	p := &Pipeline{Kind: Derived, Path: dir, Options: l.o, Files: append([]string{dir}, scripts...)}
 	p.autoPorts(src)
 	if err := p.settle(r.problems); err != nil {
 		return nil, err

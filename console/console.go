@@ -1,5 +1,6 @@
 // Package console is the instance's HTTP port: /metrics for Prometheus, /healthz,
-// the metrics call of Azure Monitor, and the state of the pipeline as JSON.
+// the metrics call of Azure Monitor, the state of the pipeline as JSON, and, for whoever
+// may read the instance file, the start and the stop of jobs.
 //
 // It is served on loopback only and answers requests that name a loopback host, so
 // that a page in a browser cannot reach it under a name of its own.
@@ -9,6 +10,7 @@ package console
 
 import (
 	"context"
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,7 +34,13 @@ type Options struct {
 	History   *monitor.History // nil: no metrics call
 	Health    func() error     // why the instance is not healthy; nil: it always is
 	Status    func() any       // what /api/status prints as JSON; nil: not served
-	Log       *slog.Logger
+	Token     string           // whoever changes something shows it; empty: nobody does
+
+	// JobVerbs are what may be done to a job, by POST /api/jobs/NAME/VERB. Their errors may
+	// be of type *monitor.Error, which says the status of the answer.
+	JobVerbs map[string]func(ctx context.Context, job string) error
+
+	Log *slog.Logger
 }
 
 // Handler returns the console's routes.
@@ -47,6 +55,9 @@ func Handler(o Options) http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry(o), promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	if o.Status != nil {
 		mux.HandleFunc("GET /api/status", func(w http.ResponseWriter, _ *http.Request) { c.write(w, 200, o.Status()) })
+	}
+	if o.Token != "" {
+		mux.HandleFunc("POST /api/jobs/{name}/{verb}", c.job)
 	}
 	if o.History != nil {
 		mux.HandleFunc("GET /api/metrics", func(w http.ResponseWriter, r *http.Request) { c.metrics(w, r, "") })
@@ -98,7 +109,7 @@ func local(next http.Handler) http.Handler {
 
 func (c *console) index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	c.text(w, "Spate\n\n/metrics      for Prometheus\n/healthz      200 while healthy\n/api/status   the pipeline as JSON\n"+
+	c.text(w, "Spate\n\n/metrics      for Prometheus\n/healthz      200 while healthy\n/api/status   the pipeline as JSON\n/api/jobs     POST /api/jobs/NAME/start or stop, with the token of the instance\n"+
 		"/api/metrics  ?metricnames=InputEvents,OutputEvents&interval=PT1M\n")
 }
 
@@ -129,6 +140,25 @@ func (c *console) write(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	c.text(w, string(data)+"\n")
+}
+
+// job does something to a job.
+func (c *console) job(w http.ResponseWriter, r *http.Request) {
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if subtle.ConstantTimeCompare([]byte(token), []byte(c.o.Token)) != 1 {
+		c.fail(w, &monitor.Error{Status: 401, Code: "Unauthorized", Message: "show the token of the instance, which stands in run/instance.json of its data folder: Authorization: Bearer TOKEN"})
+		return
+	}
+	do := c.o.JobVerbs[r.PathValue("verb")]
+	if do == nil {
+		c.fail(w, &monitor.Error{Status: 404, Code: "NotFound", Message: fmt.Sprintf("%q cannot be done to a job", r.PathValue("verb"))})
+		return
+	}
+	if err := do(r.Context(), r.PathValue("name")); err != nil {
+		c.fail(w, err)
+		return
+	}
+	c.write(w, 200, map[string]string{"job": r.PathValue("name"), "done": r.PathValue("verb")})
 }
 
 // arm serves {resource id}/providers/Microsoft.Insights/metrics; names compare ignoring case.

@@ -77,7 +77,7 @@ func wrongUsage(cmd *cobra.Command, err error) error {
 func wrongFlag(cmd *cobra.Command, err error) error {
 	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
 	switch name {
-	case "set", "watch", "open", "print-config", "token", "color", "yes", "sparkline", "reference", "function", "dialect", "join-datediff":
+	case "set", "open", "print-config", "color", "yes", "sparkline", "reference", "function", "dialect", "join-datediff":
 		if unknown {
 			err = fmt.Errorf("--%s is not supported yet", name)
 		}
@@ -106,7 +106,7 @@ func noVerb(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	switch args[0] {
-	case "test", "hub", "job", "table", "alerts", "export", "import", "az", "deploy", "deadletter", "doctor", "top", "status", "context", "init", "cheat":
+	case "test", "hub", "table", "alerts", "export", "import", "az", "deploy", "deadletter", "doctor", "top", "status", "context", "init", "cheat":
 		return fmt.Errorf("the verb %s is not supported yet", args[0])
 	}
 	hint := ""

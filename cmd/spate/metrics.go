@@ -18,7 +18,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"spate/config"
-	"spate/console"
 	"spate/monitor"
 )
 
@@ -163,19 +162,13 @@ func marshal(v any) ([]byte, error) {
 
 // askMetrics asks the running instance, or reads the history that it left.
 func (a *app) askMetrics(ctx context.Context, v url.Values) (*monitor.Answer, error) {
-	address, dir := a.address, a.data
-	if address == "" {
-		p, err := a.load("", config.Source{NoScripts: true})
-		if err != nil {
-			return nil, err
-		}
-		dir = p.Options.Dir
-		if i, err := console.ReadInstance(dir); err == nil && i.Addresses["console"] != "" {
-			address = "http://" + i.Addresses["console"]
-		}
+	i, err := a.instance()
+	if err != nil {
+		return nil, err
 	}
-	if address != "" {
-		answer, err := getMetrics(ctx, address, v, cmpTimeout(a.timeout))
+	dir := i.dir
+	if i.address != "" {
+		answer, err := getMetrics(ctx, i, v, cmpTimeout(a.timeout))
 		var lost *url.Error
 		if err == nil || !errors.As(err, &lost) {
 			return answer, err
@@ -203,34 +196,9 @@ func cmpTimeout(d time.Duration) time.Duration {
 	return d
 }
 
-func getMetrics(ctx context.Context, address string, v url.Values, timeout time.Duration) (*monitor.Answer, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(address, "/")+"/api/metrics?"+v.Encode(), nil)
-	if err != nil {
-		return nil, withCode(usage, fmt.Errorf("--address: %w", err))
-	}
-	resp, err := (&http.Client{Timeout: timeout}).Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		var e struct {
-			Error struct{ Code, Message string }
-		}
-		if err := json.Unmarshal(body, &e); err != nil || e.Error.Message == "" {
-			return nil, fmt.Errorf("%s answered %s", address, resp.Status)
-		}
-		return nil, &monitor.Error{Status: resp.StatusCode, Code: e.Error.Code, Message: e.Error.Message}
-	}
+func getMetrics(ctx context.Context, i instance, v url.Values, timeout time.Duration) (*monitor.Answer, error) {
 	answer := &monitor.Answer{}
-	if err := json.Unmarshal(body, answer); err != nil {
-		return nil, fmt.Errorf("reading the answer of %s: %w", address, err)
-	}
-	return answer, nil
+	return answer, i.call(ctx, http.MethodGet, "/api/metrics?"+v.Encode(), timeout, answer)
 }
 
 // metricColumn is a series of an answer, and how its points are read.

@@ -22,6 +22,7 @@ type app struct {
 	file      string
 	data      string
 	address   string
+	token     string
 	example   bool
 	output    string
 	quiet     bool
@@ -44,12 +45,13 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.data, "data", "", "data folder, instead of the pipeline file's")
 	f.BoolVar(&a.example, "example", false, "the built-in example, whatever is in the current folder")
 	f.StringVar(&a.address, "address", os.Getenv("SPATE_ADDRESS"), "console of a running instance, such as http://127.0.0.1:8790")
+	f.StringVar(&a.token, "token", os.Getenv("SPATE_TOKEN"), "token of a running instance that --address names")
 	f.StringVarP(&a.output, "output", "o", "", "output form; which ones depends on the verb")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress, warnings only")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "more log")
 	f.StringVar(&a.logFormat, "log-format", "text", "text or json")
 	f.DurationVar(&a.timeout, "timeout", 0, "give up after this time")
-	root.AddCommand(a.up(), a.simulate(), a.eval(), a.query(), a.metrics(), a.check(), a.certs(), a.bench(), a.version(), worker())
+	root.AddCommand(a.up(), a.simulate(), a.eval(), a.query(), a.metrics(), a.job(), a.check(), a.certs(), a.bench(), a.version(), worker())
 	root.SetFlagErrorFunc(wrongFlag)
 	root.SuggestionsMinimumDistance = 2
 	checkArgs(root)

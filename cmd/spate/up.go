@@ -22,7 +22,7 @@ import (
 )
 
 func (a *app) up() *cobra.Command {
-	var noSimulator, noConsole bool
+	var noSimulator, noConsole, watch bool
 	var ports string
 	var drain time.Duration
 	cmd := &cobra.Command{
@@ -33,6 +33,7 @@ func (a *app) up() *cobra.Command {
 	f := cmd.Flags()
 	f.BoolVar(&noSimulator, "no-simulator", false, "do not run the file's simulator")
 	f.BoolVar(&noConsole, "no-console", false, "close the HTTP port")
+	f.BoolVar(&watch, "watch", terminal(a.stderr), "take over changes of the pipeline file and its scripts; default on a terminal")
 	f.StringVar(&ports, "ports", "fixed", "fixed or auto: any free ports")
 	f.DurationVar(&drain, "drain-timeout", 30*time.Second, "how long an orderly stop may take")
 	cmd.RunE = do(func(cmd *cobra.Command, args []string) error {
@@ -40,20 +41,31 @@ func (a *app) up() *cobra.Command {
 			return withCode(usage, fmt.Errorf("--ports %s: want fixed or auto", ports))
 		}
 		named := strings.Join(args, "")
-		p, err := a.load(named, config.Source{AutoPorts: ports == "auto"})
+		load := func() (*config.Pipeline, error) {
+			p, err := a.load(named, config.Source{AutoPorts: ports == "auto"})
+			if err != nil {
+				return nil, err
+			}
+			if noSimulator {
+				p.Options.Simulate = nil
+			}
+			if noConsole {
+				p.Options.Listen.HTTP = ""
+			}
+			return p, nil
+		}
+		p, err := load()
 		if err != nil {
 			return err
 		}
 		for _, w := range p.Warnings {
 			fmt.Fprint(a.stderr, w.String())
 		}
-		if noSimulator {
-			p.Options.Simulate = nil
+		w := &watcher{files: p.Files, load: load}
+		if !watch {
+			w = nil
 		}
-		if noConsole {
-			p.Options.Listen.HTTP = ""
-		}
-		return a.runPipeline(cmd.Context(), p, drain, a.again(named))
+		return a.runPipeline(cmd.Context(), p, drain, a.again(named), w)
 	})
 	return cmd
 }
@@ -100,7 +112,7 @@ func shellWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-func (a *app) runPipeline(ctx context.Context, p *config.Pipeline, drain time.Duration, again func(verb string) string) error {
+func (a *app) runPipeline(ctx context.Context, p *config.Pipeline, drain time.Duration, again func(verb string) string, w *watcher) error {
 	signal.Ignore(syscall.SIGPIPE) // whoever read the log may go, the pipeline stays
 	line := newStatusLine(a.stderr, a.quiet)
 	log, err := a.logger(line, slog.LevelInfo)
@@ -127,6 +139,14 @@ func (a *app) runPipeline(ctx context.Context, p *config.Pipeline, drain time.Du
 	}()
 	ended := make(chan error, 1)
 	go func() { ended <- pipe.Run(ctx) }()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		if w != nil && len(w.files) > 0 {
+			w.reload, w.say = pipe.Reload, line.say
+			w.run(show)
+		}
+	}()
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
@@ -140,6 +160,7 @@ func (a *app) runPipeline(ctx context.Context, p *config.Pipeline, drain time.Du
 	}
 	stop()
 	<-shown
+	<-watched
 	if e := pipe.Close(); err == nil {
 		err = e
 	}

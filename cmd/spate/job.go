@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"spate"
+)
+
+func (a *app) job() *cobra.Command {
+	cmd := &cobra.Command{Use: "job", Short: "The jobs of a running pipeline", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	list := &cobra.Command{Use: "list", Short: "What every job does", Args: cobra.NoArgs,
+		RunE: do(func(cmd *cobra.Command, _ []string) error { return a.listJobs(cmd.Context()) })}
+	start := &cobra.Command{Use: "start NAME", Short: "Start a job that has stopped or failed, from its checkpoint", Args: cobra.ExactArgs(1),
+		RunE: do(func(cmd *cobra.Command, args []string) error { return a.doToJob(cmd.Context(), args[0], "start") })}
+	stop := &cobra.Command{Use: "stop NAME", Short: "Stop a job: it reads what has come, and takes a checkpoint", Args: cobra.ExactArgs(1),
+		RunE: do(func(cmd *cobra.Command, args []string) error { return a.doToJob(cmd.Context(), args[0], "stop") })}
+	cmd.AddCommand(list, start, stop)
+	return cmd
+}
+
+func (a *app) listJobs(ctx context.Context) error {
+	form, err := a.form("table", "json", "tsv")
+	if err != nil {
+		return err
+	}
+	i, err := a.running()
+	if err != nil {
+		return err
+	}
+	var st spate.Status
+	if err := i.call(ctx, http.MethodGet, "/api/status", cmpTimeout(a.timeout), &st); err != nil {
+		return answerCode(err)
+	}
+	if form == "json" {
+		data, err := marshal(st.Jobs)
+		if err != nil {
+			return err
+		}
+		_, err = a.stdout.Write(data)
+		return err
+	}
+	var out io.Writer = a.stdout
+	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	if form == "table" {
+		out = table
+	}
+	fmt.Fprintln(out, "Name\tState\tWatermark delay\tEvents in\tRows out\tError")
+	for _, j := range st.Jobs {
+		fmt.Fprintf(out, "%s\t%s\t%s\t%d\t%d\t%s\n", j.Name, j.State, seconds(j.WatermarkDelay), j.EventsIn, j.RowsOut, j.Error)
+	}
+	return table.Flush()
+}
+
+func (a *app) doToJob(ctx context.Context, name, verb string) error {
+	i, err := a.running()
+	if err != nil {
+		return err
+	}
+	var answer map[string]string
+	err = i.call(ctx, http.MethodPost, "/api/jobs/"+url.PathEscape(name)+"/"+verb, cmpTimeout(a.timeout), &answer)
+	if err == nil && !a.quiet {
+		fmt.Fprintf(a.stderr, "job %s: %s\n", name, map[string]string{"start": "started", "stop": "stopped"}[verb])
+	}
+	return answerCode(err)
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"spate"
+	"spate/config"
+)
+
+// watchEvery is how often files are looked at.
+const watchEvery = 300 * time.Millisecond
+
+// watcher has a running pipeline take over what changes in its files.
+type watcher struct {
+	files  []string
+	load   func() (*config.Pipeline, error)
+	reload func(ctx context.Context, o spate.Options) ([]string, error)
+	say    func(text string)
+}
+
+// run looks at the files until ctx ends. A change is taken when it has stood still from
+// one look to the next: an editor may write a file in several steps.
+func (w *watcher) run(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	taken := w.look()
+	last := taken
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := w.look()
+		if now != taken && now == last {
+			w.take(ctx)
+			now = w.look() // other files may be named now
+			taken = now
+		}
+		last = now
+	}
+}
+
+// look is how the files are now, as a text.
+func (w *watcher) look() string {
+	var sb strings.Builder
+	for _, f := range w.files {
+		info, err := os.Stat(f)
+		if err != nil {
+			fmt.Fprintf(&sb, "%s: %v\n", f, err)
+			continue
+		}
+		fmt.Fprintf(&sb, "%s %d %d\n", f, info.ModTime().UnixNano(), info.Size())
+	}
+	return sb.String()
+}
+
+func (w *watcher) take(ctx context.Context) {
+	p, err := w.load()
+	if err != nil {
+		w.say(strings.TrimSpace(err.Error()) + "\nthe pipeline goes on as it was")
+		return
+	}
+	w.files = p.Files
+	for _, warning := range p.Warnings {
+		w.say(strings.TrimSpace(warning.String()))
+	}
+	did, err := w.reload(ctx, p.Options)
+	if len(did) > 0 {
+		w.say("taken over: " + strings.Join(did, ", "))
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		w.say("spate: " + err.Error())
+	}
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"spate/console"
+)
+
+// While a pipeline runs its script is edited: a mistake is printed and changes nothing,
+// what is right is taken over. A job is stopped and started from outside.
+func TestUpTakesOverAnEditedScript(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs a whole pipeline")
+	}
+	dir := t.TempDir()
+	t.Chdir(dir)
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(name+".new", []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(name+".new", name); err != nil { // as editors do
+			t.Fatal(err)
+		}
+	}
+	script := "SELECT DeviceId, Temperature INTO levels FROM [in]"
+	write("q.asaql", script)
+	write("spate.yaml", `version: 1
+name: edited
+namespace:
+  eventHubs:
+    in: { partitionCount: 2 }
+tables:
+  levels: {}
+jobs:
+  j:
+    query: q.asaql
+    outputs: { levels: { table: levels } }
+simulate: { hub: in, devices: 5, interval: 100ms }
+`)
+	data := filepath.Join(dir, "data")
+	stop, out, errs := startUp(t, data, "--ports", "auto", "--watch")
+	defer stop()
+	rows := func(where string) {
+		t.Helper()
+		spateOut(t, func(s string) bool { return strings.HasPrefix(s, "n\r\n") && s != "n\r\n0\r\n" }, "query", "-o", "csv", "SELECT COUNT(*) AS n FROM levels WHERE "+where)
+	}
+	says := func(what string) {
+		t.Helper()
+		for end := time.Now().Add(30 * time.Second); !strings.Contains(errs.String(), what); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("it does not say %q:\n%s", what, errs)
+			}
+		}
+	}
+	rows("Temperature IS NOT NULL")
+	write("q.asaql", "SELECT DeviceId Temperature oops INTO levels FROM [in]")
+	says("the pipeline goes on as it was")
+	says("q.asaql:1:29: E400")
+	write("q.asaql", "SELECT 'new' AS DeviceId, Temperature INTO levels FROM [in]")
+	says("taken over: job j replaced")
+	rows("DeviceId = 'new'")
+	write("spate.yaml", strings.Replace(mustRead(t, "spate.yaml"), "partitionCount: 2", "partitionCount: 1", 1))
+	says("cannot shrink to 1")
+
+	do := func(code int, args ...string) string {
+		t.Helper()
+		var out, errs bytes.Buffer
+		if got := run(args, strings.NewReader(""), &out, &errs); got != code {
+			t.Errorf("spate %v: exit %d, want %d: %s%s", args, got, code, out.String(), errs.String())
+		}
+		return out.String() + errs.String()
+	}
+	do(done, "job", "stop", "j")
+	if list := do(done, "job", "list"); !strings.Contains(list, "j     Stopped") {
+		t.Errorf("jobs:\n%s", list)
+	}
+	do(failed, "job", "stop", "j")
+	do(notFound, "job", "stop", "k")
+	do(done, "job", "start", "j")
+	if list := do(done, "job", "list", "-o", "json"); !strings.Contains(list, `"state": "Running"`) {
+		t.Errorf("jobs:\n%s", list)
+	}
+	i, err := console.ReadInstance(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := "http://" + i.Addresses["console"]
+	resp, err := http.Post(address+"/api/jobs/j/stop", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a stop without the token: %s", resp.Status)
+	}
+	do(unauthorized, "job", "stop", "j", "--address", address)
+	do(done, "job", "stop", "j", "--address", address, "--token", i.Token)
+	if code := stop(); code != done {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	if s := out.String() + errs.String(); strings.Contains(s, i.Token) {
+		t.Error("the token is on the screen")
+	}
+	do(noConnection, "job", "list")
+}
+
+func mustRead(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

@@ -1,0 +1,175 @@
+package spate
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// runs waits until the pipeline can be changed.
+func (p *testPipeline) runs() {
+	p.t.Helper()
+	until(p.t, "the pipeline", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.launch != nil })
+}
+
+// While events come a script changes ten times, the hub gets more partitions, a job
+// comes and goes: every event is in the table once, and in every output of its time.
+func TestAJobIsReplacedWhileEventsCome(t *testing.T) {
+	script := func(n int) string {
+		return fmt.Sprintf("SELECT d, n, LAG(n, %d) OVER (PARTITION BY d LIMIT DURATION(hour, 1)) AS p, %d AS version INTO o FROM [in]", n%3+1, n)
+	}
+	o := Options{
+		Dir:    t.TempDir(),
+		Hubs:   []Hub{{Name: "in", Partitions: 1}},
+		Tables: []Table{{Name: "o", Columns: []TableColumn{{Name: "d", Type: "string"}, {Name: "n", Type: "long"}, {Name: "p", Type: "long"}, {Name: "version", Type: "long"}}}},
+		Jobs: []Job{{Name: "j", Script: script(0), CheckpointInterval: 20 * time.Millisecond,
+			Outputs: []Output{{Alias: "o", Table: "o"}}}},
+	}
+	p := run(t, o)
+	p.runs()
+	sent := 0
+	var wg sync.WaitGroup
+	over := make(chan struct{})
+	wg.Go(func() {
+		for {
+			select {
+			case <-over:
+				return
+			default:
+			}
+			sent++
+			p.send("in", fmt.Sprintf(`{"d":"a","n":%d}`, sent))
+			time.Sleep(time.Millisecond)
+		}
+	})
+	for n := range 10 {
+		o.Jobs = slices.Clone(o.Jobs)
+		o.Jobs[0].Script = script(n + 1)
+		if n == 5 {
+			o.Hubs = []Hub{{Name: "in", Partitions: 3}}
+		}
+		did, err := p.Reload(t.Context(), o)
+		if err != nil || !slices.Contains(did, "job j replaced") {
+			t.Errorf("change %d: %v, %v", n, did, err)
+		}
+		have := len(p.rowsOf("o"))
+		until(t, "rows of the new script", func() bool { return len(p.rowsOf("o")) > have })
+	}
+	close(over)
+	wg.Wait()
+	until(t, "all rows", func() bool { return len(p.rowsOf("o")) >= sent })
+	rows := p.rowsOf("o")
+	slices.SortFunc(rows, func(a, b map[string]any) int { return int(a["n"].(int64) - b["n"].(int64)) })
+	versions := make(map[int64]bool)
+	for i, r := range rows {
+		version := r["version"].(int64)
+		versions[version] = true
+		want := any(int64(i+1) - (version%3 + 1))
+		if want.(int64) < 1 {
+			want = nil
+		}
+		if r["n"] != int64(i+1) || r["p"] != want {
+			t.Fatalf("row %d of %d is %v, want n %d and p %v", i, len(rows), r, i+1, want)
+		}
+	}
+	if len(rows) != sent || len(versions) < 8 {
+		t.Errorf("%d rows of %d versions, want %d", len(rows), len(versions), sent)
+	}
+}
+
+func TestReloadTakesAllOrSaysWhatNot(t *testing.T) {
+	o := Options{
+		Dir:    t.TempDir(),
+		Hubs:   []Hub{{Name: "in", Partitions: 2}},
+		Tables: []Table{{Name: "o"}},
+		Jobs:   []Job{{Name: "j", Script: "SELECT n INTO o FROM [in]", CheckpointInterval: 20 * time.Millisecond, Outputs: []Output{{Alias: "o", Table: "o"}}}},
+	}
+	p := run(t, o)
+	p.runs()
+	works := func(n int) {
+		t.Helper()
+		p.send("in", `{"n":1}`)
+		until(t, "a row", func() bool { return len(p.rowsOf("o")) == n })
+	}
+	works(1)
+	for name, change := range map[string]func(o *Options){
+		"the text ends":            func(o *Options) { o.Jobs[0].Script = "SELECT [n INTO o FROM [in]" },
+		"cannot shrink to 1":       func(o *Options) { o.Hubs[0].Partitions = 1 },
+		"the listeners":            func(o *Options) { o.Listen.Kafka = "127.0.0.1:0" },
+		"reads hub other":          func(o *Options) { o.Jobs[0].Script = "SELECT n INTO o FROM other" },
+		"bound to no table and no": func(o *Options) { o.Jobs[0].Script = "SELECT n INTO elsewhere FROM [in]" },
+	} {
+		c := o
+		c.Jobs, c.Hubs = slices.Clone(o.Jobs), slices.Clone(o.Hubs)
+		change(&c)
+		if did, err := p.Reload(t.Context(), c); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: did %v, error %v", name, did, err)
+		}
+		if did, err := p.Reload(t.Context(), o); err != nil {
+			t.Errorf("%s, taken back: did %v, error %v", name, did, err)
+		}
+	}
+	works(2)
+	o.Hubs = append(slices.Clone(o.Hubs), Hub{Name: "more", Partitions: 1})
+	o.Tables = append(slices.Clone(o.Tables), Table{Name: "k"})
+	o.Jobs = append(slices.Clone(o.Jobs), Job{Name: "k", Script: "SELECT n INTO k FROM more", CheckpointInterval: 20 * time.Millisecond, Outputs: []Output{{Alias: "k", Table: "k"}}})
+	did, err := p.Reload(t.Context(), o)
+	if want := "hub more; job k started"; err != nil || strings.Join(did, "; ") != want {
+		t.Errorf("did %v, %v, want %s", did, err, want)
+	}
+	p.send("more", `{"n":7}`)
+	until(t, "a row of the new job", func() bool { return len(p.rowsOf("k")) == 1 })
+	o.Jobs = o.Jobs[:1]
+	if did, err = p.Reload(t.Context(), o); err != nil || strings.Join(did, "; ") != "job k stopped" {
+		t.Errorf("did %v, %v", did, err)
+	}
+	works(3)
+}
+
+// A job is stopped and started, and one that has failed is started again.
+func TestJobsStopAndStart(t *testing.T) {
+	p := run(t, Options{
+		Tables: []Table{{Name: "o"}},
+		Jobs:   []Job{{Name: "j", Script: "SELECT CAST(n AS bigint) AS n INTO o FROM [in]", Outputs: []Output{{Alias: "o", Table: "o"}}}},
+	})
+	state := func() string { now, _ := p.jobs[0].state(); return now }
+	p.send("in", `{"n":1}`)
+	until(t, "a row", func() bool { return len(p.rowsOf("o")) == 1 })
+	if err := p.StopJob(t.Context(), "J"); err != nil || state() != "Stopped" {
+		t.Fatalf("%v, %s", err, state())
+	}
+	if err := p.StopJob(t.Context(), "j"); !errors.Is(err, ErrJobState) {
+		t.Errorf("stopped twice: %v", err)
+	}
+	p.send("in", `{"n":2}`)
+	for range 3 {
+		if err := p.StartJob(t.Context(), "j"); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.StartJob(t.Context(), "j"); !errors.Is(err, ErrJobState) {
+			t.Errorf("started twice: %v", err)
+		}
+		if err := p.StopJob(t.Context(), "j"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.StartJob(t.Context(), "k"); !errors.Is(err, ErrNoJob) {
+		t.Errorf("a job that is not there: %v", err)
+	}
+	if err := p.StartJob(t.Context(), "j"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the row of the time between", func() bool { return len(p.rowsOf("o")) == 2 })
+	p.send("in", `{"n":"x"}`)
+	for range 2 {
+		until(t, "the failure", func() bool { return state() == "Failed" })
+		if err := p.StartJob(t.Context(), "j"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, "the failure", func() bool { return state() == "Failed" })
+}
