@@ -173,7 +173,7 @@ func (p *Pipeline) bindInput(o *stream.Options, job, alias string, b Input) erro
 	f.NoHeader = b.NoHeader
 	o.Inputs[alias] = stream.Input{
 		Source:        eventhub.NewSource(h, eventhub.SourceOptions{Job: job, Metrics: p.metrics, Log: p.log}),
-		Name:          "hub " + strings.ToLower(h.Name()),
+		Name:          fmt.Sprintf("hub %s (%.8x)", strings.ToLower(h.Name()), h.ID()),
 		Format:        f,
 		SystemColumns: true,
 		Promises:      true,

@@ -43,6 +43,11 @@ type Replayed interface {
 	OpenBetween(ctx context.Context, partition int, from Start, to Position) (Reader, error)
 }
 
+// Remembering is a Source that can tell whether a position is one of its own still.
+type Remembering interface {
+	Remembers(ctx context.Context, partition int, p Position) error
+}
+
 // Reader reads one partition. One goroutine uses it.
 type Reader interface {
 	// Read resets c and fills it with the next messages, waiting for at least one. It
@@ -156,4 +161,23 @@ type Sink interface {
 	OpenWriter(ctx context.Context, s Shard) (Writer, error)
 	// Commit publishes what all shards prepared. Repeated, it changes nothing.
 	Commit(ctx context.Context, epoch Epoch, shards []Prepared) error
+}
+
+// Audited is a Sink that can tell whether it still is what a job has written.
+type Audited interface {
+	// Target identifies what the sink writes: a thing made anew under the same name is
+	// another. Empty: there is nothing yet.
+	Target() string
+	// Audit is called before a job goes on. It fails if rows that the job has written are
+	// gone while it would go on behind them, or if the target is further than the job.
+	Audit(ctx context.Context, a Audit) error
+}
+
+// Audit is what the newest manifest of a job says of one output.
+type Audit struct {
+	Job      string   // stable id
+	Epoch    int64    // of the manifest
+	Written  int64    // newest epoch of which the rows are in the target, 0: none
+	Target   string   // what Target gave then; empty: it is not known
+	Prepared Prepared // rows of Epoch that may not be there yet; nil: there are none
 }

@@ -29,7 +29,7 @@ import (
 // has written. A new manifest, saved before anything is read on, holds both.
 
 // accepts says whether the job can go on from the checkpoint.
-func (j *Job) accepts(m *checkpoint.Manifest) error {
+func (j *Job) accepts(ctx context.Context, m *checkpoint.Manifest) error {
 	o := &j.opts
 	forms := o.forms()
 	advice := fmt.Sprintf("give the job another name, or delete its folder %s to begin anew", o.Prefix)
@@ -52,6 +52,20 @@ func (j *Job) accepts(m *checkpoint.Manifest) error {
 		if _, there := o.Outputs[name]; !there || was != o.Targets[name] {
 			return fmt.Errorf("rows of epoch %d are prepared for output %s (%s), which may lack them still, and the job does not write there any more: "+
 				"start it once as it was, stop it, and change it then; or %s", m.Epoch, name, was, advice)
+		}
+	}
+	for name, sink := range o.Outputs {
+		a, ok := sink.(connector.Audited)
+		if !ok {
+			continue
+		}
+		w := m.Written[name]
+		audit := connector.Audit{Job: j.identity(), Epoch: m.Epoch, Written: w.Epoch, Target: w.Target, Prepared: m.Notes["prepared/"+name]}
+		if audit.Prepared != nil {
+			audit.Written = w.Before
+		}
+		if err := a.Audit(ctx, audit); err != nil {
+			return fmt.Errorf("output %s: %w: put back the copy that goes with the job's folder %s, or %s", name, err, o.Prefix, advice)
 		}
 	}
 	return nil

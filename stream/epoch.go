@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"time"
@@ -31,7 +32,7 @@ func (j *Job) load(ctx context.Context) error {
 	if m != nil {
 		j.changed = m.Plan != print
 		j.manifest, j.first, j.noted = m, m.FirstOutput, len(m.Notes) > 0
-		if err := j.accepts(m); err != nil {
+		if err := j.accepts(ctx, m); err != nil {
 			return fmt.Errorf("starting job %s: %w", j.opts.Name, err)
 		}
 		return nil
@@ -161,7 +162,21 @@ func (j *Job) next() *checkpoint.Manifest {
 	m.Epoch++
 	m.Incarnation = j.incarnation
 	m.Positions, m.Offsets, m.Notes, m.NotesKey = make(map[string][][]byte), nil, make(checkpoint.Notes), ""
+	m.Written = make(map[string]checkpoint.Written)
+	maps.Copy(m.Written, j.manifest.Written)
 	return &m
+}
+
+// written is how far an output is at an epoch that may have brought it rows. What it
+// stands for is known when an epoch before is committed.
+func written(w checkpoint.Written, sink connector.Sink, epoch int64, rows bool) checkpoint.Written {
+	if a, ok := sink.(connector.Audited); ok {
+		w.Target = a.Target()
+	}
+	if rows {
+		w.Epoch, w.Before = epoch, w.Epoch
+	}
+	return w
 }
 
 // epochs runs the checkpoint protocol: one epoch at a time, committed beside the
@@ -283,6 +298,7 @@ func (e *epochs) cut() error {
 		if p != nil {
 			m.Notes["prepared/"+name] = p
 		}
+		m.Written[name] = written(m.Written[name], w.sink, m.Epoch, p != nil)
 		w.rows = 0
 	}
 	if err := t.late(); err != nil {
@@ -338,6 +354,9 @@ func (e *epochs) clear() error {
 	if j.noted && j.manifest.Forms == "" {
 		m := j.next()
 		m.Positions = j.manifest.Positions
+		for name, w := range e.tail.outputs {
+			m.Written[name] = written(m.Written[name], w.sink, m.Epoch, false)
+		}
 		if err := j.log.Save(e.ctx, m); err != nil {
 			return err
 		}

@@ -107,6 +107,11 @@ func (j *Job) openPartitions(ctx context.Context) error {
 			if k < len(saved) {
 				p.position = saved[k]
 			}
+			if r, ok := in.Source.(connector.Remembering); ok && !p.gone && len(p.position) > 0 {
+				if err := r.Remembers(ctx, k, p.position); err != nil {
+					return fmt.Errorf("starting job %s: input %s: %w: put back the copy that goes with the job's folder %s, or give the job another name, or delete its folder to begin anew", j.opts.Name, s.name, err, j.opts.Prefix)
+				}
+			}
 			j.parts = append(j.parts, p)
 		}
 	}

@@ -128,7 +128,7 @@ func TestReaderStarts(t *testing.T) {
 		{connector.Start{Mode: connector.Oldest}, []string{"a", "b"}},
 		{connector.Start{Mode: connector.Newest}, nil},
 		{connector.Start{Mode: connector.AtTime, Time: column.TicksOf(start.Add(time.Second - time.Millisecond))}, []string{"b"}},
-		{connector.Start{Mode: connector.AtPosition, Position: position(1)}, []string{"b"}},
+		{connector.Start{Mode: connector.AtPosition, Position: position(1, 0)}, []string{"b"}},
 	} {
 		r, err := src.OpenReader(t.Context(), 0, c.start)
 		if err != nil {
@@ -139,10 +139,44 @@ func TestReaderStarts(t *testing.T) {
 			t.Errorf("start %+v: %q, %v, want %q", c.start, texts(&chunk), err, c.want)
 		}
 	}
-	for _, bad := range []connector.Start{{Mode: connector.AtPosition}, {Mode: connector.AtPosition, Position: position(9)}, {Mode: 9}} {
+	for _, bad := range []connector.Start{{Mode: connector.AtPosition}, {Mode: connector.AtPosition, Position: position(9, 0)}, {Mode: 9}} {
 		if _, err := src.OpenReader(t.Context(), 0, bad); err == nil {
 			t.Errorf("start %+v was taken", bad)
 		}
+	}
+}
+
+// A position knows its log, until the record before it is removed.
+func TestAPositionKnowsItsLog(t *testing.T) {
+	var run atomic.Int64
+	clock := func() time.Time { return time.UnixMilli(1_700_000_000_000 + run.Add(1)) }
+	n, err := hub.Open(t.Context(), hub.Options{Dir: t.TempDir(), Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	one, other := makeHub(t, n, hub.Spec{Name: "one", Partitions: 1}), makeHub(t, n, hub.Spec{Name: "other", Partitions: 1})
+	for range 3 {
+		send(t, one.Partition(0), "a")
+		send(t, other.Partition(0), "a")
+	}
+	wake := make(chan struct{})
+	close(wake)
+	r, err := NewSource(one, SourceOptions{}).OpenReader(t.Context(), 0, connector.Start{Mode: connector.Oldest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c connector.Chunk
+	if err := r.Read(t.Context(), &c, wake); err != nil || c.Len() != 3 {
+		t.Fatalf("%d events, %v", c.Len(), err)
+	}
+	mine := NewSource(one, SourceOptions{}).Remembers(t.Context(), 0, c.Next)
+	foreign := NewSource(other, SourceOptions{}).Remembers(t.Context(), 0, c.Next)
+	if mine != nil || !errors.Is(foreign, ErrOtherLog) {
+		t.Errorf("its own log: %v, another one: %v", mine, foreign)
+	}
+	if err := NewSource(one, SourceOptions{}).Remembers(t.Context(), 0, position(4, 0)); !errors.Is(err, ErrOtherLog) {
+		t.Errorf("behind the end of the log: %v", err)
 	}
 }
 

@@ -189,7 +189,7 @@ func TestReaderSaysThatRecordsWereRemoved(t *testing.T) {
 	h := makeHub(t, namespace(t, t.TempDir()), hub.Spec{Name: "h", Partitions: 1})
 	send(t, h.Partition(0), "a", "b", "c")
 	src := NewSource(h, SourceOptions{})
-	r, err := src.OpenReader(t.Context(), 0, connector.Start{Mode: connector.AtPosition, Position: position(1)})
+	r, err := src.OpenReader(t.Context(), 0, connector.Start{Mode: connector.AtPosition, Position: position(1, 0)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestReaderSaysThatRecordsWereRemoved(t *testing.T) {
 			t.Errorf("read %q, %v, missed %v, want %v", texts(&c), err, c.Missed, missed)
 		}
 	}
-	if r, err = src.OpenReader(t.Context(), 0, connector.Start{Mode: connector.AtPosition, Position: position(2)}); err != nil {
+	if r, err = src.OpenReader(t.Context(), 0, connector.Start{Mode: connector.AtPosition, Position: position(2, 0)}); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Read(t.Context(), &c, nil); err != nil || c.Missed {

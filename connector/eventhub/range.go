@@ -60,13 +60,13 @@ func (s *Part) OpenReader(ctx context.Context, partition int, from connector.Sta
 	if first >= end {
 		return r, nil
 	}
-	r.Reader, err = s.Source.OpenReader(ctx, partition, connector.Start{Mode: connector.AtPosition, Position: position(first)})
+	r.Reader, err = s.Source.OpenReader(ctx, partition, connector.Start{Mode: connector.AtPosition, Position: position(first, 0)})
 	return r, err
 }
 
 // OpenBetween implements connector.Replayed.
 func (s *Source) OpenBetween(ctx context.Context, partition int, from connector.Start, to connector.Position) (connector.Reader, error) {
-	end, err := parsePosition(to)
+	end, _, err := parsePosition(to)
 	if err != nil {
 		return nil, fmt.Errorf("read hub %s partition %d again: %w", s.hub.Name(), partition, err)
 	}
@@ -95,7 +95,7 @@ func (r *partReader) Read(ctx context.Context, c *connector.Chunk, wake <-chan s
 	if err := r.Reader.Read(ctx, c, wake); err != nil {
 		return err
 	}
-	next, err := parsePosition(c.Next)
+	next, _, err := parsePosition(c.Next)
 	if err != nil {
 		return err
 	}

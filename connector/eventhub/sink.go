@@ -51,6 +51,17 @@ func (s *Sink) OpenWriter(_ context.Context, by connector.Shard) (connector.Writ
 	return &writer{encoder: encoder{column: s.o.KeyColumn}, sink: s, producer: producerID(by.Job, s.o.Output, by.Number), turn: by.Number}, nil
 }
 
+// Target implements connector.Audited.
+func (s *Sink) Target() string { return fmt.Sprintf("%x", s.hub.ID()) }
+
+// Audit implements connector.Audited.
+func (s *Sink) Audit(_ context.Context, a connector.Audit) error {
+	if a.Prepared != nil && a.Target != "" && a.Target != s.Target() {
+		return fmt.Errorf("hub %s was made anew, and events of epoch %d of the job may lack in the one before", s.hub.Name(), a.Epoch)
+	}
+	return nil
+}
+
 // writer collects the events of one shard.
 type writer struct {
 	encoder

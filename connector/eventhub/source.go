@@ -81,7 +81,7 @@ func (s *Source) OpenReader(_ context.Context, partition int, from connector.Sta
 		r.next, err = p.OffsetAt(from.Time.Time())
 		r.missed = first > 0 && r.next <= max(first, p.Bounds().First)
 	case connector.AtPosition:
-		r.next, err = parsePosition(from.Position)
+		r.next, r.at, err = parsePosition(from.Position)
 	default:
 		err = fmt.Errorf("start mode %d is unknown", from.Mode)
 	}
@@ -94,25 +94,59 @@ func (s *Source) OpenReader(_ context.Context, partition int, from connector.Sta
 	return r, nil
 }
 
-// A position is the offset of the next record, as a varint.
-func position(next int64) connector.Position {
-	return binary.AppendVarint(nil, next)
+// A position is the offset of the next record and the append time of the record before
+// it, in Unix milliseconds (0: it is not known), as varints. A log that was put in the
+// place of another hardly has that record at that time.
+func position(next, at int64) connector.Position {
+	return binary.AppendVarint(binary.AppendVarint(nil, next), at)
 }
 
-func parsePosition(b connector.Position) (int64, error) {
+func parsePosition(b connector.Position) (next, at int64, err error) {
 	next, n := binary.Varint(b)
-	if n <= 0 || n != len(b) || next < 0 {
-		return 0, fmt.Errorf("position %x is no offset", []byte(b))
+	if n > 0 {
+		var m int
+		if at, m = binary.Varint(b[n:]); m > 0 && n+m == len(b) && next >= 0 {
+			return next, at, nil
+		}
 	}
-	return next, nil
+	return 0, 0, fmt.Errorf("position %x is no offset", []byte(b))
 }
+
+// Remembers implements connector.Remembering.
+func (s *Source) Remembers(ctx context.Context, partition int, pos connector.Position) error {
+	next, at, err := parsePosition(pos)
+	if err != nil {
+		return fmt.Errorf("hub %s partition %d: %w", s.hub.Name(), partition, err)
+	}
+	p := s.hub.Partition(partition)
+	b := p.Bounds()
+	if next > b.Next {
+		return fmt.Errorf("hub %s partition %d: it was read up to offset %d and its log ends at %d: %w", s.hub.Name(), partition, next, b.Next, ErrOtherLog)
+	}
+	if at == 0 || next-1 < b.First {
+		return nil
+	}
+	var c hub.Chunk
+	if err := p.Read(ctx, next-1, 1, &c, nil); err != nil {
+		return fmt.Errorf("hub %s partition %d at %d: %w", s.hub.Name(), partition, next-1, err)
+	}
+	if len(c.Batches) > 0 && c.Batches[0].AppendTime != at {
+		return fmt.Errorf("hub %s partition %d: the event at offset %d was enqueued at %s when it was read, and there is one of %s: %w", s.hub.Name(), partition, next-1,
+			column.TicksOfMillis(at), column.TicksOfMillis(c.Batches[0].AppendTime), ErrOtherLog)
+	}
+	return nil
+}
+
+// ErrOtherLog: a log does not hold what was read of it.
+var ErrOtherLog = errors.New("the log is not the one that was read")
 
 // reader reads one partition.
 type reader struct {
 	source  *Source
 	p       *hub.Partition
 	next    int64
-	ask     int // bytes of the next read
+	at      int64 // append time of the record before
+	ask     int   // bytes of the next read
 	chunk   hub.Chunk
 	trimmed *metric.Counter
 	missed  bool // records may have been removed before they were read
@@ -138,7 +172,7 @@ func (r *reader) Read(ctx context.Context, c *connector.Chunk, wake <-chan struc
 		r.fill(c)
 		c.Missed, r.missed = r.missed, false
 		c.Data = r.chunk.Data
-		c.Next = position(r.next)
+		c.Next = position(r.next, r.at)
 		if promise := r.p.PromiseFrom(r.next); promise != 0 {
 			c.CaughtUp, c.Promise = true, column.TicksOfMillis(promise)
 			return nil
@@ -161,7 +195,7 @@ func (r *reader) skipTrimmed() bool {
 	r.missed = true
 	r.source.o.Log.Warn("events were removed by retention before they were read",
 		"hub", r.source.hub.Name(), "partition", r.p.ID(), "offset", r.next, "rows", first-r.next)
-	r.next = first
+	r.next, r.at = first, 0
 	return true
 }
 
@@ -191,7 +225,7 @@ func (r *reader) fill(c *connector.Chunk) {
 		for len(c.Arrivals) < len(c.Starts) {
 			c.Arrivals = append(c.Arrivals, at)
 		}
-		r.next = b.Next()
+		r.next, r.at = b.Next(), b.AppendTime
 	}
 	// A chunk that filled up early has the next read ask for about what it used, so
 	// that little is read twice.

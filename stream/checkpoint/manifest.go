@@ -36,6 +36,7 @@ type Manifest struct {
 	FirstOutput column.Ticks        `json:"firstOutput"`       // rows before it are not written
 	StartFrom   column.Ticks        `json:"startFrom"`         // where a partition without a position begins; 0: the oldest event
 	Since       Since               `json:"since,omitempty"`   // the same of inputs that came with a changed query
+	Written     map[string]Written  `json:"written,omitempty"` // by output that ever got rows
 	Positions   map[string][][]byte `json:"positions"`         // per source and partition; nil: nothing read yet
 	Offsets     []connector.Offset  `json:"offsets,omitempty"` // of the partitions that brought events to this epoch
 	State       []File              `json:"state,omitempty"`   // oldest first; read as one map
@@ -46,6 +47,13 @@ type Manifest struct {
 
 // Since is a time by the name of an input.
 type Since map[string]column.Ticks
+
+// Written says how far an output is.
+type Written struct {
+	Epoch  int64  `json:"epoch"`            // newest that brought it rows
+	Before int64  `json:"before,omitempty"` // the one before that
+	Target string `json:"target,omitempty"` // identifies what was written; empty: not known yet
+}
 
 // Policy is the time policy of a job.
 type Policy struct {
