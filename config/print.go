@@ -51,6 +51,8 @@ func Print(w io.Writer, p *Pipeline) error {
 	top := &fields{}
 	top.add("version", 1)
 	top.add("name", o.Name)
+	top.add("subscription", o.Subscription)
+	top.add("location", o.Location)
 	top.add("server", printServer(o))
 	top.add("namespace", printNamespace(o))
 	storage := &fields{}
@@ -74,6 +76,7 @@ func Print(w io.Writer, p *Pipeline) error {
 		f := &fields{}
 		f.add("table", c.Table)
 		f.add("columns", printColumns(c.Columns))
+		f.add("mismatch", strict(c.Strict))
 		captures.always(c.Hub, f)
 	}
 	top.add("capture", captures)
@@ -128,6 +131,10 @@ func printServer(o *spate.Options) *fields {
 	}
 	f.add("kafka", kafka)
 	f.add("console", one("port", o.Listen.HTTP))
+	tls := &fields{}
+	tls.add("cert", o.Listen.CertFile)
+	tls.add("key", o.Listen.KeyFile)
+	f.add("tls", tls)
 	return f
 }
 
@@ -135,15 +142,7 @@ func printNamespace(o *spate.Options) *fields {
 	f := &fields{}
 	f.add("name", o.Namespace)
 	f.add("emulatorKey", o.Auth.EmulatorKey)
-	rules := &fields{}
-	for _, r := range o.Auth.Rules {
-		if r.Hub == "" {
-			m := &fields{}
-			m.add("rights", r.Rights)
-			rules.always(r.Name, m)
-		}
-	}
-	f.add("authorizationRules", rules)
+	f.add("authorizationRules", printRules(o, ""))
 	hubs := &fields{}
 	for _, h := range o.Hubs {
 		m := &fields{}
@@ -154,20 +153,67 @@ func printNamespace(o *spate.Options) *fields {
 		}
 		m.add("messageRetention", retention)
 		m.add("consumerGroups", h.ConsumerGroups)
+		m.add("authorizationRules", printRules(o, h.Name))
 		hubs.always(h.Name, m)
+	}
+	if len(o.Hubs) > 0 && o.Hubs[0].Acknowledge == spate.AckOS { // all hubs of a file have one
+		f.add("acknowledge", string(spate.AckOS))
 	}
 	f.add("eventHubs", hubs)
 	return f
 }
 
+func printRules(o *spate.Options, hub string) *fields {
+	rules := &fields{}
+	for _, r := range o.Auth.Rules {
+		if !strings.EqualFold(r.Hub, hub) {
+			continue
+		}
+		m := &fields{}
+		m.add("rights", r.Rights)
+		for key, value := range map[string]string{"primaryKey": r.PrimaryKey, "secondaryKey": r.SecondaryKey} {
+			if value != "" {
+				m.add(key, "***")
+			}
+		}
+		rules.always(r.Name, m)
+	}
+	return rules
+}
+
+// strict is the word of mismatch.
+func strict(yes bool) string {
+	if yes {
+		return "strict"
+	}
+	return ""
+}
+
+// ddl is the schema of a table as text: columns alone cannot say NOT NULL.
+func ddl(t spate.Table) string {
+	var cols []string
+	for _, c := range t.Columns {
+		col := c.Name + " " + strings.ToUpper(c.Type)
+		if c.NotNull {
+			col += " NOT NULL"
+		}
+		cols = append(cols, col)
+	}
+	return "CREATE TABLE " + t.Name + " (" + strings.Join(cols, ", ") + ") USING DELTA"
+}
+
 func printTable(t spate.Table) *fields {
 	f := &fields{}
 	f.add("path", t.Path)
-	columns := &fields{}
-	for _, c := range t.Columns {
-		columns.add(c.Name, c.Type)
+	if slices.ContainsFunc(t.Columns, func(c spate.TableColumn) bool { return c.NotNull }) {
+		f.add("schema", ddl(t))
+	} else {
+		columns := &fields{}
+		for _, c := range t.Columns {
+			columns.add(c.Name, c.Type)
+		}
+		f.add("columns", columns)
 	}
-	f.add("columns", columns)
 	var by []string
 	for _, p := range t.PartitionBy {
 		if p.Date {
@@ -177,6 +223,11 @@ func printTable(t spate.Table) *fields {
 		}
 	}
 	f.add("partitionBy", by)
+	if t.Flush.Interval > 0 {
+		flush := &fields{}
+		flush.add("interval", t.Flush.Interval)
+		f.add("flush", flush)
+	}
 	return f
 }
 
@@ -193,12 +244,21 @@ func (p *Pipeline) printJob(j spate.Job) *fields {
 	query := j.Script
 	if j.ScriptFile != "" {
 		query = filepath.Base(j.ScriptFile)
+		if rel, err := filepath.Rel(filepath.Dir(p.Path), j.ScriptFile); err == nil && p.Kind == File {
+			query = rel
+		}
 	}
 	f.add("query", query)
 	if j.Disabled {
 		f.add("enabled", false)
 	}
+	if j.Parallelism > 0 {
+		f.add("parallelism", j.Parallelism)
+	}
 	f.add("outputStartMode", string(j.Start.Mode))
+	if !j.Start.Time.IsZero() {
+		f.add("outputStartTime", j.Start.Time.UTC().Format(time.RFC3339Nano))
+	}
 	f.add("eventsOutOfOrderPolicy", string(j.Policies.Action))
 	if j.Policies.MaxDisorder > 0 {
 		f.add("eventsOutOfOrderMaxDelay", j.Policies.MaxDisorder)
@@ -209,10 +269,14 @@ func (p *Pipeline) printJob(j spate.Job) *fields {
 		f.add("eventsLateArrivalMaxDelay", *l)
 	}
 	f.add("outputErrorPolicy", string(j.Policies.OutputError))
-	if d := j.Policies.DeadLetter; d.Disabled || d.Retain > 0 {
+	if j.Policies.IgnoreCase {
+		f.add("stringCompare", "ignoreCase")
+	}
+	if d := j.Policies.DeadLetter; d != (spate.DeadLetter{}) {
 		dead := &fields{}
 		dead.add("enabled", !d.Disabled)
 		dead.add("retain", d.Retain)
+		dead.add("maxBytes", d.MaxBytes)
 		f.add("deadLetter", dead)
 	}
 	if j.CheckpointInterval > 0 {
@@ -225,7 +289,17 @@ func (p *Pipeline) printJob(j spate.Job) *fields {
 		m := &fields{}
 		m.add("eventHub", in.Hub)
 		m.add("consumerGroup", in.ConsumerGroup)
-		m.add("serialization", in.Format)
+		if in.Delimiter == "" && !in.NoHeader {
+			m.add("serialization", in.Format)
+		} else {
+			s := &fields{}
+			s.add("type", in.Format)
+			s.add("fieldDelimiter", in.Delimiter)
+			if in.NoHeader {
+				s.add("header", false)
+			}
+			m.add("serialization", s)
+		}
 		inputs.add(in.Alias, m)
 	}
 	for _, out := range j.Outputs {
@@ -242,6 +316,8 @@ func (p *Pipeline) printJob(j spate.Job) *fields {
 		if out.Immediate {
 			m.add("visibility", "immediate")
 		}
+		m.add("mismatch", strict(out.Strict))
+		m.add("errorPolicy", string(out.ErrorPolicy))
 		outputs.add(out.Alias, m)
 	}
 	f.add("inputs", inputs)
@@ -255,6 +331,9 @@ func printMonitor(o *spate.Options) *fields {
 	for _, g := range o.ActionGroups {
 		m := &fields{}
 		m.add("shortName", g.ShortName)
+		if g.Disabled {
+			m.add("enabled", false)
+		}
 		var receivers []yaml.MapSlice
 		for _, r := range g.Receivers {
 			one := &fields{}
@@ -263,6 +342,11 @@ func printMonitor(o *spate.Options) *fields {
 				one.add("webhook", "***")
 			}
 			one.add("file", r.File)
+			headers := &fields{}
+			for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+				headers.add(name, r.Headers[name])
+			}
+			one.add("headers", headers)
 			if r.Secret != "" {
 				one.add("secret", "***")
 			}
@@ -283,8 +367,13 @@ func printSimulate(s *spate.Simulate) *fields {
 	f.add("hub", s.Hub)
 	f.add("devices", s.Devices)
 	f.add("interval", s.Interval)
+	if s.Duration > 0 {
+		f.add("duration", s.Duration)
+	}
 	f.add("scenario", s.Scenario)
 	f.add("seed", s.Seed)
 	f.add("via", s.Via)
+	f.add("locations", s.Locations)
+	f.add("deviceTypes", s.Types)
 	return f
 }

@@ -80,11 +80,15 @@ func (l *loader) checkScript(j *spate.Job, places *jobPlaces) {
 	if p == nil {
 		return
 	}
+	before := len(l.problems)
 	for _, in := range p.Inputs {
 		l.bindInput(j, places, in)
 	}
 	for _, out := range p.Outputs {
 		l.bindOutput(j, places, out)
+	}
+	if len(l.problems) == before { // else a name is misspelt, and has been said to be
+		l.checkAliases(j, places, p)
 	}
 	l.checkIntervals(j, places)
 	l.checkVisibility(j, places, p)
@@ -98,6 +102,37 @@ func (l *loader) checkScript(j *spate.Job, places *jobPlaces) {
 				l.fail(at, "E308", "jobs."+j.Name+".outputs."+out.Alias, "write to another hub",
 					"%s: the job reads the hub %s that it writes", out.Alias, out.Hub)
 			}
+		}
+	}
+}
+
+// checkAliases refuses settings of inputs and outputs that the script does not name.
+func (l *loader) checkAliases(j *spate.Job, places *jobPlaces, p *plan.Job) {
+	var reads, writes []string
+	for _, in := range p.Inputs {
+		reads = append(reads, in.Name)
+	}
+	for _, out := range p.Outputs {
+		writes = append(writes, out.Name)
+	}
+	refuse := func(kind, clause, alias string, at place, names []string) {
+		if slices.ContainsFunc(names, func(n string) bool { return column.EqualNames(n, alias) }) {
+			return
+		}
+		hint := didYouMean(alias, names)
+		if hint == "" {
+			hint = fmt.Sprintf("%s names %s", clause, strings.Join(names, ", "))
+		}
+		l.fail(at, "E312", "jobs."+j.Name+"."+kind+"."+alias, hint, "the query names no %s %q", strings.TrimSuffix(kind, "s"), alias)
+	}
+	for _, in := range j.Inputs {
+		if at, ok := places.inputs[strings.ToLower(in.Alias)]; ok {
+			refuse("inputs", "FROM", in.Alias, at, reads)
+		}
+	}
+	for _, out := range j.Outputs {
+		if at, ok := places.outputs[strings.ToLower(out.Alias)]; ok {
+			refuse("outputs", "INTO", out.Alias, at, writes)
 		}
 	}
 }
