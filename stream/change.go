@@ -132,10 +132,12 @@ func (j *Job) adapt(ctx context.Context) error {
 	steps, reach, again := j.toRebuild(old, r, fresh)
 	s := new(shadow)
 	if again {
-		if s, err = j.rebuild(ctx, old, r, reach); err != nil {
-			if ctx.Err() != nil {
-				return nil // asked to stop: the next start does it again
-			}
+		j.opts.Log.Info("the script has changed: events are read again to make the state of new steps", "job", j.opts.Name, "steps", len(steps))
+		s, err = j.rebuild(ctx, old, r, reach)
+		if ctx.Err() != nil {
+			return nil // asked to stop: the next start does it again
+		}
+		if err != nil {
 			return fmt.Errorf("making the state of the changed script of job %s from what its inputs hold: %w", j.opts.Name, err)
 		}
 		for _, f := range s.frozen {

@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"spate/blob"
 	"spate/connector"
 	"spate/stream"
+	"spate/stream/checkpoint"
 )
 
 // A query that changes goes on behind the same messages.
@@ -100,5 +102,55 @@ func TestAnInputIsTheOneThatWasRead(t *testing.T) {
 	o.Outputs = map[string]connector.Sink{"o": &out}
 	if err := run(t, o); err != nil {
 		t.Error(err)
+	}
+}
+
+// replayed is a source that can be read again, and stands still when it is.
+type replayed struct {
+	connector.Source
+	began chan struct{}
+}
+
+func (r *replayed) OpenBetween(context.Context, int, connector.Start, connector.Position) (connector.Reader, error) {
+	return r, nil
+}
+
+func (r *replayed) Read(ctx context.Context, _ *connector.Chunk, _ <-chan struct{}) error {
+	close(r.began)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (r *replayed) Close() error { return nil }
+
+// A stop while state is made leaves the checkpoint as it was.
+func TestAStopWhileStateIsMade(t *testing.T) {
+	store := blob.NewMemory()
+	var out table
+	if err := run(t, options(t, passThrough, messages(3), store, &out)); err != nil {
+		t.Fatal(err)
+	}
+	before, err := checkpoint.NewLog(store, "jobs/job").Latest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options(t, "SELECT n, LAG(n) OVER (LIMIT DURATION(hour, 1)) AS p INTO o FROM i", messages(3), store, &out)
+	src := &replayed{o.Inputs["i"].Source, make(chan struct{})}
+	o.Inputs["i"] = stream.Input{Source: src}
+	j, err := stream.New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- j.Run(ctx) }()
+	<-src.began
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("the job ended with %v", err)
+	}
+	after, err := checkpoint.NewLog(store, "jobs/job").Latest(t.Context())
+	if err != nil || after.Epoch != before.Epoch || after.Plan != before.Plan {
+		t.Errorf("epoch %d, was %d (%v)", after.Epoch, before.Epoch, err)
 	}
 }

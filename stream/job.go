@@ -270,6 +270,9 @@ func (j *Job) loop(ctx context.Context, e *epochs) error {
 				return err
 			}
 		case <-stopping:
+			if j.opts.shadow != nil {
+				return ctx.Err() // the next start makes the state
+			}
 			stopping = nil
 			patience = time.After(j.opts.Drain)
 			j.draining.Store(true)

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"time"
 
+	"spate/blob"
 	"spate/column"
 	"spate/connector"
 	"spate/metric"
@@ -35,7 +36,7 @@ func Windows(ctx context.Context, log io.Writer) (*Report, error) {
 		run  func(context.Context, *Report) error
 	}{
 		{"lag", measureLag}, {"disorder", measureDisorder}, {"hopping", measureHopping}, {"sliding", measureSliding},
-		{"session", measureSession}, {"checkpoint", measureFreeze}, {"shards", measureShards},
+		{"session", measureSession}, {"checkpoint", measureFreeze}, {"changed script", measureChange}, {"shards", measureShards},
 	} {
 		fmt.Fprintln(log, c.name)
 		if err := c.run(ctx, r); err != nil {
@@ -83,8 +84,12 @@ func (s *spreadSource) fill() {
 
 func (s *spreadSource) Partitions(context.Context) (int, error) { return s.parts, nil }
 
-func (s *spreadSource) OpenReader(_ context.Context, part int, _ connector.Start) (connector.Reader, error) {
-	return &spreadReader{chunks: s.chunks[part]}, nil
+func (s *spreadSource) OpenReader(_ context.Context, part int, from connector.Start) (connector.Reader, error) {
+	read := uint64(0)
+	if from.Mode == connector.AtPosition {
+		read, _ = binary.Uvarint(from.Position)
+	}
+	return &spreadReader{chunks: s.chunks[part][read:]}, nil
 }
 
 type spreadReader struct{ chunks []connector.Chunk }
@@ -378,6 +383,37 @@ func measureFreeze(_ context.Context, r *Report) error {
 	took, changed, err := freeze()
 	r.add("checkpoint, 1,000,000 groups, 1 % touched: the step stands still", "ms", float64(took.Microseconds())/1000, 5)
 	r.add("checkpoint, 1,000,000 groups, 1 % touched: bytes against all", "ratio", float64(changed)/float64(whole), 0.02)
+	return err
+}
+
+// measureChange is a job with 1,000,000 open groups that comes back with one statement
+// more: how long until it runs.
+func measureChange(ctx context.Context, r *Report) error {
+	const groups = 1_000_000
+	src := &spreadSource{n: groups, parts: 4,
+		arrival: func(i int) column.Ticks { return benchEpoch + column.Ticks(i)*10 },
+		body:    func(dst []byte, i int) []byte { return fmt.Appendf(dst, `{"d":"device-%07d","v":%d.5}`, i, i%97) },
+	}
+	src.fill()
+	dir, err := os.MkdirTemp("", "spate-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	const script = "SELECT d, COUNT(*) AS c, AVG(v) AS a, MAX(v) AS m INTO o FROM i GROUP BY d, TumblingWindow(hour, 1);"
+	life := func(script string) (time.Duration, error) {
+		_, took, _, err := runJob(ctx, script, src, func(o *stream.Options) {
+			o.Store, o.Prefix, o.NoFlush = blob.NewLocal(dir), "job", true
+			o.Outputs["p"] = o.Outputs["o"]
+		})
+		return took, err
+	}
+	if _, err := life(script); err != nil {
+		return err
+	}
+	begun := time.Now()
+	_, err = life(script + " SELECT d INTO p FROM i WHERE v < 0;")
+	r.add("a changed script, 1,000,000 groups kept: until it has gone on and stopped", "s", time.Since(begun).Seconds(), 2)
 	return err
 }
 
