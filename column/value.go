@@ -105,6 +105,12 @@ func (v Value) Ticks() Ticks { return Ticks(v.num) }
 // Text returns the characters of a Text.
 func (v Value) Text() string { return v.str }
 
+// Bits are the bits of a Bool, Int64, Float64 or Time.
+func (v Value) Bits() uint64 { return v.num }
+
+// OfBits is the value whose Bits are those; of kind Null it is NULL.
+func OfBits(k Kind, bits uint64) Value { return Value{Kind: k, num: bits} }
+
 // Record returns the fields of a Record, nil for other kinds.
 func (v Value) Record() *RecordValue { return v.rec }
 

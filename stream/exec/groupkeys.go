@@ -58,7 +58,7 @@ func (t *groupKeys) idsOf(keys []compute.Operand, b *column.Batch, rows compute.
 		return
 	}
 	first, others := t.rowCodes[0], t.rowCodes[1:]
-	t.byFirst = lengthened(t.byFirst, len(t.cols[0].values))
+	t.byFirst = lengthened(t.byFirst, t.cols[0].values.len())
 	byFirst, codes, n := t.byFirst, t.codes, len(t.cols)
 rows:
 	for j := range rows.Len() {
@@ -115,7 +115,7 @@ func (t *groupKeys) id(values []column.Value) int32 {
 
 // key returns key column k of group g, as the group that came first with it had it.
 func (t *groupKeys) key(g, k int) column.Value {
-	return t.cols[k].values[t.codes[g*len(t.cols)+k]]
+	return t.cols[k].values.at(t.codes[g*len(t.cols)+k])
 }
 
 // keyAs returns key column k of group g in a form.
@@ -134,7 +134,7 @@ func (t *groupKeys) form(g int32, k int, v column.Value) uint32 {
 // appendKey appends the encoded tuple of group g: equal bytes for equal groups.
 func (t *groupKeys) appendKey(dst []byte, g int) []byte {
 	for k := range t.cols {
-		dst = column.AppendKey(dst, t.key(g, k))
+		dst = t.cols[k].values.appendKey(dst, t.codes[g*len(t.cols)+k])
 	}
 	return dst
 }
@@ -153,13 +153,13 @@ func (t *groupKeys) worn(live int) bool {
 // was made. Owner tells dictionaries apart and must not be read.
 type keysView struct {
 	owner  *groupKeys
-	values [][]column.Value // per key column, by code
+	values []keyValues      // per key column, by code
 	forms  [][]column.Value // per key column, by form - 1
 	codes  []uint32
 }
 
 func (t *groupKeys) view() *keysView {
-	v := &keysView{owner: t, codes: t.codes, values: make([][]column.Value, len(t.cols)), forms: make([][]column.Value, len(t.cols))}
+	v := &keysView{owner: t, codes: t.codes, values: make([]keyValues, len(t.cols)), forms: make([][]column.Value, len(t.cols))}
 	for k := range t.cols {
 		v.values[k], v.forms[k] = t.cols[k].values, t.cols[k].forms
 	}
@@ -171,13 +171,13 @@ func (v *keysView) key(g int32, k int, form uint32) column.Value {
 	if form != 0 {
 		return v.forms[k][form-1]
 	}
-	return v.values[k][v.codes[int(g)*len(v.values)+k]]
+	return v.values[k].at(v.codes[int(g)*len(v.values)+k])
 }
 
 // appendKey appends the encoded tuple of group g.
 func (v *keysView) appendKey(dst []byte, g int32) []byte {
 	for k := range v.values {
-		dst = column.AppendKey(dst, v.key(g, k, 0))
+		dst = v.values[k].appendKey(dst, v.codes[int(g)*len(v.values)+k])
 	}
 	return dst
 }

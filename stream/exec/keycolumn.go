@@ -3,6 +3,7 @@ package exec
 import (
 	"encoding/binary"
 	"math"
+	"unsafe"
 
 	"spate/column"
 	"spate/column/compute"
@@ -14,9 +15,10 @@ import (
 // Values of one code may print differently, as 1 and 1.0 do. These are the forms of
 // the code: 0 is the one in values, another f is forms[f-1].
 type keyColumn struct {
-	codes  map[string]uint32
+	values keyValues // by code
+	texts  textIndex
 	ints   hashIndex          // codes of whole numbers
-	values []column.Value     // by code
+	codes  map[string]uint32  // of all others, by column.AppendKey
 	known  column.Translation // of codes of dictionaries
 	buf    []byte
 
@@ -28,13 +30,17 @@ type keyColumn struct {
 }
 
 func newKeyColumn() keyColumn {
-	return keyColumn{codes: make(map[string]uint32), values: make([]column.Value, 1)}
+	k := keyColumn{}
+	k.values.add(column.Value{})
+	return k
 }
 
 func (k *keyColumn) code(v column.Value) uint32 {
 	switch v.Kind {
 	case column.Null:
 		return 0
+	case column.Text:
+		return k.codeOfText(unsafe.Slice(unsafe.StringData(v.Text()), len(v.Text())))
 	case column.Int64:
 		return k.codeOfInt(v.Int(), v)
 	case column.Float64: // as column.AppendKey has it
@@ -46,43 +52,39 @@ func (k *keyColumn) code(v column.Value) uint32 {
 	if c, ok := k.codes[string(k.buf)]; ok {
 		return c
 	}
-	c := uint32(len(k.values))
-	k.values = append(k.values, v)
+	if k.codes == nil {
+		k.codes = make(map[string]uint32)
+	}
+	c := uint32(k.values.len())
+	k.values.add(v)
 	k.codes[string(k.buf)] = c
 	return c
 }
 
 func (k *keyColumn) codeOfInt(i int64, v column.Value) uint32 {
-	c, fresh := k.ints.find(uint64(i), int32(len(k.values)))
+	c, fresh := k.ints.find(uint64(i), int32(k.values.len()))
 	if fresh {
-		k.values = append(k.values, v)
+		k.values.add(v)
 	}
 	return uint32(c)
 }
 
-// codeOfText is code for a text, without making a value of one that is known.
-func (k *keyColumn) codeOfText(s []byte) uint32 {
-	k.buf = column.AppendTextKey(k.buf[:0], s)
-	if c, ok := k.codes[string(k.buf)]; ok {
-		return c
-	}
-	return k.code(column.TextOf(string(s)))
-}
+// codeOfText is code for a text.
+func (k *keyColumn) codeOfText(s []byte) uint32 { return k.texts.find(s, &k.values) }
 
 // form is the form in which v, a value of code c, prints.
 func (k *keyColumn) form(c uint32, v column.Value) uint32 {
 	if !k.keepForms {
 		return 0
 	}
-	first := &k.values[c]
-	if first.Kind == v.Kind {
+	if first := &k.values.cells[c]; first.kind == v.Kind {
 		switch v.Kind {
 		case column.Float64:
-			if math.Float64bits(first.Float()) == math.Float64bits(v.Float()) {
+			if first.bits == v.Bits() {
 				return 0
 			}
 		case column.Record, column.Array:
-			k.buf = column.AppendBinary(k.buf[:0], *first)
+			k.buf = column.AppendBinary(k.buf[:0], k.values.at(c))
 			n := len(k.buf)
 			k.buf = column.AppendBinary(k.buf, v)
 			if string(k.buf[:n]) == string(k.buf[n:]) {
