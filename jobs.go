@@ -80,11 +80,7 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 	o.DeadLetters = deadLettersOf(j.Policies.DeadLetter)
 	o.Policy = j.Policies.Time()
 	o.Parallelism = stream.Shards(j.Parallelism)
-	// Hubs stamp events with whole milliseconds: one that comes at once must not lie before.
-	o.Start = stream.Start{First: column.TicksOf(p.opts.Clock()).FloorTo(column.Millisecond)}
-	if j.Start.Mode == StartCustomTime {
-		o.Start.First = column.TicksOf(j.Start.Time)
-	}
+	o.Start = p.firstOutput(j.Start)
 	for _, in := range compiled.Inputs {
 		if err := p.bindInput(&o, j.Name, in.Name, inputOf(j, in.Name)); err != nil {
 			return o, err
@@ -130,6 +126,16 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 		}
 	}
 	return o, p.prepareImmediate(j, o)
+}
+
+// firstOutput is where a job begins that has no checkpoint. Without one there is no last
+// output either.
+func (p *Pipeline) firstOutput(s JobStart) stream.Start {
+	if s.Mode == StartCustomTime {
+		return stream.Start{First: column.TicksOf(s.Time)}
+	}
+	// Hubs stamp events with whole milliseconds: one that comes at once must not lie before.
+	return stream.Start{First: column.TicksOf(p.opts.Clock()).FloorTo(column.Millisecond)}
 }
 
 func (p *Pipeline) jobOptions(name string, compiled *plan.Job) stream.Options {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -203,15 +204,21 @@ func (l *listeners) console(ctx context.Context, ln net.Listener) error {
 	return console.Serve(ctx, ln, console.Options{
 		Namespace: p.opts.Namespace, Recorder: p.metrics, History: p.history, Log: p.log,
 		Health: p.health, Status: func() any { return p.Status() }, Token: p.token,
-		JobVerbs: map[string]func(context.Context, string) error{"start": answered(p.StartJob), "stop": answered(p.StopJob)},
+		JobVerbs: map[string]func(context.Context, string, url.Values) error{
+			"start": answered(p.startAsked),
+			"stop":  answered(func(ctx context.Context, job string, _ url.Values) error { return p.StopJob(ctx, job) }),
+		},
 	})
 }
 
 // answered gives the errors of a verb the statuses of answers.
-func answered(do func(ctx context.Context, job string) error) func(context.Context, string) error {
-	return func(ctx context.Context, job string) error {
-		err := do(ctx, job)
+func answered(do func(ctx context.Context, job string, parameters url.Values) error) func(context.Context, string, url.Values) error {
+	return func(ctx context.Context, job string, parameters url.Values) error {
+		err := do(ctx, job, parameters)
+		var said *monitor.Error
 		switch {
+		case errors.As(err, &said):
+			return said
 		case errors.Is(err, ErrNoJob):
 			return &monitor.Error{Status: 404, Code: "ResourceNotFound", Message: err.Error()}
 		case errors.Is(err, ErrJobState):
@@ -221,6 +228,22 @@ func answered(do func(ctx context.Context, job string) error) func(context.Conte
 		}
 		return nil
 	}
+}
+
+// startAsked starts a job as the parameters of a request say.
+func (p *Pipeline) startAsked(ctx context.Context, job string, v url.Values) error {
+	start := JobStart{Mode: StartMode(v.Get("outputStartMode"))}
+	at := v.Get("outputStartTime")
+	if (at != "") != (start.Mode == StartCustomTime) {
+		return &monitor.Error{Status: 400, Code: "BadRequest", Message: "outputStartTime goes with outputStartMode CustomTime, and CustomTime needs it"}
+	}
+	if at != "" {
+		var err error
+		if start.Time, err = time.Parse(time.RFC3339Nano, at); err != nil {
+			return &monitor.Error{Status: 400, Code: "BadRequest", Message: fmt.Sprintf("outputStartTime %q: want a time as 2026-11-22T10:00:00Z", at)}
+		}
+	}
+	return p.StartJob(ctx, job, start)
 }
 
 // health joins everything that does not work as it should.

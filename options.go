@@ -164,8 +164,9 @@ type StartMode string
 
 // Start modes, in Azure's words.
 const (
-	StartJobStartTime StartMode = "JobStartTime"
-	StartCustomTime   StartMode = "CustomTime"
+	StartJobStartTime        StartMode = "JobStartTime"
+	StartCustomTime          StartMode = "CustomTime"
+	StartLastOutputEventTime StartMode = "LastOutputEventTime"
 )
 
 // EventAction is what happens to late and out-of-order events.

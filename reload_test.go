@@ -147,29 +147,82 @@ func TestJobsStopAndStart(t *testing.T) {
 	}
 	p.send("in", `{"n":2}`)
 	for range 3 {
-		if err := p.StartJob(t.Context(), "j"); err != nil {
+		if err := p.StartJob(t.Context(), "j", JobStart{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.StartJob(t.Context(), "j"); !errors.Is(err, ErrJobState) {
+		if err := p.StartJob(t.Context(), "j", JobStart{}); !errors.Is(err, ErrJobState) {
 			t.Errorf("started twice: %v", err)
 		}
 		if err := p.StopJob(t.Context(), "j"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := p.StartJob(t.Context(), "k"); !errors.Is(err, ErrNoJob) {
+	if err := p.StartJob(t.Context(), "k", JobStart{}); !errors.Is(err, ErrNoJob) {
 		t.Errorf("a job that is not there: %v", err)
 	}
-	if err := p.StartJob(t.Context(), "j"); err != nil {
+	if err := p.StartJob(t.Context(), "j", JobStart{}); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "the row of the time between", func() bool { return len(p.rowsOf("o")) == 2 })
 	p.send("in", `{"n":"x"}`)
 	for range 2 {
 		until(t, "the failure", func() bool { return state() == "Failed" })
-		if err := p.StartJob(t.Context(), "j"); err != nil {
+		if err := p.StartJob(t.Context(), "j", JobStart{}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	until(t, "the failure", func() bool { return state() == "Failed" })
+}
+
+// A job begins anew where it is told to: its state is gone, its rows stay.
+func TestAJobBeginsAnew(t *testing.T) {
+	p := run(t, Options{
+		Tables: []Table{{Name: "o"}},
+		Jobs: []Job{{Name: "j", Script: "SELECT n, LAG(n) OVER (PARTITION BY d LIMIT DURATION(hour, 1)) AS p INTO o FROM [in]",
+			Outputs: []Output{{Alias: "o", Table: "o"}}}},
+	})
+	rows := func(want string) {
+		t.Helper()
+		got := ""
+		defer func() {
+			if t.Failed() {
+				t.Logf("rows %s", got)
+			}
+		}()
+		until(t, want, func() bool {
+			var list []string
+			for _, r := range p.rowsOf("o") {
+				list = append(list, fmt.Sprintf("%v<%v", r["n"], r["p"]))
+			}
+			slices.Sort(list)
+			got = strings.Join(list, " ")
+			return got == want
+		})
+	}
+	p.runs()
+	began := time.Now()
+	p.send("in", `{"n":1}`)
+	p.send("in", `{"n":2}`)
+	rows("1<<nil> 2<1")
+	again := func(start JobStart) {
+		t.Helper()
+		if err := p.StopJob(t.Context(), "j"); err != nil {
+			t.Fatal(err)
+		}
+		p.send("in", fmt.Sprintf(`{"n":%d}`, len(p.rowsOf("o"))+1))
+		sent := time.Now().UnixMilli()
+		until(t, "a start later than that event", func() bool { return time.Now().UnixMilli() > sent })
+		if err := p.StartJob(t.Context(), "j", start); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again(JobStart{Mode: StartLastOutputEventTime})
+	rows("1<<nil> 2<1 3<2")
+	again(JobStart{Mode: StartJobStartTime})
+	until(t, "the job", func() bool { now, _ := p.jobs[0].state(); return now == "Running" })
+	p.send("in", `{"n":5}`)
+	until(t, "the first row of the new life", func() bool { return len(p.rowsOf("o")) == 4 })
+	rows("1<<nil> 2<1 3<2 5<4")                                                    // rows before the start are computed, and not written
+	again(JobStart{Mode: StartCustomTime, Time: began.Truncate(time.Millisecond)}) // as hubs stamp events
+	rows("1<<nil> 1<<nil> 2<1 2<1 3<2 3<2 4<3 5<4 5<4 5<5")
 }

@@ -56,7 +56,7 @@ func (j *runningJob) current() *stream.Job {
 // addJob opens a job. A new one saves its first manifest here.
 func (p *Pipeline) addJob(ctx context.Context, name string, capture bool, options func(ctx context.Context) (stream.Options, error)) (*runningJob, error) {
 	j := &runningJob{name: name, capture: capture, options: options, now: "Starting", start: make(chan struct{}, 1), dropped: newDiagnostics(p.log.With("job", name), p.opts.Clock)}
-	if err := j.open(ctx); err != nil {
+	if err := j.open(ctx, nil); err != nil {
 		return nil, err
 	}
 	j.want()
@@ -74,8 +74,9 @@ func (j *runningJob) want() {
 	j.start <- struct{}{}
 }
 
-// open makes the job from its newest checkpoint.
-func (j *runningJob) open(ctx context.Context) error {
+// open makes the job from its newest checkpoint; change, if set, has the last word on
+// its options.
+func (j *runningJob) open(ctx context.Context, change func(*stream.Options)) error {
 	j.mu.Lock()
 	options := j.options
 	j.mu.Unlock()
@@ -84,6 +85,9 @@ func (j *runningJob) open(ctx context.Context) error {
 		return err
 	}
 	o.Diagnostic = j.dropped.report
+	if change != nil {
+		change(&o)
+	}
 	job, err := stream.New(ctx, o)
 	if err != nil {
 		return err
@@ -156,7 +160,7 @@ func (p *Pipeline) live(ctx context.Context, j *runningJob) {
 			case <-ctx.Done():
 			case <-time.After(pause):
 				pause = min(2*pause, mostPause)
-				err = j.open(ctx)
+				err = j.open(ctx, nil)
 			}
 		}
 	}
@@ -202,8 +206,19 @@ func (p *Pipeline) StopJob(ctx context.Context, name string) error {
 	return j.end(ctx)
 }
 
-// StartJob starts a job that has stopped or failed, from its newest checkpoint.
-func (p *Pipeline) StartJob(ctx context.Context, name string) error {
+// StartJob starts a job that has stopped or failed. Without a mode, and with
+// StartLastOutputEventTime, it goes on where it stopped. With another it begins anew
+// there: what it remembers is gone, what it has written stays.
+func (p *Pipeline) StartJob(ctx context.Context, name string, start JobStart) error {
+	var anew func(*stream.Options)
+	switch start.Mode {
+	case "", StartLastOutputEventTime:
+	case StartJobStartTime, StartCustomTime:
+		first := p.firstOutput(start)
+		anew = func(o *stream.Options) { o.Anew, o.Start = true, first }
+	default:
+		return fmt.Errorf("starting job %s: there is no start mode %s: %w", name, start.Mode, ErrJobState)
+	}
 	j, err := p.find(name)
 	if err != nil {
 		return err
@@ -213,7 +228,7 @@ func (p *Pipeline) StartJob(ctx context.Context, name string) error {
 	if now, _ := j.state(); now != "Stopped" && now != "Failed" {
 		return fmt.Errorf("starting job %s: it is %s: %w", j.name, now, ErrJobState)
 	}
-	if err := j.open(ctx); err != nil {
+	if err := j.open(ctx, anew); err != nil {
 		return err
 	}
 	j.want()
@@ -256,12 +271,12 @@ func (j *runningJob) replace(ctx context.Context, options func(ctx context.Conte
 	old := j.options
 	j.options = options
 	j.mu.Unlock()
-	err := j.open(ctx)
+	err := j.open(ctx, nil)
 	if err != nil {
 		j.mu.Lock()
 		j.options = old
 		j.mu.Unlock()
-		if e := j.open(ctx); e != nil {
+		if e := j.open(ctx, nil); e != nil {
 			j.become("Failed", e)
 			return errors.Join(err, fmt.Errorf("starting it as it was: %w", e))
 		}

@@ -32,7 +32,7 @@ func (l *loader) job(name string, o *object) {
 	j.Disabled = !o.boolean("enabled", true)
 	o.integer("streamingUnits", 3, 1, 396)
 	j.Parallelism = int(o.integer("parallelism", 0, 1, 256))
-	j.Start.Mode = spate.StartMode(o.oneOf("outputStartMode", "JobStartTime", "JobStartTime", "CustomTime"))
+	j.Start.Mode = spate.StartMode(o.oneOf("outputStartMode", "JobStartTime", "JobStartTime", "CustomTime", "LastOutputEventTime"))
 	if e := o.take("outputStartTime"); e != nil {
 		if s, ok := o.word(e); ok {
 			t, err := ParseTime(s)

@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -36,9 +37,9 @@ type Options struct {
 	Status    func() any       // what /api/status prints as JSON; nil: not served
 	Token     string           // whoever changes something shows it; empty: nobody does
 
-	// JobVerbs are what may be done to a job, by POST /api/jobs/NAME/VERB. Their errors may
-	// be of type *monitor.Error, which says the status of the answer.
-	JobVerbs map[string]func(ctx context.Context, job string) error
+	// JobVerbs are what may be done to a job, by POST /api/jobs/NAME/VERB?PARAMETERS. Their
+	// errors may be of type *monitor.Error, which says the status of the answer.
+	JobVerbs map[string]func(ctx context.Context, job string, parameters url.Values) error
 
 	Log *slog.Logger
 }
@@ -154,7 +155,7 @@ func (c *console) job(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, &monitor.Error{Status: 404, Code: "NotFound", Message: fmt.Sprintf("%q cannot be done to a job", r.PathValue("verb"))})
 		return
 	}
-	if err := do(r.Context(), r.PathValue("name")); err != nil {
+	if err := do(r.Context(), r.PathValue("name"), r.URL.Query()); err != nil {
 		c.fail(w, err)
 		return
 	}

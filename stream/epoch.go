@@ -29,7 +29,7 @@ func (j *Job) load(ctx context.Context) error {
 		return fmt.Errorf("starting job %s: %w", j.opts.Name, err)
 	}
 	print := fingerprint(j.opts.Plan)
-	if m != nil {
+	if m != nil && !j.opts.Anew {
 		j.changed = m.Plan != print
 		j.manifest, j.first, j.noted = m, m.FirstOutput, len(m.Notes) > 0
 		if err := j.accepts(ctx, m); err != nil {
@@ -37,7 +37,17 @@ func (j *Job) load(ctx context.Context) error {
 		}
 		return nil
 	}
-	m = &checkpoint.Manifest{ID: j.incarnation}
+	epoch := int64(0)
+	if m != nil { // what the life before has prepared is still to be shown
+		j.manifest, epoch = m, m.Epoch+1
+		if err := j.accepts(ctx, m); err != nil && len(m.Notes) > 0 {
+			return fmt.Errorf("starting job %s anew: %w", j.opts.Name, err)
+		}
+		if err := j.commit(ctx, m); err != nil {
+			return fmt.Errorf("starting job %s anew: %w", j.opts.Name, err)
+		}
+	}
+	m = &checkpoint.Manifest{ID: j.incarnation, Epoch: epoch}
 	j.describe(m)
 	if !j.opts.Start.Oldest {
 		m.FirstOutput = j.opts.Start.First

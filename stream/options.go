@@ -43,7 +43,8 @@ type Options struct {
 	Outputs     map[string]connector.Sink // by output name as the plan spells it
 	Hold        map[string]bool           // outputs, by name, for which a row that they cannot hold ends the job instead of being dropped
 	Policy      exec.TimePolicy
-	Start       Start // of a job without a checkpoint
+	Start       Start // of a job without a checkpoint, or Anew
+	Anew        bool  // leave the checkpoint: the job begins at Start, and its outputs know it as another
 	Parallelism int   // shards of the steps that need order by key; default 1. Results do not depend on it
 	Clock       Clock // default WallClock
 

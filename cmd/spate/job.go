@@ -7,10 +7,12 @@ import (
 	"net/http"
 	"net/url"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"spate"
+	"spate/config"
 )
 
 func (a *app) job() *cobra.Command {
@@ -18,10 +20,27 @@ func (a *app) job() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	list := &cobra.Command{Use: "list", Short: "What every job does", Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error { return a.listJobs(cmd.Context()) })}
-	start := &cobra.Command{Use: "start NAME", Short: "Start a job that has stopped or failed, from its checkpoint", Args: cobra.ExactArgs(1),
-		RunE: do(func(cmd *cobra.Command, args []string) error { return a.doToJob(cmd.Context(), args[0], "start") })}
+	var mode, at string
+	start := &cobra.Command{Use: "start NAME", Short: "Start a job that has stopped or failed: where it was, or anew", Args: cobra.ExactArgs(1),
+		RunE: do(func(cmd *cobra.Command, args []string) error {
+			v := url.Values{}
+			if mode != "" {
+				v.Set("outputStartMode", mode)
+			}
+			if at != "" {
+				t, err := config.ParseTime(at)
+				if err != nil {
+					return withCode(usage, fmt.Errorf("--output-start-time: %w", err))
+				}
+				v.Set("outputStartTime", t.UTC().Format(time.RFC3339Nano))
+			}
+			return a.doToJob(cmd.Context(), args[0], "start", v)
+		})}
+	f := start.Flags()
+	f.StringVar(&mode, "output-start-mode", "", "LastOutputEventTime: go on (default); JobStartTime or CustomTime: forget the state and begin anew, now or at a time")
+	f.StringVar(&at, "output-start-time", "", "first output time, for CustomTime")
 	stop := &cobra.Command{Use: "stop NAME", Short: "Stop a job: it reads what has come, and takes a checkpoint", Args: cobra.ExactArgs(1),
-		RunE: do(func(cmd *cobra.Command, args []string) error { return a.doToJob(cmd.Context(), args[0], "stop") })}
+		RunE: do(func(cmd *cobra.Command, args []string) error { return a.doToJob(cmd.Context(), args[0], "stop", nil) })}
 	cmd.AddCommand(list, start, stop)
 	return cmd
 }
@@ -59,13 +78,13 @@ func (a *app) listJobs(ctx context.Context) error {
 	return table.Flush()
 }
 
-func (a *app) doToJob(ctx context.Context, name, verb string) error {
+func (a *app) doToJob(ctx context.Context, name, verb string, parameters url.Values) error {
 	i, err := a.running()
 	if err != nil {
 		return err
 	}
 	var answer map[string]string
-	err = i.call(ctx, http.MethodPost, "/api/jobs/"+url.PathEscape(name)+"/"+verb, cmpTimeout(a.timeout), &answer)
+	err = i.call(ctx, http.MethodPost, "/api/jobs/"+url.PathEscape(name)+"/"+verb+"?"+parameters.Encode(), cmpTimeout(a.timeout), &answer)
 	if err == nil && !a.quiet {
 		fmt.Fprintf(a.stderr, "job %s: %s\n", name, map[string]string{"start": "started", "stop": "stopped"}[verb])
 	}

@@ -83,7 +83,9 @@ simulate: { hub: in, devices: 5, interval: 100ms }
 	}
 	do(failed, "job", "stop", "j")
 	do(notFound, "job", "stop", "k")
-	do(done, "job", "start", "j")
+	do(usage, "job", "start", "j", "--output-start-mode", "CustomTime")
+	do(failed, "job", "start", "j", "--output-start-mode", "Sometimes")
+	do(done, "job", "start", "j", "--output-start-mode", "CustomTime", "--output-start-time", "2026-01-01T00:00:00Z")
 	if list := do(done, "job", "list", "-o", "json"); !strings.Contains(list, `"state": "Running"`) {
 		t.Errorf("jobs:\n%s", list)
 	}
