@@ -183,6 +183,9 @@ func (j *Job) adapt(ctx context.Context) error {
 	if again {
 		log.Info("state made from events that were read again", "events", s.messages.Load(), "since", s.from)
 	}
+	if s.short.Load() {
+		log.Warn("the log does not reach back as far as new steps do: what they say of the time before is of the events that are left", "since", s.from)
+	}
 	for _, n := range steps {
 		log.Info("a step has new state", "step", plan.Describe(n))
 	}
@@ -203,10 +206,7 @@ func (j *Job) toRebuild(old *checkpoint.Manifest, r *remembered, fresh map[strin
 		}
 		return false
 	}
-	need := func(n plan.Node, back column.Ticks) {
-		again = true
-		reach = max(reach, back)
-	}
+	need := func(back column.Ticks) { again, reach = true, max(reach, back) }
 	var back func(n plan.Node) column.Ticks
 	back = func(n plan.Node) column.Ticks {
 		most := column.Ticks(0)
@@ -215,10 +215,17 @@ func (j *Job) toRebuild(old *checkpoint.Manifest, r *remembered, fresh map[strin
 		}
 		return most + n.Reach()
 	}
+	judged := column.Ticks(0) // how far before its arrival an event may stand whose time is read anew
 	for _, in := range g.inputs {
 		rows := g.canon.Rows(in)
 		if was(in) && (fresh[g.standing(in)] || fresh[g.waiting(in)] && r.below(rows+"/wait/")) {
-			need(in, 0)
+			need(0)
+		}
+		if p := old.Policy; was(in) && fresh[g.standing(in)] {
+			judged = earlyMargin + p.Late + p.Disorder
+			if p.Late < 0 {
+				judged = column.MaxTicks // everything there is
+			}
 		}
 	}
 	for _, n := range g.nodes {
@@ -228,41 +235,49 @@ func (j *Job) toRebuild(old *checkpoint.Manifest, r *remembered, fresh map[strin
 		}
 		if fresh[id] {
 			steps = append(steps, n)
-			need(n, back(n))
+			need(back(n))
 		}
 		for name := range fresh {
 			if fresh[name] && strings.HasPrefix(name, id+"/in") && (fresh[id] || r.below(id+"/in")) {
-				need(n, back(n)-n.Reach())
+				need(back(n) - n.Reach())
 			}
 		}
 	}
-	return steps, reach, again
+	return steps, reach + judged, again
 }
 
 // shadow is a job that makes the state of another.
 type shadow struct {
 	times    map[string]state.Entry
-	least    least // of times
-	from     column.Ticks
+	least    least        // of times
+	from     column.Ticks // arrival of what is read first; 0: of the oldest event
 	messages atomic.Int64
+	short    atomic.Bool // the log does not reach back to from
 	frozen   []frozenStep
 }
 
 // rebuild runs the shadow of the job.
 func (j *Job) rebuild(ctx context.Context, old *checkpoint.Manifest, r *remembered, reach column.Ticks) (*shadow, error) {
 	s := &shadow{times: r.times}
-	for id, e := range r.times {
-		at, err := exec.FrontierIn(e)
-		if err != nil {
-			return nil, fmt.Errorf("reading the standing %s: %w", id, err)
-		}
-		if at.Time > 0 {
-			s.least.add(at)
+	for _, p := range j.parts {
+		for _, br := range p.branches {
+			id := fmt.Sprintf("%s/%04d", j.graph.standing(br.node), p.number)
+			e, ok := r.times[id]
+			if !ok {
+				continue
+			}
+			at, err := exec.FrontierIn(e)
+			if err != nil {
+				return nil, fmt.Errorf("reading the standing %s: %w", id, err)
+			}
+			if at.Time > 0 {
+				s.least.add(at)
+			}
 		}
 	}
 	from := connector.Start{Mode: connector.Oldest}
-	if s.from = s.least.at.Time - reach - earlyMargin; s.least.some && s.from > 0 {
-		from = connector.Start{Mode: connector.AtTime, Time: s.from}
+	if at := s.least.at.Time - reach - earlyMargin; s.least.some && at > 0 {
+		s.from, from = at, connector.Start{Mode: connector.AtTime, Time: at}
 	}
 	o := j.opts
 	o.shadow = s
@@ -340,6 +355,9 @@ func (r *countedReader) Read(ctx context.Context, c *connector.Chunk, wake <-cha
 	err := r.Reader.Read(ctx, c, wake)
 	if err == nil || err == io.EOF {
 		r.s.messages.Add(int64(c.Len()))
+		if c.Missed {
+			r.s.short.Store(true)
+		}
 	}
 	return err
 }
