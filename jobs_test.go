@@ -63,6 +63,9 @@ func TestAFailedJobIsSeen(t *testing.T) {
 			t.Errorf("status %+v", j)
 		}
 	}
+	if s := p.Status(); len(s.Problems) != 1 || !strings.Contains(s.Problems[0], "job bad failed: ") {
+		t.Errorf("problems %v", s.Problems)
+	}
 	if states["bad"] != "Failed" || states["good"] != "Running" || p.counter("Errors", "JobName", "bad") != 1 {
 		t.Errorf("states %v, %d errors", states, p.counter("Errors", "JobName", "bad"))
 	}

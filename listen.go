@@ -246,9 +246,10 @@ func (p *Pipeline) startAsked(ctx context.Context, job string, v url.Values) err
 	return p.StartJob(ctx, job, start)
 }
 
-// health joins everything that does not work as it should.
-func (p *Pipeline) health() error {
-	var errs []error
+func (p *Pipeline) health() error { return errors.Join(p.problems()...) }
+
+// problems is everything that does not work as it should.
+func (p *Pipeline) problems() (errs []error) {
 	for _, h := range p.namespace.Hubs() {
 		for i := range h.Partitions() {
 			if err := h.Partition(i).Err(); err != nil {
@@ -264,7 +265,7 @@ func (p *Pipeline) health() error {
 			errs = append(errs, fmt.Errorf("job %s starts again and again: %s", j.name, why))
 		}
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 func (l *listeners) serve(ctx context.Context, wg *sync.WaitGroup, fatal chan<- error) {

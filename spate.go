@@ -301,6 +301,7 @@ type Status struct {
 	Alerts         int64         `json:"alerts"` // events delivered to hubs that notify reads
 	WatermarkDelay time.Duration `json:"watermarkDelayNanoseconds"`
 	Jobs           []JobStatus   `json:"jobs"`
+	Problems       []string      `json:"problems,omitempty"` // what /healthz says
 }
 
 // JobStatus is the state of one job.
@@ -316,6 +317,9 @@ type JobStatus struct {
 // Status returns the state of the pipeline. It may be called while Run runs.
 func (p *Pipeline) Status() Status {
 	s := Status{Started: p.started}
+	for _, err := range p.problems() {
+		s.Problems = append(s.Problems, err.Error())
+	}
 	alerts, written := make(map[string]bool), make(map[string]bool)
 	for _, n := range p.opts.Notify {
 		alerts[strings.ToLower(n.Hub)] = true

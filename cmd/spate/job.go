@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,16 +64,7 @@ func (a *app) listJobs(ctx context.Context) error {
 		_, err = a.stdout.Write(data)
 		return err
 	}
-	var out io.Writer = a.stdout
-	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	if form == "table" {
-		out = table
-	}
-	fmt.Fprintln(out, "Name\tState\tWatermark delay\tEvents in\tRows out\tError")
-	for _, j := range st.Jobs {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%d\t%d\t%s\n", j.Name, j.State, seconds(j.WatermarkDelay), j.EventsIn, j.RowsOut, j.Error)
-	}
-	return table.Flush()
+	return printJobs(a.stdout, form, st.Jobs)
 }
 
 func (a *app) doToJob(ctx context.Context, name, verb string, parameters url.Values) error {

@@ -58,10 +58,11 @@ func (a *app) up() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		for _, w := range p.Warnings {
-			fmt.Fprint(a.stderr, w.String())
+		w := &watcher{files: p.Files, load: load, warned: make(map[string]bool)}
+		for _, warning := range p.Warnings {
+			fmt.Fprint(a.stderr, warning.String())
+			w.warned[strings.TrimSpace(warning.String())] = true
 		}
-		w := &watcher{files: p.Files, load: load}
 		if !watch {
 			w = nil
 		}

@@ -18,6 +18,7 @@ const watchEvery = 300 * time.Millisecond
 // watcher has a running pipeline take over what changes in its files.
 type watcher struct {
 	files  []string
+	warned map[string]bool // warnings that were printed
 	load   func() (*config.Pipeline, error)
 	reload func(ctx context.Context, o spate.Options) ([]string, error)
 	say    func(text string)
@@ -68,7 +69,10 @@ func (w *watcher) take(ctx context.Context) {
 	}
 	w.files = p.Files
 	for _, warning := range p.Warnings {
-		w.say(strings.TrimSpace(warning.String()))
+		if text := strings.TrimSpace(warning.String()); !w.warned[text] {
+			w.warned[text] = true
+			w.say(text)
+		}
 	}
 	did, err := w.reload(ctx, p.Options)
 	if len(did) > 0 {

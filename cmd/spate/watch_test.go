@@ -81,6 +81,9 @@ simulate: { hub: in, devices: 5, interval: 100ms }
 	if list := do(done, "job", "list"); !strings.Contains(list, "j     Stopped") {
 		t.Errorf("jobs:\n%s", list)
 	}
+	if page := do(done, "status"); !strings.Contains(page, "j     Stopped") || !strings.Contains(page, "events in") {
+		t.Errorf("status:\n%s", page)
+	}
 	do(failed, "job", "stop", "j")
 	do(notFound, "job", "stop", "k")
 	do(usage, "job", "start", "j", "--output-start-mode", "CustomTime")

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"spate"
+)
+
+func (a *app) status() *cobra.Command {
+	return &cobra.Command{Use: "status", Short: "A running pipeline on one page, what is wrong first", Args: cobra.NoArgs,
+		RunE: do(func(cmd *cobra.Command, _ []string) error { return a.showStatus(cmd.Context()) })}
+}
+
+func (a *app) showStatus(ctx context.Context) error {
+	form, err := a.form("text", "json")
+	if err != nil {
+		return err
+	}
+	i, err := a.running()
+	if err != nil {
+		return err
+	}
+	var st spate.Status
+	if err := i.call(ctx, http.MethodGet, "/api/status", cmpTimeout(a.timeout), &st); err != nil {
+		return answerCode(err)
+	}
+	if form == "json" {
+		data, err := marshal(st)
+		if err != nil {
+			return err
+		}
+		_, err = a.stdout.Write(data)
+		return err
+	}
+	for _, p := range st.Problems {
+		fmt.Fprintln(a.stdout, "! "+p)
+	}
+	if len(st.Problems) > 0 {
+		fmt.Fprintln(a.stdout)
+	}
+	fmt.Fprintf(a.stdout, "up %s  events in %d  rows out %d  alerts %d  watermark delay %s\n\n",
+		time.Since(st.Started).Truncate(time.Second), st.EventsIn, st.RowsOut, st.Alerts, seconds(st.WatermarkDelay))
+	return printJobs(a.stdout, "table", st.Jobs)
+}
+
+// stateOrder puts what is wrong first.
+var stateOrder = []string{"Failed", "Degraded", "Stopped", "Stopping", "Starting", "Running"}
+
+func printJobs(w io.Writer, form string, jobs []spate.JobStatus) error {
+	out := w
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if form == "table" {
+		out = table
+	}
+	slices.SortStableFunc(jobs, func(x, y spate.JobStatus) int {
+		return slices.Index(stateOrder, x.State) - slices.Index(stateOrder, y.State)
+	})
+	fmt.Fprintln(out, "Name\tState\tWatermark delay\tEvents in\tRows out\tError")
+	for _, j := range jobs {
+		fmt.Fprintf(out, "%s\t%s\t%s\t%d\t%d\t%s\n", j.Name, j.State, seconds(j.WatermarkDelay), j.EventsIn, j.RowsOut, strings.ReplaceAll(j.Error, "\n", " "))
+	}
+	return table.Flush()
+}
