@@ -71,6 +71,37 @@ func (j *Job) accepts(ctx context.Context, m *checkpoint.Manifest) error {
 	return nil
 }
 
+// latest loads the newest manifest, with the names of inputs and outputs as the script
+// spells them now.
+func (j *Job) latest(ctx context.Context) (*checkpoint.Manifest, error) {
+	m, err := j.log.Latest(ctx)
+	if m == nil || err != nil {
+		return nil, err
+	}
+	for _, s := range j.graph.sources() {
+		respell(m.Positions, "", s.name)
+		respell(m.Since, "", s.name)
+		respell(m.Inputs, "", s.name)
+	}
+	for _, o := range j.opts.Plan.Outputs {
+		respell(m.Outputs, "", o.Name)
+		respell(m.Written, "", o.Name)
+		respell(m.Notes, "prepared/", o.Name)
+	}
+	return m, nil
+}
+
+// respell gives the entry of a name that is spelled otherwise its new spelling.
+func respell[V any](of map[string]V, prefix, name string) {
+	for key, v := range of {
+		if old, ok := strings.CutPrefix(key, prefix); ok && old != name && column.EqualNames(old, name) {
+			delete(of, key)
+			of[prefix+name] = v
+			return
+		}
+	}
+}
+
 // remembered is what the state of a checkpoint holds.
 type remembered struct {
 	ids   map[string]bool        // under which there is something
@@ -149,16 +180,18 @@ func (j *Job) adapt(ctx context.Context) error {
 	m := j.next()
 	m.Since = make(checkpoint.Since)
 	for _, src := range j.graph.sources() {
-		positions, known := old.Positions[src.name]
 		since := old.Since[src.name]
-		if known {
-			m.Positions[src.name] = positions
-		} else {
+		if _, known := old.Inputs[src.name]; !known {
 			since = j.opts.Clock.Now().FloorTo(column.Millisecond)
+		} else if p := old.Positions[src.name]; p != nil {
+			m.Positions[src.name] = p
 		}
 		if since > 0 {
 			m.Since[src.name] = since
 		}
+	}
+	if old.StartFrom > 0 && len(old.Positions) == 0 { // nothing was read: the span is that of this script
+		m.StartFrom = max(1, m.FirstOutput-j.opts.Plan.Span-earlyMargin)
 	}
 	j.describe(m)
 	file, err := j.log.WriteState(ctx, m.Epoch, m.Incarnation, w)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"spate/blob"
+	"spate/column"
 	"spate/connector"
 	"spate/stream"
 	"spate/stream/checkpoint"
@@ -154,3 +155,49 @@ func TestAStopWhileStateIsMade(t *testing.T) {
 		t.Errorf("epoch %d, was %d (%v)", after.Epoch, before.Epoch, err)
 	}
 }
+
+// A script that spells names otherwise reads and writes the same things.
+func TestNamesAreSpelledAnew(t *testing.T) {
+	store := blob.NewMemory()
+	out := table{fail: errors.New("away")}
+	if err := run(t, options(t, passThrough, messages(2), store, &out)); err == nil {
+		t.Fatal("the commit did not fail")
+	}
+	out.fail = nil
+	o := options(t, "SELECT n INTO O FROM I", messages(4), store, &out)
+	o.Inputs = map[string]stream.Input{"I": o.Inputs["i"]}
+	o.Outputs = map[string]connector.Sink{"O": &out}
+	if err := run(t, o); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Join(out.rows, ""), `{"n":0}{"n":1}{"n":2}{"n":3}`; got != want {
+		t.Errorf("rows %s, want %s", got, want)
+	}
+}
+
+// A job whose script changes before it has read anything reads what has come since it
+// was created.
+func TestAChangeBeforeTheFirstCheckpoint(t *testing.T) {
+	store := blob.NewMemory()
+	var out table
+	created := column.UnixEpoch + 2*column.Second
+	with := func(script string) stream.Options {
+		o := options(t, script, messages(5), store, &out)
+		o.Start, o.Clock = stream.Start{First: created}, standing(created+column.Hour)
+		return o
+	}
+	if _, err := stream.New(t.Context(), with(passThrough)); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(t, with("SELECT n AS m INTO o FROM i")); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Join(out.rows, ""), `{"m":2}{"m":3}{"m":4}`; got != want {
+		t.Errorf("rows %s, want %s", got, want)
+	}
+}
+
+// standing is a clock that stands.
+type standing column.Ticks
+
+func (s standing) Now() column.Ticks { return column.Ticks(s) }

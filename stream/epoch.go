@@ -24,7 +24,7 @@ const earlyMargin = 5 * column.Minute
 
 // load reads the newest manifest, or creates the job by saving manifest 0.
 func (j *Job) load(ctx context.Context) error {
-	m, err := j.log.Latest(ctx)
+	m, err := j.latest(ctx)
 	if err != nil {
 		return fmt.Errorf("starting job %s: %w", j.opts.Name, err)
 	}
@@ -98,7 +98,7 @@ func (j *Job) recover(ctx context.Context) error {
 	if j.log == nil {
 		return nil
 	}
-	m, err := j.log.Latest(ctx)
+	m, err := j.latest(ctx)
 	if err != nil {
 		return fmt.Errorf("recovering job %s: %w", j.opts.Name, err)
 	}
