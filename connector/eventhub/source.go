@@ -120,6 +120,9 @@ func (s *Source) Remembers(ctx context.Context, partition int, pos connector.Pos
 	}
 	p := s.hub.Partition(partition)
 	b := p.Bounds()
+	if p.Err() != nil {
+		return nil // it is damaged and says so: what is left of it is served
+	}
 	if next > b.Next {
 		return fmt.Errorf("hub %s partition %d: it was read up to offset %d and its log ends at %d: %w", s.hub.Name(), partition, next, b.Next, ErrOtherLog)
 	}
