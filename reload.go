@@ -79,7 +79,8 @@ func (p *Pipeline) Reload(ctx context.Context, o Options) (did []string, err err
 		did = append(did, what)
 	}
 	gone, err := p.dropJobs(ctx, o)
-	return append(did, gone...), errors.Join(append(errs, err)...)
+	errs = append(errs, err, p.history.Rename(p.site()))
+	return append(did, gone...), errors.Join(errs...)
 }
 
 // fixedChanges names the parts of a pipeline that differ and are read at a start only.

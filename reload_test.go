@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"spate/monitor"
 )
 
 // runs waits until the pipeline can be changed.
@@ -123,6 +125,9 @@ func TestReloadTakesAllOrSaysWhatNot(t *testing.T) {
 	}
 	p.send("more", `{"n":7}`)
 	until(t, "a row of the new job", func() bool { return len(p.rowsOf("k")) == 1 })
+	if _, err := p.history.List(monitor.Query{Resource: "job/k", Metrics: []string{"InputEvents"}}); err != nil {
+		t.Errorf("metrics of the new job: %v", err)
+	}
 	o.Jobs = o.Jobs[:1]
 	if did, err = p.Reload(t.Context(), o); err != nil || strings.Join(did, "; ") != "job k stopped" {
 		t.Errorf("did %v, %v", did, err)

@@ -145,6 +145,8 @@ func Open(ctx context.Context, o Options) (_ *Pipeline, err error) {
 }
 
 func (p *Pipeline) site() monitor.Site {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	s := monitor.Site{
 		Subscription: p.opts.Subscription, Group: p.opts.Name, Pipeline: p.opts.Name,
 		Location: p.opts.Location, Namespace: p.opts.Namespace,

@@ -92,7 +92,7 @@ const memory = 24 * time.Hour
 type History struct {
 	o Options
 
-	mu     sync.Mutex // guards the fields below
+	mu     sync.Mutex // guards the fields below, and the Site
 	series map[string]*Series
 	live   map[string]*sampled
 	minute int64 // that samples go to
@@ -120,6 +120,23 @@ func Open(o Options) (*History, error) {
 	h.last = newJournal(h.o.Dir)
 	h.minute = minuteOf(h.o.Clock())
 	return h, nil
+}
+
+// Rename takes the names of a pipeline that has changed.
+func (h *History) Rename(s Site) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.o.Site = s
+	if err := s.save(h.o.Dir); err != nil {
+		return fmt.Errorf("writing the names of the metric history: %w", err)
+	}
+	return nil
+}
+
+func (h *History) site() Site {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.o.Site
 }
 
 // Read opens the history for queries only.

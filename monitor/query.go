@@ -152,7 +152,8 @@ func (h *History) List(q Query) (*Answer, error) {
 	if len(q.Metrics) == 0 {
 		return nil, badRequest("name one metric at least")
 	}
-	res, err := h.o.Site.find(q.Resource, q.Metrics)
+	site := h.site()
+	res, err := site.find(q.Resource, q.Metrics)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +187,7 @@ func (h *History) List(q Query) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Answer{Interval: grain, Namespace: res.namespace, ResourceRegion: h.o.Site.Location,
+	a := &Answer{Interval: grain, Namespace: res.namespace, ResourceRegion: site.Location,
 		Timespan: stamp(q.From) + "/" + stamp(q.To), Cost: max(0, int(q.To.Sub(q.From)/time.Minute)*len(q.Metrics)-1)}
 	for _, name := range q.Metrics {
 		d, err := h.definition(res.namespace, name)
@@ -205,7 +206,7 @@ func (h *History) List(q Query) (*Answer, error) {
 		}
 		m := Metric{DisplayDescription: d.Display + " for " + strings.Split(res.namespace, "/")[0] + ".", ErrorCode: "Success",
 			ID:   res.id + "/providers/Microsoft.Insights/metrics/" + d.Name,
-			Name: Localized{d.Display, d.Name}, ResourceGroup: h.o.Site.Group, Type: "Microsoft.Insights/metrics", Unit: d.Unit,
+			Name: Localized{d.Display, d.Name}, ResourceGroup: site.Group, Type: "Microsoft.Insights/metrics", Unit: d.Unit,
 			Timeseries: []Timeseries{}}
 		for _, g := range grouped(mine, split) {
 			rows := collapse(g.series, d.Unit, q.Interval)
