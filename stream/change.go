@@ -333,10 +333,28 @@ func (j *Job) rebuild(ctx context.Context, old *checkpoint.Manifest, r *remember
 	return s, job.Run(ctx)
 }
 
+// standing is the saved standing of the stage of a branch.
+func (s *shadow) standing(p *partition, br *branch) (state.Entry, bool) {
+	e, ok := s.times[fmt.Sprintf("%s/%04d", p.job.graph.standing(br.node), p.number)]
+	return e, ok
+}
+
+// begin puts a partition where it began when it came later than others.
+func (s *shadow) begin(p *partition) error {
+	for _, br := range p.branches {
+		if e, ok := s.standing(p, br); ok {
+			if err := br.stage.BeginAs(e); err != nil {
+				return fmt.Errorf("putting partition %d of input %s to where it began: %w", p.number, p.source.name, err)
+			}
+		}
+	}
+	return nil
+}
+
 // end brings a partition that has been read again to where the job stood.
 func (s *shadow) end(p *partition) error {
 	for _, br := range p.branches {
-		if e, ok := s.times[fmt.Sprintf("%s/%04d", p.job.graph.standing(br.node), p.number)]; ok {
+		if e, ok := s.standing(p, br); ok {
 			if err := br.stage.Resume(e, br.next); err != nil {
 				return fmt.Errorf("bringing partition %d of input %s to where it stood: %w", p.number, p.source.name, err)
 			}

@@ -235,6 +235,11 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 		}
 	}
 	defer r.Close()
+	if s := p.job.opts.shadow; s != nil {
+		if err := s.begin(p); err != nil {
+			return err
+		}
+	}
 	for _, br := range p.branches { // what was restored need not wait for the next event
 		if err := p.advance(br); err != nil {
 			return err

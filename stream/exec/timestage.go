@@ -67,6 +67,13 @@ type timeScalars struct {
 	m       column.Ticks // largest event time
 	arrived column.Ticks // latest arrival
 	next    int64        // behind the Seq of the last row seen
+	began   beginning
+}
+
+// beginning is where Begin put a stage.
+type beginning struct {
+	time, arrived column.Ticks
+	next          int64
 }
 
 // NewTimeStage compiles the time of an input.
@@ -87,6 +94,19 @@ func NewTimeStage(in *plan.Input, p TimePolicy) (*TimeStage, error) {
 // Begin says where a stage that has seen nothing begins: no row of it stands before at.
 func (s *TimeStage) Begin(at column.Position) {
 	s.w, s.m, s.arrived, s.next = at.Time, at.Time, at.Arrived, at.Seq
+	s.began = beginning{at.Time, at.Arrived, at.Seq}
+}
+
+// BeginAs puts a stage where another began whose standing was saved as e.
+func (s *TimeStage) BeginAs(e state.Entry) error {
+	as := new(TimeStage)
+	if err := as.Standing().Load(e); err != nil {
+		return err
+	}
+	if b := as.began; b.time > 0 {
+		s.Begin(column.Position{Time: b.time, Arrived: b.arrived, Seq: b.next})
+	}
+	return nil
 }
 
 // Counts returns what was counted.
@@ -373,13 +393,16 @@ func (s *TimeStage) Resume(e state.Entry, out Emit) error {
 
 func (s *timeScalars) append(dst []byte) []byte {
 	dst = appendTicks(appendTicks(appendTicks(dst, s.w), s.m), s.arrived)
-	for _, n := range []int64{s.next, s.counts.Early, s.counts.Late, s.counts.OutOfOrder, s.counts.InvalidTime} {
+	dst = appendTicks(appendTicks(dst, s.began.time), s.began.arrived)
+	for _, n := range []int64{s.began.next, s.next, s.counts.Early, s.counts.Late, s.counts.OutOfOrder, s.counts.InvalidTime} {
 		dst = binary.AppendVarint(dst, n)
 	}
 	return dst
 }
 
 func (s *timeScalars) read(r *stateReader) {
-	s.w, s.m, s.arrived, s.next = r.ticks(), r.ticks(), r.ticks(), r.varint()
+	s.w, s.m, s.arrived = r.ticks(), r.ticks(), r.ticks()
+	s.began = beginning{r.ticks(), r.ticks(), r.varint()}
+	s.next = r.varint()
 	s.counts = TimeCounts{r.varint(), r.varint(), r.varint(), r.varint()}
 }
