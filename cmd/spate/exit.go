@@ -106,7 +106,7 @@ func noVerb(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	switch args[0] {
-	case "test", "hub", "table", "alerts", "export", "import", "az", "deploy", "deadletter", "doctor", "top", "context", "init", "cheat":
+	case "test", "hub", "table", "alerts", "export", "import", "az", "deploy", "doctor", "top", "context", "init", "cheat":
 		return fmt.Errorf("the verb %s is not supported yet", args[0])
 	}
 	hint := ""

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"spate/config"
+)
+
+func (a *app) deadletter() *cobra.Command {
+	cmd := &cobra.Command{Use: "deadletter", Short: "What jobs have dropped, of a running or a stopped pipeline", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	list := &cobra.Command{Use: "list", Short: "How many, by job and kind", Args: cobra.NoArgs,
+		RunE: do(func(*cobra.Command, []string) error { return a.listLetters() })}
+	var kind string
+	var most int
+	show := &cobra.Command{Use: "show JOB", Short: "The dropped events and rows of a job as JSON lines, the oldest first", Args: cobra.ExactArgs(1),
+		RunE: do(func(_ *cobra.Command, args []string) error { return a.showLetters(args[0], kind, most) })}
+	show.Flags().StringVar(&kind, "kind", "", "only these: deserialization, declaration, timestamp, late, early, outOfOrder, conversion")
+	show.Flags().IntVar(&most, "max", 0, "so many at most, the newest")
+	cmd.AddCommand(list, show)
+	for _, verb := range []string{"replay", "drop"} {
+		cmd.AddCommand(&cobra.Command{Use: verb, Hidden: true, DisableFlagParsing: true,
+			RunE: do(func(*cobra.Command, []string) error {
+				return withCode(usage, fmt.Errorf("deadletter %s is not supported yet", verb))
+			})})
+	}
+	return cmd
+}
+
+// letter is what these verbs look at in a dead letter.
+type letter struct {
+	Job    string `json:"job"`
+	Kind   string `json:"kind"`
+	Reason string `json:"reason"`
+	Input  string `json:"input,omitempty"`
+	Output string `json:"output,omitempty"`
+	Count  int64  `json:"count"` // of the kind omitted: how many are not there
+}
+
+// eachLetter calls visit for every dead letter of a job, the oldest first; for all jobs
+// if name is empty.
+func (a *app) eachLetter(name string, visit func(l letter, line []byte) error) error {
+	p, err := a.load("", config.Source{NoScripts: true})
+	if err != nil {
+		return err
+	}
+	jobs, err := os.ReadDir(filepath.Join(p.Options.Dir, "jobs"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	found := false
+	for _, dir := range jobs {
+		job, err := url.PathUnescape(dir.Name())
+		if err != nil || name != "" && !strings.EqualFold(job, name) {
+			continue
+		}
+		found = true
+		files, err := filepath.Glob(filepath.Join(p.Options.Dir, "jobs", dir.Name(), "dead-letter", "*.jsonl"))
+		if err != nil {
+			return err
+		}
+		slices.Sort(files) // their names begin with the epoch
+		for _, file := range files {
+			if err := lettersOf(job, file, visit); err != nil {
+				return err
+			}
+		}
+	}
+	if name != "" && !found {
+		return withCode(notFound, fmt.Errorf("no job %s has run on %s", name, shortPath(p.Options.Dir)))
+	}
+	return nil
+}
+
+func lettersOf(job, file string, visit func(l letter, line []byte) error) error {
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // the running job has just merged or deleted it
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r := bufio.NewReader(f)
+	for {
+		line, err := r.ReadBytes('\n')
+		if len(line) > 0 {
+			l := letter{Job: job, Count: 1}
+			if err := json.Unmarshal(line, &l); err != nil {
+				return fmt.Errorf("reading %s: %w", file, err)
+			}
+			if err := visit(l, line); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", file, err)
+		}
+	}
+}
+
+func (a *app) listLetters() error {
+	form, err := a.form("table", "json", "tsv")
+	if err != nil {
+		return err
+	}
+	counts := make(map[letter]int64)
+	err = a.eachLetter("", func(l letter, _ []byte) error {
+		n := l.Count
+		l.Count = 0
+		l.Reason, _, _ = strings.Cut(l.Reason, ":")
+		counts[l] += n
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	list := make([]letter, 0, len(counts))
+	for l, n := range counts {
+		l.Count = n
+		list = append(list, l)
+	}
+	slices.SortFunc(list, func(x, y letter) int {
+		return cmp.Or(cmp.Compare(x.Job, y.Job), cmp.Compare(y.Count, x.Count), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Reason, y.Reason), cmp.Compare(x.Input+x.Output, y.Input+y.Output))
+	})
+	if form == "json" {
+		data, err := marshal(list)
+		if err != nil {
+			return err
+		}
+		_, err = a.stdout.Write(data)
+		return err
+	}
+	var out io.Writer = a.stdout
+	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	if form == "table" {
+		out = table
+	}
+	fmt.Fprintln(out, "Job\tCount\tKind\tWhere\tReason")
+	for _, l := range list {
+		fmt.Fprintf(out, "%s\t%d\t%s\t%s\t%s\n", l.Job, l.Count, l.Kind, cmp.Or(l.Input, l.Output, "-"), cmp.Or(l.Reason, "-"))
+	}
+	return table.Flush()
+}
+
+func (a *app) showLetters(job, kind string, most int) error {
+	var kept [][]byte // the newest, if there is a bound
+	err := a.eachLetter(job, func(l letter, line []byte) error {
+		if kind != "" && !strings.EqualFold(l.Kind, kind) {
+			return nil
+		}
+		if most <= 0 {
+			_, err := a.stdout.Write(line)
+			return err
+		}
+		if kept = append(kept, line); len(kept) > 2*most {
+			kept = slices.Clone(kept[len(kept)-most:])
+		}
+		return nil
+	})
+	for _, line := range kept[max(0, len(kept)-max(most, 0)):] {
+		if err == nil {
+			_, err = a.stdout.Write(line)
+		}
+	}
+	return err
+}
