@@ -1,6 +1,7 @@
 package spate
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -151,6 +152,19 @@ func TestJobsStopAndStart(t *testing.T) {
 		t.Errorf("stopped twice: %v", err)
 	}
 	p.send("in", `{"n":2}`)
+	if err := p.StartJob(t.Context(), "j", JobStart{}); err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 2 { // whoever asks may not wait for the answer
+		if err := p.StopJob(gone, "j"); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrJobState) {
+			t.Error(err)
+		}
+	}
+	if err := p.StopJob(t.Context(), "j"); err != nil && !errors.Is(err, ErrJobState) {
+		t.Fatal(err)
+	}
 	for range 3 {
 		if err := p.StartJob(t.Context(), "j", JobStart{}); err != nil {
 			t.Fatal(err)

@@ -28,7 +28,8 @@ type runningJob struct {
 	job     *stream.Job                                       // changes when the job is started again
 	now     string                                            // Starting, Running, Degraded, Stopping, Stopped, Failed
 	err     error
-	halt    chan struct{} // closed to end the life that was wanted last
+	begun   chan struct{} // closed when the life that was wanted last has begun
+	halt    chan struct{} // closed to end it
 	over    chan struct{} // closed when it has ended
 }
 
@@ -70,7 +71,8 @@ func (p *Pipeline) addJob(ctx context.Context, name string, capture bool, option
 func (j *runningJob) want() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.now, j.err, j.halt, j.over = "Starting", nil, make(chan struct{}), make(chan struct{})
+	j.now, j.err = "Starting", nil
+	j.begun, j.halt, j.over = make(chan struct{}), make(chan struct{}), make(chan struct{})
 	j.start <- struct{}{}
 }
 
@@ -117,6 +119,8 @@ func (p *Pipeline) runJob(ctx context.Context, j *runningJob) {
 		}
 		j.mu.Lock()
 		halt, over := j.halt, j.over
+		j.now = "Running"
+		close(j.begun)
 		j.mu.Unlock()
 		life, stop := context.WithCancel(ctx)
 		go func() {
@@ -206,9 +210,9 @@ func (p *Pipeline) StopJob(ctx context.Context, name string) error {
 	return j.end(ctx)
 }
 
-// StartJob starts a job that has stopped or failed. Without a mode, and with
-// StartLastOutputEventTime, it goes on where it stopped. With another it begins anew
-// there: what it remembers is gone, what it has written stays.
+// StartJob starts a job that has stopped or failed, and returns when it runs. Without a
+// mode, and with StartLastOutputEventTime, it goes on where it stopped. With another it
+// begins anew there: what it remembers is gone, what it has written stays.
 func (p *Pipeline) StartJob(ctx context.Context, name string, start JobStart) error {
 	var anew func(*stream.Options)
 	switch start.Mode {
@@ -232,14 +236,23 @@ func (p *Pipeline) StartJob(ctx context.Context, name string, start JobStart) er
 		return err
 	}
 	j.want()
-	return nil
+	select {
+	case <-j.begun:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // end ends the present life of a job, which has one.
 func (j *runningJob) end(ctx context.Context) error {
 	j.mu.Lock()
 	over := j.over
-	close(j.halt)
+	select {
+	case <-j.halt: // somebody who did not wait for it has asked already
+	default:
+		close(j.halt)
+	}
 	if j.now == "Running" || j.now == "Starting" {
 		j.now = "Stopping"
 	}
