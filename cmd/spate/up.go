@@ -145,6 +145,7 @@ func (a *app) runPipeline(ctx context.Context, p *config.Pipeline, drain time.Du
 		defer close(watched)
 		if w != nil && len(w.files) > 0 {
 			w.reload, w.say = pipe.Reload, line.say
+			w.warn = func(text string) { fmt.Fprintln(line, text) }
 			w.run(show)
 		}
 	}()

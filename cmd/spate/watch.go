@@ -21,7 +21,8 @@ type watcher struct {
 	warned map[string]bool // warnings that were printed
 	load   func() (*config.Pipeline, error)
 	reload func(ctx context.Context, o spate.Options) ([]string, error)
-	say    func(text string)
+	say    func(text string) // what was done
+	warn   func(text string) // what was not, and what is doubtful
 }
 
 // run looks at the files until ctx ends. A change is taken when it has stood still from
@@ -64,14 +65,14 @@ func (w *watcher) look() string {
 func (w *watcher) take(ctx context.Context) {
 	p, err := w.load()
 	if err != nil {
-		w.say(strings.TrimSpace(err.Error()) + "\nthe pipeline goes on as it was")
+		w.warn(strings.TrimSpace(err.Error()) + "\nthe pipeline goes on as it was")
 		return
 	}
 	w.files = p.Files
 	for _, warning := range p.Warnings {
 		if text := strings.TrimSpace(warning.String()); !w.warned[text] {
 			w.warned[text] = true
-			w.say(text)
+			w.warn(text)
 		}
 	}
 	did, err := w.reload(ctx, p.Options)
@@ -79,6 +80,6 @@ func (w *watcher) take(ctx context.Context) {
 		w.say("taken over: " + strings.Join(did, ", "))
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
-		w.say("spate: " + err.Error())
+		w.warn("spate: " + err.Error())
 	}
 }
