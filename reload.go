@@ -74,6 +74,7 @@ func (p *Pipeline) Reload(ctx context.Context, o Options) (did []string, err err
 		what, err := p.take(ctx, w)
 		if err != nil {
 			errs = append(errs, err)
+			p.keepBefore(w, before) // the next reload tries again
 			continue
 		}
 		did = append(did, what)
@@ -174,6 +175,21 @@ func wantedBefore(old Options, w wantedJob) any {
 		}
 	}
 	return nil
+}
+
+// keepBefore leaves what the options said of a job before; nil: nothing.
+func (p *Pipeline) keepBefore(w wantedJob, before any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	jobs := slices.DeleteFunc(slices.Clone(p.opts.Jobs), func(j Job) bool { return !w.capture && strings.EqualFold(j.Name, w.name) })
+	captures := slices.DeleteFunc(slices.Clone(p.opts.Captures), func(c Capture) bool { return w.capture && captureName(c) == w.name })
+	switch b := before.(type) {
+	case Job:
+		jobs = append(jobs, b)
+	case Capture:
+		captures = append(captures, b)
+	}
+	p.opts.Jobs, p.opts.Captures = jobs, captures
 }
 
 // take makes a job what is wanted of it.

@@ -112,6 +112,9 @@ func TestReloadTakesAllOrSaysWhatNot(t *testing.T) {
 		if did, err := p.Reload(t.Context(), c); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: did %v, error %v", name, did, err)
 		}
+		if did, err := p.Reload(t.Context(), c); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s, once more: did %v, error %v", name, did, err)
+		}
 		if did, err := p.Reload(t.Context(), o); err != nil {
 			t.Errorf("%s, taken back: did %v, error %v", name, did, err)
 		}

@@ -182,6 +182,26 @@ func TestCasesInOtherShapes(t *testing.T) {
 	}
 }
 
+// agree checks that the engine gives the rows of the reference, to the last bit, and in
+// its order where a step has one.
+func agree(t *rapid.T, how conform.Streaming, job *plan.Job, script string, events []conform.Event, o conform.Options, want map[string][]conform.Row, wantErr error) {
+	got, err := how.Run(t.Context(), job, events, o)
+	if (err != nil) != (wantErr != nil) {
+		t.Fatalf("%s\nengine: %v\nreference: %v", script, err, wantErr)
+	}
+	if err != nil {
+		return
+	}
+	if err := conform.Compare(conform.AsRecords(got), conform.AsRecords(want), conform.Exact, false); err != nil {
+		t.Fatalf("%+v\n%s\n%s\n%+v\n%v", how, script, listed(events), o, err)
+	}
+	for name := range inOrder(job) {
+		if err := sameOrder(got[name], want[name]); err != nil {
+			t.Fatalf("%+v\n%s\noutput %s: %v", how, script, name, err)
+		}
+	}
+}
+
 // Random scripts over random streams: the engine, however it is run, gives the
 // rows of the reference interpreter, to the last bit.
 func TestRandomScriptsAgree(t *testing.T) {
@@ -201,24 +221,7 @@ func TestRandomScriptsAgree(t *testing.T) {
 		}
 		o.Grows = how.Follow
 		want, wantErr := conform.Reference(t.Context(), job, events, o)
-		got, err := how.Run(t.Context(), job, events, o)
-		if errors.Is(err, conform.ErrUnsupported) {
-			t.Skip(err)
-		}
-		if (err != nil) != (wantErr != nil) {
-			t.Fatalf("%s\nengine: %v\nreference: %v", script, err, wantErr)
-		}
-		if err != nil {
-			return
-		}
-		if err := conform.Compare(conform.AsRecords(got), conform.AsRecords(want), conform.Exact, false); err != nil {
-			t.Fatalf("%+v\n%s\n%s\n%+v\n%v", how, script, listed(events), o, err)
-		}
-		for name := range inOrder(job) {
-			if err := sameOrder(got[name], want[name]); err != nil {
-				t.Fatalf("%+v\n%s\noutput %s: %v", how, script, name, err)
-			}
-		}
+		agree(t, how, job, script, events, o, want, wantErr)
 	})
 }
 
@@ -271,24 +274,7 @@ func TestPartitionsDoNotShow(t *testing.T) {
 			acts := rapid.SliceOfN(rapid.SampledFrom([]conform.Act{conform.GoOn, conform.Checkpoint, conform.Restart, conform.Crash}), 1, 7).Draw(t, "acts")
 			how.Behind, how.Follow = turns(acts...), rapid.Bool().Draw(t, "follow")
 		}
-		got, err := how.Run(t.Context(), job, events, o)
-		if errors.Is(err, conform.ErrUnsupported) {
-			t.Skip(err)
-		}
-		if (err != nil) != (wantErr != nil) {
-			t.Fatalf("%s\nengine: %v\nreference: %v", script, err, wantErr)
-		}
-		if err != nil {
-			return
-		}
-		if err := conform.Compare(conform.AsRecords(got), conform.AsRecords(want), conform.Exact, false); err != nil {
-			t.Fatalf("%+v\n%s\n%s\n%+v\n%v", how, script, listed(events), o, err)
-		}
-		for name := range inOrder(job) {
-			if err := sameOrder(got[name], want[name]); err != nil {
-				t.Fatalf("%+v\n%s\noutput %s: %v", how, script, name, err)
-			}
-		}
+		agree(t, how, job, script, events, o, want, wantErr)
 	})
 }
 
