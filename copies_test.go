@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"spate/pipeline"
 	"strings"
 	"testing"
 	"time"
@@ -18,10 +19,10 @@ func TestPartsOfDifferentAge(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts some 150 pipelines")
 	}
-	of := func(dir string, script string) Options {
-		return Options{
-			Dir: dir, Hubs: []Hub{{Name: "in", Partitions: 1}}, Tables: []Table{{Name: "o"}},
-			Jobs: []Job{{Name: "j", Script: script, CheckpointInterval: 20 * time.Millisecond, Outputs: []Output{{Alias: "o", Table: "o"}}}},
+	of := func(dir string, script string) pipeline.Options {
+		return pipeline.Options{
+			Dir: dir, Hubs: []pipeline.Hub{{Name: "in", Partitions: 1}}, Tables: []pipeline.Table{{Name: "o"}},
+			Jobs: []pipeline.Job{{Name: "j", Script: script, CheckpointInterval: 20 * time.Millisecond, Outputs: []pipeline.Output{{Alias: "o", Table: "o"}}}},
 		}
 	}
 	script, other := "SELECT n INTO o FROM [in]", "SELECT n + 0 AS n INTO o FROM [in]"
@@ -33,7 +34,7 @@ func TestPartsOfDifferentAge(t *testing.T) {
 		return out
 	}
 	// life sends the events and waits for the rows of all.
-	life := func(what string, o Options, send []int, want []int) {
+	life := func(what string, o pipeline.Options, send []int, want []int) {
 		t.Helper()
 		p := run(t, o)
 		for _, n := range send {
@@ -66,7 +67,7 @@ func TestPartsOfDifferentAge(t *testing.T) {
 	for i := range 3 * 3 * 3 * 2 {
 		job, table, hub, changed := ages[i%3], ages[i/3%3], ages[i/9%3], i/27 == 1
 		name := fmt.Sprintf("job %s, table %s, hub %s, changed %t", job, table, hub, changed)
-		make := func() Options {
+		make := func() pipeline.Options {
 			dir := t.TempDir()
 			for part, age := range map[string]string{"jobs": job, "lake": table, "log": hub} {
 				from := map[string]string{"kept": young, "older": old, "gone": ""}[age]

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"spate/pipeline"
 	"strings"
 	"sync"
 	"testing"
@@ -40,11 +41,11 @@ func TestDroppedEventsAndRows(t *testing.T) {
 	var log lockedBuffer
 	now := time.Now().UTC()
 	at := func(d time.Duration) string { return now.Add(d).Format(time.RFC3339Nano) }
-	p := run(t, Options{
-		Hubs:   []Hub{{Name: "in", Partitions: 1}},
-		Tables: []Table{{Name: "out", Columns: []TableColumn{{Name: "v", Type: "double"}}}},
-		Jobs: []Job{{Name: "j", Script: "SELECT v INTO out FROM [in] TIMESTAMP BY at",
-			Inputs: []Input{{Alias: "in", Hub: "in"}}, Outputs: []Output{{Alias: "out", Table: "out"}}, Policies: Policies{Action: Drop}}},
+	p := run(t, pipeline.Options{
+		Hubs:   []pipeline.Hub{{Name: "in", Partitions: 1}},
+		Tables: []pipeline.Table{{Name: "out", Columns: []pipeline.TableColumn{{Name: "v", Type: "double"}}}},
+		Jobs: []pipeline.Job{{Name: "j", Script: "SELECT v INTO out FROM [in] TIMESTAMP BY at",
+			Inputs: []pipeline.Input{{Alias: "in", Hub: "in"}}, Outputs: []pipeline.Output{{Alias: "out", Table: "out"}}, Policies: pipeline.Policies{Action: pipeline.Drop}}},
 		Log: slog.New(slog.NewJSONHandler(&log, nil)),
 	})
 	good := `{"at":"` + at(10*time.Second) + `","v":1}`
@@ -116,13 +117,13 @@ func (l *lockedBuffer) String() string {
 // again; what comes behind it waits.
 func TestStopPolicyHoldsTheRow(t *testing.T) {
 	for _, byOutput := range []bool{true, false} {
-		out, policies := Output{Alias: "out", Table: "out"}, Policies{OutputError: Stop}
+		out, policies := pipeline.Output{Alias: "out", Table: "out"}, pipeline.Policies{OutputError: pipeline.Stop}
 		if byOutput {
-			out.ErrorPolicy, policies = Stop, Policies{}
+			out.ErrorPolicy, policies = pipeline.Stop, pipeline.Policies{}
 		}
-		p := run(t, Options{
-			Hubs: []Hub{{Name: "in", Partitions: 1}}, Tables: []Table{{Name: "out", Columns: []TableColumn{{Name: "v", Type: "double"}}}},
-			Jobs: []Job{{Name: "j", Script: "SELECT v INTO out FROM [in]", Outputs: []Output{out}, Policies: policies}},
+		p := run(t, pipeline.Options{
+			Hubs: []pipeline.Hub{{Name: "in", Partitions: 1}}, Tables: []pipeline.Table{{Name: "out", Columns: []pipeline.TableColumn{{Name: "v", Type: "double"}}}},
+			Jobs: []pipeline.Job{{Name: "j", Script: "SELECT v INTO out FROM [in]", Outputs: []pipeline.Output{out}, Policies: policies}},
 		})
 		p.send("in", `{"v":1}`)
 		until(t, "the good row", func() bool { return len(p.rowsOf("out")) == 1 })

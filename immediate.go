@@ -8,19 +8,20 @@ import (
 	"spate/connector/eventhub"
 	"spate/hub"
 	"spate/hub/eventlog"
+	"spate/pipeline"
 	"spate/sql/plan"
 	"spate/stream"
 )
 
 // CheckImmediate says why the rows of an output of a job cannot be shown at once;
 // compiled is the job's script. What stands in the way is a *stream.ImmediateError.
-func CheckImmediate(j Job, compiled *plan.Job, output string, hubs []Hub) error {
+func CheckImmediate(j pipeline.Job, compiled *plan.Job, output string, hubs []pipeline.Hub) error {
 	if err := stream.CheckImmediate(compiled, output, true); err != nil {
 		return err
 	}
 	for _, in := range compiled.Inputs {
 		for _, h := range hubs {
-			if strings.EqualFold(h.Name, inputOf(j, in.Name).Hub) && h.Acknowledge == AckOS {
+			if strings.EqualFold(h.Name, j.Input(in.Name).Hub) && h.Acknowledge == pipeline.AckOS {
 				return forgetful(output, h.Name)
 			}
 		}
@@ -38,7 +39,7 @@ func forgetful(output, name string) error {
 // prepareImmediate readies the hubs that a job with immediate outputs reads. It lets no
 // event be stored at the time of a row that has been shown, or before: the clock may have
 // been set back while the process was away. The row itself was stored no earlier.
-func (p *Pipeline) prepareImmediate(j Job, o stream.Options) error {
+func (p *Pipeline) prepareImmediate(j pipeline.Job, o stream.Options) error {
 	last, output := time.Time{}, ""
 	see := func(h *hub.Hub) {
 		for i := range h.Partitions() {
@@ -52,7 +53,7 @@ func (p *Pipeline) prepareImmediate(j Job, o stream.Options) error {
 			continue
 		}
 		output = name
-		if h, ok := p.namespace.Hub(outputOf(j, name).Hub); ok {
+		if h, ok := p.namespace.Hub(j.Output(name).Hub); ok {
 			see(h)
 		}
 	}
@@ -61,7 +62,7 @@ func (p *Pipeline) prepareImmediate(j Job, o stream.Options) error {
 	}
 	var read []*hub.Hub
 	for alias := range o.Inputs {
-		if h, ok := p.namespace.Hub(inputOf(j, alias).Hub); ok {
+		if h, ok := p.namespace.Hub(j.Input(alias).Hub); ok {
 			if h.Settings().Policy != eventlog.Sync {
 				return fmt.Errorf("opening job %s: %w", j.Name, forgetful(output, h.Name()))
 			}

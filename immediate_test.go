@@ -2,6 +2,7 @@ package spate
 
 import (
 	"fmt"
+	"spate/pipeline"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,11 +12,11 @@ import (
 // the process is away does not make that untrue, for partitions without events neither.
 func TestAClockSetBackPutsNoEventInFrontOfRowsThatWereShown(t *testing.T) {
 	var back atomic.Int64
-	o := Options{
-		Dir: t.TempDir(), Hubs: []Hub{{Name: "in", Partitions: 2}, {Name: "out", Partitions: 1}},
+	o := pipeline.Options{
+		Dir: t.TempDir(), Hubs: []pipeline.Hub{{Name: "in", Partitions: 2}, {Name: "out", Partitions: 1}},
 		Clock: func() time.Time { return time.Now().Add(-time.Duration(back.Load())) },
-		Jobs: []Job{{Name: "j", Script: "SELECT v, LAG(v) OVER (LIMIT DURATION(day, 1)) AS p INTO out FROM [in]",
-			Outputs: []Output{{Alias: "out", Hub: "out", Immediate: true}}}},
+		Jobs: []pipeline.Job{{Name: "j", Script: "SELECT v, LAG(v) OVER (LIMIT DURATION(day, 1)) AS p INTO out FROM [in]",
+			Outputs: []pipeline.Output{{Alias: "out", Hub: "out", Immediate: true}}}},
 	}
 	p := run(t, o)
 	p.send("in", `{"v":1}`)

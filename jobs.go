@@ -13,9 +13,11 @@ import (
 	"spate/column"
 	"spate/connector"
 	"spate/connector/eventhub"
+	"spate/pipeline"
 	"spate/sql/bind"
 	"spate/sql/plan"
 	"spate/stream"
+	"spate/stream/exec"
 )
 
 // openJobs compiles all jobs and captures. A new one saves its first manifest
@@ -33,23 +35,23 @@ func (p *Pipeline) openJobs(ctx context.Context) error {
 		}
 	}
 	for _, c := range p.opts.Captures {
-		if _, err := p.addJob(ctx, captureName(c), true, p.bindCapture(c)); err != nil {
+		if _, err := p.addJob(ctx, c.JobName(), true, p.bindCapture(c)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *Pipeline) bind(j Job) func(ctx context.Context) (stream.Options, error) {
+func (p *Pipeline) bind(j pipeline.Job) func(ctx context.Context) (stream.Options, error) {
 	return func(ctx context.Context) (stream.Options, error) { return p.optionsOf(ctx, j) }
 }
 
-func (p *Pipeline) bindCapture(c Capture) func(ctx context.Context) (stream.Options, error) {
+func (p *Pipeline) bindCapture(c pipeline.Capture) func(ctx context.Context) (stream.Options, error) {
 	return func(ctx context.Context) (stream.Options, error) { return p.optionsOfCapture(ctx, c) }
 }
 
 // distinctJobs refuses jobs that would share a folder of checkpoints.
-func distinctJobs(o Options) error {
+func distinctJobs(o pipeline.Options) error {
 	seen := make(map[string]bool)
 	for _, j := range o.Jobs {
 		low := strings.ToLower(j.Name)
@@ -59,7 +61,7 @@ func distinctJobs(o Options) error {
 		seen[low] = true
 	}
 	for _, c := range o.Captures {
-		low := captureName(c)
+		low := c.JobName()
 		if seen[low] {
 			return fmt.Errorf("opening the jobs: the capture of hub %s is a job of the name %s, and there is one already", c.Hub, low)
 		}
@@ -68,7 +70,7 @@ func distinctJobs(o Options) error {
 	return nil
 }
 
-func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err error) {
+func (p *Pipeline) optionsOf(ctx context.Context, j pipeline.Job) (o stream.Options, err error) {
 	if c := j.Policies.Compat; c != "" && c != "1.2" {
 		return o, fmt.Errorf("opening job %s: compatibility level %s is not supported yet", j.Name, c)
 	}
@@ -78,17 +80,17 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 	}
 	o = p.jobOptions(j.Name, compiled)
 	o.DeadLetters = deadLettersOf(j.Policies.DeadLetter)
-	o.Policy = j.Policies.Time()
+	o.Policy = TimePolicy(j.Policies)
 	o.Parallelism = stream.Shards(j.Parallelism)
 	o.Start = p.firstOutput(j.Start)
 	for _, in := range compiled.Inputs {
-		if err := p.bindInput(&o, j.Name, in.Name, inputOf(j, in.Name)); err != nil {
+		if err := p.bindInput(&o, j.Name, in.Name, j.Input(in.Name)); err != nil {
 			return o, err
 		}
 	}
 	cols := make(map[string][]plan.Column) // of all statements that write an output
 	for i, out := range compiled.Outputs {
-		b := outputOf(j, out.Name)
+		b := j.Output(out.Name)
 		if b == nil {
 			return o, fmt.Errorf("opening job %s: output %s is bound to no table and no hub", j.Name, out.Name)
 		}
@@ -98,14 +100,14 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 		if compiled.Outputs[i], err = mapOutput(out, *b); err != nil {
 			return o, fmt.Errorf("opening job %s: %w", j.Name, err)
 		}
-		if policy := cmp.Or(b.ErrorPolicy, j.Policies.OutputError); policy == Stop {
+		if policy := cmp.Or(b.ErrorPolicy, j.Policies.OutputError); policy == pipeline.Stop {
 			o.Hold[out.Name] = true
 		}
 		cols[out.Name] = append(cols[out.Name], compiled.Outputs[i].In.Columns()...)
 	}
-	var written []Table
+	var written []pipeline.Table
 	for _, name := range slices.Sorted(maps.Keys(cols)) {
-		if b := outputOf(j, name); b.Table != "" {
+		if b := j.Output(name); b.Table != "" {
 			t, err := p.declared().find(b.Table)
 			if err != nil {
 				return o, fmt.Errorf("opening job %s: output %s: %w", j.Name, name, err)
@@ -113,11 +115,11 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 			written = append(written, t)
 		}
 	}
-	if o.Interval, err = CommitInterval(j.CheckpointInterval, written...); err != nil {
+	if o.Interval, err = pipeline.CommitInterval(j.CheckpointInterval, written...); err != nil {
 		return o, fmt.Errorf("opening job %s: %w", j.Name, err)
 	}
 	for name, brings := range cols {
-		b := outputOf(j, name)
+		b := j.Output(name)
 		if o.Outputs[name], err = p.openOutput(ctx, j.Name, *b, brings); err != nil {
 			return o, err
 		}
@@ -130,8 +132,8 @@ func (p *Pipeline) optionsOf(ctx context.Context, j Job) (o stream.Options, err 
 
 // firstOutput is where a job begins that has no checkpoint. Without one there is no last
 // output either.
-func (p *Pipeline) firstOutput(s JobStart) stream.Start {
-	if s.Mode == StartCustomTime {
+func (p *Pipeline) firstOutput(s pipeline.JobStart) stream.Start {
+	if s.Mode == pipeline.StartCustomTime {
 		return stream.Start{First: column.TicksOf(s.Time)}
 	}
 	// Hubs stamp events with whole milliseconds: one that comes at once must not lie before.
@@ -147,7 +149,7 @@ func (p *Pipeline) jobOptions(name string, compiled *plan.Job) stream.Options {
 }
 
 // deadLettersOf fills in the defaults of a job's dead letters.
-func deadLettersOf(d DeadLetter) *stream.DeadLetters {
+func deadLettersOf(d pipeline.DeadLetter) *stream.DeadLetters {
 	if d.Disabled {
 		return nil
 	}
@@ -161,13 +163,25 @@ func deadLettersOf(d DeadLetter) *stream.DeadLetters {
 	return out
 }
 
+// TimePolicy are the policies of time as the engine takes them.
+func TimePolicy(p pipeline.Policies) exec.TimePolicy {
+	out := exec.TimePolicy{Late: 5 * column.Second, Disorder: column.Ticks(p.MaxDisorder / 100), Drop: p.Action == pipeline.Drop}
+	if p.MaxLate != nil {
+		out.Late = column.Ticks(*p.MaxLate / 100)
+		if *p.MaxLate == pipeline.Infinite {
+			out.Late = -1
+		}
+	}
+	return out
+}
+
 // jobClock tells jobs the time that the hubs stamp events with.
 type jobClock func() time.Time
 
 // Now implements stream.Clock.
 func (c jobClock) Now() column.Ticks { return column.TicksOf(c()) }
 
-func (p *Pipeline) bindInput(o *stream.Options, job, alias string, b Input) error {
+func (p *Pipeline) bindInput(o *stream.Options, job, alias string, b pipeline.Input) error {
 	h, ok := p.namespace.Hub(b.Hub)
 	if !ok {
 		return fmt.Errorf("opening job %s: input %s reads hub %s, which does not exist", job, alias, b.Hub)
@@ -208,7 +222,7 @@ func formatOf(name, delimiter string) (stream.Format, error) {
 	return stream.Format{CSV: true, Delimiter: delimiter[0]}, nil
 }
 
-func (p *Pipeline) openOutput(ctx context.Context, job string, b Output, cols []plan.Column) (connector.Sink, error) {
+func (p *Pipeline) openOutput(ctx context.Context, job string, b pipeline.Output, cols []plan.Column) (connector.Sink, error) {
 	if b.Table != "" {
 		return p.declared().sink(ctx, job, b.Alias, b.Table, b.Strict, cols)
 	}
@@ -224,16 +238,16 @@ func (p *Pipeline) openOutput(ctx context.Context, job string, b Output, cols []
 }
 
 // targetOf names what stands behind an output.
-func (p *Pipeline) targetOf(b Output) (string, error) {
+func (p *Pipeline) targetOf(b pipeline.Output) (string, error) {
 	if b.Table == "" {
 		return "hub " + strings.ToLower(b.Hub), nil
 	}
 	t, err := p.declared().find(b.Table)
-	return "table " + t.location(p.declared().opts), err
+	return "table " + t.Location(p.declared().opts.Storage), err
 }
 
 // compileJob binds the script of a job.
-func compileJob(j Job) (*plan.Job, error) {
+func compileJob(j pipeline.Job) (*plan.Job, error) {
 	compiled, errs, _ := CompileScript(j.Script, bind.Options{})
 	if len(errs) > 0 {
 		file := j.ScriptFile
@@ -248,29 +262,9 @@ func compileJob(j Job) (*plan.Job, error) {
 	return compiled, nil
 }
 
-// inputOf is the binding of an input; without one it is the hub of its name.
-func inputOf(j Job, name string) Input {
-	binding := Input{Alias: name, Hub: name}
-	for _, b := range j.Inputs {
-		if column.EqualNames(b.Alias, name) {
-			binding = b
-		}
-	}
-	return binding
-}
-
-func outputOf(j Job, name string) *Output {
-	for i := range j.Outputs {
-		if column.EqualNames(j.Outputs[i].Alias, name) {
-			return &j.Outputs[i]
-		}
-	}
-	return nil
-}
-
 // mapOutput puts the output map behind INTO: extra columns computed from the
 // row, then the new names.
-func mapOutput(o *plan.Output, b Output) (*plan.Output, error) {
+func mapOutput(o *plan.Output, b pipeline.Output) (*plan.Output, error) {
 	if len(b.Columns) == 0 && len(b.Rename) == 0 {
 		return o, nil
 	}
@@ -297,8 +291,8 @@ func mapOutput(o *plan.Output, b Output) (*plan.Output, error) {
 
 // optionsOfCapture makes the job that appends every event of a hub to a table: a
 // plan that passes the table's columns through, from the oldest event on.
-func (p *Pipeline) optionsOfCapture(ctx context.Context, c Capture) (o stream.Options, err error) {
-	name := captureName(c)
+func (p *Pipeline) optionsOfCapture(ctx context.Context, c pipeline.Capture) (o stream.Options, err error) {
+	name := c.JobName()
 	tb, err := p.declared().find(c.Table)
 	if err != nil {
 		return o, fmt.Errorf("opening the capture of hub %s: %w", c.Hub, err)
@@ -310,20 +304,18 @@ func (p *Pipeline) optionsOfCapture(ctx context.Context, c Capture) (o stream.Op
 	o = p.jobOptions(name, compiled)
 	o.Start = stream.Start{Oldest: true}
 	o.Interval = tb.Flush.Interval
-	o.DeadLetters = deadLettersOf(DeadLetter{})
-	if err := p.bindInput(&o, name, c.Hub, Input{Hub: c.Hub}); err != nil {
+	o.DeadLetters = deadLettersOf(pipeline.DeadLetter{})
+	if err := p.bindInput(&o, name, c.Hub, pipeline.Input{Hub: c.Hub}); err != nil {
 		return o, err
 	}
-	o.Targets[c.Table] = "table " + tb.location(p.declared().opts)
+	o.Targets[c.Table] = "table " + tb.Location(p.declared().opts.Storage)
 	if o.Outputs[c.Table], err = p.declared().sink(ctx, name, c.Table, c.Table, c.Strict, compiled.Outputs[0].In.Columns()); err != nil {
 		return o, err
 	}
 	return o, nil
 }
 
-func captureName(c Capture) string { return "capture-" + strings.ToLower(c.Hub) }
-
-func capturePlan(c Capture, tb Table) (*plan.Job, error) {
+func capturePlan(c pipeline.Capture, tb pipeline.Table) (*plan.Job, error) {
 	in := &plan.Input{Name: c.Hub}
 	project := &plan.Project{In: in}
 	if len(tb.Columns) == 0 {
@@ -331,10 +323,10 @@ func capturePlan(c Capture, tb Table) (*plan.Job, error) {
 		in.Cols = append(in.Cols, plan.Source{Column: whole, Kind: plan.Whole})
 		project.Items = append(project.Items, plan.Item{Column: whole, Expr: &plan.Col{Base: plan.Base{Static: column.Record}, Name: "*"}})
 		for _, x := range c.Columns { // behind the fields of the event
-			tb.Columns = append(tb.Columns, TableColumn{Name: x.Name})
+			tb.Columns = append(tb.Columns, pipeline.TableColumn{Name: x.Name})
 		}
 	}
-	computed := func(name string) *OutputColumn {
+	computed := func(name string) *pipeline.OutputColumn {
 		for i := range c.Columns {
 			if column.EqualNames(c.Columns[i].Name, name) {
 				return &c.Columns[i]

@@ -9,14 +9,15 @@ import (
 	"time"
 
 	"spate/hub"
+	"spate/pipeline"
 	"spate/stream"
 )
 
 func TestCSVInput(t *testing.T) {
-	p := run(t, Options{
-		Tables: []Table{{Name: "out"}},
-		Jobs: []Job{{Name: "j", Script: "CREATE TABLE [in] (id nvarchar(max), v float); SELECT id, v INTO out FROM [in]",
-			Inputs: []Input{{Alias: "in", Hub: "in", Format: "csv", Delimiter: ";"}}, Outputs: []Output{{Alias: "out", Table: "out"}}}},
+	p := run(t, pipeline.Options{
+		Tables: []pipeline.Table{{Name: "out"}},
+		Jobs: []pipeline.Job{{Name: "j", Script: "CREATE TABLE [in] (id nvarchar(max), v float); SELECT id, v INTO out FROM [in]",
+			Inputs: []pipeline.Input{{Alias: "in", Hub: "in", Format: "csv", Delimiter: ";"}}, Outputs: []pipeline.Output{{Alias: "out", Table: "out"}}}},
 	})
 	p.send("in", "id;v\na;1.5\nb;2\n", "id;v\nc;x\n", "id\n\"no end")
 	until(t, "the rows", func() bool {
@@ -29,10 +30,10 @@ func TestCSVInput(t *testing.T) {
 
 func TestAnEventOfTheMillisecondInWhichAJobWasMadeIsRead(t *testing.T) {
 	at := time.Date(2026, 3, 1, 10, 0, 0, 999_999, time.UTC) // hubs stamp events with whole milliseconds
-	p := run(t, Options{
+	p := run(t, pipeline.Options{
 		Clock:  func() time.Time { return at },
-		Tables: []Table{{Name: "out"}},
-		Jobs:   []Job{{Name: "j", Script: "SELECT v INTO out FROM [in]", Outputs: []Output{{Alias: "out", Table: "out"}}}},
+		Tables: []pipeline.Table{{Name: "out"}},
+		Jobs:   []pipeline.Job{{Name: "j", Script: "SELECT v INTO out FROM [in]", Outputs: []pipeline.Output{{Alias: "out", Table: "out"}}}},
 	})
 	p.send("in", `{"v":1}`)
 	until(t, "the job to read it", func() bool { return p.counter("InputEvents", "JobName", "j") == 1 })
@@ -40,11 +41,11 @@ func TestAnEventOfTheMillisecondInWhichAJobWasMadeIsRead(t *testing.T) {
 }
 
 func TestAFailedJobIsSeen(t *testing.T) {
-	p := run(t, Options{
-		Tables: []Table{{Name: "out"}, {Name: "other"}},
-		Jobs: []Job{
-			{Name: "bad", Script: "SELECT CAST(v AS bigint) AS v INTO out FROM [in]", Outputs: []Output{{Alias: "out", Table: "out"}}},
-			{Name: "good", Script: "SELECT v INTO other FROM [in]", Outputs: []Output{{Alias: "other", Table: "other"}}},
+	p := run(t, pipeline.Options{
+		Tables: []pipeline.Table{{Name: "out"}, {Name: "other"}},
+		Jobs: []pipeline.Job{
+			{Name: "bad", Script: "SELECT CAST(v AS bigint) AS v INTO out FROM [in]", Outputs: []pipeline.Output{{Alias: "out", Table: "out"}}},
+			{Name: "good", Script: "SELECT v INTO other FROM [in]", Outputs: []pipeline.Output{{Alias: "other", Table: "other"}}},
 		},
 	})
 	if err := p.health(); err != nil {
@@ -72,17 +73,19 @@ func TestAFailedJobIsSeen(t *testing.T) {
 }
 
 func TestCommitInterval(t *testing.T) {
-	tb := func(d time.Duration) Table { return Table{Name: "t", Flush: Flush{Interval: d}} }
+	tb := func(d time.Duration) pipeline.Table {
+		return pipeline.Table{Name: "t", Flush: pipeline.Flush{Interval: d}}
+	}
 	for _, c := range []struct {
 		own    time.Duration
-		tables []Table
+		tables []pipeline.Table
 		want   time.Duration
 		fails  bool
 	}{
-		{0, nil, 0, false}, {0, []Table{tb(0), tb(2), tb(2)}, 2, false}, {3, []Table{tb(3), tb(0)}, 3, false},
-		{3, []Table{tb(2)}, 0, true}, {0, []Table{tb(3), tb(2)}, 0, true},
+		{0, nil, 0, false}, {0, []pipeline.Table{tb(0), tb(2), tb(2)}, 2, false}, {3, []pipeline.Table{tb(3), tb(0)}, 3, false},
+		{3, []pipeline.Table{tb(2)}, 0, true}, {0, []pipeline.Table{tb(3), tb(2)}, 0, true},
 	} {
-		got, err := CommitInterval(c.own, c.tables...)
+		got, err := pipeline.CommitInterval(c.own, c.tables...)
 		if got != c.want || (err != nil) != c.fails {
 			t.Errorf("%v, %v: %v, %v", c.own, c.tables, got, err)
 		}
@@ -93,9 +96,9 @@ func TestCommitInterval(t *testing.T) {
 // next start.
 func TestAStopReadsWhatWasAccepted(t *testing.T) {
 	for _, patience := range []time.Duration{0, time.Nanosecond} {
-		o := Options{
-			Dir: t.TempDir(), Tables: []Table{{Name: "out"}}, Drain: patience,
-			Jobs: []Job{{Name: "j", Script: "SELECT v INTO out FROM [in]", Outputs: []Output{{Alias: "out", Table: "out"}}}},
+		o := pipeline.Options{
+			Dir: t.TempDir(), Tables: []pipeline.Table{{Name: "out"}}, Drain: patience,
+			Jobs: []pipeline.Job{{Name: "j", Script: "SELECT v INTO out FROM [in]", Outputs: []pipeline.Output{{Alias: "out", Table: "out"}}}},
 		}
 		p := run(t, o)
 		const events = 400
@@ -116,10 +119,10 @@ func TestAStopReadsWhatWasAccepted(t *testing.T) {
 
 // Names that differ only in case are one output: no statement's rows are lost.
 func TestOutputNamesIgnoreCase(t *testing.T) {
-	p := run(t, Options{
-		Tables: []Table{{Name: "out", Columns: []TableColumn{{Name: "v", Type: "long"}}}},
-		Jobs: []Job{{Name: "j", Script: "SELECT v INTO [out] FROM [in]; SELECT v + 10 AS v INTO [OUT] FROM [IN]",
-			Inputs: []Input{{Alias: "In", Hub: "in"}}, Outputs: []Output{{Alias: "Out", Table: "out"}}}},
+	p := run(t, pipeline.Options{
+		Tables: []pipeline.Table{{Name: "out", Columns: []pipeline.TableColumn{{Name: "v", Type: "long"}}}},
+		Jobs: []pipeline.Job{{Name: "j", Script: "SELECT v INTO [out] FROM [in]; SELECT v + 10 AS v INTO [OUT] FROM [IN]",
+			Inputs: []pipeline.Input{{Alias: "In", Hub: "in"}}, Outputs: []pipeline.Output{{Alias: "Out", Table: "out"}}}},
 	})
 	p.send("in", `{"v":1}`, `{"v":2}`)
 	until(t, "four rows", func() bool { return len(p.rowsOf("out")) == 4 })
@@ -129,15 +132,15 @@ func TestOutputNamesIgnoreCase(t *testing.T) {
 }
 
 func TestJobsThatShareAFolderAreRefused(t *testing.T) {
-	job := func(name string) Job {
-		return Job{Name: name, Script: "SELECT v INTO out FROM [in]", Outputs: []Output{{Alias: "out", Table: "out"}}}
+	job := func(name string) pipeline.Job {
+		return pipeline.Job{Name: name, Script: "SELECT v INTO out FROM [in]", Outputs: []pipeline.Output{{Alias: "out", Table: "out"}}}
 	}
-	for _, o := range []Options{
-		{Jobs: []Job{job("a"), job("A")}},
-		{Jobs: []Job{job("Capture-in")}, Captures: []Capture{{Hub: "in", Table: "out"}}},
-		{Captures: []Capture{{Hub: "in", Table: "out"}, {Hub: "IN", Table: "out"}}},
+	for _, o := range []pipeline.Options{
+		{Jobs: []pipeline.Job{job("a"), job("A")}},
+		{Jobs: []pipeline.Job{job("Capture-in")}, Captures: []pipeline.Capture{{Hub: "in", Table: "out"}}},
+		{Captures: []pipeline.Capture{{Hub: "in", Table: "out"}, {Hub: "IN", Table: "out"}}},
 	} {
-		o.Dir, o.Hubs, o.Tables, o.Log = t.TempDir(), []Hub{{Name: "in"}}, []Table{{Name: "out"}}, slog.New(slog.DiscardHandler)
+		o.Dir, o.Hubs, o.Tables, o.Log = t.TempDir(), []pipeline.Hub{{Name: "in"}}, []pipeline.Table{{Name: "out"}}, slog.New(slog.DiscardHandler)
 		if p, err := Open(t.Context(), o); err == nil {
 			t.Error("the jobs share a folder")
 			p.Close()
@@ -172,11 +175,11 @@ func (p *testPipeline) eventsOf(name string) (out [][]string) {
 // Rows of a hub that is written at once are there long before the next checkpoint, and
 // once when the job starts again.
 func TestRowsShownAtOnceDoNotWaitForTheCheckpoint(t *testing.T) {
-	o := Options{
-		Dir: t.TempDir(), Hubs: []Hub{{Name: "in", Partitions: 2}, {Name: "alerts", Partitions: 2}},
-		Jobs: []Job{{Name: "j", CheckpointInterval: time.Hour,
+	o := pipeline.Options{
+		Dir: t.TempDir(), Hubs: []pipeline.Hub{{Name: "in", Partitions: 2}, {Name: "alerts", Partitions: 2}},
+		Jobs: []pipeline.Job{{Name: "j", CheckpointInterval: time.Hour,
 			Script:  "SELECT d, v, LAG(v) OVER (PARTITION BY d LIMIT DURATION(hour, 1)) AS p INTO alerts FROM [in] WHERE v > 0",
-			Outputs: []Output{{Alias: "alerts", Hub: "alerts", Immediate: true}}}},
+			Outputs: []pipeline.Output{{Alias: "alerts", Hub: "alerts", Immediate: true}}}},
 	}
 	p := run(t, o)
 	for v := range 3 { // all to one partition: they stay in order
@@ -200,18 +203,18 @@ func TestWhatCannotBeShownAtOnceIsRefused(t *testing.T) {
 		"SELECT * INTO out FROM [in]":                             "name the columns",
 		"SELECT v, LAG(v) OVER (LIMIT DURATION(hour, 1)) AS p INTO out FROM [in] UNION SELECT v, v AS p FROM [in]": "UNION",
 	} {
-		_, err := Open(t.Context(), Options{
-			Dir: t.TempDir(), Hubs: []Hub{{Name: "in"}, {Name: "out"}}, Log: slog.New(slog.DiscardHandler),
-			Jobs: []Job{{Name: "j", Script: script, Outputs: []Output{{Alias: "out", Hub: "out", Immediate: true}}}},
+		_, err := Open(t.Context(), pipeline.Options{
+			Dir: t.TempDir(), Hubs: []pipeline.Hub{{Name: "in"}, {Name: "out"}}, Log: slog.New(slog.DiscardHandler),
+			Jobs: []pipeline.Job{{Name: "j", Script: script, Outputs: []pipeline.Output{{Alias: "out", Hub: "out", Immediate: true}}}},
 		})
 		var why *stream.ImmediateError
 		if !errors.As(err, &why) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "visibility: epoch") {
 			t.Errorf("%s: %v, want one that says %q", script, err, want)
 		}
 	}
-	_, err := Open(t.Context(), Options{
-		Dir: t.TempDir(), Hubs: []Hub{{Name: "in", Acknowledge: AckOS}, {Name: "out"}}, Log: slog.New(slog.DiscardHandler),
-		Jobs: []Job{{Name: "j", Script: "SELECT v INTO out FROM [in]", Outputs: []Output{{Alias: "out", Hub: "out", Immediate: true}}}},
+	_, err := Open(t.Context(), pipeline.Options{
+		Dir: t.TempDir(), Hubs: []pipeline.Hub{{Name: "in", Acknowledge: pipeline.AckOS}, {Name: "out"}}, Log: slog.New(slog.DiscardHandler),
+		Jobs: []pipeline.Job{{Name: "j", Script: "SELECT v INTO out FROM [in]", Outputs: []pipeline.Output{{Alias: "out", Hub: "out", Immediate: true}}}},
 	})
 	if why := new(stream.ImmediateError); !errors.As(err, &why) || !strings.Contains(err.Error(), "power cut") {
 		t.Errorf("an input that acknowledges early: %v", err)
@@ -221,9 +224,9 @@ func TestWhatCannotBeShownAtOnceIsRefused(t *testing.T) {
 		"SELECT v INTO out FROM [in] UNION SELECT v + 1 AS v FROM [in]":                                                       "a union beside the readers",
 		"SELECT COUNT(*) AS n INTO out FROM [in] GROUP BY TumblingWindow(second, 1); SELECT v INTO out FROM [in] WHERE v > 3": "statements of different columns",
 	} {
-		p, err := Open(t.Context(), Options{
-			Dir: t.TempDir(), Hubs: []Hub{{Name: "in"}, {Name: "out"}}, Log: slog.New(slog.DiscardHandler),
-			Jobs: []Job{{Name: "j", Script: script, Outputs: []Output{{Alias: "out", Hub: "out", Immediate: true}}}},
+		p, err := Open(t.Context(), pipeline.Options{
+			Dir: t.TempDir(), Hubs: []pipeline.Hub{{Name: "in"}, {Name: "out"}}, Log: slog.New(slog.DiscardHandler),
+			Jobs: []pipeline.Job{{Name: "j", Script: script, Outputs: []pipeline.Output{{Alias: "out", Hub: "out", Immediate: true}}}},
 		})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -19,6 +19,7 @@ import (
 	"spate/listen/amqp"
 	"spate/listen/kafka"
 	"spate/monitor"
+	"spate/pipeline"
 )
 
 // Endpoints are where a running pipeline is reached.
@@ -103,7 +104,7 @@ func openListeners(p *Pipeline) (_ *listeners, err error) {
 	return l, p.nameEndpoints(certs)
 }
 
-func serverTLS(o Options, dir string) (*tls.Config, error) {
+func serverTLS(o pipeline.Options, dir string) (*tls.Config, error) {
 	if o.Listen.CertFile != "" {
 		cert, err := tls.LoadX509KeyPair(o.Listen.CertFile, o.Listen.KeyFile)
 		if err != nil {
@@ -232,9 +233,9 @@ func answered(do func(ctx context.Context, job string, parameters url.Values) er
 
 // startAsked starts a job as the parameters of a request say.
 func (p *Pipeline) startAsked(ctx context.Context, job string, v url.Values) error {
-	start := JobStart{Mode: StartMode(v.Get("outputStartMode"))}
+	start := pipeline.JobStart{Mode: pipeline.StartMode(v.Get("outputStartMode"))}
 	at := v.Get("outputStartTime")
-	if (at != "") != (start.Mode == StartCustomTime) {
+	if (at != "") != (start.Mode == pipeline.StartCustomTime) {
 		return &monitor.Error{Status: 400, Code: "BadRequest", Message: "outputStartTime goes with outputStartMode CustomTime, and CustomTime needs it"}
 	}
 	if at != "" {

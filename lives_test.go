@@ -9,17 +9,18 @@ import (
 
 	"spate/blob"
 	"spate/lake/delta"
+	"spate/pipeline"
 )
 
 // A hub gets more partitions between two lives of a job with LAG, and the job other
 // shards: it goes on where it was.
 func TestAJobGoesOnOverAGrownHubAndOtherShards(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8)) // so that all shards run
-	o := Options{
+	o := pipeline.Options{
 		Dir:    t.TempDir(),
-		Hubs:   []Hub{{Name: "in", Partitions: 2}},
-		Tables: []Table{{Name: "o"}},
-		Jobs: []Job{{Name: "j", Parallelism: 1, Outputs: []Output{{Alias: "o", Table: "o"}},
+		Hubs:   []pipeline.Hub{{Name: "in", Partitions: 2}},
+		Tables: []pipeline.Table{{Name: "o"}},
+		Jobs: []pipeline.Job{{Name: "j", Parallelism: 1, Outputs: []pipeline.Output{{Alias: "o", Table: "o"}},
 			Script: "SELECT d, n, LAG(n) OVER (PARTITION BY d LIMIT DURATION(minute, 5)) AS p INTO o FROM [in]"}},
 	}
 	for life, partitions := range []int{2, 4, 4} {
@@ -45,11 +46,11 @@ func TestAJobGoesOnOverAGrownHubAndOtherShards(t *testing.T) {
 // The first rows of every device have no row before them: the column of LAG comes to the
 // table with its first value, and as a number, also in another life of the job.
 func TestTheColumnOfLAGIsANumber(t *testing.T) {
-	o := Options{
+	o := pipeline.Options{
 		Dir:    t.TempDir(),
-		Hubs:   []Hub{{Name: "in", Partitions: 1}},
-		Tables: []Table{{Name: "o"}},
-		Jobs: []Job{{Name: "j", Outputs: []Output{{Alias: "o", Table: "o"}},
+		Hubs:   []pipeline.Hub{{Name: "in", Partitions: 1}},
+		Tables: []pipeline.Table{{Name: "o"}},
+		Jobs: []pipeline.Job{{Name: "j", Outputs: []pipeline.Output{{Alias: "o", Table: "o"}},
 			Script: "SELECT d, n, LAG(n) OVER (PARTITION BY d LIMIT DURATION(minute, 5)) AS p INTO o FROM [in]"}},
 	}
 	for life := range 2 {
@@ -82,12 +83,12 @@ func TestTheColumnOfLAGIsANumber(t *testing.T) {
 // with it: no event is missing and none comes twice. A job whose folder is deleted is
 // another one, and every row of its new life is in the table.
 func TestAJobTakesAnotherScript(t *testing.T) {
-	o := Options{
+	o := pipeline.Options{
 		Dir:    t.TempDir(),
-		Hubs:   []Hub{{Name: "in", Partitions: 2}},
-		Tables: []Table{{Name: "o"}, {Name: "p"}},
-		Jobs: []Job{{Name: "j", Script: "SELECT d, n, LAG(n) OVER (PARTITION BY d LIMIT DURATION(hour, 1)) AS p INTO o FROM [in]",
-			Outputs: []Output{{Alias: "o", Table: "o"}, {Alias: "p", Table: "p"}}}},
+		Hubs:   []pipeline.Hub{{Name: "in", Partitions: 2}},
+		Tables: []pipeline.Table{{Name: "o"}, {Name: "p"}},
+		Jobs: []pipeline.Job{{Name: "j", Script: "SELECT d, n, LAG(n) OVER (PARTITION BY d LIMIT DURATION(hour, 1)) AS p INTO o FROM [in]",
+			Outputs: []pipeline.Output{{Alias: "o", Table: "o"}, {Alias: "p", Table: "p"}}}},
 	}
 	one := func(p *testPipeline, n int) {
 		t.Helper()

@@ -15,6 +15,7 @@ import (
 	"spate/hub/eventlog"
 	"spate/lake/delta"
 	"spate/lake/parquetfile"
+	"spate/pipeline"
 )
 
 // testPipeline is a pipeline that runs in a test.
@@ -25,13 +26,13 @@ type testPipeline struct {
 }
 
 // run opens and runs a pipeline with one hub "in" until the test or stop ends it.
-func run(t *testing.T, o Options) *testPipeline {
+func run(t *testing.T, o pipeline.Options) *testPipeline {
 	t.Helper()
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
 	}
 	if o.Hubs == nil {
-		o.Hubs = []Hub{{Name: "in", Partitions: 2}}
+		o.Hubs = []pipeline.Hub{{Name: "in", Partitions: 2}}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -143,11 +144,11 @@ func (p *testPipeline) counter(name string, labels ...string) (n int64) {
 
 func TestATableWithoutColumnsIsMadeFromItsRows(t *testing.T) {
 	dir := t.TempDir()
-	o := Options{
-		Dir: dir, Tables: []Table{{Name: "out"}, {Name: "raw"}},
-		Jobs: []Job{{Name: "j", Script: "SELECT id, CAST(v AS float) AS v, w, nothing INTO o FROM [in]",
-			Inputs: []Input{{Alias: "in", Hub: "in"}}, Outputs: []Output{{Alias: "o", Table: "out", Columns: []OutputColumn{{Name: "twice", Expr: "v * 2"}}}}}},
-		Captures: []Capture{{Hub: "in", Table: "raw", Columns: []OutputColumn{{Name: "At", Expr: "EventEnqueuedUtcTime"}}}},
+	o := pipeline.Options{
+		Dir: dir, Tables: []pipeline.Table{{Name: "out"}, {Name: "raw"}},
+		Jobs: []pipeline.Job{{Name: "j", Script: "SELECT id, CAST(v AS float) AS v, w, nothing INTO o FROM [in]",
+			Inputs: []pipeline.Input{{Alias: "in", Hub: "in"}}, Outputs: []pipeline.Output{{Alias: "o", Table: "out", Columns: []pipeline.OutputColumn{{Name: "twice", Expr: "v * 2"}}}}}},
+		Captures: []pipeline.Capture{{Hub: "in", Table: "raw", Columns: []pipeline.OutputColumn{{Name: "At", Expr: "EventEnqueuedUtcTime"}}}},
 	}
 	p := run(t, o)
 	p.send("in", `{"id":"a","v":1,"w":2}`)
@@ -174,7 +175,7 @@ func TestATableWithoutColumnsIsMadeFromItsRows(t *testing.T) {
 }
 
 func TestRetention(t *testing.T) {
-	p := run(t, Options{Hubs: []Hub{{Name: "day"}, {Name: "all", Retention: Forever}, {Name: "hour", Retention: time.Hour}}})
+	p := run(t, pipeline.Options{Hubs: []pipeline.Hub{{Name: "day"}, {Name: "all", Retention: pipeline.Forever}, {Name: "hour", Retention: time.Hour}}})
 	for name, want := range map[string]time.Duration{"day": 24 * time.Hour, "all": 0, "hour": time.Hour} {
 		h, _ := p.namespace.Hub(name)
 		if got := h.Settings().Retention; got != want {
@@ -185,10 +186,10 @@ func TestRetention(t *testing.T) {
 
 func TestActionGroupsAreFoundIgnoringCase(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "alerts.jsonl")
-	p := run(t, Options{
-		Hubs:         []Hub{{Name: "Alerts", Partitions: 1}},
-		ActionGroups: []ActionGroup{{Name: "Ops", Receivers: []Receiver{{Name: "f", File: file}}}},
-		Notify:       []Notify{{Name: "n", Hub: "alerts", ActionGroups: []string{"OPS"}}},
+	p := run(t, pipeline.Options{
+		Hubs:         []pipeline.Hub{{Name: "Alerts", Partitions: 1}},
+		ActionGroups: []pipeline.ActionGroup{{Name: "Ops", Receivers: []pipeline.Receiver{{Name: "f", File: file}}}},
+		Notify:       []pipeline.Notify{{Name: "n", Hub: "alerts", ActionGroups: []string{"OPS"}}},
 	})
 	p.send("ALERTS", `{"a":1}`)
 	until(t, "the notification", func() bool {
@@ -202,11 +203,11 @@ func TestActionGroupsAreFoundIgnoringCase(t *testing.T) {
 
 // What a job writes to a hub came in as events before: it is not counted again.
 func TestEventsInCountWhatCameFromOutside(t *testing.T) {
-	p := run(t, Options{
-		Hubs: []Hub{{Name: "in", Partitions: 2}, {Name: "out", Partitions: 1}},
-		Jobs: []Job{{
+	p := run(t, pipeline.Options{
+		Hubs: []pipeline.Hub{{Name: "in", Partitions: 2}, {Name: "out", Partitions: 1}},
+		Jobs: []pipeline.Job{{
 			Name: "pass", Script: "SELECT n INTO [out] FROM [in]",
-			Inputs: []Input{{Alias: "in", Hub: "in"}}, Outputs: []Output{{Alias: "out", Hub: "Out"}},
+			Inputs: []pipeline.Input{{Alias: "in", Hub: "in"}}, Outputs: []pipeline.Output{{Alias: "out", Hub: "Out"}},
 		}},
 	})
 	p.send("in", `{"n":1}`, `{"n":2}`, `{"n":3}`)

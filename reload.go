@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"spate/pipeline"
 	"spate/stream"
 )
 
@@ -20,9 +21,9 @@ var ErrNotRunning = errors.New("the pipeline does not run")
 // state; the others are not touched. What cannot be taken over while the pipeline runs is
 // an error, and so is a job that cannot run; nothing has changed then, but for what was
 // said to be done.
-func (p *Pipeline) Reload(ctx context.Context, o Options) (did []string, err error) {
+func (p *Pipeline) Reload(ctx context.Context, o pipeline.Options) (did []string, err error) {
 	o.Clock, o.Log = p.opts.Clock, p.log
-	if o, err = o.withDefaults(); err != nil {
+	if o, err = o.WithDefaults(); err != nil {
 		return nil, err
 	}
 	p.reloading.Lock()
@@ -85,7 +86,7 @@ func (p *Pipeline) Reload(ctx context.Context, o Options) (did []string, err err
 }
 
 // fixedChanges names the parts of a pipeline that differ and are read at a start only.
-func fixedChanges(a, b Options) []string {
+func fixedChanges(a, b pipeline.Options) []string {
 	var out []string
 	for _, f := range []struct {
 		name string
@@ -107,8 +108,8 @@ func fixedChanges(a, b Options) []string {
 // reloadHubs makes new hubs and changes the settings of others. It returns the names, in
 // lower case, of those that are new or have more partitions: jobs that read them begin
 // anew to see them.
-func (p *Pipeline) reloadHubs(ctx context.Context, old, o Options) (map[string]bool, error) {
-	before := make(map[string]Hub)
+func (p *Pipeline) reloadHubs(ctx context.Context, old, o pipeline.Options) (map[string]bool, error) {
+	before := make(map[string]pipeline.Hub)
 	for _, h := range old.Hubs {
 		before[strings.ToLower(h.Name)] = h
 	}
@@ -142,13 +143,13 @@ type wantedJob struct {
 	options      func(ctx context.Context) (stream.Options, error)
 }
 
-func wantedJobs(p *Pipeline, o Options) []wantedJob {
+func wantedJobs(p *Pipeline, o pipeline.Options) []wantedJob {
 	var out []wantedJob
 	for _, j := range o.Jobs {
 		w := wantedJob{name: j.Name, disabled: j.Disabled, what: j, options: p.bind(j)}
 		if compiled, err := compileJob(j); err == nil {
 			for _, in := range compiled.Inputs {
-				w.hubs = append(w.hubs, inputOf(j, in.Name).Hub)
+				w.hubs = append(w.hubs, j.Input(in.Name).Hub)
 			}
 		}
 		for _, b := range j.Outputs {
@@ -157,20 +158,20 @@ func wantedJobs(p *Pipeline, o Options) []wantedJob {
 		out = append(out, w)
 	}
 	for _, c := range o.Captures {
-		out = append(out, wantedJob{name: captureName(c), capture: true, what: c, hubs: []string{c.Hub}, tables: []string{c.Table}, options: p.bindCapture(c)})
+		out = append(out, wantedJob{name: c.JobName(), capture: true, what: c, hubs: []string{c.Hub}, tables: []string{c.Table}, options: p.bindCapture(c)})
 	}
 	return out
 }
 
 // wantedBefore is what the options before said of a job; nil: nothing.
-func wantedBefore(old Options, w wantedJob) any {
+func wantedBefore(old pipeline.Options, w wantedJob) any {
 	for _, j := range old.Jobs {
 		if !w.capture && strings.EqualFold(j.Name, w.name) {
 			return j
 		}
 	}
 	for _, c := range old.Captures {
-		if w.capture && captureName(c) == w.name {
+		if w.capture && c.JobName() == w.name {
 			return c
 		}
 	}
@@ -181,12 +182,12 @@ func wantedBefore(old Options, w wantedJob) any {
 func (p *Pipeline) keepBefore(w wantedJob, before any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	jobs := slices.DeleteFunc(slices.Clone(p.opts.Jobs), func(j Job) bool { return !w.capture && strings.EqualFold(j.Name, w.name) })
-	captures := slices.DeleteFunc(slices.Clone(p.opts.Captures), func(c Capture) bool { return w.capture && captureName(c) == w.name })
+	jobs := slices.DeleteFunc(slices.Clone(p.opts.Jobs), func(j pipeline.Job) bool { return !w.capture && strings.EqualFold(j.Name, w.name) })
+	captures := slices.DeleteFunc(slices.Clone(p.opts.Captures), func(c pipeline.Capture) bool { return w.capture && c.JobName() == w.name })
 	switch b := before.(type) {
-	case Job:
+	case pipeline.Job:
 		jobs = append(jobs, b)
-	case Capture:
+	case pipeline.Capture:
 		captures = append(captures, b)
 	}
 	p.opts.Jobs, p.opts.Captures = jobs, captures
@@ -219,7 +220,7 @@ func (p *Pipeline) take(ctx context.Context, w wantedJob) (string, error) {
 }
 
 // dropJobs stops the jobs that the options no longer have.
-func (p *Pipeline) dropJobs(ctx context.Context, o Options) (did []string, err error) {
+func (p *Pipeline) dropJobs(ctx context.Context, o pipeline.Options) (did []string, err error) {
 	wanted := wantedJobs(p, o)
 	for _, j := range p.running() {
 		if !slices.ContainsFunc(wanted, func(w wantedJob) bool { return strings.EqualFold(w.name, j.name) }) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"spate/monitor"
+	"spate/pipeline"
 )
 
 // runs waits until the pipeline can be changed.
@@ -25,12 +26,12 @@ func TestAJobIsReplacedWhileEventsCome(t *testing.T) {
 	script := func(n int) string {
 		return fmt.Sprintf("SELECT d, n, LAG(n, %d) OVER (PARTITION BY d LIMIT DURATION(hour, 1)) AS p, %d AS version INTO o FROM [in]", n%3+1, n)
 	}
-	o := Options{
+	o := pipeline.Options{
 		Dir:    t.TempDir(),
-		Hubs:   []Hub{{Name: "in", Partitions: 1}},
-		Tables: []Table{{Name: "o", Columns: []TableColumn{{Name: "d", Type: "string"}, {Name: "n", Type: "long"}, {Name: "p", Type: "long"}, {Name: "version", Type: "long"}}}},
-		Jobs: []Job{{Name: "j", Script: script(0), CheckpointInterval: 20 * time.Millisecond,
-			Outputs: []Output{{Alias: "o", Table: "o"}}}},
+		Hubs:   []pipeline.Hub{{Name: "in", Partitions: 1}},
+		Tables: []pipeline.Table{{Name: "o", Columns: []pipeline.TableColumn{{Name: "d", Type: "string"}, {Name: "n", Type: "long"}, {Name: "p", Type: "long"}, {Name: "version", Type: "long"}}}},
+		Jobs: []pipeline.Job{{Name: "j", Script: script(0), CheckpointInterval: 20 * time.Millisecond,
+			Outputs: []pipeline.Output{{Alias: "o", Table: "o"}}}},
 	}
 	p := run(t, o)
 	p.runs()
@@ -53,7 +54,7 @@ func TestAJobIsReplacedWhileEventsCome(t *testing.T) {
 		o.Jobs = slices.Clone(o.Jobs)
 		o.Jobs[0].Script = script(n + 1)
 		if n == 5 {
-			o.Hubs = []Hub{{Name: "in", Partitions: 3}}
+			o.Hubs = []pipeline.Hub{{Name: "in", Partitions: 3}}
 		}
 		did, err := p.Reload(t.Context(), o)
 		if err != nil || !slices.Contains(did, "job j replaced") {
@@ -85,11 +86,11 @@ func TestAJobIsReplacedWhileEventsCome(t *testing.T) {
 }
 
 func TestReloadTakesAllOrSaysWhatNot(t *testing.T) {
-	o := Options{
+	o := pipeline.Options{
 		Dir:    t.TempDir(),
-		Hubs:   []Hub{{Name: "in", Partitions: 2}},
-		Tables: []Table{{Name: "o"}},
-		Jobs:   []Job{{Name: "j", Script: "SELECT n INTO o FROM [in]", CheckpointInterval: 20 * time.Millisecond, Outputs: []Output{{Alias: "o", Table: "o"}}}},
+		Hubs:   []pipeline.Hub{{Name: "in", Partitions: 2}},
+		Tables: []pipeline.Table{{Name: "o"}},
+		Jobs:   []pipeline.Job{{Name: "j", Script: "SELECT n INTO o FROM [in]", CheckpointInterval: 20 * time.Millisecond, Outputs: []pipeline.Output{{Alias: "o", Table: "o"}}}},
 	}
 	p := run(t, o)
 	p.runs()
@@ -99,12 +100,12 @@ func TestReloadTakesAllOrSaysWhatNot(t *testing.T) {
 		until(t, "a row", func() bool { return len(p.rowsOf("o")) == n })
 	}
 	works(1)
-	for name, change := range map[string]func(o *Options){
-		"the text ends":            func(o *Options) { o.Jobs[0].Script = "SELECT [n INTO o FROM [in]" },
-		"cannot shrink to 1":       func(o *Options) { o.Hubs[0].Partitions = 1 },
-		"the listeners":            func(o *Options) { o.Listen.Kafka = "127.0.0.1:0" },
-		"reads hub other":          func(o *Options) { o.Jobs[0].Script = "SELECT n INTO o FROM other" },
-		"bound to no table and no": func(o *Options) { o.Jobs[0].Script = "SELECT n INTO elsewhere FROM [in]" },
+	for name, change := range map[string]func(o *pipeline.Options){
+		"the text ends":            func(o *pipeline.Options) { o.Jobs[0].Script = "SELECT [n INTO o FROM [in]" },
+		"cannot shrink to 1":       func(o *pipeline.Options) { o.Hubs[0].Partitions = 1 },
+		"the listeners":            func(o *pipeline.Options) { o.Listen.Kafka = "127.0.0.1:0" },
+		"reads hub other":          func(o *pipeline.Options) { o.Jobs[0].Script = "SELECT n INTO o FROM other" },
+		"bound to no table and no": func(o *pipeline.Options) { o.Jobs[0].Script = "SELECT n INTO elsewhere FROM [in]" },
 	} {
 		c := o
 		c.Jobs, c.Hubs = slices.Clone(o.Jobs), slices.Clone(o.Hubs)
@@ -120,9 +121,9 @@ func TestReloadTakesAllOrSaysWhatNot(t *testing.T) {
 		}
 	}
 	works(2)
-	o.Hubs = append(slices.Clone(o.Hubs), Hub{Name: "more", Partitions: 1})
-	o.Tables = append(slices.Clone(o.Tables), Table{Name: "k"})
-	o.Jobs = append(slices.Clone(o.Jobs), Job{Name: "k", Script: "SELECT n INTO k FROM more", CheckpointInterval: 20 * time.Millisecond, Outputs: []Output{{Alias: "k", Table: "k"}}})
+	o.Hubs = append(slices.Clone(o.Hubs), pipeline.Hub{Name: "more", Partitions: 1})
+	o.Tables = append(slices.Clone(o.Tables), pipeline.Table{Name: "k"})
+	o.Jobs = append(slices.Clone(o.Jobs), pipeline.Job{Name: "k", Script: "SELECT n INTO k FROM more", CheckpointInterval: 20 * time.Millisecond, Outputs: []pipeline.Output{{Alias: "k", Table: "k"}}})
 	did, err := p.Reload(t.Context(), o)
 	if want := "hub more; job k started"; err != nil || strings.Join(did, "; ") != want {
 		t.Errorf("did %v, %v, want %s", did, err, want)
@@ -141,9 +142,9 @@ func TestReloadTakesAllOrSaysWhatNot(t *testing.T) {
 
 // A job is stopped and started, and one that has failed is started again.
 func TestJobsStopAndStart(t *testing.T) {
-	p := run(t, Options{
-		Tables: []Table{{Name: "o"}},
-		Jobs:   []Job{{Name: "j", Script: "SELECT CAST(n AS bigint) AS n INTO o FROM [in]", Outputs: []Output{{Alias: "o", Table: "o"}}}},
+	p := run(t, pipeline.Options{
+		Tables: []pipeline.Table{{Name: "o"}},
+		Jobs:   []pipeline.Job{{Name: "j", Script: "SELECT CAST(n AS bigint) AS n INTO o FROM [in]", Outputs: []pipeline.Output{{Alias: "o", Table: "o"}}}},
 	})
 	state := func() string { now, _ := p.jobs[0].state(); return now }
 	p.send("in", `{"n":1}`)
@@ -155,7 +156,7 @@ func TestJobsStopAndStart(t *testing.T) {
 		t.Errorf("stopped twice: %v", err)
 	}
 	p.send("in", `{"n":2}`)
-	if err := p.StartJob(t.Context(), "j", JobStart{}); err != nil {
+	if err := p.StartJob(t.Context(), "j", pipeline.JobStart{}); err != nil {
 		t.Fatal(err)
 	}
 	gone, cancel := context.WithCancel(t.Context())
@@ -169,27 +170,27 @@ func TestJobsStopAndStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if err := p.StartJob(t.Context(), "j", JobStart{}); err != nil {
+		if err := p.StartJob(t.Context(), "j", pipeline.JobStart{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.StartJob(t.Context(), "j", JobStart{}); !errors.Is(err, ErrJobState) {
+		if err := p.StartJob(t.Context(), "j", pipeline.JobStart{}); !errors.Is(err, ErrJobState) {
 			t.Errorf("started twice: %v", err)
 		}
 		if err := p.StopJob(t.Context(), "j"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := p.StartJob(t.Context(), "k", JobStart{}); !errors.Is(err, ErrNoJob) {
+	if err := p.StartJob(t.Context(), "k", pipeline.JobStart{}); !errors.Is(err, ErrNoJob) {
 		t.Errorf("a job that is not there: %v", err)
 	}
-	if err := p.StartJob(t.Context(), "j", JobStart{}); err != nil {
+	if err := p.StartJob(t.Context(), "j", pipeline.JobStart{}); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "the row of the time between", func() bool { return len(p.rowsOf("o")) == 2 })
 	p.send("in", `{"n":"x"}`)
 	for range 2 {
 		until(t, "the failure", func() bool { return state() == "Failed" })
-		if err := p.StartJob(t.Context(), "j", JobStart{}); err != nil {
+		if err := p.StartJob(t.Context(), "j", pipeline.JobStart{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -198,10 +199,10 @@ func TestJobsStopAndStart(t *testing.T) {
 
 // A job begins anew where it is told to: its state is gone, its rows stay.
 func TestAJobBeginsAnew(t *testing.T) {
-	p := run(t, Options{
-		Tables: []Table{{Name: "o"}},
-		Jobs: []Job{{Name: "j", Script: "SELECT n, LAG(n) OVER (PARTITION BY d LIMIT DURATION(hour, 1)) AS p INTO o FROM [in]",
-			Outputs: []Output{{Alias: "o", Table: "o"}}}},
+	p := run(t, pipeline.Options{
+		Tables: []pipeline.Table{{Name: "o"}},
+		Jobs: []pipeline.Job{{Name: "j", Script: "SELECT n, LAG(n) OVER (PARTITION BY d LIMIT DURATION(hour, 1)) AS p INTO o FROM [in]",
+			Outputs: []pipeline.Output{{Alias: "o", Table: "o"}}}},
 	})
 	rows := func(want string) {
 		t.Helper()
@@ -226,7 +227,7 @@ func TestAJobBeginsAnew(t *testing.T) {
 	p.send("in", `{"n":1}`)
 	p.send("in", `{"n":2}`)
 	rows("1<<nil> 2<1")
-	again := func(start JobStart) {
+	again := func(start pipeline.JobStart) {
 		t.Helper()
 		if err := p.StopJob(t.Context(), "j"); err != nil {
 			t.Fatal(err)
@@ -238,13 +239,13 @@ func TestAJobBeginsAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	again(JobStart{Mode: StartLastOutputEventTime})
+	again(pipeline.JobStart{Mode: pipeline.StartLastOutputEventTime})
 	rows("1<<nil> 2<1 3<2")
-	again(JobStart{Mode: StartJobStartTime})
+	again(pipeline.JobStart{Mode: pipeline.StartJobStartTime})
 	until(t, "the job", func() bool { now, _ := p.jobs[0].state(); return now == "Running" })
 	p.send("in", `{"n":5}`)
 	until(t, "the first row of the new life", func() bool { return len(p.rowsOf("o")) == 4 })
-	rows("1<<nil> 2<1 3<2 5<4")                                                    // rows before the start are computed, and not written
-	again(JobStart{Mode: StartCustomTime, Time: began.Truncate(time.Millisecond)}) // as hubs stamp events
+	rows("1<<nil> 2<1 3<2 5<4")                                                                      // rows before the start are computed, and not written
+	again(pipeline.JobStart{Mode: pipeline.StartCustomTime, Time: began.Truncate(time.Millisecond)}) // as hubs stamp events
 	rows("1<<nil> 1<<nil> 2<1 2<1 3<2 3<2 4<3 5<4 5<4 5<5")
 }

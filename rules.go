@@ -9,12 +9,13 @@ import (
 	"path/filepath"
 
 	"spate/access"
+	"spate/pipeline"
 )
 
 // openRules makes the shared access policies of the namespace. Keys that the
 // options do not give are generated once and kept in the data folder, readable
 // by its owner alone.
-func openRules(o Options) (*access.Rules, error) {
+func openRules(o pipeline.Options) (*access.Rules, error) {
 	path := filepath.Join(o.Dir, "keys.json")
 	keys := make(map[string]string)
 	raw, err := os.ReadFile(path)
@@ -33,7 +34,7 @@ func openRules(o Options) (*access.Rules, error) {
 		root = root || r.Name == access.RootRule
 	}
 	if !root {
-		rules = append([]AuthRule{{Name: access.RootRule, Rights: []string{"Manage"}}}, rules...)
+		rules = append([]pipeline.AuthRule{{Name: access.RootRule, Rights: []string{"Manage"}}}, rules...)
 	}
 	var out []access.Rule
 	fresh := false
@@ -69,7 +70,7 @@ func openRules(o Options) (*access.Rules, error) {
 }
 
 // rootKey is the primary key of the root policy.
-func rootKey(o Options) (string, error) {
+func rootKey(o pipeline.Options) (string, error) {
 	for _, r := range o.Auth.Rules {
 		if r.Name == access.RootRule && r.PrimaryKey != "" {
 			return r.PrimaryKey, nil

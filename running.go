@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"spate/pipeline"
 	"spate/stream"
 	"spate/stream/checkpoint"
 	"spate/stream/exec"
@@ -213,11 +214,11 @@ func (p *Pipeline) StopJob(ctx context.Context, name string) error {
 // StartJob starts a job that has stopped or failed, and returns when it runs. Without a
 // mode, and with StartLastOutputEventTime, it goes on where it stopped. With another it
 // begins anew there: what it remembers is gone, what it has written stays.
-func (p *Pipeline) StartJob(ctx context.Context, name string, start JobStart) error {
+func (p *Pipeline) StartJob(ctx context.Context, name string, start pipeline.JobStart) error {
 	var anew func(*stream.Options)
 	switch start.Mode {
-	case "", StartLastOutputEventTime:
-	case StartJobStartTime, StartCustomTime:
+	case "", pipeline.StartLastOutputEventTime:
+	case pipeline.StartJobStartTime, pipeline.StartCustomTime:
 		first := p.firstOutput(start)
 		anew = func(o *stream.Options) { o.Anew, o.Start = true, first }
 	default:

@@ -3,13 +3,14 @@ package spate
 import (
 	"os"
 	"path/filepath"
+	"spate/pipeline"
 	"testing"
 )
 
 // What stands in the way of a checkpoint may go away again.
 func TestAJobStartsAgainWhenItCanWrite(t *testing.T) {
-	o := Options{Dir: t.TempDir(), Tables: []Table{{Name: "out"}}, Jobs: []Job{{Name: "j", Script: "SELECT id INTO [out] FROM [in]",
-		Inputs: []Input{{Alias: "in", Hub: "in"}}, Outputs: []Output{{Alias: "out", Table: "out"}}}}}
+	o := pipeline.Options{Dir: t.TempDir(), Tables: []pipeline.Table{{Name: "out"}}, Jobs: []pipeline.Job{{Name: "j", Script: "SELECT id INTO [out] FROM [in]",
+		Inputs: []pipeline.Input{{Alias: "in", Hub: "in"}}, Outputs: []pipeline.Output{{Alias: "out", Table: "out"}}}}}
 	p := run(t, o)
 	state := filepath.Join(o.Dir, "jobs", "j", "state")
 	if err := os.RemoveAll(state); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"spate/pipeline"
 	"spate/simulator"
 )
 
@@ -29,7 +30,7 @@ func (p *Pipeline) simulate(ctx context.Context) {
 	}
 }
 
-func (p *Pipeline) simulatorTarget(ctx context.Context, s Simulate) (simulator.Target, error) {
+func (p *Pipeline) simulatorTarget(ctx context.Context, s pipeline.Simulate) (simulator.Target, error) {
 	c := simulator.Connection{String: p.endpoints.ConnectionString, Hub: s.Hub}
 	if s.Via == "amqp" || p.endpoints.Kafka == "" {
 		return simulator.NewAMQP(ctx, c)

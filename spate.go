@@ -27,11 +27,12 @@ import (
 	"spate/metric"
 	"spate/monitor"
 	"spate/monitor/notify"
+	"spate/pipeline"
 )
 
 // Pipeline is an open pipeline.
 type Pipeline struct {
-	opts      Options
+	opts      pipeline.Options
 	log       *slog.Logger
 	lock      *os.File
 	metrics   *metric.Recorder
@@ -54,44 +55,11 @@ type Pipeline struct {
 	token     string // whoever may read the instance file may change the pipeline
 }
 
-func (o Options) withDefaults() (Options, error) {
-	if o.Dir == "" {
-		return o, errors.New("opening the pipeline: a data folder is required")
-	}
-	dir, err := filepath.Abs(o.Dir)
-	if err != nil {
-		return o, fmt.Errorf("opening the pipeline: %w", err)
-	}
-	o.Dir = dir
-	if o.Name == "" {
-		o.Name = "spate"
-	}
-	if o.Namespace == "" {
-		o.Namespace = o.Name + "-ns"
-	}
-	if o.Storage.Account == "" {
-		o.Storage.Account = "spate"
-	}
-	if o.Storage.Container == "" {
-		o.Storage.Container = "data"
-	}
-	if o.Storage.Database == "" {
-		o.Storage.Database = "default"
-	}
-	if o.Clock == nil {
-		o.Clock = time.Now
-	}
-	if o.Log == nil {
-		o.Log = slog.Default()
-	}
-	return o, nil
-}
-
 // Open locks the data folder, recovers the log, creates what is missing, saves
 // the first manifests of new jobs and binds the listeners. Nothing is accepted
 // before Run.
-func Open(ctx context.Context, o Options) (_ *Pipeline, err error) {
-	o, err = o.withDefaults()
+func Open(ctx context.Context, o pipeline.Options) (_ *Pipeline, err error) {
+	o, err = o.WithDefaults()
 	if err != nil {
 		return nil, err
 	}
@@ -158,14 +126,14 @@ func (p *Pipeline) site() monitor.Site {
 		s.Jobs = append(s.Jobs, j.Name)
 	}
 	for _, c := range p.opts.Captures {
-		s.Captures = append(s.Captures, captureName(c))
+		s.Captures = append(s.Captures, c.JobName())
 	}
 	return s
 }
 
-func (p *Pipeline) createHub(ctx context.Context, h Hub) error {
+func (p *Pipeline) createHub(ctx context.Context, h pipeline.Hub) error {
 	spec := hub.Spec{Name: h.Name, Partitions: h.Partitions, Retention: h.Retention, ConsumerGroups: h.ConsumerGroups, Policy: eventlog.Sync}
-	if h.Acknowledge == AckOS {
+	if h.Acknowledge == pipeline.AckOS {
 		spec.Policy = eventlog.OS
 	}
 	if spec.Partitions == 0 {
@@ -174,7 +142,7 @@ func (p *Pipeline) createHub(ctx context.Context, h Hub) error {
 	switch h.Retention {
 	case 0:
 		spec.Retention = 24 * time.Hour
-	case Forever:
+	case pipeline.Forever:
 		spec.Retention = 0 // a hub's word for it
 	}
 	if _, err := p.namespace.Create(ctx, spec); err != nil {
@@ -237,7 +205,7 @@ func (p *Pipeline) report(what string, err error) {
 }
 
 func (p *Pipeline) openNotifiers() error {
-	groups := make(map[string]ActionGroup)
+	groups := make(map[string]pipeline.ActionGroup)
 	for _, g := range p.opts.ActionGroups {
 		groups[strings.ToLower(g.Name)] = g
 	}

@@ -3,30 +3,29 @@ package spate
 import (
 	"context"
 	"fmt"
-	"path"
 	"strings"
-	"time"
 
 	"spate/blob"
 	"spate/connector"
 	"spate/connector/deltatable"
 	"spate/lake/delta"
 	"spate/metric"
+	"spate/pipeline"
 	"spate/sql/plan"
 )
 
 // tables are the Delta tables of a pipeline.
 type tables struct {
 	store   blob.Store
-	opts    Options
+	opts    pipeline.Options
 	metrics *metric.Recorder
-	options map[string]Table // by database.table in lower case
+	options map[string]pipeline.Table // by database.table in lower case
 }
 
-func openTables(store blob.Store, o Options, m *metric.Recorder) *tables {
-	t := &tables{store: store, opts: o, metrics: m, options: make(map[string]Table)}
+func openTables(store blob.Store, o pipeline.Options, m *metric.Recorder) *tables {
+	t := &tables{store: store, opts: o, metrics: m, options: make(map[string]pipeline.Table)}
 	for _, tb := range o.Tables {
-		t.options[strings.ToLower(tableName(o, tb.Database, tb.Name))] = tb
+		t.options[strings.ToLower(tb.FullName(o.Storage))] = tb
 	}
 	return t
 }
@@ -38,46 +37,10 @@ func (p *Pipeline) declared() *tables {
 	return p.tables
 }
 
-func tableName(o Options, database, name string) string {
-	if d, n, ok := strings.Cut(name, "."); ok {
-		return d + "." + n
-	}
-	if database == "" {
-		database = o.Storage.Database
-	}
-	return database + "." + name
-}
-
-// Location returns the path of a table below the data folder.
-func (t Table) location(o Options) string {
-	p := t.Path
-	if p == "" {
-		d, n, _ := strings.Cut(tableName(o, t.Database, t.Name), ".")
-		p = d + ".db/" + n
-	}
-	return path.Join("lake", o.Storage.Account, o.Storage.Container, p)
-}
-
-// CommitInterval is how often a job commits: own, where it says so, else what
-// its tables say. It is an error if they say different things.
-func CommitInterval(own time.Duration, tables ...Table) (time.Duration, error) {
-	said := "the job's checkpoint.interval"
-	for _, t := range tables {
-		switch f := t.Flush.Interval; {
-		case f == 0 || f == own:
-		case own == 0:
-			own, said = f, "flush.interval of table "+t.Name
-		default:
-			return 0, fmt.Errorf("table %s: flush.interval %v beside %v of %s: different intervals in one job are not supported yet", t.Name, f, own, said)
-		}
-	}
-	return own, nil
-}
-
-func (t *tables) find(name string) (Table, error) {
-	tb, ok := t.options[strings.ToLower(tableName(t.opts, "", name))]
+func (t *tables) find(name string) (pipeline.Table, error) {
+	tb, ok := t.options[strings.ToLower(t.opts.Storage.FullName("", name))]
 	if !ok {
-		return Table{}, fmt.Errorf("table %s is not declared", name)
+		return pipeline.Table{}, fmt.Errorf("table %s is not declared", name)
 	}
 	return tb, nil
 }
@@ -91,8 +54,8 @@ func (t *tables) sink(ctx context.Context, job, output, name string, strict bool
 		return nil, err
 	}
 	o := deltatable.Options{
-		Store: t.store, Path: tb.location(t.opts), Output: output,
-		Clock: t.opts.Clock, Log: t.opts.Log, Metrics: t.metrics, Strict: strict, Name: tableName(t.opts, tb.Database, tb.Name),
+		Store: t.store, Path: tb.Location(t.opts.Storage), Output: output,
+		Clock: t.opts.Clock, Log: t.opts.Log, Metrics: t.metrics, Strict: strict, Name: tb.FullName(t.opts.Storage),
 	}
 	if def := definitionOf(tb); len(tb.Columns) > 0 {
 		o.Create = def
@@ -118,7 +81,7 @@ func knownColumns(cols []plan.Column) []delta.Column {
 	return out
 }
 
-func definitionOf(t Table) *delta.Definition {
+func definitionOf(t pipeline.Table) *delta.Definition {
 	d := &delta.Definition{Name: t.Name}
 	for _, c := range t.Columns {
 		d.Columns = append(d.Columns, delta.Column{Name: c.Name, Type: delta.Type(sparkType(c.Type)), Nullable: !c.NotNull})

@@ -6,7 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"spate"
+	"spate/pipeline"
 	"spate/simulator"
 )
 
@@ -30,7 +30,7 @@ func (l *loader) monitor(o *object) {
 }
 
 func (l *loader) actionGroup(name string, o *object) {
-	g := spate.ActionGroup{Name: name}
+	g := pipeline.ActionGroup{Name: name}
 	g.ShortName = o.text("shortName", "")
 	if utf8.RuneCountInString(g.ShortName) > 12 {
 		o.fail(o.find("shortName"), "E205", "", "%q is longer than 12 characters", g.ShortName)
@@ -56,8 +56,8 @@ func (l *loader) actionGroup(name string, o *object) {
 	l.o.ActionGroups = append(l.o.ActionGroups, g)
 }
 
-func (l *loader) receiver(o *object) spate.Receiver {
-	r := spate.Receiver{}
+func (l *loader) receiver(o *object) pipeline.Receiver {
+	r := pipeline.Receiver{}
 	if o.find("name") == nil {
 		o.missing("name", "")
 	}
@@ -108,7 +108,7 @@ func (l *loader) notify(o *object) {
 		if n == nil {
 			return
 		}
-		out := spate.Notify{Name: name}
+		out := pipeline.Notify{Name: name}
 		if h := n.take("hub"); h == nil {
 			n.missing("hub", "name the hub whose events are sent")
 		} else if s, ok := n.textOf(h); ok {
@@ -151,7 +151,7 @@ func (l *loader) simulate(o *object) {
 		return
 	}
 	enabled := o.boolean("enabled", true)
-	s := &spate.Simulate{}
+	s := &pipeline.Simulate{}
 	e := o.take("hub")
 	if e != nil {
 		if name, ok := o.textOf(e); ok {

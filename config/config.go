@@ -1,4 +1,4 @@
-// Package config turns a pipeline file into spate.Options and says exactly what
+// Package config turns a pipeline file into pipeline.Options and says exactly what
 // is wrong with it: file, line, column, code, an excerpt with a caret, a hint.
 //
 // A folder with nothing but Stream Analytics scripts is a pipeline too (Derive),
@@ -21,7 +21,7 @@ import (
 	"strings"
 	"time"
 
-	"spate"
+	"spate/pipeline"
 )
 
 // Kind says where a pipeline came from.
@@ -48,7 +48,7 @@ type Source struct {
 type Pipeline struct {
 	Kind     Kind
 	Path     string // the pipeline file or folder as errors name it; empty: built in
-	Options  spate.Options
+	Options  pipeline.Options
 	Warnings Problems
 	Files    []string // what was read, folders whose content counts among them
 	// Secrets are the values that came from references: prints show *** instead.
@@ -192,7 +192,7 @@ type loader struct {
 	*reader
 	folder folder
 	data   string
-	o      spate.Options
+	o      pipeline.Options
 	refs   []func()
 	ports  map[string]portUse // by address
 	bind   place              // of server.bind
@@ -251,7 +251,7 @@ func (l *loader) refer() {
 
 func (l *loader) storage(o *object) {
 	path := "./data"
-	l.o.Storage = spate.Storage{Account: "spate", Container: "data", Database: "default"}
+	l.o.Storage = pipeline.Storage{Account: "spate", Container: "data", Database: "default"}
 	if o != nil {
 		path = o.text("path", path)
 		l.o.Storage.Account = o.name("account", "spate", accountName)

@@ -4,14 +4,14 @@ import (
 	"fmt"
 	"strings"
 
-	"spate"
+	"spate/pipeline"
 	"spate/sql/syntax"
 )
 
 // tableDDL is what one CREATE TABLE ... USING DELTA says.
 type tableDDL struct {
-	columns     []spate.TableColumn
-	partitionBy []spate.PartitionBy
+	columns     []pipeline.TableColumn
+	partitionBy []pipeline.PartitionBy
 	location    string
 }
 
@@ -69,47 +69,47 @@ func parseDDL(src string) (*tableDDL, syntax.Errors) {
 	return d, nil
 }
 
-func ddlColumn(c *syntax.ColumnDef, before []spate.TableColumn) (spate.TableColumn, syntax.Errors) {
+func ddlColumn(c *syntax.ColumnDef, before []pipeline.TableColumn) (pipeline.TableColumn, syntax.Errors) {
 	if hasColumn(before, c.Name.Name) {
-		return spate.TableColumn{}, mistake(c.Name.Span, "", "the column %s is there twice", c.Name.Name)
+		return pipeline.TableColumn{}, mistake(c.Name.Span, "", "the column %s is there twice", c.Name.Name)
 	}
 	if c.Generated != nil || c.Default != nil {
-		return spate.TableColumn{}, mistake(c.Span, "", "generated and default columns are not supported yet")
+		return pipeline.TableColumn{}, mistake(c.Span, "", "generated and default columns are not supported yet")
 	}
 	typ, ok := columnTypes[c.Type.Name]
 	if !ok || len(c.Type.Args) > 0 || len(c.Type.Elems) > 0 {
-		return spate.TableColumn{}, mistake(c.Type.Span, "types are STRING, LONG, INT, DOUBLE, FLOAT, BOOLEAN, TIMESTAMP, DATE, BINARY",
+		return pipeline.TableColumn{}, mistake(c.Type.Span, "types are STRING, LONG, INT, DOUBLE, FLOAT, BOOLEAN, TIMESTAMP, DATE, BINARY",
 			"the type %s is not supported yet", c.Type.Name)
 	}
-	return spate.TableColumn{Name: c.Name.Name, Type: typ, NotNull: c.NotNull}, nil
+	return pipeline.TableColumn{Name: c.Name.Name, Type: typ, NotNull: c.NotNull}, nil
 }
 
 // parsePartition reads one entry of partitionBy: column or date(column).
-func parsePartition(s string) (spate.PartitionBy, bool) {
+func parsePartition(s string) (pipeline.PartitionBy, bool) {
 	e, errs := syntax.ParseExpr(s, syntax.Spark)
 	if len(errs) > 0 {
-		return spate.PartitionBy{}, false
+		return pipeline.PartitionBy{}, false
 	}
 	return partitionOf(e)
 }
 
-func partitionOf(e syntax.Expr) (spate.PartitionBy, bool) {
+func partitionOf(e syntax.Expr) (pipeline.PartitionBy, bool) {
 	switch e := e.(type) {
 	case *syntax.Path:
 		if len(e.Parts) == 1 {
-			return spate.PartitionBy{Column: e.Parts[0].Name}, true
+			return pipeline.PartitionBy{Column: e.Parts[0].Name}, true
 		}
 	case *syntax.Call:
 		if strings.EqualFold(e.Name.Last().Name, "date") && len(e.Name.Parts) == 1 && len(e.Args) == 1 {
 			if by, ok := partitionOf(e.Args[0]); ok && !by.Date {
-				return spate.PartitionBy{Column: by.Column, Date: true}, true
+				return pipeline.PartitionBy{Column: by.Column, Date: true}, true
 			}
 		}
 	}
-	return spate.PartitionBy{}, false
+	return pipeline.PartitionBy{}, false
 }
 
-func hasColumn(cols []spate.TableColumn, name string) bool {
+func hasColumn(cols []pipeline.TableColumn, name string) bool {
 	for _, c := range cols {
 		if strings.EqualFold(c.Name, name) {
 			return true

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"spate"
+	"spate/pipeline"
 	"spate/sql/plan"
 )
 
@@ -46,7 +46,7 @@ func derive(src Source, dir string, scripts []string) (*Pipeline, error) {
 				Message: fmt.Sprintf("%q is not a name of a job", name), Hint: "name the file with " + jobName.want})
 			continue
 		}
-		j := spate.Job{Name: name, Script: string(data), ScriptFile: file}
+		j := pipeline.Job{Name: name, Script: string(data), ScriptFile: file}
 		l.o.Jobs = append(l.o.Jobs, j)
 		l.jobs[name] = &jobPlaces{query: place{1, 1}, script: file, inputs: map[string]place{}, outputs: map[string]place{}}
 		p, _, _ := compile(j.Script) // its mistakes are reported by checkScripts
@@ -77,17 +77,17 @@ func derive(src Source, dir string, scripts []string) (*Pipeline, error) {
 
 func (l *loader) addHub(name string) {
 	if l.findHub(name) == nil {
-		l.o.Hubs = append(l.o.Hubs, spate.Hub{Name: name, Partitions: 4, Retention: 24 * time.Hour, Acknowledge: spate.AckSync})
+		l.o.Hubs = append(l.o.Hubs, pipeline.Hub{Name: name, Partitions: 4, Retention: 24 * time.Hour, Acknowledge: pipeline.AckSync})
 	}
 }
 
-func (l *loader) addTarget(j *spate.Job, alias string, reads map[string]bool) {
+func (l *loader) addTarget(j *pipeline.Job, alias string, reads map[string]bool) {
 	low := strings.ToLower(alias)
 	if reads[low] || strings.Contains(low, "alert") || strings.Contains(low, "hub") {
 		l.addHub(alias)
 		return
 	}
-	if slices.ContainsFunc(j.Outputs, func(o spate.Output) bool { return strings.EqualFold(o.Alias, alias) }) {
+	if slices.ContainsFunc(j.Outputs, func(o pipeline.Output) bool { return strings.EqualFold(o.Alias, alias) }) {
 		return
 	}
 	table := strings.Map(func(r rune) rune {
@@ -101,8 +101,8 @@ func (l *loader) addTarget(j *spate.Job, alias string, reads map[string]bool) {
 	}
 	if l.findTable(table) == nil {
 		db := l.o.Storage.Database
-		l.o.Tables = append(l.o.Tables, spate.Table{Database: db, Name: table, Path: db + ".db/" + table})
+		l.o.Tables = append(l.o.Tables, pipeline.Table{Database: db, Name: table, Path: db + ".db/" + table})
 	}
-	j.Outputs = append(j.Outputs, spate.Output{Alias: alias, Table: table})
+	j.Outputs = append(j.Outputs, pipeline.Output{Alias: alias, Table: table})
 	l.jobs[j.Name].outputs[low] = place{1, 1}
 }

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"spate"
+	"spate/pipeline"
 )
 
 func write(t *testing.T, dir string, files map[string]string) {
@@ -42,13 +42,13 @@ func TestFolderOfScriptsIsAPipeline(t *testing.T) {
 	if len(tables) != 1 || tables[0] != "daily_totals" {
 		t.Errorf("tables %v", tables)
 	}
-	find := func(j spate.Job, alias string) spate.Output {
+	find := func(j pipeline.Job, alias string) pipeline.Output {
 		for _, o := range j.Outputs {
 			if o.Alias == alias {
 				return o
 			}
 		}
-		return spate.Output{}
+		return pipeline.Output{}
 	}
 	jobs := p.Options.Jobs
 	if len(jobs) != 2 || jobs[0].Name != "first" || find(jobs[0], "clean").Hub != "clean" || find(jobs[1], "daily totals").Table != "daily_totals" {

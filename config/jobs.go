@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"spate"
+	"spate/pipeline"
 )
 
 func (l *loader) jobsMap(o *object) {
@@ -21,7 +21,7 @@ func (l *loader) jobsMap(o *object) {
 }
 
 func (l *loader) job(name string, o *object) {
-	j := spate.Job{Name: name}
+	j := pipeline.Job{Name: name}
 	places := &jobPlaces{query: o.at, inputs: map[string]place{}, outputs: map[string]place{}, columns: map[string]place{}}
 	if e := o.take("query"); e == nil {
 		o.missing("query", "query: a .asaql file")
@@ -32,7 +32,7 @@ func (l *loader) job(name string, o *object) {
 	j.Disabled = !o.boolean("enabled", true)
 	o.integer("streamingUnits", 3, 1, 396)
 	j.Parallelism = int(o.integer("parallelism", 0, 1, 256))
-	j.Start.Mode = spate.StartMode(o.oneOf("outputStartMode", "JobStartTime", "JobStartTime", "CustomTime", "LastOutputEventTime"))
+	j.Start.Mode = pipeline.StartMode(o.oneOf("outputStartMode", "JobStartTime", "JobStartTime", "CustomTime", "LastOutputEventTime"))
 	if e := o.take("outputStartTime"); e != nil {
 		if s, ok := o.word(e); ok {
 			t, err := ParseTime(s)
@@ -41,7 +41,7 @@ func (l *loader) job(name string, o *object) {
 			}
 			j.Start.Time = t
 		}
-	} else if j.Start.Mode == spate.StartCustomTime {
+	} else if j.Start.Mode == pipeline.StartCustomTime {
 		o.missing("outputStartTime", "outputStartMode: CustomTime needs it")
 	}
 	l.policies(o, &j.Policies)
@@ -74,7 +74,7 @@ func (l *loader) job(name string, o *object) {
 	l.o.Jobs = append(l.o.Jobs, j)
 }
 
-func (l *loader) query(o *object, e *entry, s string, j *spate.Job, places *jobPlaces) {
+func (l *loader) query(o *object, e *entry, s string, j *pipeline.Job, places *jobPlaces) {
 	if strings.ContainsAny(strings.TrimSpace(s), " \n\t") {
 		j.Script = s
 		return
@@ -94,8 +94,8 @@ const (
 	maxDisorder = 599 * time.Second
 )
 
-func (l *loader) policies(o *object, p *spate.Policies) {
-	p.Action = spate.EventAction(o.oneOf("eventsOutOfOrderPolicy", "Adjust", "Adjust", "Drop"))
+func (l *loader) policies(o *object, p *pipeline.Policies) {
+	p.Action = pipeline.EventAction(o.oneOf("eventsOutOfOrderPolicy", "Adjust", "Adjust", "Drop"))
 	p.MaxDisorder = o.duration("eventsOutOfOrderMaxDelay", 0, 0, maxDisorder)
 	if e := o.find("eventsOutOfOrderMaxDelayInSeconds"); e != nil {
 		if o.find("eventsOutOfOrderMaxDelay") != nil {
@@ -112,14 +112,14 @@ func (l *loader) policies(o *object, p *spate.Policies) {
 		o.fail(seconds, "E207", "keep one of the two", "two keys say the same")
 	case plain != nil:
 		if s, _, _ := scalar(plain.value); s == "infinite" {
-			late = spate.Infinite
+			late = pipeline.Infinite
 		} else if d, ok := o.durationOf(plain, 0, maxLate); ok {
 			late = d
 		}
 	case seconds != nil:
 		late = time.Duration(o.integer("eventsLateArrivalMaxDelayInSeconds", 5, -1, int64(maxLate/time.Second))) * time.Second
 		if late < 0 {
-			late = spate.Infinite
+			late = pipeline.Infinite
 		}
 	default:
 		o.take("eventsLateArrivalMaxDelayInSeconds")
@@ -138,15 +138,15 @@ func (l *loader) policies(o *object, p *spate.Policies) {
 }
 
 // errorPolicy reads Azure's words: Stop and Retry both hold the row.
-func errorPolicy(s string) spate.OutputErrorPolicy {
+func errorPolicy(s string) pipeline.OutputErrorPolicy {
 	if s == "Drop" || s == "" {
-		return spate.OutputErrorPolicy(s)
+		return pipeline.OutputErrorPolicy(s)
 	}
-	return spate.Stop
+	return pipeline.Stop
 }
 
-func (l *loader) input(alias string, o *object, j *spate.Job) {
-	in := spate.Input{Alias: alias, ConsumerGroup: "$Default", Format: "json"}
+func (l *loader) input(alias string, o *object, j *pipeline.Job) {
+	in := pipeline.Input{Alias: alias, ConsumerGroup: "$Default", Format: "json"}
 	if s := o.oneOf("type", "Stream", "Stream", "Reference"); s == "Reference" {
 		o.fail(o.find("type"), "E206", "", "Reference is not supported yet")
 	}
@@ -200,8 +200,8 @@ func (l *loader) needGroup(o *object, e *entry, hub, group string) {
 	})
 }
 
-func (l *loader) output(alias string, o *object, j *spate.Job, places *jobPlaces) {
-	out := spate.Output{Alias: alias}
+func (l *loader) output(alias string, o *object, j *pipeline.Job, places *jobPlaces) {
+	out := pipeline.Output{Alias: alias}
 	table, hub := o.take("table"), o.take("eventHub")
 	switch {
 	case table != nil && hub != nil:
@@ -251,12 +251,12 @@ func outputTargets() []string {
 func columnKey(alias, name string) string { return strings.ToLower(alias + "\x00" + name) }
 
 // outputColumns reads the key columns and tells where each expression stands.
-func outputColumns(o *object, stands func(name string, at place)) []spate.OutputColumn {
-	var cols []spate.OutputColumn
+func outputColumns(o *object, stands func(name string, at place)) []pipeline.OutputColumn {
+	var cols []pipeline.OutputColumn
 	if c := o.child("columns"); c != nil {
 		c.each(func(name string, e *entry) {
 			if expr, ok := c.textOf(e); ok {
-				cols = append(cols, spate.OutputColumn{Name: name, Expr: expr})
+				cols = append(cols, pipeline.OutputColumn{Name: name, Expr: expr})
 				stands(name, placeOf(e.value))
 			}
 		})
@@ -274,7 +274,7 @@ func (l *loader) capture(o *object) {
 			return
 		}
 		l.needHub(o, &entry{key: hub, at: e.at, value: e.value}, hub)
-		out := spate.Capture{Hub: hub}
+		out := pipeline.Capture{Hub: hub}
 		if t := c.take("table"); t == nil {
 			c.missing("table", "name the table that is filled")
 		} else if s, ok := c.textOf(t); ok {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"spate"
+	"spate/pipeline"
 )
 
 // fields is a map in the order in which it is printed; empty values are left out.
@@ -102,7 +102,7 @@ func Print(w io.Writer, p *Pipeline) error {
 	return err
 }
 
-func printServer(o *spate.Options) *fields {
+func printServer(o *pipeline.Options) *fields {
 	port := func(addr string) any {
 		if _, port, err := net.SplitHostPort(addr); err == nil {
 			return port
@@ -138,7 +138,7 @@ func printServer(o *spate.Options) *fields {
 	return f
 }
 
-func printNamespace(o *spate.Options) *fields {
+func printNamespace(o *pipeline.Options) *fields {
 	f := &fields{}
 	f.add("name", o.Namespace)
 	f.add("emulatorKey", o.Auth.EmulatorKey)
@@ -148,7 +148,7 @@ func printNamespace(o *spate.Options) *fields {
 		m := &fields{}
 		m.add("partitionCount", h.Partitions)
 		retention := h.Retention
-		if retention == spate.Forever {
+		if retention == pipeline.Forever {
 			retention = 0
 		}
 		m.add("messageRetention", retention)
@@ -156,14 +156,14 @@ func printNamespace(o *spate.Options) *fields {
 		m.add("authorizationRules", printRules(o, h.Name))
 		hubs.always(h.Name, m)
 	}
-	if len(o.Hubs) > 0 && o.Hubs[0].Acknowledge == spate.AckOS { // all hubs of a file have one
-		f.add("acknowledge", string(spate.AckOS))
+	if len(o.Hubs) > 0 && o.Hubs[0].Acknowledge == pipeline.AckOS { // all hubs of a file have one
+		f.add("acknowledge", string(pipeline.AckOS))
 	}
 	f.add("eventHubs", hubs)
 	return f
 }
 
-func printRules(o *spate.Options, hub string) *fields {
+func printRules(o *pipeline.Options, hub string) *fields {
 	rules := &fields{}
 	for _, r := range o.Auth.Rules {
 		if !strings.EqualFold(r.Hub, hub) {
@@ -190,7 +190,7 @@ func strict(yes bool) string {
 }
 
 // ddl is the schema of a table as text: columns alone cannot say NOT NULL.
-func ddl(t spate.Table) string {
+func ddl(t pipeline.Table) string {
 	var cols []string
 	for _, c := range t.Columns {
 		col := c.Name + " " + strings.ToUpper(c.Type)
@@ -202,10 +202,10 @@ func ddl(t spate.Table) string {
 	return "CREATE TABLE " + t.Name + " (" + strings.Join(cols, ", ") + ") USING DELTA"
 }
 
-func printTable(t spate.Table) *fields {
+func printTable(t pipeline.Table) *fields {
 	f := &fields{}
 	f.add("path", t.Path)
-	if slices.ContainsFunc(t.Columns, func(c spate.TableColumn) bool { return c.NotNull }) {
+	if slices.ContainsFunc(t.Columns, func(c pipeline.TableColumn) bool { return c.NotNull }) {
 		f.add("schema", ddl(t))
 	} else {
 		columns := &fields{}
@@ -231,7 +231,7 @@ func printTable(t spate.Table) *fields {
 	return f
 }
 
-func printColumns(cols []spate.OutputColumn) *fields {
+func printColumns(cols []pipeline.OutputColumn) *fields {
 	f := &fields{}
 	for _, c := range cols {
 		f.add(c.Name, c.Expr)
@@ -239,7 +239,7 @@ func printColumns(cols []spate.OutputColumn) *fields {
 	return f
 }
 
-func (p *Pipeline) printJob(j spate.Job) *fields {
+func (p *Pipeline) printJob(j pipeline.Job) *fields {
 	f := &fields{}
 	query := j.Script
 	if j.ScriptFile != "" {
@@ -272,7 +272,7 @@ func (p *Pipeline) printJob(j spate.Job) *fields {
 	if j.Policies.IgnoreCase {
 		f.add("stringCompare", "ignoreCase")
 	}
-	if d := j.Policies.DeadLetter; d != (spate.DeadLetter{}) {
+	if d := j.Policies.DeadLetter; d != (pipeline.DeadLetter{}) {
 		dead := &fields{}
 		dead.add("enabled", !d.Disabled)
 		dead.add("retain", d.Retain)
@@ -325,7 +325,7 @@ func (p *Pipeline) printJob(j spate.Job) *fields {
 	return f
 }
 
-func printMonitor(o *spate.Options) *fields {
+func printMonitor(o *pipeline.Options) *fields {
 	f, groups := &fields{}, &fields{}
 	f.add("metricsRetention", o.MetricsRetention)
 	for _, g := range o.ActionGroups {
@@ -359,7 +359,7 @@ func printMonitor(o *spate.Options) *fields {
 	return f
 }
 
-func printSimulate(s *spate.Simulate) *fields {
+func printSimulate(s *pipeline.Simulate) *fields {
 	if s == nil {
 		return nil
 	}

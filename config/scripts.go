@@ -9,6 +9,7 @@ import (
 	"spate"
 	"spate/column"
 	"spate/internal/near"
+	"spate/pipeline"
 	"spate/sql/bind"
 	"spate/sql/plan"
 	"spate/sql/syntax"
@@ -53,7 +54,7 @@ func ScriptWarnings(file, src string, warnings ...bind.Warning) Problems {
 }
 
 // inScript reports a problem at a place in the query of a job.
-func (l *loader) inScript(j *spate.Job, places *jobPlaces, code string, at syntax.Pos, hint, format string, args ...any) {
+func (l *loader) inScript(j *pipeline.Job, places *jobPlaces, code string, at syntax.Pos, hint, format string, args ...any) {
 	path := "jobs." + j.Name + ".query"
 	if j.ScriptFile == "" {
 		l.fail(places.query, code, path, hint, "line %d column %d of the query: %s", at.Line, at.Col, fmt.Sprintf(format, args...))
@@ -63,7 +64,7 @@ func (l *loader) inScript(j *spate.Job, places *jobPlaces, code string, at synta
 		Severity: severity(code), Path: path, Message: fmt.Sprintf(format, args...), Hint: hint, excerpt: excerpt(j.Script, at.Line, at.Col)})
 }
 
-func (l *loader) checkScript(j *spate.Job, places *jobPlaces) {
+func (l *loader) checkScript(j *pipeline.Job, places *jobPlaces) {
 	for i, line := range strings.Split(j.Script, "\n") {
 		if m := literalSecret.FindStringIndex(line); m != nil {
 			l.inScript(j, places, "S602", syntax.Pos{Line: i + 1, Col: len([]rune(line[:m[0]])) + 1}, "queries are copied and shown: keep secrets out of them",
@@ -107,7 +108,7 @@ func (l *loader) checkScript(j *spate.Job, places *jobPlaces) {
 }
 
 // checkAliases refuses settings of inputs and outputs that the script does not name.
-func (l *loader) checkAliases(j *spate.Job, places *jobPlaces, p *plan.Job) {
+func (l *loader) checkAliases(j *pipeline.Job, places *jobPlaces, p *plan.Job) {
 	var reads, writes []string
 	for _, in := range p.Inputs {
 		reads = append(reads, in.Name)
@@ -138,9 +139,9 @@ func (l *loader) checkAliases(j *spate.Job, places *jobPlaces, p *plan.Job) {
 }
 
 // checkVisibility refuses to show rows at once where that would not be exact.
-func (l *loader) checkVisibility(j *spate.Job, places *jobPlaces, p *plan.Job) {
+func (l *loader) checkVisibility(j *pipeline.Job, places *jobPlaces, p *plan.Job) {
 	for _, out := range p.Outputs {
-		i := slices.IndexFunc(j.Outputs, func(o spate.Output) bool { return o.Immediate && strings.EqualFold(o.Alias, out.Name) })
+		i := slices.IndexFunc(j.Outputs, func(o pipeline.Output) bool { return o.Immediate && strings.EqualFold(o.Alias, out.Name) })
 		if i < 0 || j.Outputs[i].Hub == "" {
 			continue
 		}
@@ -154,15 +155,15 @@ func (l *loader) checkVisibility(j *spate.Job, places *jobPlaces, p *plan.Job) {
 }
 
 // checkIntervals refuses tables of one job that want to be committed to differently.
-func (l *loader) checkIntervals(j *spate.Job, places *jobPlaces) {
-	var tables []spate.Table
+func (l *loader) checkIntervals(j *pipeline.Job, places *jobPlaces) {
+	var tables []pipeline.Table
 	for _, out := range j.Outputs {
 		t := l.findTable(out.Table)
 		if out.Table == "" || t == nil {
 			continue
 		}
 		tables = append(tables, *t)
-		if _, err := spate.CommitInterval(j.CheckpointInterval, tables...); err != nil {
+		if _, err := pipeline.CommitInterval(j.CheckpointInterval, tables...); err != nil {
 			at, ok := places.outputs[strings.ToLower(out.Alias)]
 			if !ok {
 				at = places.query
@@ -173,7 +174,7 @@ func (l *loader) checkIntervals(j *spate.Job, places *jobPlaces) {
 	}
 }
 
-func (l *loader) findHub(name string) *spate.Hub {
+func (l *loader) findHub(name string) *pipeline.Hub {
 	for i := range l.o.Hubs {
 		if strings.EqualFold(l.o.Hubs[i].Name, name) {
 			return &l.o.Hubs[i]
@@ -183,7 +184,7 @@ func (l *loader) findHub(name string) *spate.Hub {
 }
 
 // bindInput finds what an alias of FROM reads: the job's input, or the hub of that name.
-func (l *loader) bindInput(j *spate.Job, places *jobPlaces, in *plan.Input) {
+func (l *loader) bindInput(j *pipeline.Job, places *jobPlaces, in *plan.Input) {
 	var names []string
 	for _, have := range j.Inputs {
 		if strings.EqualFold(have.Alias, in.Name) {
@@ -192,7 +193,7 @@ func (l *loader) bindInput(j *spate.Job, places *jobPlaces, in *plan.Input) {
 		names = append(names, have.Alias)
 	}
 	if h := l.findHub(in.Name); h != nil {
-		j.Inputs = append(j.Inputs, spate.Input{Alias: in.Name, Hub: h.Name, ConsumerGroup: "$Default", Format: "json"})
+		j.Inputs = append(j.Inputs, pipeline.Input{Alias: in.Name, Hub: h.Name, ConsumerGroup: "$Default", Format: "json"})
 		return
 	}
 	for _, h := range l.o.Hubs {
@@ -220,7 +221,7 @@ func steps(src string) []string {
 }
 
 // bindOutput finds where INTO goes: the job's output, the hub, or the table of that name.
-func (l *loader) bindOutput(j *spate.Job, places *jobPlaces, out *plan.Output) {
+func (l *loader) bindOutput(j *pipeline.Job, places *jobPlaces, out *plan.Output) {
 	var names []string
 	for i := range j.Outputs {
 		if have := &j.Outputs[i]; strings.EqualFold(have.Alias, out.Name) {
@@ -229,7 +230,7 @@ func (l *loader) bindOutput(j *spate.Job, places *jobPlaces, out *plan.Output) {
 		}
 		names = append(names, j.Outputs[i].Alias)
 	}
-	target := spate.Output{Alias: out.Name}
+	target := pipeline.Output{Alias: out.Name}
 	if h := l.findHub(out.Name); h != nil {
 		target.Hub = h.Name
 	} else if t := l.findTable(out.Name); t != nil {
@@ -249,7 +250,7 @@ func (l *loader) bindOutput(j *spate.Job, places *jobPlaces, out *plan.Output) {
 }
 
 // checkColumns compares what a SELECT gives with what the output asks for.
-func (l *loader) checkColumns(j *spate.Job, places *jobPlaces, out *spate.Output, from *plan.Output) {
+func (l *loader) checkColumns(j *pipeline.Job, places *jobPlaces, out *pipeline.Output, from *plan.Output) {
 	at, ok := places.outputs[strings.ToLower(out.Alias)]
 	if !ok {
 		at = places.query
@@ -288,7 +289,7 @@ func (l *loader) checkColumns(j *spate.Job, places *jobPlaces, out *spate.Output
 }
 
 // columnErrors reports what is wrong with a computed column.
-func (l *loader) columnErrors(at place, path string, c spate.OutputColumn, errs syntax.Errors) {
+func (l *loader) columnErrors(at place, path string, c pipeline.OutputColumn, errs syntax.Errors) {
 	if len(errs) > 0 {
 		l.fail(at, "E400", path+".columns."+c.Name, errs[0].Hint, "%s: %s", c.Name, errs[0].Msg)
 	}
@@ -296,14 +297,14 @@ func (l *loader) columnErrors(at place, path string, c spate.OutputColumn, errs 
 
 // checkCapture binds the computed columns of a capture: they see the columns of the table
 // that are not computed, which are the event's, and the system columns.
-func (l *loader) checkCapture(c *spate.Capture, path string, at map[string]place) {
+func (l *loader) checkCapture(c *pipeline.Capture, path string, at map[string]place) {
 	t := l.findTable(c.Table)
 	if t == nil || len(t.Columns) == 0 {
 		return // reported, or known at run time only
 	}
 	cols := []plan.Column{{Name: "EventEnqueuedUtcTime", Type: column.Time}, {Name: "EventProcessedUtcTime", Type: column.Time}, {Name: "PartitionId", Type: column.Int64}}
 	for _, have := range t.Columns {
-		if !slices.ContainsFunc(c.Columns, func(x spate.OutputColumn) bool { return strings.EqualFold(x.Name, have.Name) }) {
+		if !slices.ContainsFunc(c.Columns, func(x pipeline.OutputColumn) bool { return strings.EqualFold(x.Name, have.Name) }) {
 			cols = append(cols, plan.Column{Name: have.Name})
 		}
 	}
@@ -313,7 +314,7 @@ func (l *loader) checkCapture(c *spate.Capture, path string, at map[string]place
 	}
 }
 
-func (l *loader) compareColumns(at place, path string, t *spate.Table, names []string) {
+func (l *loader) compareColumns(at place, path string, t *pipeline.Table, names []string) {
 	var missing, extra []string
 	for _, c := range t.Columns {
 		if !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, c.Name) }) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"spate"
+	"spate/pipeline"
 )
 
 // Ports of the listeners where the file names none.
@@ -167,7 +167,7 @@ func (l *loader) namespace(o *object) {
 	l.o.Namespace = o.name("name", def, namespaceName)
 	sku := o.oneOf("sku", "Standard", "Basic", "Standard", "Premium", "Dedicated")
 	o.integer("throughputUnits", 1, 1, 40)
-	ack := spate.Acknowledge(o.oneOf("acknowledge", "sync", "sync", "os"))
+	ack := pipeline.Acknowledge(o.oneOf("acknowledge", "sync", "sync", "os"))
 	switch o.oneOf("emulatorKey", "auto", "auto", "true", "false") {
 	case "false":
 		l.o.Auth.EmulatorKey = false
@@ -208,7 +208,7 @@ func defaultNamespace(name string) string {
 	return ns
 }
 
-func loopbackOnly(l spate.Listen) bool {
+func loopbackOnly(l pipeline.Listen) bool {
 	for _, addr := range []string{l.AMQP, l.AMQPS, l.Kafka, l.HTTP} {
 		if host, _, err := net.SplitHostPort(addr); addr != "" && (err != nil || !loopback(host)) {
 			return false
@@ -227,7 +227,7 @@ func (l *loader) authRules(o *object, hub string) {
 		if r == nil {
 			return
 		}
-		rule := spate.AuthRule{Name: name, Hub: hub}
+		rule := pipeline.AuthRule{Name: name, Hub: hub}
 		words := []string{"Listen", "Send", "Manage"}
 		if !r.list("rights", func(e *entry) {
 			s, ok := r.textOf(e)
@@ -244,8 +244,8 @@ func (l *loader) authRules(o *object, hub string) {
 	})
 }
 
-func (l *loader) hub(name string, o *object, sku string, ack spate.Acknowledge) {
-	h := spate.Hub{Name: name, Acknowledge: ack}
+func (l *loader) hub(name string, o *object, sku string, ack pipeline.Acknowledge) {
+	h := pipeline.Hub{Name: name, Acknowledge: ack}
 	h.Partitions = int(o.integer("partitionCount", 4, 1, 1024))
 	if h.Partitions > 32 && (sku == "Basic" || sku == "Standard") {
 		e := o.find("partitionCount")
@@ -255,7 +255,7 @@ func (l *loader) hub(name string, o *object, sku string, ack spate.Acknowledge) 
 	if e := o.take("messageRetention"); e != nil {
 		if d, ok := o.durationOf(e, 0, 3650*24*time.Hour); ok {
 			if d == 0 {
-				d = spate.Forever
+				d = pipeline.Forever
 			} else if d < time.Hour {
 				o.fail(e, "E205", "", "%s is outside 1h to 3650d, or 0 to keep everything", FormatDuration(d))
 			}
@@ -264,7 +264,7 @@ func (l *loader) hub(name string, o *object, sku string, ack spate.Acknowledge) 
 			if limit == 0 {
 				limit = 90 * 24 * time.Hour
 			}
-			if d > limit || d == spate.Forever {
+			if d > limit || d == pipeline.Forever {
 				o.fail(e, "W512", "", "longer than Azure's %s tier keeps events (%s)", sku, FormatDuration(limit))
 			}
 		}

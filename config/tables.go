@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"spate"
+	"spate/pipeline"
 	"spate/sql/syntax"
 )
 
@@ -22,7 +22,7 @@ func (l *loader) tables(o *object) {
 }
 
 func (l *loader) table(name string, at *entry, o *object) {
-	t := spate.Table{Database: l.o.Storage.Database, Name: name}
+	t := pipeline.Table{Database: l.o.Storage.Database, Name: name}
 	if db, rest, ok := strings.Cut(name, "."); ok {
 		t.Database, t.Name = db, rest
 	}
@@ -83,7 +83,7 @@ func (l *loader) tablePath(o *object, e *entry, path string) string {
 	return path
 }
 
-func (l *loader) tableSchema(o *object, e, pathKey *entry, t *spate.Table) {
+func (l *loader) tableSchema(o *object, e, pathKey *entry, t *pipeline.Table) {
 	s, ok := o.textOf(e)
 	if !ok {
 		return
@@ -118,7 +118,7 @@ func (l *loader) tableSchema(o *object, e, pathKey *entry, t *spate.Table) {
 	}
 }
 
-func (l *loader) tableColumns(o *object, e *entry, t *spate.Table) {
+func (l *loader) tableColumns(o *object, e *entry, t *pipeline.Table) {
 	cols := o.r.object(e.value, join(o.path, e.key))
 	if cols == nil {
 		return
@@ -137,12 +137,12 @@ func (l *loader) tableColumns(o *object, e *entry, t *spate.Table) {
 		if hasColumn(t.Columns, name) {
 			cols.fail(e, "E103", "", "the column is there twice")
 		}
-		t.Columns = append(t.Columns, spate.TableColumn{Name: name, Type: typ})
+		t.Columns = append(t.Columns, pipeline.TableColumn{Name: name, Type: typ})
 	})
 }
 
-func (l *loader) partitionBy(o *object, t *spate.Table) {
-	var keys []spate.PartitionBy
+func (l *loader) partitionBy(o *object, t *pipeline.Table) {
+	var keys []pipeline.PartitionBy
 	given := o.list("partitionBy", func(e *entry) {
 		s, ok := o.textOf(e)
 		if !ok {
@@ -198,7 +198,7 @@ func (l *loader) needTable(o *object, e *entry, name string) {
 }
 
 // findTable finds table or database.table.
-func (l *loader) findTable(name string) *spate.Table {
+func (l *loader) findTable(name string) *pipeline.Table {
 	db := l.o.Storage.Database
 	if d, rest, ok := strings.Cut(name, "."); ok {
 		db, name = d, rest

@@ -13,6 +13,7 @@ import (
 	"spate/config"
 	"spate/eval"
 	"spate/examples"
+	"spate/pipeline"
 	"spate/simulator"
 )
 
@@ -48,7 +49,7 @@ func TestTelemetryExampleShowsEverythingWithinTwoMinutes(t *testing.T) {
 		t.Fatal(err)
 	}
 	windows, kinds := 0, map[string]int{}
-	_, err = eval.Run(t.Context(), eval.Options{Script: string(script), ScriptFile: "telemetry-processing.asaql", NoFlush: true, Policy: spate.Policies{}.Time(),
+	_, err = eval.Run(t.Context(), eval.Options{Script: string(script), ScriptFile: "telemetry-processing.asaql", NoFlush: true, Policy: spate.TimePolicy(pipeline.Policies{}),
 		Inputs: []eval.Input{{Name: "device-telemetry", Reader: &lines, Format: "jsonl", Partitions: 1}},
 		Row: func(output string, row []byte) error {
 			if output == "synapse-output" {

@@ -86,13 +86,13 @@ func (i *instance) hasEvents(want int64) func() bool {
 	}
 }
 
-func short(t testing.TB) pipeline {
+func short(t testing.TB) variant {
 	t.Helper()
 	query, err := filepath.Abs(filepath.Join("testdata", "short.asaql"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pipeline{Query: query, WindowStart: "DATEADD(second, -2, WindowEndTime)", Flush: "200ms"}
+	return variant{Query: query, WindowStart: "DATEADD(second, -2, WindowEndTime)", Flush: "200ms"}
 }
 
 func TestEventsThatAreNoJSON(t *testing.T) {

@@ -53,7 +53,7 @@ func crash(t *testing.T, parallelism int, visibility string, rounds int, seed ui
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := newInstance(t, pipeline{Query: query, WindowStart: "DATEADD(second, -2, WindowEndTime)", Flush: "200ms",
+	i := newInstance(t, variant{Query: query, WindowStart: "DATEADD(second, -2, WindowEndTime)", Flush: "200ms",
 		Parallelism: parallelism, Visibility: visibility})
 	i.env = append(i.env, "GOMAXPROCS="+strconv.Itoa(2*parallelism)) // so that all shards run
 	i.start()
@@ -62,10 +62,10 @@ func crash(t *testing.T, parallelism int, visibility string, rounds int, seed ui
 	scripts := spellings(t, i, query)
 	for round := range rounds {
 		if visibility == "epoch" {
-			i.rewrite(func(p *pipeline) { p.Query = scripts[rnd.IntN(len(scripts))] })
+			i.rewrite(func(p *variant) { p.Query = scripts[rnd.IntN(len(scripts))] })
 		}
 		if round == rounds/2 {
-			i.rewrite(func(p *pipeline) { p.Partitions = 6 })
+			i.rewrite(func(p *variant) { p.Partitions = 6 })
 		}
 		time.Sleep(upTo(2500 * time.Millisecond))
 		i.kill()

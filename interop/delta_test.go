@@ -93,7 +93,7 @@ func testDeltaTables(t *testing.T, r deltaReader) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := newInstance(t, pipeline{Query: query, WindowStart: "DATEADD(second, -2, WindowEndTime)"}).start()
+	i := newInstance(t, variant{Query: query, WindowStart: "DATEADD(second, -2, WindowEndTime)"}).start()
 	lake := filepath.Join(i.data, "lake", "spate", "telemetry-data", "delta")
 	tables := []string{filepath.Join(lake, "raw_telemetry"), filepath.Join(lake, "aggregated_metrics")}
 	queries := []string{"SELECT * FROM telemetry.raw_telemetry", "SELECT * FROM telemetry.aggregated_metrics"}

@@ -24,8 +24,8 @@ const (
 	alertHub     = "telemetry-alerts"
 )
 
-// pipeline is what the tests vary in a pipeline file.
-type pipeline struct {
+// variant is what the tests vary in a pipeline file.
+type variant struct {
 	Query       string // path of the script; empty: no job
 	WindowStart string // expression of the column WindowStart
 	Partitions  int    // of the telemetry hub; default 4
@@ -92,7 +92,7 @@ capture:
 `))
 
 // TLS is the port of AMQP over TLS.
-func (p pipeline) TLS() int {
+func (p variant) TLS() int {
 	if p.TLSPort != 0 {
 		return p.TLSPort
 	}
@@ -100,12 +100,12 @@ func (p pipeline) TLS() int {
 }
 
 // At is the k-th port behind the first.
-func (p pipeline) At(k int) int { return p.Port + k }
+func (p variant) At(k int) int { return p.Port + k }
 
 // instance is a pipeline file with its data folder, and the process that runs it.
 type instance struct {
 	t    testing.TB
-	p    pipeline
+	p    variant
 	file string
 	data string
 	env  []string // of the processes, besides that of the test
@@ -139,7 +139,7 @@ func (l *logBuffer) String() string {
 }
 
 // newInstance writes the pipeline file; start runs it.
-func newInstance(t testing.TB, p pipeline) *instance {
+func newInstance(t testing.TB, p variant) *instance {
 	t.Helper()
 	dir := t.TempDir()
 	if p.Partitions == 0 {
@@ -155,7 +155,7 @@ func newInstance(t testing.TB, p pipeline) *instance {
 		p.Port = freePorts(t, 4)
 	}
 	i := &instance{t: t, p: p, file: filepath.Join(dir, "spate.yaml"), data: filepath.Join(dir, "data"), log: new(logBuffer)}
-	i.rewrite(func(*pipeline) {})
+	i.rewrite(func(*variant) {})
 	for _, name := range []string{"raw_telemetry.sql", "aggregated_metrics.sql"} {
 		schema, err := os.ReadFile(filepath.Join("..", "examples", "telemetry", "tables", name))
 		if err != nil {
@@ -175,7 +175,7 @@ func newInstance(t testing.TB, p pipeline) *instance {
 }
 
 // rewrite changes the pipeline file; the next start reads it.
-func (i *instance) rewrite(change func(p *pipeline)) {
+func (i *instance) rewrite(change func(p *variant)) {
 	i.t.Helper()
 	change(&i.p)
 	var text bytes.Buffer

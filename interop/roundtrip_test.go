@@ -14,7 +14,7 @@ import (
 
 func TestPythonSDK(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, pipeline{}).start()
+	i := newInstance(t, variant{}).start()
 	env := []string{"EVENT_HUB_CONNECTION_STRING=" + i.plain(), "EVENT_HUB_NAME=" + telemetryHub}
 	out, errs, err := try(t, 3*time.Minute, env, "", python(t), script(t, "amqp_roundtrip.py"))
 	for line := range strings.Lines(out) {
@@ -30,7 +30,7 @@ func TestPythonSDK(t *testing.T) {
 
 func TestGoSDK(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, pipeline{}).start()
+	i := newInstance(t, variant{}).start()
 	p, c := i.producer(t, telemetryHub), i.consumer(t, telemetryHub)
 	ctx := patience(t)
 
@@ -129,7 +129,7 @@ func testLatest(t *testing.T, p *azeventhubs.ProducerClient, c *azeventhubs.Cons
 // An event that came in over one protocol is read over the other.
 func TestOneEventTwoProtocols(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, pipeline{}).start()
+	i := newInstance(t, variant{}).start()
 	send(t, i.producer(t, telemetryHub), &azeventhubs.EventDataBatchOptions{PartitionID: ptr("0")},
 		&azeventhubs.EventData{Body: []byte("over AMQP"), Properties: map[string]any{"Location": "Office"}})
 	k := i.kafka(t)
@@ -154,7 +154,7 @@ func TestOneEventTwoProtocols(t *testing.T) {
 func TestKcat(t *testing.T) {
 	t.Parallel()
 	program := kcat(t)
-	i := newInstance(t, pipeline{}).start()
+	i := newInstance(t, variant{}).start()
 	run := func(stdin string, args ...string) string {
 		t.Helper()
 		return output(t, time.Minute, nil, stdin, program, append([]string{"-b", i.info.Addresses["kafka"], "-X", "security.protocol=SASL_PLAINTEXT",
@@ -180,7 +180,7 @@ func TestKcat(t *testing.T) {
 
 func TestKgo(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, pipeline{}).start()
+	i := newInstance(t, variant{}).start()
 	for _, o := range []struct {
 		name string
 		opts []kgo.Opt

@@ -12,6 +12,7 @@ import (
 
 	"spate"
 	"spate/config"
+	"spate/pipeline"
 	"spate/simulator"
 )
 
@@ -24,7 +25,7 @@ func TestSeedDay(t *testing.T) {
 		t.Skip("a day of events takes half a minute")
 	}
 	query := seed(t, "telemetry-processing.asaql")
-	i := newInstance(t, pipeline{Query: query})
+	i := newInstance(t, variant{Query: query})
 	loaded, err := config.Load(config.Source{Path: i.file, Data: i.data})
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +37,7 @@ func TestSeedDay(t *testing.T) {
 	o.Clock = func() time.Time { return time.UnixMilli(now.Load()).UTC() }
 	o.Log = slog.New(slog.NewTextHandler(i.log, nil))
 	for k := range o.Hubs {
-		o.Hubs[k].Acknowledge = spate.AckOS // the test is about time, not about the disk
+		o.Hubs[k].Acknowledge = pipeline.AckOS // the test is about time, not about the disk
 	}
 	pipe, err := spate.Open(t.Context(), o)
 	if err != nil {

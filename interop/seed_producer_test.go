@@ -19,7 +19,7 @@ func TestSeedProducer(t *testing.T) {
 	t.Parallel()
 	t.Run("plain", func(t *testing.T) {
 		t.Parallel()
-		i := newInstance(t, pipeline{Query: seed(t, "telemetry-processing.asaql")}).start()
+		i := newInstance(t, variant{Query: seed(t, "telemetry-processing.asaql")}).start()
 		testSeedProducer(t, i, 32*time.Second, 120, i.plain())
 	})
 	t.Run("TLS", func(t *testing.T) {
@@ -32,7 +32,7 @@ func TestSeedProducer(t *testing.T) {
 			missing(t, "port 5671 of "+host, err.Error())
 		}
 		ln.Close()
-		i := newInstance(t, pipeline{Query: seed(t, "telemetry-processing.asaql"), Host: host, TLSPort: 5671})
+		i := newInstance(t, variant{Query: seed(t, "telemetry-processing.asaql"), Host: host, TLSPort: 5671})
 		i.spate("certs", "init", "--host", host)
 		ca := filepath.Join(i.data, "certs", "ca.pem")
 		i.start()

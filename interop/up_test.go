@@ -6,7 +6,7 @@ import (
 )
 
 func TestStartsStopsAndGoesOn(t *testing.T) {
-	i := newInstance(t, pipeline{Query: seed(t, "telemetry-processing.asaql")}).start()
+	i := newInstance(t, variant{Query: seed(t, "telemetry-processing.asaql")}).start()
 	for _, name := range []string{"amqp", "amqps", "kafka", "console"} {
 		if i.info.Addresses[name] == "" {
 			t.Errorf("the instance file has no address %s: %v", name, i.info.Addresses)

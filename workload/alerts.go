@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"spate"
+	"spate/pipeline"
 )
 
 // AlertsOptions say how alerts are measured.
@@ -79,13 +80,13 @@ func Alerts(ctx context.Context, o AlertsOptions) (*Report, error) {
 }
 
 func measureAlerts(ctx context.Context, r *Report, l alertLoad, o AlertsOptions, dir string) error {
-	p, err := spate.Open(ctx, spate.Options{
+	p, err := spate.Open(ctx, pipeline.Options{
 		Dir: dir, Name: "bench", Log: slog.New(slog.DiscardHandler),
-		Listen: spate.Listen{Kafka: "127.0.0.1:0", KafkaAnonymous: true},
-		Hubs:   []spate.Hub{{Name: telemetryHub, Partitions: 4}, {Name: alertHub, Partitions: 2}},
-		Jobs: []spate.Job{{
+		Listen: pipeline.Listen{Kafka: "127.0.0.1:0", KafkaAnonymous: true},
+		Hubs:   []pipeline.Hub{{Name: telemetryHub, Partitions: 4}, {Name: alertHub, Partitions: 2}},
+		Jobs: []pipeline.Job{{
 			Name: "alerts", Script: alertsScript,
-			Outputs: []spate.Output{{Alias: "alerts", Hub: alertHub, PartitionKey: "DeviceId", Immediate: true}},
+			Outputs: []pipeline.Output{{Alias: "alerts", Hub: alertHub, PartitionKey: "DeviceId", Immediate: true}},
 		}},
 	})
 	if err != nil {

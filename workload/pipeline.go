@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"spate"
+	"spate/pipeline"
 	"spate/simulator"
 )
 
@@ -29,24 +30,24 @@ const (
 
 // benchPipeline is the pipeline of the last stage: one hub, the three
 // statements, a table and an alerts hub.
-func benchPipeline(dir string) spate.Options {
-	column := func(name, kind string) spate.TableColumn { return spate.TableColumn{Name: name, Type: kind} }
-	return spate.Options{
+func benchPipeline(dir string) pipeline.Options {
+	column := func(name, kind string) pipeline.TableColumn { return pipeline.TableColumn{Name: name, Type: kind} }
+	return pipeline.Options{
 		Dir: dir, Name: "bench", Log: slog.New(slog.DiscardHandler),
-		Listen: spate.Listen{Kafka: "127.0.0.1:0", AMQP: "127.0.0.1:0", KafkaAnonymous: true},
-		Hubs:   []spate.Hub{{Name: telemetryHub, Partitions: 4}, {Name: alertHub, Partitions: 2}},
-		Tables: []spate.Table{{
+		Listen: pipeline.Listen{Kafka: "127.0.0.1:0", AMQP: "127.0.0.1:0", KafkaAnonymous: true},
+		Hubs:   []pipeline.Hub{{Name: telemetryHub, Partitions: 4}, {Name: alertHub, Partitions: 2}},
+		Tables: []pipeline.Table{{
 			Name: "metrics", Path: "delta/metrics",
-			Columns: []spate.TableColumn{
+			Columns: []pipeline.TableColumn{
 				column("DeviceId", "string"), column("Location", "string"), column("DeviceType", "string"), column("EventCount", "long"),
 				column("AvgTemperature", "double"), column("MinTemperature", "double"), column("MaxTemperature", "double"),
 				column("AvgHumidity", "double"), column("AvgPressure", "double"), column("WindowEnd", "timestamp"),
 			},
 		}},
-		Jobs: []spate.Job{{
+		Jobs: []pipeline.Job{{
 			Name: "seed3", Script: seed3Script,
-			Inputs:  []spate.Input{{Alias: telemetryHub, Hub: telemetryHub}},
-			Outputs: []spate.Output{{Alias: "metrics", Table: "metrics"}, {Alias: "alerts", Hub: alertHub}},
+			Inputs:  []pipeline.Input{{Alias: telemetryHub, Hub: telemetryHub}},
+			Outputs: []pipeline.Output{{Alias: "metrics", Table: "metrics"}, {Alias: "alerts", Hub: alertHub}},
 		}},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"spate"
 	"spate/config"
 	"spate/eval"
+	"spate/pipeline"
 )
 
 // evalFlags are the flags of eval.
@@ -30,7 +31,7 @@ type evalFlags struct {
 // evalRun is what the flags ask for.
 type evalRun struct {
 	eval.Options
-	Policies spate.Policies
+	Policies pipeline.Policies
 	groups   map[string]string // consumer groups of hubs, by input
 }
 
@@ -181,7 +182,7 @@ func (f *evalFlags) policies(o *evalRun) error {
 		}
 	}
 	if f.late != "" {
-		d := spate.Infinite
+		d := pipeline.Infinite
 		if f.late != "infinite" {
 			var err error
 			if d, err = config.ParseDuration(f.late); err != nil {
@@ -198,9 +199,9 @@ func (f *evalFlags) policies(o *evalRun) error {
 		o.Policies.MaxDisorder = d
 	}
 	switch f.policy {
-	case "", string(spate.Adjust), string(spate.Drop):
+	case "", string(pipeline.Adjust), string(pipeline.Drop):
 		if f.policy != "" {
-			o.Policies.Action = spate.EventAction(f.policy)
+			o.Policies.Action = pipeline.EventAction(f.policy)
 		}
 	default:
 		return fmt.Errorf("--policy %s: want Adjust or Drop", f.policy)
@@ -208,14 +209,14 @@ func (f *evalFlags) policies(o *evalRun) error {
 	switch f.errorPolicy {
 	case "":
 	case "Drop", "Stop":
-		o.Policies.OutputError = spate.OutputErrorPolicy(f.errorPolicy)
+		o.Policies.OutputError = pipeline.OutputErrorPolicy(f.errorPolicy)
 	default:
 		return fmt.Errorf("--error-policy %s: want Drop or Stop", f.errorPolicy)
 	}
 	if f.diagnostics != "" && f.diagnostics != "json" {
 		return fmt.Errorf("--diagnostics %s: want json", f.diagnostics)
 	}
-	o.Policy, o.HoldErrors = o.Policies.Time(), o.Policies.OutputError == spate.Stop
+	o.Policy, o.HoldErrors = spate.TimePolicy(o.Policies), o.Policies.OutputError == pipeline.Stop
 	return nil
 }
 

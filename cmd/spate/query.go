@@ -14,11 +14,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"spate"
 	"spate/blob"
 	"spate/config"
 	"spate/lake"
 	"spate/lake/query"
+	"spate/pipeline"
 )
 
 // queryFlags are the flags of query.
@@ -108,7 +108,7 @@ func (a *app) query() *cobra.Command {
 }
 
 // session is a query session on the tables of a data folder.
-func session(o spate.Options, f queryFlags, timeout time.Duration) (*query.Session, func() error, error) {
+func session(o pipeline.Options, f queryFlags, timeout time.Duration) (*query.Session, func() error, error) {
 	store, err := openStore(lake.Folder(o.Dir, o.Storage.Account, o.Storage.Container))
 	if err != nil {
 		return nil, nil, err

@@ -10,6 +10,7 @@ import (
 	"spate"
 	"spate/config"
 	"spate/monitor"
+	"spate/pipeline"
 	"spate/simulator"
 )
 
@@ -72,10 +73,10 @@ func TestSeveralAggregationsAreColumns(t *testing.T) {
 }
 
 func TestWhatIsPrintedCanBePasted(t *testing.T) {
-	p := &config.Pipeline{Kind: config.File, Path: "my pipe.yaml", Options: spate.Options{
-		Name: "p", Dir: "d", Hubs: []spate.Hub{{Name: "h"}}, Tables: []spate.Table{{Database: "default", Name: "t"}},
-		ActionGroups: []spate.ActionGroup{{Name: "ops", Receivers: []spate.Receiver{{Name: "hook", Webhook: "https://example.com/?sig=planted"}}}},
-		Notify:       []spate.Notify{{Name: "n", Hub: "h", ActionGroups: []string{"ops"}}},
+	p := &config.Pipeline{Kind: config.File, Path: "my pipe.yaml", Options: pipeline.Options{
+		Name: "p", Dir: "d", Hubs: []pipeline.Hub{{Name: "h"}}, Tables: []pipeline.Table{{Database: "default", Name: "t"}},
+		ActionGroups: []pipeline.ActionGroup{{Name: "ops", Receivers: []pipeline.Receiver{{Name: "hook", Webhook: "https://example.com/?sig=planted"}}}},
+		Notify:       []pipeline.Notify{{Name: "n", Hub: "h", ActionGroups: []string{"ops"}}},
 	}}
 	a := &app{data: "d"}
 	text := string(readyText(p, spate.Endpoints{ConnectionString: "c"}, a.again("my pipe.yaml")))

@@ -19,6 +19,7 @@ import (
 
 	"spate"
 	"spate/config"
+	"spate/pipeline"
 )
 
 func (a *app) up() *cobra.Command {
@@ -229,7 +230,7 @@ func readyText(p *config.Pipeline, e spate.Endpoints, again func(verb string) st
 }
 
 // receivers are the places that a notifier delivers to; URLs may hold secrets.
-func receivers(o *spate.Options, n spate.Notify) []string {
+func receivers(o *pipeline.Options, n pipeline.Notify) []string {
 	var to []string
 	for _, g := range o.ActionGroups {
 		if g.Disabled || !slices.Contains(n.ActionGroups, g.Name) {
@@ -248,7 +249,7 @@ func receivers(o *spate.Options, n spate.Notify) []string {
 
 // producerHub is the hub that devices send to: the simulator's, or the first one that
 // no job writes.
-func producerHub(o *spate.Options) string {
+func producerHub(o *pipeline.Options) string {
 	if o.Simulate != nil {
 		return o.Simulate.Hub
 	}

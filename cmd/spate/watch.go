@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"spate"
 	"spate/config"
+	"spate/pipeline"
 )
 
 // watchEvery is how often files are looked at.
@@ -20,7 +20,7 @@ type watcher struct {
 	files  []string
 	warned map[string]bool // warnings that were printed
 	load   func() (*config.Pipeline, error)
-	reload func(ctx context.Context, o spate.Options) ([]string, error)
+	reload func(ctx context.Context, o pipeline.Options) ([]string, error)
 	say    func(text string) // what was done
 	warn   func(text string) // what was not, and what is doubtful
 }

@@ -1,0 +1,94 @@
+// Package pipeline holds the words of a pipeline: hubs, tables, jobs, alerts and the
+// fleet of the simulator, with their defaults. It knows no machine; the pipeline file is
+// read into it, and what runs is built from it.
+//
+// Stability: importable, not promised before 1.0.
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+)
+
+// Options is a whole pipeline. Package config makes one from a pipeline file;
+// an embedding program fills it in itself.
+type Options struct {
+	Dir          string // data folder, created if missing; required
+	Name         string // of the pipeline; the resource group in answers; default "spate"
+	Subscription string // used in resource ids; default the zero UUID
+	Location     string // region named in answers; default "local"
+	Namespace    string // Event Hubs namespace name; default "<Name>-ns"
+	Listen       Listen
+	Auth         Auth
+	Hubs         []Hub
+	Storage      Storage
+	Tables       []Table
+	Jobs         []Job
+	Captures     []Capture
+
+	ActionGroups     []ActionGroup
+	Notify           []Notify
+	MetricsRetention time.Duration // how long minute rows are kept; default 93 days
+
+	Simulate *Simulate // nil: no simulator
+
+	Drain time.Duration // how long a stop waits for jobs to read what was accepted; default 30s
+
+	// QueryWorker is the command of the query engine's child process, program
+	// first. Default: this executable with the argument duckdb-worker.
+	QueryWorker []string
+
+	Clock func() time.Time // default time.Now
+	Log   *slog.Logger     // default slog.Default()
+}
+
+// Simulate is a fleet of devices that sends through a real listener.
+type Simulate struct {
+	Hub       string
+	Devices   int           // default 20
+	Interval  time.Duration // between two events of a device; default 5s
+	Duration  time.Duration // 0: until stopped
+	Scenario  string        // default seed
+	Seed      int64         // default 1
+	Via       string        // kafka or amqp; default kafka
+	Rate      float64       // events per second of the whole fleet; 0: as Interval says
+	Locations []string
+	Types     []string
+}
+
+// WithDefaults fills in what is not said.
+func (o Options) WithDefaults() (Options, error) {
+	if o.Dir == "" {
+		return o, errors.New("opening the pipeline: a data folder is required")
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return o, fmt.Errorf("opening the pipeline: %w", err)
+	}
+	o.Dir = dir
+	if o.Name == "" {
+		o.Name = "spate"
+	}
+	if o.Namespace == "" {
+		o.Namespace = o.Name + "-ns"
+	}
+	if o.Storage.Account == "" {
+		o.Storage.Account = "spate"
+	}
+	if o.Storage.Container == "" {
+		o.Storage.Container = "data"
+	}
+	if o.Storage.Database == "" {
+		o.Storage.Database = "default"
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return o, nil
+}
