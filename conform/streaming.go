@@ -456,6 +456,17 @@ func (s *gateSource) OpenReader(_ context.Context, part int, from connector.Star
 	return r, nil
 }
 
+// PositionOf implements connector.Replayed.
+func (s *gateSource) PositionOf(part int, offset int64) connector.Position {
+	n := 0
+	for _, m := range s.messages {
+		if m.Partition == part && m.offset < offset {
+			n++
+		}
+	}
+	return binary.BigEndian.AppendUint64(nil, uint64(n))
+}
+
 // OpenBetween implements connector.Replayed.
 func (s *gateSource) OpenBetween(ctx context.Context, part int, from connector.Start, to connector.Position) (connector.Reader, error) {
 	r, err := s.OpenReader(ctx, part, from)

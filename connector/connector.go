@@ -38,6 +38,8 @@ type Source interface {
 
 // Replayed is a Source that can be read again up to a position.
 type Replayed interface {
+	// PositionOf is the position of a message, or of the first behind it that there is.
+	PositionOf(partition int, offset int64) Position
 	// OpenBetween is OpenReader for the messages before a position. The reader gives io.EOF
 	// there.
 	OpenBetween(ctx context.Context, partition int, from Start, to Position) (Reader, error)

@@ -240,14 +240,6 @@ func (j *Job) toRebuild(old *checkpoint.Manifest, r *remembered, fresh map[strin
 		return false
 	}
 	need := func(back column.Ticks) { again, reach = true, max(reach, back) }
-	var back func(n plan.Node) column.Ticks
-	back = func(n plan.Node) column.Ticks {
-		most := column.Ticks(0)
-		for _, in := range n.Inputs() {
-			most = max(most, back(in))
-		}
-		return most + n.Reach()
-	}
 	judged := column.Ticks(0) // how far before its arrival an event may stand whose time is read anew
 	for _, in := range g.inputs {
 		rows := g.canon.Rows(in)
@@ -268,19 +260,24 @@ func (j *Job) toRebuild(old *checkpoint.Manifest, r *remembered, fresh map[strin
 		}
 		if fresh[id] {
 			steps = append(steps, n)
-			need(back(n))
+			need(reachOf(n))
 		}
 		for name := range fresh {
 			if fresh[name] && strings.HasPrefix(name, id+"/in") && (fresh[id] || r.below(id+"/in")) {
-				need(back(n) - n.Reach())
+				need(reachOf(n) - n.Reach())
 			}
 		}
 	}
 	return steps, reach + judged, again
 }
 
-// shadow is a job that makes the state of another.
+// shadow is a job that does again what another has done: to make state, or to see what
+// became of a message.
 type shadow struct {
+	flush  bool         // at the end what waits is let go
+	until  column.Ticks // what arrived behind it is not read; 0: everything is
+	marked *Message     // nil: the plan has no marks
+
 	times    map[string]state.Entry
 	least    least        // of times
 	from     column.Ticks // arrival of what is read first; 0: of the oldest event
@@ -289,48 +286,66 @@ type shadow struct {
 	frozen   []frozenStep
 }
 
-// rebuild runs the shadow of the job.
+// rebuild runs the shadow of the job that makes state.
 func (j *Job) rebuild(ctx context.Context, old *checkpoint.Manifest, r *remembered, reach column.Ticks) (*shadow, error) {
 	s := &shadow{times: r.times}
+	if err := s.look(j); err != nil {
+		return nil, err
+	}
+	if at := s.least.at.Time - reach - earlyMargin; s.least.some && at > 0 {
+		s.from = at
+	}
+	o := j.opts
+	o.Diagnostic, o.Outputs = nil, make(map[string]connector.Sink)
+	for _, out := range o.Plan.Outputs {
+		o.Outputs[out.Name] = nowhere{}
+	}
+	return s, j.again(ctx, old, s, o)
+}
+
+// look reads how far the time stages of a job were.
+func (s *shadow) look(j *Job) error {
 	for _, p := range j.parts {
 		for _, br := range p.branches {
 			id := fmt.Sprintf("%s/%04d", j.graph.standing(br.node), p.number)
-			e, ok := r.times[id]
+			e, ok := s.times[id]
 			if !ok {
 				continue
 			}
 			at, err := exec.FrontierIn(e)
 			if err != nil {
-				return nil, fmt.Errorf("reading the standing %s: %w", id, err)
+				return fmt.Errorf("reading the standing %s: %w", id, err)
 			}
 			if at.Time > 0 {
 				s.least.add(at)
 			}
 		}
 	}
+	return nil
+}
+
+// again runs a shadow of the job with the plan and the outputs of o over what was read up
+// to a checkpoint.
+func (j *Job) again(ctx context.Context, old *checkpoint.Manifest, s *shadow, o Options) error {
 	from := connector.Start{Mode: connector.Oldest}
-	if at := s.least.at.Time - reach - earlyMargin; s.least.some && at > 0 {
-		s.from, from = at, connector.Start{Mode: connector.AtTime, Time: at}
+	if s.from > 0 {
+		from = connector.Start{Mode: connector.AtTime, Time: s.from}
 	}
-	o := j.opts
 	o.shadow = s
-	o.Store, o.DeadLetters, o.Metrics, o.Diagnostic, o.Hold = nil, nil, nil, nil, nil
+	o.Store, o.DeadLetters, o.Metrics, o.Hold = nil, nil, nil, nil
 	o.Start, o.IdleTick, o.NoFlush, o.Until = Start{Oldest: true}, -1, true, column.EndOfTime
 	o.Policy = exec.TimePolicy{Late: old.Policy.Late, Disorder: old.Policy.Disorder, Drop: old.Policy.Drop}
-	o.Inputs, o.Outputs = make(map[string]Input), make(map[string]connector.Sink)
+	o.Inputs = make(map[string]Input)
 	for _, src := range j.graph.sources() {
 		in := j.opts.Inputs[src.name]
 		in.Source = &again{in.Source, from, old.Positions[src.name], s}
 		o.Inputs[src.name] = in
 	}
-	for _, out := range o.Plan.Outputs {
-		o.Outputs[out.Name] = nowhere{}
-	}
 	job, err := New(ctx, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return s, job.Run(ctx)
+	return job.Run(ctx)
 }
 
 // standing is the saved standing of the stage of a branch.
@@ -364,6 +379,9 @@ func (s *shadow) end(p *partition) error {
 		if err := p.advance(br); err != nil {
 			return err
 		}
+	}
+	if s.flush {
+		return p.idle(p.job.opts.Until, true)
 	}
 	return nil
 }
@@ -408,6 +426,9 @@ func (r *countedReader) Read(ctx context.Context, c *connector.Chunk, wake <-cha
 		r.s.messages.Add(int64(c.Len()))
 		if c.Missed {
 			r.s.short.Store(true)
+		}
+		if n := c.Len(); r.s.until > 0 && n > 0 && c.Arrivals[n-1] > r.s.until {
+			return io.EOF // no message behind it decides anything
 		}
 	}
 	return err

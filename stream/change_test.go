@@ -112,6 +112,8 @@ type replayed struct {
 	began chan struct{}
 }
 
+func (r *replayed) PositionOf(int, int64) connector.Position { return nil }
+
 func (r *replayed) OpenBetween(context.Context, int, connector.Start, connector.Position) (connector.Reader, error) {
 	return r, nil
 }

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"strconv"
+	"time"
 
 	"spate/column"
 	"spate/metric"
@@ -95,9 +96,10 @@ func (j *Job) reached(o *outputCounts, statement int, w column.Ticks) {
 	}
 }
 
-// measure records how far the outputs are behind the clock; nothing for an output
-// that has not seen an event.
+// measure records the rates of the steps, and how far the outputs are behind the clock;
+// nothing for an output that has not seen an event.
 func (j *Job) measure() {
+	j.steps.tick(time.Now())
 	now := j.opts.Clock.Now()
 	for _, o := range j.counts.outputs {
 		w := o.watermark()

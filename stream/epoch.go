@@ -71,7 +71,7 @@ func (j *Job) describe(m *checkpoint.Manifest) {
 	o := &j.opts
 	m.Job, m.Incarnation, m.Plan, m.Forms = o.Name, j.incarnation, fingerprint(o.Plan), o.forms()
 	m.Policy = checkpoint.Policy{Late: o.Policy.Late, Disorder: o.Policy.Disorder, Drop: o.Policy.Drop}
-	m.Steps = j.steps()
+	m.Steps = j.stepNames()
 	m.Inputs, m.Outputs = make(map[string]string), make(map[string]string)
 	for _, s := range j.graph.sources() {
 		m.Inputs[s.name] = o.Inputs[s.name].Name
@@ -81,8 +81,8 @@ func (j *Job) describe(m *checkpoint.Manifest) {
 	}
 }
 
-// steps are the names of all state of the job, in order; none before it runs.
-func (j *Job) steps() []string {
+// stepNames are the names of all state of the job, in order; none before it runs.
+func (j *Job) stepNames() []string {
 	var out []string
 	for _, s := range j.sites {
 		for _, k := range s.steps {

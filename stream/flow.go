@@ -78,6 +78,7 @@ func (o *outlet) send(ctx context.Context, from int) error {
 // link feeds one operator.
 type link struct {
 	job   *Job
+	count *stepCount
 	op    exec.Operator
 	in    int
 	next  exec.Emit
@@ -88,6 +89,7 @@ func (l *link) Rows(b *column.Batch) error {
 	if l.job.abandoned.Load() {
 		return ErrUnfinished
 	}
+	l.count.in.Add(int64(b.LiveRows()))
 	if !l.local {
 		return l.op.Process(l.in, b, l.next)
 	}
@@ -191,12 +193,16 @@ func (l *rowsLink) Advance(w column.Ticks) error {
 
 // partialLink aggregates where the rows are and sends what is complete there.
 type partialLink struct {
-	s    *site
-	edge *edge
-	add  *exec.Aggregator
+	s     *site
+	edge  *edge
+	add   *exec.Aggregator
+	count *stepCount
 }
 
-func (l *partialLink) Rows(b *column.Batch) error { return l.add.Add(b) }
+func (l *partialLink) Rows(b *column.Batch) error {
+	l.count.in.Add(int64(b.LiveRows()))
+	return l.add.Add(b)
+}
 
 func (l *partialLink) Advance(w column.Ticks) error {
 	l.take(w)

@@ -32,6 +32,7 @@ type Job struct {
 	noted       bool // the manifest has notes
 	changed     bool // it is of another query
 	counts      *counts
+	steps       stepCounts
 	letters     *deadletter.Log // nil: what is dropped is not kept
 	swept       time.Time       // when old letters were last deleted
 	watermark   atomic.Int64

@@ -72,7 +72,7 @@ func (p *partition) batch(c *connector.Chunk, rows format.Rows) error {
 		b := &column.Batch{Schema: br.schema, Rows: rows.Rows, Time: arrivals, Seq: seq, Index: index, Cols: make([]column.Vector, len(br.node.Cols))}
 		var keep []int32
 		for k, s := range br.node.Cols {
-			b.Cols[k] = p.column(s, br.from[k], rows, arrivals)
+			b.Cols[k] = p.column(s, br.from[k], rows, arrivals, seq)
 			if s.Declared != column.Null {
 				keep = p.declared(s, &b.Cols[k], rows, c, keep, refused)
 			}
@@ -136,7 +136,7 @@ func (j *Job) partOf(seq int64) int {
 }
 
 // column makes one column of an Input.
-func (p *partition) column(s plan.Source, from int, rows format.Rows, arrivals []column.Ticks) column.Vector {
+func (p *partition) column(s plan.Source, from int, rows format.Rows, arrivals []column.Ticks, seq []int64) column.Vector {
 	switch s.Kind {
 	case plan.EventEnqueued, plan.EventProcessed:
 		v := column.Vector{Kind: column.Time, Ints: make([]int64, rows.Rows)}
@@ -151,6 +151,14 @@ func (p *partition) column(s plan.Source, from int, rows format.Rows, arrivals [
 		v := column.Vector{Kind: column.Int64, Ints: make([]int64, rows.Rows)}
 		for i := range v.Ints {
 			v.Ints[i] = int64(p.number)
+		}
+		return v
+	case plan.MarkedMessage:
+		v := column.Vector{Kind: column.Int64, Ints: make([]int64, rows.Rows)}
+		for i := range v.Ints {
+			if p.holds(p.job.opts.shadow.marked) && seq[i] == p.sequence(p.job.opts.shadow.marked.Offset) {
+				v.Ints[i] = 1
+			}
 		}
 		return v
 	case plan.Whole:

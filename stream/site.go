@@ -19,6 +19,7 @@ type site struct {
 
 	outlets []*outlet // to the tail, then to the shards; none: the tail itself
 	built   map[plan.Node]*running
+	counts  map[plan.Node]*stepCount
 	steps   []keptStep // in no order that matters
 	partial []*partialLink
 	entries map[*edge]*entry
@@ -57,11 +58,11 @@ type keptStep struct {
 func newSite(j *Job, at place, producer int) *site {
 	return &site{
 		job: j, at: at, producer: producer, to: state.Groups,
-		built: make(map[plan.Node]*running), entries: make(map[*edge]*entry),
+		built: make(map[plan.Node]*running), counts: make(map[plan.Node]*stepCount), entries: make(map[*edge]*entry),
 	}
 }
 
-// after is what follows a node: all its consumers.
+// after is what follows a node: all its consumers, and before them its count.
 func (s *site) after(n plan.Node) (exec.Emit, error) {
 	var out []exec.Emit
 	for _, c := range s.job.graph.consumers[n] {
@@ -80,7 +81,15 @@ func (s *site) after(n plan.Node) (exec.Emit, error) {
 		}
 		out = append(out, e)
 	}
-	return fanOf(out), nil
+	return &counted{fanOf(out), s.count(n)}, nil
+}
+
+// count is what n has done at this site.
+func (s *site) count(n plan.Node) *stepCount {
+	if s.counts[n] == nil {
+		s.counts[n] = s.job.steps.add(n, s.at)
+	}
+	return s.counts[n]
 }
 
 // leave is the near end of an edge.
@@ -91,7 +100,7 @@ func (s *site) leave(e *edge) (exec.Emit, error) {
 		if err != nil {
 			return nil, err
 		}
-		l := &partialLink{s: s, edge: e, add: add}
+		l := &partialLink{s: s, edge: e, add: add, count: s.count(e.to.node)}
 		s.partial = append(s.partial, l)
 		return l, nil
 	}
@@ -172,7 +181,7 @@ func (s *site) plain(n plan.Node, in int) (exec.Emit, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := link{job: s.job, op: r.op, in: in, next: r.next, local: s.job.graph.steps[n].Local}
+	l := link{job: s.job, count: s.count(n), op: r.op, in: in, next: r.next, local: s.job.graph.steps[n].Local}
 	if r.marks != nil {
 		r.marks.of[in] = 0
 		return &joint{l, r.marks}, nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 
 	"spate/column"
 	"spate/sql/plan"
@@ -41,6 +42,7 @@ func (r *runner) aggregate(n *plan.Aggregate) ([]row, error) {
 		for _, g := range groups {
 			x := row{time: g.end, at: g.rows[0].at, vals: append([]column.Value(nil), g.keys...)}
 			x.at.branch += plan.WindowBranch(n, w)
+			x.traced = slices.ContainsFunc(g.rows, func(in row) bool { return in.traced })
 			for a := range n.Aggs {
 				v, err := r.agg(&n.Aggs[a], g.rows)
 				if err != nil {

@@ -12,7 +12,7 @@ func (r *runner) project(n *plan.Project) ([]row, error) {
 	}
 	out := make([]row, len(in))
 	for i := range in {
-		out[i] = row{time: in[i].time, at: in[i].at, vals: make([]column.Value, len(n.Items))}
+		out[i] = row{time: in[i].time, at: in[i].at, traced: in[i].traced, vals: make([]column.Value, len(n.Items))}
 		for k := range n.Items {
 			if out[i].vals[k], err = r.eval(n.Items[k].Expr, &in[i]); err != nil {
 				return nil, err

@@ -57,7 +57,7 @@ type Counts struct {
 
 // Run runs job over events and returns the rows of each output, in time order.
 func Run(job *plan.Job, events []Event, o Options) (map[string][]Row, Counts, error) {
-	r := &runner{events: events, options: o, done: map[plan.Node][]row{}, inputs: job.Inputs}
+	r := &runner{events: events, options: o, done: map[plan.Node][]row{}, inputs: job.Inputs, traced: -1}
 	out := map[string][]Row{}
 	for _, output := range job.Outputs {
 		if _, ok := out[output.Name]; !ok {
@@ -95,9 +95,10 @@ func (p position) compare(q position) int {
 // row is a row of a node. at is the position of the event it came from, of a
 // group the position of the first.
 type row struct {
-	time column.Ticks
-	at   position
-	vals []column.Value
+	time   column.Ticks
+	at     position
+	vals   []column.Value
+	traced bool // the traced event has come into it
 }
 
 // sortRows brings rows into total order.
@@ -143,6 +144,10 @@ type runner struct {
 	counts  Counts
 	done    map[plan.Node][]row // a step read twice is computed once
 	inputs  []*plan.Input
+
+	traced   int       // the event that is traced; -1: none
+	seq      int       // the event whose time is worked out
+	verdicts []Verdict // of the traced event
 }
 
 // ordinal is the place of an input among those of the job, by name: rows of one time of

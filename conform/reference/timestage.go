@@ -37,9 +37,11 @@ func (r *runner) input(n *plan.Input) ([]row, error) {
 			}
 			partitions = e.Partition + 1
 		}
-		x := row{time: e.Arrival, at: position{arrival: e.Arrival, input: ordinal, partition: e.Partition, seq: seq}}
+		x := row{time: e.Arrival, at: position{arrival: e.Arrival, input: ordinal, partition: e.Partition, seq: seq}, traced: seq == r.traced}
+		r.seq = seq
 		ok := true
 		if x.vals, ok = r.source(n, e); !ok {
+			r.judge("declaration", true)
 			r.counts.Undeclared++
 			continue
 		}
@@ -53,6 +55,7 @@ func (r *runner) input(n *plan.Input) ([]row, error) {
 			key = appendKey(key, v)
 		}
 		if !ok {
+			r.judge("timestamp", true)
 			r.counts.BadKey++
 			continue
 		}
@@ -68,10 +71,12 @@ func (r *runner) input(n *plan.Input) ([]row, error) {
 		}
 		v, err := r.eval(n.Time, &x)
 		if err != nil {
+			r.judge("timestamp", true)
 			r.counts.BadTime++
 			continue
 		}
 		if t, ok := toTime(v); !ok {
+			r.judge("timestamp", true)
 			r.counts.BadTime++
 		} else if t, ok = c.admit(r, t, e.Arrival); ok {
 			x.time = t
@@ -98,6 +103,7 @@ func least(clocks map[string]*clock, partitions int) column.Ticks {
 // arrived is arrival-time mode.
 func (c *clock) arrived(r *runner, a column.Ticks) column.Ticks {
 	if c.started && a < c.watermark {
+		r.judge("outOfOrder", false)
 		r.counts.OutOfOrder++
 		return c.watermark
 	}
@@ -109,10 +115,12 @@ func (c *clock) arrived(r *runner, a column.Ticks) column.Ticks {
 func (c *clock) admit(r *runner, t, a column.Ticks) (column.Ticks, bool) {
 	o := &r.options
 	if !o.NoEarly && t > a+earlyLimit {
+		r.judge("early", true)
 		r.counts.Early++
 		return 0, false
 	}
 	if o.Late >= 0 && a-t > o.Late {
+		r.judge("late", o.Drop)
 		r.counts.Late++
 		if o.Drop {
 			return 0, false
@@ -120,6 +128,7 @@ func (c *clock) admit(r *runner, t, a column.Ticks) (column.Ticks, bool) {
 		t = a - o.Late
 	}
 	if c.started && t < c.watermark {
+		r.judge("outOfOrder", o.Drop)
 		r.counts.OutOfOrder++
 		if o.Drop {
 			return 0, false

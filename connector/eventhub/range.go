@@ -64,6 +64,9 @@ func (s *Part) OpenReader(ctx context.Context, partition int, from connector.Sta
 	return r, err
 }
 
+// PositionOf implements connector.Replayed.
+func (s *Source) PositionOf(_ int, offset int64) connector.Position { return position(offset, 0) }
+
 // OpenBetween implements connector.Replayed.
 func (s *Source) OpenBetween(ctx context.Context, partition int, from connector.Start, to connector.Position) (connector.Reader, error) {
 	end, _, err := parsePosition(to)

@@ -103,7 +103,7 @@ func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Err
 			b.declare(c)
 		}
 	}
-	job := &plan.Job{}
+	job := &plan.Job{Source: src}
 	groups := 0
 	for _, s := range script.Stmts {
 		switch s := s.(type) {
@@ -125,7 +125,11 @@ func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Err
 		b.fail(syntax.Span{From: syntax.Pos{Line: 1, Col: 1}, To: syntax.Pos{Line: 1, Col: 1}}, "", "the script has no SELECT statement")
 	}
 	for _, st := range b.stepList {
-		if opts.Steps && st.node != nil {
+		if st.node == nil {
+			continue
+		}
+		job.Steps = append(job.Steps, plan.Step{Name: st.name, Node: st.node, Where: st.where})
+		if opts.Steps {
 			job.Outputs = append(job.Outputs, &plan.Output{Name: "step:" + st.name, In: st.node, Where: st.where})
 		}
 	}

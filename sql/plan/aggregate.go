@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"spate/column"
@@ -189,3 +190,10 @@ func (n *Aggregate) column(c *Canon, i int) string {
 }
 
 func (n *Aggregate) state(*Canon) []string { return nil }
+
+func (n *Aggregate) mark(ins []Node) Node {
+	c := *n
+	c.In = ins[0]
+	c.Aggs = append(slices.Clone(n.Aggs), Agg{Column: markColumn, Func: Max, Arg: markOf(c.In), ArgType: column.Int64})
+	return markLast(&c, len(n.Keys)+len(n.Aggs))
+}

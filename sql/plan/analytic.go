@@ -129,3 +129,9 @@ func (n *Analytic) state(c *Canon) []string {
 	}
 	return parts
 }
+
+func (n *Analytic) mark(ins []Node) Node {
+	c := *n
+	c.In = ins[0]
+	return markLast(&c, len(n.In.Columns()))
+}

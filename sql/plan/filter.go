@@ -37,3 +37,5 @@ func (n *Filter) rows(c *Canon) string {
 func (n *Filter) column(c *Canon, i int) string { return c.column(n.In, i) }
 
 func (n *Filter) state(*Canon) []string { return nil }
+
+func (n *Filter) mark(ins []Node) Node { return &Filter{In: ins[0], Cond: n.Cond} }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"spate/column"
@@ -28,6 +29,7 @@ const (
 	EventEnqueued                    // EventEnqueuedUtcTime: the arrival time
 	EventProcessed                   // EventProcessedUtcTime
 	Partition                        // PartitionId
+	MarkedMessage                    // the mark of a marked plan: 1 in the rows of the chosen message
 )
 
 // Source is a column of an input.
@@ -80,7 +82,7 @@ func (n *Input) describe() string {
 }
 
 func describeSource(c Source) string {
-	kind := [...]string{"payload", "whole", "enqueued", "processed", "partition"}[c.Kind]
+	kind := [...]string{"payload", "whole", "enqueued", "processed", "partition", "mark"}[c.Kind]
 	s := fmt.Sprintf("[%s] %s %s", c.Name, kind, strings.Join(c.Path, "."))
 	if c.Declared != column.Null {
 		s += " as " + c.Declared.String()
@@ -107,3 +109,9 @@ func (n *Input) column(_ *Canon, i int) string {
 }
 
 func (n *Input) state(*Canon) []string { return nil }
+
+func (n *Input) mark([]Node) Node {
+	c := *n
+	c.Cols = append(slices.Clone(n.Cols), Source{Column: markColumn, Kind: MarkedMessage})
+	return &c
+}

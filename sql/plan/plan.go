@@ -13,7 +13,26 @@ import (
 type Job struct {
 	Inputs  []*Input
 	Outputs []*Output
+	Steps   []Step       // of WITH clauses, for people
+	Source  string       // the script; spans are places in it
 	Span    column.Ticks // the largest sum of window and duration spans along a path
+}
+
+// Step is a step of a WITH clause.
+type Step struct {
+	Name  string
+	Node  Node // whose rows the step has; not in the plan if nothing reads it
+	Where syntax.Span
+}
+
+// StepOf is the name of the WITH step whose rows a node has; empty: there is none.
+func (j *Job) StepOf(n Node) string {
+	for _, s := range j.Steps {
+		if s.Node == n {
+			return s.Name
+		}
+	}
+	return ""
 }
 
 // Node is a step of the graph. Its kinds are the types of this package, each in a file
@@ -39,6 +58,9 @@ type Node interface {
 	rows(c *Canon) string
 	column(c *Canon, i int) string
 	state(c *Canon) []string
+
+	// mark is the node over marked inputs, the mark behind its columns.
+	mark(ins []Node) Node
 }
 
 // Column is one column of a node's rows. A Star column holds records: the

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"spate/column"
@@ -79,3 +80,7 @@ func (n *Project) column(c *Canon, i int) string {
 }
 
 func (n *Project) state(*Canon) []string { return nil }
+
+func (n *Project) mark(ins []Node) Node {
+	return &Project{In: ins[0], Items: append(slices.Clone(n.Items), Item{markColumn, markOf(ins[0])})}
+}

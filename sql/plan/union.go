@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"spate/column"
@@ -57,3 +58,14 @@ func (n *Union) rows(c *Canon) string {
 func (n *Union) column(c *Canon, i int) string { return digest("column", c.Rows(n), fmt.Sprint(i)) }
 
 func (n *Union) state(*Canon) []string { return nil }
+
+func (n *Union) mark(ins []Node) Node {
+	c := &Union{Ins: ins, Cols: n.Cols}
+	if len(n.Cols) == 1 && n.Cols[0].Star { // rows pass with the names of their own columns
+		star := columnOf(c, 0)
+		own := &Cast{Base: Base{Static: column.Int64}, Of: &Field{Of: star, Name: MarkName}}
+		return &Project{In: c, Items: []Item{{n.Cols[0], star}, {markColumn, own}}}
+	}
+	c.Cols = append(slices.Clone(n.Cols), markColumn)
+	return c
+}
