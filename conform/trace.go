@@ -65,12 +65,12 @@ func sameTrace(job *plan.Job, events []Event, o Options, k int, got *stream.Trac
 		return err
 	}
 	var said []reference.Verdict
-	for _, d := range got.Time {
+	for _, d := range got.Verdicts {
 		said = append(said, reference.Verdict{Kind: d.Kind, Dropped: d.Dropped})
 	}
 	said, verdicts = distinct(said), distinct(verdicts)
-	if got.Err != nil || got.Unread || !slices.Equal(said, verdicts) {
-		return fmt.Errorf("event %d: it is said %v, error %v, unread %v; want %v", k, said, got.Err, got.Unread, verdicts)
+	if got.Error != "" || got.Unread || !slices.Equal(said, verdicts) {
+		return fmt.Errorf("event %d: it is said %v, error %q, unread %v; want %v", k, said, got.Error, got.Unread, verdicts)
 	}
 	have := make(map[plan.Node]int)
 	for _, st := range got.Steps {

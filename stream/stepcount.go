@@ -86,8 +86,9 @@ func (c *counted) Advance(w column.Ticks) error {
 // MostSampled is how many of its newest rows a step keeps.
 const MostSampled = 10
 
-// newestRows are the newest rows that a step gave: the batches that hold them, small ones
-// as they are, of larger ones copies of the last rows.
+// newestRows are the batches that hold the newest rows of a step. They are not copied: what
+// a step holds of them beyond its time is one large batch, whose columns it shares with
+// other steps.
 type newestRows struct {
 	mu      sync.Mutex // guards both
 	batches [MostSampled]*column.Batch
@@ -95,22 +96,13 @@ type newestRows struct {
 }
 
 func (r *newestRows) keep(b *column.Batch) {
-	n := b.LiveRows()
-	if b.Rows > MostSampled {
-		var live [MostSampled]int32
-		from := max(0, n-MostSampled)
-		for k := from; k < n; k++ {
-			live[k-from] = int32(b.Row(k))
-		}
-		b = b.Gather(live[:n-from])
-	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if n >= MostSampled {
-		r.batches = [MostSampled]*column.Batch{}
+	if b.LiveRows() >= MostSampled {
+		clear(r.batches[:])
 	}
 	r.batches[r.next] = b
 	r.next = (r.next + 1) % MostSampled
+	r.mu.Unlock()
 }
 
 // sampledRow is a row of a batch.

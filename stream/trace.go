@@ -29,41 +29,59 @@ func (p *partition) holds(m *Message) bool {
 
 // Trace says what became of a message.
 type Trace struct {
-	Arrived column.Ticks
-	Body    []byte
-	Unread  bool         // the job has not come to it yet
-	Before  bool         // the job begins behind it
-	Replay  int64        // messages that were read again to find out
-	Short   bool         // the log does not reach back as far as the steps do
-	Time    []Diagnostic // what the policies of time, and the decoder, said of it
-	Steps   []TracedStep // of the plan, inputs first
-	Outputs []TracedOutput
-	Err     error // the script fails on what was read
+	Arrived  string         `json:"arrived,omitempty"`
+	Body     string         `json:"body,omitempty"`
+	Unread   bool           `json:"unread,omitempty"`  // the job has not come to it yet
+	Before   bool           `json:"before,omitempty"`  // the job begins behind it
+	Replayed int64          `json:"messagesReadAgain"` // to find out
+	Short    bool           `json:"short,omitempty"`   // the log does not reach back as far as the steps do
+	Verdicts []Verdict      `json:"verdicts,omitempty"`
+	Steps    []TracedStep   `json:"steps,omitempty"` // of the plan, inputs first
+	Outputs  []TracedOutput `json:"outputs,omitempty"`
+	Error    string         `json:"error,omitempty"` // the script fails on what was read
+
+	arrived column.Ticks
+}
+
+// Verdict is what a decoder or a policy of time said of the message.
+type Verdict struct {
+	Input   string  `json:"input"`
+	Kind    string  `json:"kind"`
+	Dropped bool    `json:"dropped"`
+	Type    string  `json:"type"`
+	Reason  string  `json:"reason"`
+	Moved   float64 `json:"movedSeconds,omitempty"`
 }
 
 // TracedStep is what the message came to in one step: rows that it is in.
 type TracedStep struct {
-	Node    plan.Node
-	Rows    int
-	Waiting int         // of them: they come when the watermark has passed them
-	Sample  []TracedRow // the first of them
+	Node    plan.Node   `json:"-"`
+	ID      int         `json:"id"`
+	Step    string      `json:"step,omitempty"` // of WITH
+	Does    string      `json:"does"`
+	Line    int         `json:"line,omitempty"`
+	From    []int       `json:"from,omitempty"`
+	Rows    int         `json:"rows"`
+	Waiting int         `json:"waiting,omitempty"` // of them: they come when the watermark has passed them
+	Sample  []TracedRow `json:"sample,omitempty"`  // the first of them
 }
 
 // TracedRow is one row that a message has come into.
 type TracedRow struct {
-	Time    column.Ticks
-	Row     []byte // JSON
-	Waiting bool
+	Time    string `json:"time"`
+	Row     Raw    `json:"row"`
+	Waiting bool   `json:"waiting,omitempty"`
 }
 
 // TracedOutput is what the message came to in one statement.
 type TracedOutput struct {
-	Name    string
-	Line    int // of the script
-	Step    int // index in Trace.Steps: the rows of the output
-	Written int
-	Early   int // rows before the first output time of the job, which are not written
-	Waiting int // rows that come when the watermark has passed them
+	Alias   string `json:"alias"`
+	Target  string `json:"target,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	From    int    `json:"from"` // id of a step
+	Written int    `json:"written"`
+	Early   int    `json:"early,omitempty"`   // rows before the first output time of the job, which are not written
+	Waiting int    `json:"waiting,omitempty"` // rows that come when the watermark has passed them
 }
 
 // ErrNoMessage: there is no such message.
@@ -93,7 +111,7 @@ func (j *Job) Trace(ctx context.Context, msg Message) (*Trace, error) {
 	for _, in := range msg.Inputs {
 		from = max(from, m.Since[in])
 	}
-	if t.Arrived < from {
+	if t.arrived < from {
 		t.Before = true
 		return t, nil
 	}
@@ -105,7 +123,7 @@ func (j *Job) Trace(ctx context.Context, msg Message) (*Trace, error) {
 	if late := m.Policy.Late; late >= 0 {
 		judged := earlyMargin + late + m.Policy.Disorder
 		span := j.reach()
-		s.from, s.until = t.Arrived-span-2*judged, t.Arrived+span+2*judged
+		s.from, s.until = t.arrived-span-2*judged, t.arrived+span+2*judged
 	}
 	s.from = max(s.from, from, 0)
 	if err := s.look(j); err != nil {
@@ -121,13 +139,21 @@ func (j *Job) Trace(ctx context.Context, msg Message) (*Trace, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.Replay, t.Short = s.messages.Load(), s.short.Load()
+	t.Replayed, t.Short = s.messages.Load(), s.short.Load()
+	ids := make(map[plan.Node]int)
 	for i, n := range p.Nodes {
-		t.Steps = append(t.Steps, all[i].step(n, now[i]))
+		ids[n] = i + 1
+		st := TracedStep{Node: n, ID: i + 1, Step: j.opts.Plan.StepOf(n), Does: j.opts.Plan.Title(n), Line: plan.Place(n).From.Line}
+		for _, in := range n.Inputs() {
+			st.From = append(st.From, ids[in])
+		}
+		all[i].fill(&st, now[i])
+		t.Steps = append(t.Steps, st)
 	}
 	for _, o := range j.opts.Plan.Outputs {
 		i := slices.Index(p.Nodes, o.In)
-		t.Outputs = append(t.Outputs, all[i].output(o, i, now[i], m.FirstOutput))
+		t.Outputs = append(t.Outputs, TracedOutput{Alias: o.Name, Target: j.opts.Targets[o.Name], Line: o.Where.From.Line, From: i + 1,
+			Written: now[i].rows - now[i].early, Early: now[i].early, Waiting: t.Steps[i].Waiting})
 	}
 	return t, nil
 }
@@ -187,7 +213,8 @@ func (j *Job) findMessage(ctx context.Context, m *checkpoint.Manifest, msg Messa
 	if c.Offsets[0] != msg.Offset {
 		return fmt.Errorf("the log has no message at %d, the next is at %d: it is removed after the retention of its hub: %w", msg.Offset, c.Offsets[0], ErrNoMessage)
 	}
-	t.Arrived, t.Body = c.Arrivals[0], append([]byte(nil), c.Data[c.Starts[0]:c.Ends[0]]...)
+	t.arrived, t.Body = c.Arrivals[0], string(c.Data[c.Starts[0]:c.Ends[0]])
+	t.Arrived = t.arrived.String()
 	return nil
 }
 
@@ -198,7 +225,7 @@ func (j *Job) runMarked(ctx context.Context, m *checkpoint.Manifest, s *shadow, 
 	o.Plan, o.Outputs, o.Targets = p.Job, make(map[string]connector.Sink), nil
 	taps := make([]*tap, len(p.Nodes))
 	for i := range taps {
-		taps[i] = &tap{seen: make(map[string]int)}
+		taps[i] = &tap{from: m.FirstOutput, seen: make(map[string]int)}
 		o.Outputs[plan.Tap(i)] = taps[i]
 	}
 	var mu sync.Mutex
@@ -208,12 +235,12 @@ func (j *Job) runMarked(ctx context.Context, m *checkpoint.Manifest, s *shadow, 
 		if mine && s.flush {
 			mu.Lock()
 			defer mu.Unlock()
-			t.Time = append(t.Time, d)
+			t.Verdicts = append(t.Verdicts, Verdict{d.Input, d.Kind, d.Dropped, d.Type, d.Reason, float64(d.Moved) / float64(column.Second)})
 		}
 	}
 	err := j.again(ctx, m, s, o)
 	if failed := new(exec.Error); errors.As(err, &failed) {
-		t.Err = err
+		t.Error = err.Error()
 		return taps, nil
 	}
 	return taps, err
@@ -225,7 +252,9 @@ const mostSeen = 10_000
 // tap is an output that counts marked rows and keeps the first.
 type tap struct {
 	nowhere
+	from  column.Ticks // rows before are not written
 	rows  int
+	early int // of them, before from
 	seen  map[string]int
 	first []TracedRow
 }
@@ -238,10 +267,13 @@ func (t *tap) Write(_ context.Context, b *column.Batch) ([]connector.BadRow, err
 	for k := range b.LiveRows() {
 		i := b.Row(k)
 		t.rows++
+		if b.Time[i] < t.from {
+			t.early++
+		}
 		if len(t.seen) >= mostSeen {
 			continue
 		}
-		row := TracedRow{Time: b.Time[i], Row: unmarked(b, i)}
+		row := TracedRow{Time: b.Time[i].String(), Row: unmarked(b, i)}
 		t.seen[row.key()]++
 		if len(t.first) < mostTraced {
 			t.first = append(t.first, row)
@@ -250,7 +282,7 @@ func (t *tap) Write(_ context.Context, b *column.Batch) ([]connector.BadRow, err
 	return nil, nil
 }
 
-func (r TracedRow) key() string { return fmt.Sprint(int64(r.Time), " ", string(r.Row)) }
+func (r TracedRow) key() string { return r.Time + " " + string(r.Row) }
 
 // unmarked is a row of a marked plan as the job has it.
 func unmarked(b *column.Batch, row int) []byte {
@@ -264,26 +296,13 @@ func unmarked(b *column.Batch, row int) []byte {
 	return column.AppendJSON(nil, column.RecordOf(out))
 }
 
-// step says what came to a node, of which now has come already.
-func (t *tap) step(n plan.Node, now *tap) TracedStep {
-	out := TracedStep{Node: n, Rows: t.rows, Waiting: max(0, t.rows-now.rows), Sample: t.first}
-	for i := range out.Sample {
-		r := &out.Sample[i]
+// fill says what came to a step, of which now has come already.
+func (t *tap) fill(st *TracedStep, now *tap) {
+	st.Rows, st.Waiting, st.Sample = t.rows, max(0, t.rows-now.rows), t.first
+	for i := range st.Sample {
+		r := &st.Sample[i]
 		if r.Waiting = now.seen[r.key()] == 0; !r.Waiting {
 			now.seen[r.key()]--
 		}
 	}
-	return out
-}
-
-// output says what came to a statement that writes the rows of a node.
-func (t *tap) output(o *plan.Output, step int, now *tap, first column.Ticks) TracedOutput {
-	out := TracedOutput{Name: o.Name, Line: o.Where.From.Line, Step: step, Waiting: max(0, t.rows-now.rows)}
-	for _, r := range t.first {
-		if r.Time < first {
-			out.Early++
-		}
-	}
-	out.Written = t.rows - out.Waiting - out.Early
-	return out
 }
