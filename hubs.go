@@ -4,38 +4,76 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"log/slog"
-	"os"
-	"path/filepath"
+	"reflect"
+	"strings"
+	"time"
 
 	"spate/hub"
+	"spate/hub/eventlog"
+	"spate/pipeline"
 )
 
-// Hubs are the hubs of an instance that does not run, to be read.
-type Hubs struct {
-	*hub.Namespace
-	lock *os.File
+// hubs are the hubs of a pipeline, as its options have them.
+type hubs struct {
+	namespace *hub.Namespace
+	made      map[string]pipeline.Hub // by name in lower case
 }
 
-// OpenHubs opens the hubs of a data folder and holds its lock until Close: while an
-// instance runs there it fails with ErrLocked. What a crash left behind is repaired as
-// at a start; nothing else changes.
-func OpenHubs(ctx context.Context, dir string, log *slog.Logger) (*Hubs, error) {
-	path := filepath.Join(dir, "log")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("opening the hubs: the data folder %s holds none: %w", dir, fs.ErrNotExist)
+// check says why hubs cannot become what is wanted.
+func (h *hubs) check(wanted []pipeline.Hub) error {
+	for _, w := range wanted {
+		if was, ok := h.namespace.Hub(w.Name); ok && w.Partitions != 0 && w.Partitions < was.Partitions() {
+			return fmt.Errorf("hub %s has %d partitions and cannot shrink to %d: it goes on as it was", w.Name, was.Partitions(), w.Partitions)
+		}
 	}
-	lock, err := lockFolder(dir)
-	if err != nil {
-		return nil, err
-	}
-	n, err := hub.Open(ctx, hub.Options{Dir: path, Log: log, Keep: true})
-	if err != nil {
-		return nil, errors.Join(err, lock.Close())
-	}
-	return &Hubs{n, lock}, nil
+	return nil
 }
 
-// Close releases the hubs and the lock.
-func (h *Hubs) Close() error { return errors.Join(h.Namespace.Close(), h.lock.Close()) }
+// reload makes hubs that are new and changes the settings of others, and says which. One
+// that the options no longer have stays, with its events.
+func (h *hubs) reload(ctx context.Context, wanted []pipeline.Hub) (did []string, err error) {
+	var errs []error
+	for _, w := range wanted {
+		key := strings.ToLower(w.Name)
+		if was, ok := h.made[key]; ok && reflect.DeepEqual(was, w) {
+			continue
+		}
+		if _, err := h.namespace.Create(ctx, specOf(w)); err != nil {
+			errs = append(errs, fmt.Errorf("creating hub %s: %w", w.Name, err))
+			continue
+		}
+		h.made[key] = w
+		did = append(did, "hub "+key)
+	}
+	return did, errors.Join(errs...)
+}
+
+// specOf fills in the defaults of a hub.
+func specOf(h pipeline.Hub) hub.Spec {
+	s := hub.Spec{Name: h.Name, Partitions: h.Partitions, Retention: h.Retention, ConsumerGroups: h.ConsumerGroups, Policy: eventlog.Sync}
+	if h.Acknowledge == pipeline.AckOS {
+		s.Policy = eventlog.OS
+	}
+	if s.Partitions == 0 {
+		s.Partitions = 4
+	}
+	switch h.Retention {
+	case 0:
+		s.Retention = 24 * time.Hour
+	case pipeline.Forever:
+		s.Retention = 0 // a hub's word for it
+	}
+	return s
+}
+
+// problems are the partitions that do not work.
+func (h *hubs) problems() (errs []error) {
+	for _, x := range h.namespace.Hubs() {
+		for i := range x.Partitions() {
+			if err := x.Partition(i).Err(); err != nil {
+				errs = append(errs, fmt.Errorf("hub %s partition %d: %w", x.Name(), i, err))
+			}
+		}
+	}
+	return errs
+}

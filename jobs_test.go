@@ -151,7 +151,7 @@ func TestJobsThatShareAFolderAreRefused(t *testing.T) {
 // eventsOf are the events of a hub, by partition.
 func (p *testPipeline) eventsOf(name string) (out [][]string) {
 	p.t.Helper()
-	h, _ := p.namespace.Hub(name)
+	h, _ := p.hubs.namespace.Hub(name)
 	for i := range h.Partitions() {
 		var list []string
 		var c hub.Chunk

@@ -71,7 +71,7 @@ func run(t *testing.T, o pipeline.Options) *testPipeline {
 // send appends events to a hub and waits until they are durable.
 func (p *testPipeline) send(name string, bodies ...string) {
 	p.t.Helper()
-	h, ok := p.namespace.Hub(name)
+	h, ok := p.hubs.namespace.Hub(name)
 	if !ok {
 		p.t.Fatalf("no hub %s", name)
 	}
@@ -177,7 +177,7 @@ func TestATableWithoutColumnsIsMadeFromItsRows(t *testing.T) {
 func TestRetention(t *testing.T) {
 	p := run(t, pipeline.Options{Hubs: []pipeline.Hub{{Name: "day"}, {Name: "all", Retention: pipeline.Forever}, {Name: "hour", Retention: time.Hour}}})
 	for name, want := range map[string]time.Duration{"day": 24 * time.Hour, "all": 0, "hour": time.Hour} {
-		h, _ := p.namespace.Hub(name)
+		h, _ := p.hubs.namespace.Hub(name)
 		if got := h.Settings().Retention; got != want {
 			t.Errorf("hub %s keeps its events %v, want %v", name, got, want)
 		}

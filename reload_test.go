@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"spate/jobs"
 	"spate/monitor"
 	"spate/pipeline"
 )
@@ -17,7 +18,7 @@ import (
 // runs waits until the pipeline can be changed.
 func (p *testPipeline) runs() {
 	p.t.Helper()
-	until(p.t, "the pipeline", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.launch != nil })
+	until(p.t, "the pipeline", func() bool { return p.Jobs().Running() })
 }
 
 // While events come a script changes ten times, the hub gets more partitions, a job
@@ -146,51 +147,51 @@ func TestJobsStopAndStart(t *testing.T) {
 		Tables: []pipeline.Table{{Name: "o"}},
 		Jobs:   []pipeline.Job{{Name: "j", Script: "SELECT CAST(n AS bigint) AS n INTO o FROM [in]", Outputs: []pipeline.Output{{Alias: "o", Table: "o"}}}},
 	})
-	state := func() string { now, _ := p.jobs[0].state(); return now }
+	state := func() string { return p.Jobs().Status()[0].State }
 	p.send("in", `{"n":1}`)
 	until(t, "a row", func() bool { return len(p.rowsOf("o")) == 1 })
-	if err := p.StopJob(t.Context(), "J"); err != nil || state() != "Stopped" {
+	if err := p.Jobs().Stop(t.Context(), "J"); err != nil || state() != "Stopped" {
 		t.Fatalf("%v, %s", err, state())
 	}
-	if err := p.StopJob(t.Context(), "j"); !errors.Is(err, ErrJobState) {
+	if err := p.Jobs().Stop(t.Context(), "j"); !errors.Is(err, jobs.ErrJobState) {
 		t.Errorf("stopped twice: %v", err)
 	}
 	p.send("in", `{"n":2}`)
-	if err := p.StartJob(t.Context(), "j", pipeline.JobStart{}); err != nil {
+	if err := p.Jobs().Start(t.Context(), "j", pipeline.JobStart{}); err != nil {
 		t.Fatal(err)
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 2 { // whoever asks may not wait for the answer
-		if err := p.StopJob(gone, "j"); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrJobState) {
+		if err := p.Jobs().Stop(gone, "j"); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, jobs.ErrJobState) {
 			t.Error(err)
 		}
 	}
-	if err := p.StopJob(t.Context(), "j"); err != nil && !errors.Is(err, ErrJobState) {
+	if err := p.Jobs().Stop(t.Context(), "j"); err != nil && !errors.Is(err, jobs.ErrJobState) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if err := p.StartJob(t.Context(), "j", pipeline.JobStart{}); err != nil {
+		if err := p.Jobs().Start(t.Context(), "j", pipeline.JobStart{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.StartJob(t.Context(), "j", pipeline.JobStart{}); !errors.Is(err, ErrJobState) {
+		if err := p.Jobs().Start(t.Context(), "j", pipeline.JobStart{}); !errors.Is(err, jobs.ErrJobState) {
 			t.Errorf("started twice: %v", err)
 		}
-		if err := p.StopJob(t.Context(), "j"); err != nil {
+		if err := p.Jobs().Stop(t.Context(), "j"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := p.StartJob(t.Context(), "k", pipeline.JobStart{}); !errors.Is(err, ErrNoJob) {
+	if err := p.Jobs().Start(t.Context(), "k", pipeline.JobStart{}); !errors.Is(err, jobs.ErrNoJob) {
 		t.Errorf("a job that is not there: %v", err)
 	}
-	if err := p.StartJob(t.Context(), "j", pipeline.JobStart{}); err != nil {
+	if err := p.Jobs().Start(t.Context(), "j", pipeline.JobStart{}); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "the row of the time between", func() bool { return len(p.rowsOf("o")) == 2 })
 	p.send("in", `{"n":"x"}`)
 	for range 2 {
 		until(t, "the failure", func() bool { return state() == "Failed" })
-		if err := p.StartJob(t.Context(), "j", pipeline.JobStart{}); err != nil {
+		if err := p.Jobs().Start(t.Context(), "j", pipeline.JobStart{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -229,20 +230,20 @@ func TestAJobBeginsAnew(t *testing.T) {
 	rows("1<<nil> 2<1")
 	again := func(start pipeline.JobStart) {
 		t.Helper()
-		if err := p.StopJob(t.Context(), "j"); err != nil {
+		if err := p.Jobs().Stop(t.Context(), "j"); err != nil {
 			t.Fatal(err)
 		}
 		p.send("in", fmt.Sprintf(`{"n":%d}`, len(p.rowsOf("o"))+1))
 		sent := time.Now().UnixMilli()
 		until(t, "a start later than that event", func() bool { return time.Now().UnixMilli() > sent })
-		if err := p.StartJob(t.Context(), "j", start); err != nil {
+		if err := p.Jobs().Start(t.Context(), "j", start); err != nil {
 			t.Fatal(err)
 		}
 	}
 	again(pipeline.JobStart{Mode: pipeline.StartLastOutputEventTime})
 	rows("1<<nil> 2<1 3<2")
 	again(pipeline.JobStart{Mode: pipeline.StartJobStartTime})
-	until(t, "the job", func() bool { now, _ := p.jobs[0].state(); return now == "Running" })
+	until(t, "the job", func() bool { return p.Jobs().Status()[0].State == "Running" })
 	p.send("in", `{"n":5}`)
 	until(t, "the first row of the new life", func() bool { return len(p.rowsOf("o")) == 4 })
 	rows("1<<nil> 2<1 3<2 5<4")                                                                      // rows before the start are computed, and not written

@@ -20,7 +20,7 @@ func TestAJobStartsAgainWhenItCanWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.send("in", `{"id":1}`, `{"id":2}`)
-	until(t, "a job in trouble", func() bool { now, why := p.jobs[0].state(); return now == "Degraded" && why != "" })
+	until(t, "a job in trouble", func() bool { s := p.Jobs().Status()[0]; return s.State == "Degraded" && s.Error != "" })
 	if err := p.health(); err == nil {
 		t.Error("the health page sees no trouble")
 	}
@@ -28,7 +28,7 @@ func TestAJobStartsAgainWhenItCanWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "the rows", func() bool { return len(p.rowsOf("out")) == 2 })
-	until(t, "a running job", func() bool { now, _ := p.jobs[0].state(); return now == "Running" })
+	until(t, "a running job", func() bool { return p.Jobs().Status()[0].State == "Running" })
 	if err := p.health(); err != nil {
 		t.Errorf("health: %v", err)
 	}

@@ -31,10 +31,10 @@ func (p *Pipeline) simulate(ctx context.Context) {
 }
 
 func (p *Pipeline) simulatorTarget(ctx context.Context, s pipeline.Simulate) (simulator.Target, error) {
-	c := simulator.Connection{String: p.endpoints.ConnectionString, Hub: s.Hub}
-	if s.Via == "amqp" || p.endpoints.Kafka == "" {
+	c := simulator.Connection{String: p.Endpoints().ConnectionString, Hub: s.Hub}
+	if s.Via == "amqp" || p.Endpoints().Kafka == "" {
 		return simulator.NewAMQP(ctx, c)
 	}
-	c.Brokers, c.Plain = []string{p.endpoints.Kafka}, true
+	c.Brokers, c.Plain = []string{p.Endpoints().Kafka}, true
 	return simulator.NewKafka(ctx, c)
 }

@@ -1,7 +1,10 @@
 // Package spate runs a whole telemetry pipeline in one process: event hubs with
 // the wire protocols of Azure, Stream Analytics jobs, Delta tables, metrics and
-// notifications. Open builds a pipeline from Options, Run runs it, Close releases
-// it; what the command does is only to fill in Options.
+// notifications. Open builds a pipeline from pipeline.Options, Run runs it, Close releases
+// it; what the command does is only to fill in the options.
+//
+// What is done stands in the rooms below. Here stands which of them there are, and the
+// order in which they are opened, changed and stopped.
 //
 // Stability: importable, not promised before 1.0.
 package spate
@@ -20,10 +23,11 @@ import (
 
 	"spate/access"
 	"spate/blob"
-	"spate/column"
 	"spate/console"
+	"spate/datafolder"
 	"spate/hub"
-	"spate/hub/eventlog"
+	"spate/jobs"
+	"spate/listen"
 	"spate/metric"
 	"spate/monitor"
 	"spate/monitor/notify"
@@ -32,27 +36,24 @@ import (
 
 // Pipeline is an open pipeline.
 type Pipeline struct {
-	opts      pipeline.Options
-	log       *slog.Logger
-	lock      *os.File
+	opts    pipeline.Options // as it was opened
+	log     *slog.Logger
+	started time.Time
+	token   string // whoever may read the instance file may change the pipeline
+
+	lock      *datafolder.Lock
 	metrics   *metric.Recorder
-	namespace *hub.Namespace
 	rules     *access.Rules
-	store     blob.Store // of the data folder
+	hubs      *hubs
+	jobs      *jobs.Room
+	history   *monitor.History
+	notifiers []*notify.Notifier
+	ports     *listen.Ports
 
 	reloading sync.Mutex // one reload at a time
 
-	mu     sync.Mutex // guards what a reload changes: the fields below, and Hubs, Tables, Jobs and Captures of opts
-	tables *tables
-	jobs   []*runningJob
-	launch func(*runningJob) // runs the lives of a job; nil: the pipeline does not run
-
-	history   *monitor.History
-	notifiers []*notify.Notifier
-	listeners *listeners
-	endpoints Endpoints
-	started   time.Time
-	token     string // whoever may read the instance file may change the pipeline
+	mu  sync.Mutex // guards the field below
+	now pipeline.Options
 }
 
 // Open locks the data folder, recovers the log, creates what is missing, saves
@@ -63,7 +64,7 @@ func Open(ctx context.Context, o pipeline.Options) (_ *Pipeline, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pipeline{opts: o, log: o.Log, metrics: new(metric.Recorder), started: o.Clock(), token: rand.Text()}
+	p := &Pipeline{opts: o, now: o, log: o.Log, metrics: new(metric.Recorder), started: o.Clock(), token: rand.Text()}
 	defer func() {
 		if err != nil {
 			p.Close()
@@ -72,33 +73,21 @@ func Open(ctx context.Context, o pipeline.Options) (_ *Pipeline, err error) {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("creating the data folder: %w", err)
 	}
-	if p.lock, err = lockFolder(o.Dir); err != nil {
+	if p.lock, err = datafolder.Take(o.Dir); err != nil {
 		return nil, err
 	}
-	if p.rules, err = openRules(o); err != nil {
+	if err := p.openRules(); err != nil {
 		return nil, err
 	}
-	if p.namespace, err = hub.Open(ctx, hub.Options{Dir: filepath.Join(o.Dir, "log"), Clock: o.Clock, Metrics: p.metrics, Log: o.Log}); err != nil {
+	if err := p.openHubs(ctx); err != nil {
 		return nil, err
 	}
-	for _, h := range o.Hubs {
-		if err := p.createHub(ctx, h); err != nil {
-			return nil, err
-		}
-	}
-	local := blob.NewLocal(o.Dir)
-	if n, err := local.RemoveUnfinished(ctx, time.Now().Add(-24*time.Hour)); err != nil {
-		o.Log.Warn("files of interrupted writes are still there", "err", err)
-	} else if n > 0 {
-		o.Log.Info("removed files of interrupted writes", "files", n)
-	}
-	p.store = local
-	p.tables = openTables(p.store, o, p.metrics)
-	if err := p.openJobs(ctx); err != nil {
+	if p.jobs, err = jobs.Open(ctx, jobs.Options{Hubs: p.hubs.namespace, Store: p.openStore(ctx), Storage: o.Storage, Drain: o.Drain,
+		Metrics: p.metrics, Clock: o.Clock, Log: o.Log}, o); err != nil {
 		return nil, err
 	}
 	if p.history, err = monitor.Open(monitor.Options{
-		Dir: filepath.Join(o.Dir, "metrics"), Recorder: p.metrics, Site: p.site(),
+		Dir: filepath.Join(o.Dir, "metrics"), Recorder: p.metrics, Site: p.site(o),
 		Retention: o.MetricsRetention, Clock: o.Clock, Log: o.Log,
 	}); err != nil {
 		return nil, err
@@ -106,50 +95,62 @@ func Open(ctx context.Context, o pipeline.Options) (_ *Pipeline, err error) {
 	if err := p.openNotifiers(); err != nil {
 		return nil, err
 	}
-	if p.listeners, err = openListeners(p); err != nil {
+	if err := p.openPorts(); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *Pipeline) site() monitor.Site {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s := monitor.Site{
-		Subscription: p.opts.Subscription, Group: p.opts.Name, Pipeline: p.opts.Name,
-		Location: p.opts.Location, Namespace: p.opts.Namespace,
+func (p *Pipeline) openHubs(ctx context.Context) error {
+	n, err := hub.Open(ctx, hub.Options{Dir: datafolder.HubsDir(p.opts.Dir), Clock: p.opts.Clock, Metrics: p.metrics, Log: p.log})
+	if err != nil {
+		return err
 	}
-	for _, h := range p.opts.Hubs {
+	p.hubs = &hubs{namespace: n, made: make(map[string]pipeline.Hub)}
+	_, err = p.hubs.reload(ctx, p.opts.Hubs)
+	return err
+}
+
+// openStore opens the data folder as a store of objects.
+func (p *Pipeline) openStore(ctx context.Context) blob.Store {
+	local := blob.NewLocal(p.opts.Dir)
+	if n, err := local.RemoveUnfinished(ctx, time.Now().Add(-24*time.Hour)); err != nil {
+		p.log.Warn("files of interrupted writes are still there", "err", err)
+	} else if n > 0 {
+		p.log.Info("removed files of interrupted writes", "files", n)
+	}
+	return local
+}
+
+// site is the names that metrics are asked by. A job that is wanted and could not be
+// made has none.
+func (p *Pipeline) site(o pipeline.Options) monitor.Site {
+	s := monitor.Site{Subscription: o.Subscription, Group: o.Name, Pipeline: o.Name, Location: o.Location, Namespace: o.Namespace}
+	for _, h := range o.Hubs {
 		s.Hubs = append(s.Hubs, h.Name)
 	}
-	for _, j := range p.opts.Jobs {
-		s.Jobs = append(s.Jobs, j.Name)
+	for _, j := range o.Jobs {
+		if j.Disabled || p.jobs.Has(j.Name) {
+			s.Jobs = append(s.Jobs, j.Name)
+		}
 	}
-	for _, c := range p.opts.Captures {
-		s.Captures = append(s.Captures, c.JobName())
+	for _, c := range o.Captures {
+		if p.jobs.Has(c.JobName()) {
+			s.Captures = append(s.Captures, c.JobName())
+		}
 	}
 	return s
 }
 
-func (p *Pipeline) createHub(ctx context.Context, h pipeline.Hub) error {
-	spec := hub.Spec{Name: h.Name, Partitions: h.Partitions, Retention: h.Retention, ConsumerGroups: h.ConsumerGroups, Policy: eventlog.Sync}
-	if h.Acknowledge == pipeline.AckOS {
-		spec.Policy = eventlog.OS
-	}
-	if spec.Partitions == 0 {
-		spec.Partitions = 4
-	}
-	switch h.Retention {
-	case 0:
-		spec.Retention = 24 * time.Hour
-	case pipeline.Forever:
-		spec.Retention = 0 // a hub's word for it
-	}
-	if _, err := p.namespace.Create(ctx, spec); err != nil {
-		return fmt.Errorf("creating hub %s: %w", h.Name, err)
-	}
-	return nil
+// options are what the pipeline was told last.
+func (p *Pipeline) options() pipeline.Options {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.now
 }
+
+// Jobs are the jobs of the pipeline, to start and stop them.
+func (p *Pipeline) Jobs() *jobs.Room { return p.jobs }
 
 // Run accepts events and runs the jobs until the context ends; then it stops the
 // listeners, checkpoints the jobs and returns nil.
@@ -157,40 +158,39 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	// What people see outlives the context, so that the end of the jobs is seen too.
 	outer, stopOuter := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopOuter()
-	jobs, stopJobs := context.WithCancel(outer)
+	inner, stopJobs := context.WithCancel(outer)
 	defer stopJobs()
 	var around, running sync.WaitGroup
-	fatal := make(chan error, 8)
-	launch := func(j *runningJob) { running.Go(func() { p.runJob(jobs, j) }) }
-	p.mu.Lock()
-	p.launch = launch
-	p.mu.Unlock()
-	for _, j := range p.running() {
-		launch(j)
-	}
+	running.Go(func() { p.jobs.Run(inner) })
 	around.Go(func() { p.report("metric history", p.history.Run(outer)) })
 	for _, n := range p.notifiers {
 		around.Go(func() { p.report("notifications", n.Run(outer)) })
 	}
-	p.listeners.serve(outer, &around, fatal)
-	if err := p.announce(); err != nil {
-		return err
+	fatal := make(chan error, 1)
+	around.Go(func() {
+		p.ports.Serve(func(err error) {
+			select {
+			case fatal <- err:
+			default: // one ends the pipeline
+				p.log.Error("a listener stopped", "err", err)
+			}
+		})
+	})
+	err := p.announce()
+	if err == nil {
+		if p.opts.Simulate != nil {
+			around.Go(func() { p.simulate(ctx) })
+		}
+		select {
+		case <-ctx.Done():
+		case err = <-fatal:
+		}
 	}
-	if p.opts.Simulate != nil {
-		around.Go(func() { p.simulate(ctx) })
-	}
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-fatal:
-	}
-	p.listeners.shutdown()
-	p.mu.Lock()
-	p.launch = nil // a reload under way comes too late
-	p.mu.Unlock()
+	p.ports.Shutdown()
 	stopJobs()
 	running.Wait()
 	stopOuter()
+	p.ports.Close()
 	around.Wait()
 	if e := console.RemoveInstance(p.opts.Dir); err == nil && e != nil {
 		err = fmt.Errorf("removing the instance file: %w", e)
@@ -210,7 +210,7 @@ func (p *Pipeline) openNotifiers() error {
 		groups[strings.ToLower(g.Name)] = g
 	}
 	for _, n := range p.opts.Notify {
-		h, ok := p.namespace.Hub(n.Hub)
+		h, ok := p.hubs.namespace.Hub(n.Hub)
 		if !ok {
 			return fmt.Errorf("opening notify %s: hub %s does not exist", n.Name, n.Hub)
 		}
@@ -251,111 +251,14 @@ func (p *Pipeline) Close() error {
 	if p.history != nil {
 		errs = append(errs, p.history.Close())
 	}
-	if p.listeners != nil {
-		p.listeners.close()
+	if p.ports != nil {
+		p.ports.Close()
 	}
-	if p.namespace != nil {
-		errs = append(errs, p.namespace.Close())
+	if p.hubs != nil {
+		errs = append(errs, p.hubs.namespace.Close())
 	}
 	if p.lock != nil {
 		errs = append(errs, p.lock.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// Status is what the pipeline is doing.
-type Status struct {
-	Started        time.Time     `json:"started"`
-	EventsIn       int64         `json:"eventsIn"`
-	RowsOut        int64         `json:"rowsOut"`
-	Alerts         int64         `json:"alerts"` // events delivered to hubs that notify reads
-	WatermarkDelay time.Duration `json:"watermarkDelayNanoseconds"`
-	Jobs           []JobStatus   `json:"jobs"`
-	Problems       []string      `json:"problems,omitempty"` // what /healthz says
-}
-
-// JobStatus is the state of one job.
-type JobStatus struct {
-	Name           string        `json:"name"`
-	State          string        `json:"state"` // Starting, Running, Degraded, Stopping, Stopped, Failed
-	Error          string        `json:"error,omitempty"`
-	EventsIn       int64         `json:"eventsIn"`
-	RowsOut        int64         `json:"rowsOut"`
-	WatermarkDelay time.Duration `json:"watermarkDelayNanoseconds"`
-}
-
-// Status returns the state of the pipeline. It may be called while Run runs.
-func (p *Pipeline) Status() Status {
-	s := Status{Started: p.started}
-	for _, err := range p.problems() {
-		s.Problems = append(s.Problems, err.Error())
-	}
-	alerts, written := make(map[string]bool), make(map[string]bool)
-	for _, n := range p.opts.Notify {
-		alerts[strings.ToLower(n.Hub)] = true
-	}
-	p.mu.Lock()
-	declared := p.opts.Jobs
-	p.mu.Unlock()
-	for _, j := range declared {
-		for _, o := range j.Outputs {
-			written[strings.ToLower(o.Hub)] = true
-		}
-	}
-	for _, v := range p.metrics.Series() {
-		if v.Counter == nil {
-			continue
-		}
-		job, entity := "", ""
-		for _, l := range v.Labels {
-			switch l.Name {
-			case "JobName":
-				job = l.Value
-			case "EntityName":
-				entity = l.Value
-			}
-		}
-		switch v.Name {
-		case "InputEvents":
-			p.addTo(&s, job, v.Counter.Value(), 0)
-		case "OutputEvents":
-			p.addTo(&s, job, 0, v.Counter.Value())
-		case "IncomingMessages":
-			switch name := strings.ToLower(entity); {
-			case alerts[name]:
-				s.Alerts += v.Counter.Value()
-			case !written[name]: // what a job writes has been counted on its way in
-				s.EventsIn += v.Counter.Value()
-			}
-		}
-	}
-	now := column.TicksOf(p.opts.Clock())
-	for _, j := range p.running() {
-		js := p.jobStatus(&s, j.name)
-		js.State, js.Error = j.state()
-		if w := j.current().Watermark(); w > 0 {
-			js.WatermarkDelay = time.Duration(now-w) * 100
-		}
-		if !j.capture {
-			s.WatermarkDelay = max(s.WatermarkDelay, js.WatermarkDelay)
-			s.RowsOut += js.RowsOut
-		}
-	}
-	return s
-}
-
-func (p *Pipeline) addTo(s *Status, job string, in, out int64) {
-	js := p.jobStatus(s, job)
-	js.EventsIn += in
-	js.RowsOut += out
-}
-
-func (p *Pipeline) jobStatus(s *Status, name string) *JobStatus {
-	for i := range s.Jobs {
-		if s.Jobs[i].Name == name {
-			return &s.Jobs[i]
-		}
-	}
-	s.Jobs = append(s.Jobs, JobStatus{Name: name})
-	return &s.Jobs[len(s.Jobs)-1]
 }

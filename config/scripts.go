@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"spate"
 	"spate/column"
 	"spate/internal/near"
 	"spate/pipeline"
@@ -28,7 +27,7 @@ func (l *loader) checkScripts() {
 
 // compile compiles a script; any alias is taken.
 func compile(src string) (*plan.Job, syntax.Errors, []bind.Warning) {
-	return spate.CompileScript(src, bind.Options{})
+	return stream.Compile(src, bind.Options{})
 }
 
 // ScriptProblems turns the mistakes of a script into problems of its file.
@@ -146,7 +145,7 @@ func (l *loader) checkVisibility(j *pipeline.Job, places *jobPlaces, p *plan.Job
 			continue
 		}
 		var why *stream.ImmediateError
-		if err := spate.CheckImmediate(*j, p, out.Name, l.o.Hubs); errors.As(err, &why) {
+		if err := l.checkImmediate(j, p, out.Name); errors.As(err, &why) {
 			l.fail(places.outputs[strings.ToLower(out.Name)], "E311", "jobs."+j.Name+".outputs."+j.Outputs[i].Alias+".visibility", why.Hint,
 				"%s: rows cannot be shown at once, because %s", j.Outputs[i].Alias, why.What)
 			return

@@ -10,7 +10,6 @@ package console
 
 import (
 	"context"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +17,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"strings"
 	"time"
 
@@ -37,9 +35,7 @@ type Options struct {
 	Status    func() any       // what /api/status prints as JSON; nil: not served
 	Token     string           // whoever changes something shows it; empty: nobody does
 
-	// JobVerbs are what may be done to a job, by POST /api/jobs/NAME/VERB?PARAMETERS. Their
-	// errors may be of type *monitor.Error, which says the status of the answer.
-	JobVerbs map[string]func(ctx context.Context, job string, parameters url.Values) error
+	Jobs Jobs // what may be started and stopped; nil: nothing
 
 	Log *slog.Logger
 }
@@ -57,7 +53,7 @@ func Handler(o Options) http.Handler {
 	if o.Status != nil {
 		mux.HandleFunc("GET /api/status", func(w http.ResponseWriter, _ *http.Request) { c.write(w, 200, o.Status()) })
 	}
-	if o.Token != "" {
+	if o.Token != "" && o.Jobs != nil {
 		mux.HandleFunc("POST /api/jobs/{name}/{verb}", c.job)
 	}
 	if o.History != nil {
@@ -67,25 +63,27 @@ func Handler(o Options) http.Handler {
 	return local(mux)
 }
 
-// Serve answers on ln until ctx ends.
-func Serve(ctx context.Context, ln net.Listener, o Options) error {
-	s := &http.Server{Handler: Handler(o), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10}
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(ln) }()
-	select {
-	case err := <-done:
-		return fmt.Errorf("serving the console on %s: %w", ln.Addr(), err)
-	case <-ctx.Done():
+// Server serves the console on listeners.
+type Server struct{ http http.Server }
+
+// New returns a server that has not begun.
+func New(o Options) *Server {
+	return &Server{http.Server{Handler: Handler(o), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10}}
+}
+
+// Serve answers requests until Shutdown or until ln fails. It closes ln.
+func (s *Server) Serve(ln net.Listener) error {
+	if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("accept connections to the console: %w", err)
 	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	defer cancel()
-	if err := s.Shutdown(stop); err != nil {
-		if err := s.Close(); err != nil {
-			return err
-		}
-	}
-	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
-		return err
+	return nil
+}
+
+// Shutdown finishes the requests that are under way; those that are left when ctx ends
+// are cut.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if err := s.http.Shutdown(ctx); err != nil {
+		return s.http.Close()
 	}
 	return nil
 }
@@ -141,25 +139,6 @@ func (c *console) write(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	c.text(w, string(data)+"\n")
-}
-
-// job does something to a job.
-func (c *console) job(w http.ResponseWriter, r *http.Request) {
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if subtle.ConstantTimeCompare([]byte(token), []byte(c.o.Token)) != 1 {
-		c.fail(w, &monitor.Error{Status: 401, Code: "Unauthorized", Message: "show the token of the instance, which stands in run/instance.json of its data folder: Authorization: Bearer TOKEN"})
-		return
-	}
-	do := c.o.JobVerbs[r.PathValue("verb")]
-	if do == nil {
-		c.fail(w, &monitor.Error{Status: 404, Code: "NotFound", Message: fmt.Sprintf("%q cannot be done to a job", r.PathValue("verb"))})
-		return
-	}
-	if err := do(r.Context(), r.PathValue("name"), r.URL.Query()); err != nil {
-		c.fail(w, err)
-		return
-	}
-	c.write(w, 200, map[string]string{"job": r.PathValue("name"), "done": r.PathValue("verb")})
 }
 
 // arm serves {resource id}/providers/Microsoft.Insights/metrics; names compare ignoring case.

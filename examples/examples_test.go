@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"spate"
 	"spate/config"
 	"spate/eval"
 	"spate/examples"
+	"spate/jobs"
 	"spate/pipeline"
 	"spate/simulator"
 )
@@ -49,7 +49,7 @@ func TestTelemetryExampleShowsEverythingWithinTwoMinutes(t *testing.T) {
 		t.Fatal(err)
 	}
 	windows, kinds := 0, map[string]int{}
-	_, err = eval.Run(t.Context(), eval.Options{Script: string(script), ScriptFile: "telemetry-processing.asaql", NoFlush: true, Policy: spate.TimePolicy(pipeline.Policies{}),
+	_, err = eval.Run(t.Context(), eval.Options{Script: string(script), ScriptFile: "telemetry-processing.asaql", NoFlush: true, Policy: jobs.TimePolicy(pipeline.Policies{}),
 		Inputs: []eval.Input{{Name: "device-telemetry", Reader: &lines, Format: "jsonl", Partitions: 1}},
 		Row: func(output string, row []byte) error {
 			if output == "synapse-output" {

@@ -60,6 +60,14 @@ func CheckImmediate(p *plan.Job, output string, systemColumns bool) error {
 	return nil
 }
 
+// EarlyInput is why the rows of an output cannot be shown at once that reads a hub which
+// acknowledges events before they are on the disk: a power cut may take those back.
+func EarlyInput(output, hub string) error {
+	return &ImmediateError{Output: output,
+		What: fmt.Sprintf("the hub %s acknowledges events before the disk has them, and a power cut may take those back of which rows have been shown", hub),
+		Hint: "let the hub acknowledge: sync, " + useEpoch}
+}
+
 type immediateCheck struct {
 	g      *graph
 	output string

@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"spate"
 	"spate/config"
 	"spate/eval"
+	"spate/jobs"
 	"spate/pipeline"
 )
 
@@ -216,7 +216,7 @@ func (f *evalFlags) policies(o *evalRun) error {
 	if f.diagnostics != "" && f.diagnostics != "json" {
 		return fmt.Errorf("--diagnostics %s: want json", f.diagnostics)
 	}
-	o.Policy, o.HoldErrors = spate.TimePolicy(o.Policies), o.Policies.OutputError == pipeline.Stop
+	o.Policy, o.HoldErrors = jobs.TimePolicy(o.Policies), o.Policies.OutputError == pipeline.Stop
 	return nil
 }
 

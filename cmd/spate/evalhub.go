@@ -12,18 +12,18 @@ import (
 	"strings"
 	"time"
 
-	"spate"
 	"spate/config"
 	"spate/connector"
 	"spate/connector/eventhub"
 	"spate/connector/remotehub"
 	"spate/console"
+	"spate/datafolder"
 	"spate/internal/near"
 )
 
 // hubInputs holds what an eval run reads of hubs.
 type hubInputs struct {
-	stopped *spate.Hubs       // of the data folder whose instance does not run
+	stopped *datafolder.Hubs  // of the data folder whose instance does not run
 	running *console.Instance // the instance that runs there instead
 	open    []io.Closer
 }
@@ -80,7 +80,7 @@ func (a *app) openHubs(ctx context.Context, h *hubInputs) error {
 		}
 		dir = p.Options.Dir
 	}
-	hubs, err := spate.OpenHubs(ctx, dir, slog.New(slog.DiscardHandler))
+	hubs, err := datafolder.OpenHubs(ctx, dir, slog.New(slog.DiscardHandler))
 	if err == nil {
 		h.stopped, h.open = hubs, append(h.open, hubs)
 		return nil
@@ -88,7 +88,7 @@ func (a *app) openHubs(ctx context.Context, h *hubInputs) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return withCode(notFound, err)
 	}
-	if !errors.Is(err, spate.ErrLocked) {
+	if !errors.Is(err, datafolder.ErrLocked) {
 		return err
 	}
 	h.running, err = runningInstance(dir, err)

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"spate"
 	"spate/config"
+	"spate/datafolder"
 )
 
 // Exit codes.
@@ -57,7 +57,7 @@ func do(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []
 			return err
 		case errors.As(err, &ps):
 			return coded{usage, err}
-		case errors.Is(err, spate.ErrLocked):
+		case errors.Is(err, datafolder.ErrLocked):
 			return coded{usage, fmt.Errorf("E321 %w", err)}
 		case errors.Is(err, syscall.EADDRINUSE):
 			return coded{usage, fmt.Errorf("E307 %w (another port: server.*.port in the pipeline file, or --ports auto)", err)}

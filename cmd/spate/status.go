@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"spate"
+	"spate/jobs"
 )
 
 func (a *app) status() *cobra.Command {
@@ -55,17 +56,17 @@ func (a *app) showStatus(ctx context.Context) error {
 // stateOrder puts what is wrong first.
 var stateOrder = []string{"Failed", "Degraded", "Stopped", "Stopping", "Starting", "Running"}
 
-func printJobs(w io.Writer, form string, jobs []spate.JobStatus) error {
+func printJobs(w io.Writer, form string, list []jobs.Status) error {
 	out := w
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if form == "table" {
 		out = table
 	}
-	slices.SortStableFunc(jobs, func(x, y spate.JobStatus) int {
+	slices.SortStableFunc(list, func(x, y jobs.Status) int {
 		return slices.Index(stateOrder, x.State) - slices.Index(stateOrder, y.State)
 	})
 	fmt.Fprintln(out, "Name\tState\tWatermark delay\tEvents in\tRows out\tError")
-	for _, j := range jobs {
+	for _, j := range list {
 		fmt.Fprintf(out, "%s\t%s\t%s\t%d\t%d\t%s\n", j.Name, j.State, seconds(j.WatermarkDelay), j.EventsIn, j.RowsOut, strings.ReplaceAll(j.Error, "\n", " "))
 	}
 	return table.Flush()

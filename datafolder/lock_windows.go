@@ -1,4 +1,4 @@
-package spate
+package datafolder
 
 import (
 	"errors"

@@ -1,6 +1,6 @@
 //go:build unix
 
-package spate
+package datafolder
 
 import (
 	"errors"

@@ -1,4 +1,8 @@
-package spate
+// Package datafolder holds what a data folder is to those who share it: one process at
+// a time, by a lock, and hubs that can be read while no pipeline runs there.
+//
+// Stability: importable, not promised before 1.0.
+package datafolder
 
 import (
 	"errors"
@@ -9,12 +13,15 @@ import (
 	"strings"
 )
 
-// ErrLocked is returned by Open when another process runs on the data folder.
+// ErrLocked: another process runs on the data folder.
 var ErrLocked = errors.New("the data folder is in use")
 
-// lockFolder takes the lock of the data folder. The lock is the kernel's: it is
-// gone with the process that held it, however that ended.
-func lockFolder(dir string) (*os.File, error) {
+// Lock is the lock of a data folder.
+type Lock struct{ f *os.File }
+
+// Take takes the lock of a data folder. The lock is the kernel's: it is gone with the
+// process that held it, however that ended.
+func Take(dir string) (*Lock, error) {
 	path := filepath.Join(dir, "LOCK")
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
@@ -35,5 +42,8 @@ func lockFolder(dir string) (*os.File, error) {
 			return nil, fmt.Errorf("writing the lock of the data folder %s: %w", dir, err)
 		}
 	}
-	return f, nil
+	return &Lock{f}, nil
 }
+
+// Close releases the lock.
+func (l *Lock) Close() error { return l.f.Close() }

@@ -1,72 +1,54 @@
-package spate
+package jobs
 
 import (
 	"context"
 	"fmt"
 	"strings"
 
-	"spate/blob"
 	"spate/connector"
 	"spate/connector/deltatable"
 	"spate/lake/delta"
-	"spate/metric"
 	"spate/pipeline"
 	"spate/sql/plan"
 )
 
-// tables are the Delta tables of a pipeline.
-type tables struct {
-	store   blob.Store
-	opts    pipeline.Options
-	metrics *metric.Recorder
-	options map[string]pipeline.Table // by database.table in lower case
-}
+// tables are Delta tables, by database.table in lower case.
+type tables map[string]pipeline.Table
 
-func openTables(store blob.Store, o pipeline.Options, m *metric.Recorder) *tables {
-	t := &tables{store: store, opts: o, metrics: m, options: make(map[string]pipeline.Table)}
-	for _, tb := range o.Tables {
-		t.options[strings.ToLower(tb.FullName(o.Storage))] = tb
-	}
-	return t
-}
-
-// declared are the tables there are now.
-func (p *Pipeline) declared() *tables {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.tables
-}
-
-func (t *tables) find(name string) (pipeline.Table, error) {
-	tb, ok := t.options[strings.ToLower(t.opts.Storage.FullName("", name))]
+// table is a table that a job writes.
+func (r *Room) table(s *spec, name string) (pipeline.Table, error) {
+	tb, ok := s.tables[r.tableKey(name)]
 	if !ok {
 		return pipeline.Table{}, fmt.Errorf("table %s is not declared", name)
 	}
 	return tb, nil
 }
 
-// sink opens the sink of a job's output to a table. cols are the columns that
-// the output brings: a table without declared columns is made from them and from
-// the first rows.
-func (t *tables) sink(ctx context.Context, job, output, name string, strict bool, cols []plan.Column) (connector.Sink, error) {
-	tb, err := t.find(name)
+func (r *Room) tableKey(name string) string {
+	return strings.ToLower(r.o.Storage.FullName("", name))
+}
+
+// openTable opens the sink of an output to a table. cols are the columns that the output
+// brings: a table without declared columns is made from them and from the first rows.
+func (r *Room) openTable(ctx context.Context, s *spec, output, name string, strict bool, cols []plan.Column) (connector.Sink, error) {
+	tb, err := r.table(s, name)
 	if err != nil {
 		return nil, err
 	}
 	o := deltatable.Options{
-		Store: t.store, Path: tb.Location(t.opts.Storage), Output: output,
-		Clock: t.opts.Clock, Log: t.opts.Log, Metrics: t.metrics, Strict: strict, Name: tb.FullName(t.opts.Storage),
+		Store: r.o.Store, Path: tb.Location(r.o.Storage), Output: output,
+		Clock: r.o.Clock, Log: r.o.Log, Metrics: r.o.Metrics, Strict: strict, Name: tb.FullName(r.o.Storage),
 	}
 	if def := definitionOf(tb); len(tb.Columns) > 0 {
 		o.Create = def
 	} else {
 		o.Infer = &deltatable.Inference{Columns: knownColumns(cols), PartitionBy: def.PartitionBy, Name: def.Name}
 	}
-	s, err := deltatable.Open(ctx, o)
+	sink, err := deltatable.Open(ctx, o)
 	if err != nil {
-		return nil, fmt.Errorf("opening table %s for output %s of job %s: %w", name, output, job, err)
+		return nil, fmt.Errorf("opening table %s for output %s of job %s: %w", name, output, s.name(), err)
 	}
-	return s, nil
+	return sink, nil
 }
 
 // knownColumns are the columns whose names the query knows, with the types that

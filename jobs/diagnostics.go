@@ -1,4 +1,4 @@
-package spate
+package jobs
 
 import (
 	"log/slog"

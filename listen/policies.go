@@ -1,4 +1,4 @@
-package spate
+package listen
 
 import (
 	"encoding/json"
@@ -12,11 +12,11 @@ import (
 	"spate/pipeline"
 )
 
-// openRules makes the shared access policies of the namespace. Keys that the
-// options do not give are generated once and kept in the data folder, readable
-// by its owner alone.
-func openRules(o pipeline.Options) (*access.Rules, error) {
-	path := filepath.Join(o.Dir, "keys.json")
+// Policies are the shared access policies of a namespace, with that of the root. Keys that
+// a does not give are generated once and kept in the data folder, readable by its owner
+// alone.
+func Policies(dir string, a pipeline.Auth) ([]access.Rule, error) {
+	path := filepath.Join(dir, "keys.json")
 	keys := make(map[string]string)
 	raw, err := os.ReadFile(path)
 	switch {
@@ -28,7 +28,7 @@ func openRules(o pipeline.Options) (*access.Rules, error) {
 			return nil, fmt.Errorf("reading the keys in %s: %w", path, err)
 		}
 	}
-	rules := o.Auth.Rules
+	rules := a.Rules
 	root := false
 	for _, r := range rules {
 		root = root || r.Name == access.RootRule
@@ -43,19 +43,19 @@ func openRules(o pipeline.Options) (*access.Rules, error) {
 		if err != nil {
 			return nil, fmt.Errorf("opening access policy %s: %w", r.Name, err)
 		}
-		a := access.Rule{Name: r.Name, Primary: r.PrimaryKey, Secondary: r.SecondaryKey, Rights: rights, Hub: r.Hub}
-		if a.Primary == "" {
+		p := access.Rule{Name: r.Name, Primary: r.PrimaryKey, Secondary: r.SecondaryKey, Rights: rights, Hub: r.Hub}
+		if p.Primary == "" {
 			id := r.Hub + "/" + r.Name
 			if keys[id] == "" {
 				keys[id] = access.NewKey()
 				fresh = true
 			}
-			a.Primary = keys[id]
+			p.Primary = keys[id]
 		}
-		if o.Auth.EmulatorKey && r.Name == access.RootRule && a.Secondary == "" {
-			a.Secondary = access.EmulatorKey
+		if a.EmulatorKey && r.Name == access.RootRule && p.Secondary == "" {
+			p.Secondary = access.EmulatorKey
 		}
-		out = append(out, a)
+		out = append(out, p)
 	}
 	if fresh {
 		raw, err := json.MarshalIndent(keys, "", "  ")
@@ -66,23 +66,15 @@ func openRules(o pipeline.Options) (*access.Rules, error) {
 			return nil, fmt.Errorf("writing the keys: %w", err)
 		}
 	}
-	return access.NewRules(out...)
+	return out, nil
 }
 
-// rootKey is the primary key of the root policy.
-func rootKey(o pipeline.Options) (string, error) {
-	for _, r := range o.Auth.Rules {
-		if r.Name == access.RootRule && r.PrimaryKey != "" {
-			return r.PrimaryKey, nil
+// RootKey is the primary key of the root policy.
+func RootKey(rules []access.Rule) string {
+	for _, r := range rules {
+		if r.Name == access.RootRule {
+			return r.Primary
 		}
 	}
-	raw, err := os.ReadFile(filepath.Join(o.Dir, "keys.json"))
-	if err != nil {
-		return "", fmt.Errorf("reading the keys: %w", err)
-	}
-	keys := make(map[string]string)
-	if err := json.Unmarshal(raw, &keys); err != nil {
-		return "", fmt.Errorf("reading the keys: %w", err)
-	}
-	return keys["/"+access.RootRule], nil
+	return ""
 }

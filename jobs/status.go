@@ -1,0 +1,66 @@
+package jobs
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"spate/column"
+)
+
+// Status is the state of one job.
+type Status struct {
+	Name           string        `json:"name"`
+	State          string        `json:"state"` // Starting, Running, Degraded, Stopping, Stopped, Failed
+	Error          string        `json:"error,omitempty"`
+	EventsIn       int64         `json:"eventsIn"`
+	RowsOut        int64         `json:"rowsOut"`
+	WatermarkDelay time.Duration `json:"watermarkDelayNanoseconds"`
+
+	Capture bool `json:"-"` // the job captures a hub
+}
+
+// Status is what each job does.
+func (r *Room) Status() []Status {
+	var out []Status
+	place := make(map[string]int)
+	now := column.TicksOf(r.o.Clock())
+	for _, j := range r.all() {
+		s := Status{Name: j.name, Capture: j.made().capture != nil}
+		s.State, s.Error = j.state()
+		if w := j.current().Watermark(); w > 0 {
+			s.WatermarkDelay = time.Duration(now-w) * 100
+		}
+		place[strings.ToLower(j.name)] = len(out)
+		out = append(out, s)
+	}
+	for _, v := range r.o.Metrics.Series() {
+		if v.Counter == nil || v.Name != "InputEvents" && v.Name != "OutputEvents" {
+			continue
+		}
+		for _, l := range v.Labels {
+			i, ok := place[strings.ToLower(l.Value)]
+			switch {
+			case !ok || l.Name != "JobName":
+			case v.Name == "InputEvents":
+				out[i].EventsIn += v.Counter.Value()
+			default:
+				out[i].RowsOut += v.Counter.Value()
+			}
+		}
+	}
+	return out
+}
+
+// Problems says of each job that does not work why.
+func (r *Room) Problems() (errs []error) {
+	for _, j := range r.all() {
+		switch state, why := j.state(); state {
+		case "Failed":
+			errs = append(errs, fmt.Errorf("job %s failed: %s", j.name, why))
+		case "Degraded":
+			errs = append(errs, fmt.Errorf("job %s starts again and again: %s", j.name, why))
+		}
+	}
+	return errs
+}

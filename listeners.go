@@ -1,0 +1,78 @@
+package spate
+
+import (
+	"fmt"
+	"os"
+
+	"spate/access"
+	"spate/console"
+	"spate/listen"
+	"spate/listen/amqp"
+	"spate/listen/kafka"
+)
+
+// openPorts binds all addresses. This table is all that knows which protocols there are.
+func (p *Pipeline) openPorts() (err error) {
+	o, at := p.opts, p.opts.Listen
+	p.ports, err = listen.Open(listen.Options{Listen: at, CertsDir: listen.CertsDir(o.Dir), Log: p.log}, []listen.Service{
+		{
+			Name:  "AMQP",
+			Ports: []listen.Port{{Key: "amqp", Name: "AMQP", At: at.AMQP}, {Key: "amqps", Name: "AMQPS", At: at.AMQPS, TLS: true}},
+			New: func(listen.Addresses) (listen.Server, error) {
+				return amqp.New(amqp.Options{Namespace: p.hubs.namespace, Rules: p.rules, Log: p.log, Metrics: p.metrics, Host: o.Namespace, RequireAuth: true, Clock: o.Clock})
+			},
+		},
+		{
+			Name:  "Kafka",
+			Ports: []listen.Port{{Key: "kafka", Name: "Kafka", At: at.Kafka}},
+			New: func(bound listen.Addresses) (listen.Server, error) {
+				return kafka.New(kafka.Options{Namespace: p.hubs.namespace, Rules: p.rules, Log: p.log, Metrics: p.metrics, RequireAuth: !at.KafkaAnonymous,
+					Advertise: listen.Advertised(at, bound["kafka"])})
+			},
+		},
+		{
+			Name:  "HTTP",
+			Ports: []listen.Port{{Key: "console", Name: "HTTP", At: at.HTTP}},
+			New: func(listen.Addresses) (listen.Server, error) {
+				return console.New(console.Options{Namespace: o.Namespace, Recorder: p.metrics, History: p.history, Log: p.log,
+					Health: p.health, Status: func() any { return p.Status() }, Token: p.token, Jobs: p.jobs}), nil
+			},
+			Late: true,
+		},
+	})
+	return err
+}
+
+// Endpoints returns the addresses that were bound, and how clients reach them.
+func (p *Pipeline) Endpoints() Endpoints {
+	return listen.EndpointsOf(p.opts, p.ports.Bound(), listen.RootKey(p.rules.List()))
+}
+
+// Endpoints are where a running pipeline is reached.
+type Endpoints = listen.Endpoints
+
+// openRules makes the shared access policies of the namespace.
+func (p *Pipeline) openRules() error {
+	rules, err := listen.Policies(p.opts.Dir, p.opts.Auth)
+	if err != nil {
+		return err
+	}
+	p.rules, err = access.NewRules(rules...)
+	return err
+}
+
+// announce writes the instance file: what other processes need to find this one.
+func (p *Pipeline) announce() error {
+	e := p.Endpoints()
+	i := console.Instance{PID: os.Getpid(), Token: p.token, StartedAt: p.started.UTC(), CAFile: e.CAFile,
+		Addresses: p.ports.Bound(), ConnectionStrings: make(map[string]string)}
+	for k, v := range map[string]string{"emulator": e.ConnectionString, "tls": e.TLSConnectionString} {
+		if v != "" {
+			i.ConnectionStrings[k] = v
+		}
+	}
+	if err := console.WriteInstance(p.opts.Dir, i); err != nil {
+		return fmt.Errorf("writing the instance file: %w", err)
+	}
+	return nil
+}
