@@ -55,6 +55,8 @@ func Handler(o Options) http.Handler {
 	}
 	if o.Token != "" && o.Jobs != nil {
 		mux.HandleFunc("POST /api/jobs/{name}/{verb}", c.job)
+		mux.HandleFunc("GET /api/jobs/{name}/explain", c.explain)
+		mux.HandleFunc("GET /api/jobs/{name}/why", c.why)
 	}
 	if o.History != nil {
 		mux.HandleFunc("GET /api/metrics", func(w http.ResponseWriter, r *http.Request) { c.metrics(w, r, "") })
@@ -108,7 +110,7 @@ func local(next http.Handler) http.Handler {
 
 func (c *console) index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	c.text(w, "Spate\n\n/metrics      for Prometheus\n/healthz      200 while healthy\n/api/status   the pipeline as JSON\n/api/jobs     POST /api/jobs/NAME/start or stop, with the token of the instance\n"+
+	c.text(w, "Spate\n\n/metrics      for Prometheus\n/healthz      200 while healthy\n/api/status   the pipeline as JSON\n/api/jobs     with the token of the instance: POST /api/jobs/NAME/start or stop, GET /api/jobs/NAME/explain?sample=5 or why?event=HUB/PARTITION/SEQUENCE\n"+
 		"/api/metrics  ?metricnames=InputEvents,OutputEvents&interval=PT1M\n")
 }
 

@@ -7,25 +7,27 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"spate/jobs"
 	"spate/monitor"
 	"spate/pipeline"
+	"spate/stream"
 )
 
 // Jobs is the part of a *jobs.Room that people may use from outside.
 type Jobs interface {
 	Start(ctx context.Context, name string, start pipeline.JobStart) error
 	Stop(ctx context.Context, name string) error
+	Explain(ctx context.Context, name string, sample int) (*stream.Explanation, error)
+	Why(ctx context.Context, name string, e jobs.Event) (*stream.Trace, error)
 }
 
 // job starts or stops a job: POST /api/jobs/NAME/VERB?PARAMETERS.
 func (c *console) job(w http.ResponseWriter, r *http.Request) {
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if subtle.ConstantTimeCompare([]byte(token), []byte(c.o.Token)) != 1 {
-		c.fail(w, &monitor.Error{Status: 401, Code: "Unauthorized", Message: "show the token of the instance, which stands in run/instance.json of its data folder: Authorization: Bearer TOKEN"})
+	if !c.trusted(w, r) {
 		return
 	}
 	name, verb := r.PathValue("name"), r.PathValue("verb")
@@ -46,6 +48,70 @@ func (c *console) job(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.write(w, 200, map[string]string{"job": name, "done": verb})
+}
+
+// trusted says whether the request shows the token of the instance; it answers one that
+// does not.
+func (c *console) trusted(w http.ResponseWriter, r *http.Request) bool {
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if subtle.ConstantTimeCompare([]byte(token), []byte(c.o.Token)) != 1 {
+		c.fail(w, &monitor.Error{Status: 401, Code: "Unauthorized", Message: "show the token of the instance, which stands in run/instance.json of its data folder: Authorization: Bearer TOKEN"})
+		return false
+	}
+	return true
+}
+
+// explain looks into a job: GET /api/jobs/NAME/explain?sample=N.
+func (c *console) explain(w http.ResponseWriter, r *http.Request) {
+	if !c.trusted(w, r) { // rows are shown
+		return
+	}
+	sample := 0
+	if s := r.URL.Query().Get("sample"); s != "" {
+		var err error
+		if sample, err = strconv.Atoi(s); err != nil || sample < 0 || sample > stream.MostSampled {
+			c.fail(w, &monitor.Error{Status: 400, Code: "BadRequest", Message: fmt.Sprintf("sample=%s: want 0 to %d rows", s, stream.MostSampled)})
+			return
+		}
+	}
+	c.answer(w)(c.o.Jobs.Explain(r.Context(), r.PathValue("name"), sample))
+}
+
+// why says what became of an event: GET /api/jobs/NAME/why?event=HUB/PARTITION/SEQUENCE.
+func (c *console) why(w http.ResponseWriter, r *http.Request) {
+	if !c.trusted(w, r) {
+		return
+	}
+	e, err := ParseEvent(r.URL.Query().Get("event"))
+	if err != nil {
+		c.fail(w, &monitor.Error{Status: 400, Code: "BadRequest", Message: err.Error()})
+		return
+	}
+	c.answer(w)(c.o.Jobs.Why(r.Context(), r.PathValue("name"), e))
+}
+
+// ParseEvent reads the name of an event: HUB/PARTITION/SEQUENCE.
+func ParseEvent(s string) (jobs.Event, error) {
+	parts := strings.Split(s, "/")
+	if len(parts) == 3 && parts[0] != "" {
+		partition, errP := strconv.Atoi(parts[1])
+		sequence, errS := strconv.ParseInt(parts[2], 10, 64)
+		if errP == nil && errS == nil {
+			return jobs.Event{Hub: parts[0], Partition: partition, Sequence: sequence}, nil
+		}
+	}
+	return jobs.Event{}, fmt.Errorf("event %q: want HUB/PARTITION/SEQUENCE, as in telemetry/0/17", s)
+}
+
+// answer writes what was found, or why not.
+func (c *console) answer(w http.ResponseWriter) func(found any, err error) {
+	return func(found any, err error) {
+		if err != nil {
+			c.fail(w, answerOf(err))
+			return
+		}
+		c.write(w, 200, found)
+	}
 }
 
 // startOf reads where a job is to begin.
@@ -70,7 +136,7 @@ func answerOf(err error) error {
 	switch {
 	case errors.As(err, &said):
 		return said
-	case errors.Is(err, jobs.ErrNoJob):
+	case errors.Is(err, jobs.ErrNoJob), errors.Is(err, jobs.ErrNoEvent):
 		return &monitor.Error{Status: 404, Code: "ResourceNotFound", Message: err.Error()}
 	case errors.Is(err, jobs.ErrJobState):
 		return &monitor.Error{Status: 409, Code: "Conflict", Message: err.Error()}

@@ -228,7 +228,7 @@ func mapOutput(o *plan.Output, b pipeline.Output) (*plan.Output, error) {
 		return o, nil
 	}
 	cols := o.In.Columns()
-	project := &plan.Project{In: o.In}
+	project := &plan.Project{In: o.In, Map: true}
 	for i, c := range cols {
 		it := plan.Item{Column: c, Expr: &plan.Col{Base: plan.Base{Static: c.Type}, Index: i, Name: c.Name}}
 		for from, to := range b.Rename {

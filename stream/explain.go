@@ -17,6 +17,8 @@ import (
 // started.
 type Explanation struct {
 	Job     string            `json:"job"`
+	State   string            `json:"state,omitempty"`
+	Error   string            `json:"error,omitempty"`
 	Inputs  []ExplainedInput  `json:"inputs"`
 	Steps   []ExplainedStep   `json:"steps"`
 	Edges   []ExplainedEdge   `json:"edges"`

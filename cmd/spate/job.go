@@ -39,7 +39,7 @@ func (a *app) job() *cobra.Command {
 	f.StringVar(&at, "output-start-time", "", "first output time, for CustomTime")
 	stop := &cobra.Command{Use: "stop NAME", Short: "Stop a job: it reads what has come, and takes a checkpoint", Args: cobra.ExactArgs(1),
 		RunE: do(func(cmd *cobra.Command, args []string) error { return a.doToJob(cmd.Context(), args[0], "stop", nil) })}
-	cmd.AddCommand(list, start, stop)
+	cmd.AddCommand(list, start, stop, a.explainJob())
 	return cmd
 }
 

@@ -15,6 +15,7 @@ import (
 type Project struct {
 	In    Node
 	Items []Item
+	Map   bool // of an output, not of the script
 }
 
 // Item is one column of a Project.

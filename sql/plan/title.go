@@ -21,6 +21,9 @@ func (j *Job) Title(n Node) string {
 	case *Filter:
 		return "filter " + j.text(n.Cond)
 	case *Project:
+		if n.Map {
+			return "columns of the output " + strings.Join(titles(itemColumns(n.Items)), ", ")
+		}
 		return "project " + strings.Join(titles(itemColumns(n.Items)), ", ")
 	case *Aggregate:
 		return n.title(j)
@@ -119,13 +122,16 @@ func Place(n Node) syntax.Span {
 			first = s
 		}
 	}
-	if in, ok := n.(*Input); ok {
-		see(in.Where)
-		return first
-	}
-	if a, ok := n.(*Aggregate); ok {
-		for _, g := range a.Aggs {
-			see(g.Where)
+	switch n := n.(type) {
+	case *Input:
+		return n.Where
+	case *Project:
+		if n.Map {
+			return first
+		}
+	case *Aggregate:
+		for _, a := range n.Aggs {
+			see(a.Where)
 		}
 	}
 	for _, e := range n.Exprs() {
