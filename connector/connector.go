@@ -165,6 +165,11 @@ type Sink interface {
 	Commit(ctx context.Context, epoch Epoch, shards []Prepared) error
 }
 
+// Judging is a Sink that can say of rows, which it is not to write, whether it could.
+type Judging interface {
+	Refuses(b *column.Batch) []BadRow
+}
+
 // Audited is a Sink that can tell whether it still is what a job has written.
 type Audited interface {
 	// Target identifies what the sink writes: a thing made anew under the same name is

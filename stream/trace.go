@@ -80,6 +80,8 @@ type TracedOutput struct {
 	Line    int    `json:"line,omitempty"`
 	From    int    `json:"from"` // id of a step
 	Written int    `json:"written"`
+	Refused int    `json:"refused,omitempty"` // rows that the output cannot hold
+	Reason  string `json:"reason,omitempty"`  // of the first of them
 	Early   int    `json:"early,omitempty"`   // rows before the first output time of the job, which are not written
 	Waiting int    `json:"waiting,omitempty"` // rows that come when the watermark has passed them
 }
@@ -152,8 +154,10 @@ func (j *Job) Trace(ctx context.Context, msg Message) (*Trace, error) {
 	}
 	for _, o := range j.opts.Plan.Outputs {
 		i := slices.Index(p.Nodes, o.In)
-		t.Outputs = append(t.Outputs, TracedOutput{Alias: o.Name, Target: j.opts.Targets[o.Name], Line: o.Where.From.Line, From: i + 1,
-			Written: now[i].rows - now[i].early, Early: now[i].early, Waiting: t.Steps[i].Waiting})
+		x := TracedOutput{Alias: o.Name, Target: j.opts.Targets[o.Name], Line: o.Where.From.Line, From: i + 1, Early: now[i].early, Waiting: t.Steps[i].Waiting}
+		x.Refused, x.Reason = now[i].refused(j.opts.Outputs[o.Name])
+		x.Written = now[i].rows - x.Early - x.Refused
+		t.Outputs = append(t.Outputs, x)
 	}
 	return t, nil
 }
@@ -257,6 +261,7 @@ type tap struct {
 	early int // of them, before from
 	seen  map[string]int
 	first []TracedRow
+	kept  []*column.Batch // the others, without the mark
 }
 
 // OpenWriter implements connector.Sink.
@@ -264,6 +269,9 @@ func (t *tap) OpenWriter(context.Context, connector.Shard) (connector.Writer, er
 
 // Write implements connector.Writer.
 func (t *tap) Write(_ context.Context, b *column.Batch) ([]connector.BadRow, error) {
+	if w := fromTime(b, t.from); len(t.kept) < mostSeen && w.LiveRows() > 0 {
+		t.kept = append(t.kept, w)
+	}
 	for k := range b.LiveRows() {
 		i := b.Row(k)
 		t.rows++
@@ -294,6 +302,34 @@ func unmarked(b *column.Batch, row int) []byte {
 		}
 	}
 	return column.AppendJSON(nil, column.RecordOf(out))
+}
+
+// fromTime are the rows of b from a time on, without the mark.
+func fromTime(b *column.Batch, from column.Ticks) *column.Batch {
+	last := len(b.Cols) - 1
+	c := *b
+	c.Schema, c.Cols, c.Live = &column.Schema{Fields: b.Schema.Fields[:last]}, b.Cols[:last], []int32{}
+	for k := range b.LiveRows() {
+		if i := b.Row(k); b.Time[i] >= from {
+			c.Live = append(c.Live, int32(i))
+		}
+	}
+	return &c
+}
+
+// refused counts the rows that an output cannot hold, and says why of the first.
+func (t *tap) refused(s connector.Sink) (n int, reason string) {
+	judge, ok := s.(connector.Judging)
+	if !ok {
+		return 0, ""
+	}
+	for _, b := range t.kept {
+		bad := judge.Refuses(b)
+		if n += len(bad); reason == "" && len(bad) > 0 {
+			reason = bad[0].Reason
+		}
+	}
+	return n, reason
 }
 
 // fill says what came to a step, of which now has come already.

@@ -284,7 +284,7 @@ func outcome(o *stream.TracedOutput) string {
 	for _, x := range []struct {
 		n    int
 		what string
-	}{{o.Written, "written"}, {o.Waiting, "waiting for the watermark"}, {o.Early, "before the first output time, not written"}} {
+	}{{o.Written, "written"}, {o.Refused, "refused by the output (" + o.Reason + ")"}, {o.Waiting, "waiting for the watermark"}, {o.Early, "before the first output time, not written"}} {
 		if x.n > 0 {
 			out = append(out, fmt.Sprintf("%d %s %s", x.n, map[bool]string{true: "row", false: "rows"}[x.n == 1], x.what))
 		}

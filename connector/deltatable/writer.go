@@ -23,6 +23,7 @@ type writer struct {
 	sink *Sink
 	*layout
 	shard int
+	trial bool                 // rows are looked at and not written
 	open  map[string]*openFile // by partition values
 	done  prepared             // files in the store that Prepare has not handed out
 	spare []*openFile          // ended ones whose memory serves again
@@ -133,7 +134,7 @@ func (w *writer) plan(s *column.Schema) {
 // warnExtra says once of each name that the table does not have the column.
 func (w *writer) warnExtra(name string) {
 	const most = 100 // names come from events
-	if low := strings.ToLower(name); !w.warned[low] && len(w.warned) < most {
+	if low := strings.ToLower(name); !w.trial && !w.warned[low] && len(w.warned) < most {
 		if w.warned == nil {
 			w.warned = make(map[string]bool)
 		}
@@ -145,14 +146,9 @@ func (w *writer) warnExtra(name string) {
 // Write implements connector.Writer.
 func (w *writer) Write(ctx context.Context, b *column.Batch) ([]connector.BadRow, error) {
 	bad := badRows{}
-	vecs, b, rows := w.convert(b, bad)
+	vecs, parts, b, rows := w.judge(b, bad)
 	if len(rows) == 0 {
 		return bad.list(), nil
-	}
-	parts := make([]*column.Vector, len(w.parts))
-	for p := range w.parts {
-		parts[p] = w.partition(p, b, rows, bad)
-		w.parts[p].checkNull(parts[p], rows, bad)
 	}
 	for _, g := range group(parts, bad.fitting(rows)) {
 		values := make([]*string, len(parts))
@@ -167,6 +163,34 @@ func (w *writer) Write(ctx context.Context, b *column.Batch) ([]connector.BadRow
 		}
 	}
 	return bad.list(), w.shrink(ctx)
+}
+
+// judge makes the columns of the table and its partition columns, and returns the batch
+// that these come from and its rows; those that do not fit go to bad.
+func (w *writer) judge(b *column.Batch, bad badRows) (vecs, parts []*column.Vector, flat *column.Batch, rows []int32) {
+	vecs, flat, rows = w.convert(b, bad)
+	if len(rows) == 0 {
+		return nil, nil, flat, nil
+	}
+	parts = make([]*column.Vector, len(w.parts))
+	for p := range w.parts {
+		parts[p] = w.partition(p, flat, rows, bad)
+		w.parts[p].checkNull(parts[p], rows, bad)
+	}
+	return vecs, parts, flat, rows
+}
+
+// Refuses implements connector.Judging. A table that is not made yet refuses nothing.
+func (s *Sink) Refuses(b *column.Batch) []connector.BadRow {
+	_, l := s.now()
+	if l == nil {
+		return nil
+	}
+	w := s.newWriter(l, 0)
+	w.trial = true
+	bad := badRows{}
+	w.judge(b, bad)
+	return bad.list()
 }
 
 // convert makes the columns of the table, and returns the batch that the partition
@@ -184,7 +208,9 @@ func (w *writer) convert(b *column.Batch, bad badRows) (vecs []*column.Vector, f
 	for k := range rows {
 		rows[k] = int32(b.Row(k))
 	}
-	w.sink.extra.Add(int64(w.extra) * int64(len(rows)))
+	if !w.trial {
+		w.sink.extra.Add(int64(w.extra) * int64(len(rows)))
+	}
 	if w.unlike != "" && !star {
 		for _, i := range rows {
 			bad.add(i, "%s", w.unlike)

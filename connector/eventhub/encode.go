@@ -6,6 +6,7 @@ import (
 
 	"spate/column"
 	"spate/column/format"
+	"spate/connector"
 )
 
 // maxEvent is the largest event that Event Hubs takes.
@@ -83,4 +84,24 @@ func (e *encoder) keyOf(b *column.Batch, row int) bool {
 		return true
 	}
 	return false
+}
+
+// refuses are the rows of b that make no event.
+func (e *encoder) refuses(b *column.Batch) (bad []connector.BadRow) {
+	for k := range b.LiveRows() {
+		if _, reason := e.encode(b, b.Row(k)); reason != "" {
+			bad = append(bad, connector.BadRow{Row: b.Row(k), Reason: reason})
+		}
+	}
+	return bad
+}
+
+// Refuses implements connector.Judging.
+func (s *Sink) Refuses(b *column.Batch) []connector.BadRow {
+	return (&encoder{column: s.o.KeyColumn}).refuses(b)
+}
+
+// Refuses implements connector.Judging.
+func (s *ImmediateSink) Refuses(b *column.Batch) []connector.BadRow {
+	return (&encoder{column: s.o.KeyColumn}).refuses(b)
 }
