@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ type watcher struct {
 func (w *watcher) run(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	taken := w.look()
+	taken := w.settle(ctx) // a file may have changed since it was read at the start
 	last := taken
 	for {
 		select {
@@ -40,9 +41,8 @@ func (w *watcher) run(ctx context.Context) {
 		}
 		now := w.look()
 		if now != taken && now == last {
-			w.take(ctx)
-			now = w.look() // other files may be named now
-			taken = now
+			taken = w.settle(ctx)
+			now = taken
 		}
 		last = now
 	}
@@ -60,6 +60,19 @@ func (w *watcher) look() string {
 		fmt.Fprintf(&sb, "%s %d %d\n", f, info.ModTime().UnixNano(), info.Size())
 	}
 	return sb.String()
+}
+
+// settle takes what the files say and returns how they were before they were read: what
+// changes meanwhile is another change. Files that are named for the first time are only
+// known when they have been read, so they are read once more.
+func (w *watcher) settle(ctx context.Context) string {
+	for {
+		files, before := w.files, w.look()
+		w.take(ctx)
+		if ctx.Err() != nil || slices.Equal(w.files, files) {
+			return before
+		}
+	}
 }
 
 func (w *watcher) take(ctx context.Context) {

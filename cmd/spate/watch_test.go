@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -9,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"spate/config"
 	"spate/console"
+	"spate/pipeline"
 )
 
 // While a pipeline runs its script is edited: a mistake is printed and changes nothing,
@@ -114,6 +117,44 @@ simulate: { hub: in, devices: 5, interval: 100ms }
 		t.Error("the token is on the screen")
 	}
 	do(noConnection, "job", "list")
+}
+
+// A file that changes while it is being read, or that is named for the first time and
+// changes then, is read once more.
+func TestAChangeDuringALoadIsTaken(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	put := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(at(name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("a", "1")
+	put("b", "old")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var got string
+	loads := 0
+	w := &watcher{files: []string{at("a")}, warned: map[string]bool{}, say: func(string) {}, warn: func(string) {},
+		load: func() (*config.Pipeline, error) {
+			got = mustRead(t, at("a")) + mustRead(t, at("b"))
+			switch loads++; loads {
+			case 1:
+				put("a", "22") // behind the read
+			case 2:
+				put("b", "newer")
+			}
+			if got == "22newer" {
+				cancel()
+			}
+			return &config.Pipeline{Files: []string{at("a"), at("b")}}, nil
+		},
+		reload: func(context.Context, pipeline.Options) ([]string, error) { return nil, nil }}
+	w.run(ctx)
+	if got != "22newer" {
+		t.Errorf("read last: %q", got)
+	}
 }
 
 func mustRead(t *testing.T, name string) string {
