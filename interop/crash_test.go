@@ -1,10 +1,8 @@
 package interop
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -15,10 +13,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// TestCrash kills the pipeline again and again while clients send, and checks
-// that every acknowledged event, every aggregate and every alert is there once, with
-// one shard and with four, and whether alerts are shown with the checkpoint or at once.
-// In the middle the hub gets more partitions.
+// TestCrash does something to the pipeline in every round while clients send: it is
+// killed, its script is edited, the hub gets more partitions, a job is stopped and
+// started, the disk is full for a second. Every acknowledged event, every aggregate and
+// every alert is there once then, with one shard and with four, and whether alerts are
+// shown with the checkpoint or at once.
 // SPATE_CRASH_ROUNDS says how often, SPATE_CRASH_SEED repeats a run's choices.
 func TestCrash(t *testing.T) {
 	rounds, seed := 3, uint64(time.Now().UnixNano())
@@ -45,75 +44,38 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// crash kills the pipeline that often.
+// crash runs the rounds.
 func crash(t *testing.T, parallelism int, visibility string, rounds int, seed uint64) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	upTo := func(limit time.Duration) time.Duration { return time.Duration(rnd.Int64N(int64(limit))) }
 	query, err := filepath.Abs(filepath.Join("testdata", "short.asaql"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	i := newInstance(t, variant{Query: query, WindowStart: "DATEADD(second, -2, WindowEndTime)", Flush: "200ms",
 		Parallelism: parallelism, Visibility: visibility})
+	i.args = []string{"--watch"}
 	i.env = append(i.env, "GOMAXPROCS="+strconv.Itoa(2*parallelism)) // so that all shards run
+	l := &lives{instance: i, rnd: rnd, script: query, editable: visibility == "epoch", done: make(map[string]int)}
+	if err := i.smallDisk(1024); err != nil {
+		t.Logf("the disk is never full: %v", err)
+	} else {
+		l.disk = true
+	}
 	i.start()
 	senders := i.senders(t, rnd)
 	stop := load(senders)
-	scripts := spellings(t, i, query)
-	for round := range rounds {
-		if visibility == "epoch" {
-			i.rewrite(func(p *variant) { p.Query = scripts[rnd.IntN(len(scripts))] })
-		}
-		if round == rounds/2 {
-			i.rewrite(func(p *variant) { p.Partitions = 6 })
-		}
-		time.Sleep(upTo(2500 * time.Millisecond))
-		i.kill()
-		if rnd.IntN(3) == 0 { // and once more while it starts
-			i.launch(exec.Command(binary, "up", i.file, "--no-simulator", "--data", i.data))
-			time.Sleep(upTo(300 * time.Millisecond))
-			i.kill()
-		}
-		i.start()
+	for range rounds {
+		l.round()
 	}
 	time.Sleep(time.Second)
 	stop()
-	t.Logf("%d steps got new state", strings.Count(i.log.String(), "a step has new state"))
+	t.Logf("%v; %d steps got new state", l.done, strings.Count(i.log.String(), "a step has new state"))
 	checkOnce(t, i, query, senders)
+	l.checkCopies()
 	if visibility == "immediate" {
 		inOrder(t, i.readLog(t, alertHub))
 	}
 	i.stop()
-}
-
-// spellings are scripts that give the rows of query, of which some steps are other ones.
-func spellings(t *testing.T, i *instance, query string) []string {
-	t.Helper()
-	text, err := os.ReadFile(query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := []string{query}
-	from := "FROM [device-telemetry] TIMESTAMP BY EventEnqueuedUtcTime"
-	for k, change := range []func(nth int) string{
-		func(int) string { return from + " WHERE DeviceId IS NOT NULL" },
-		func(nth int) string {
-			if nth == 0 {
-				return from + " WHERE DeviceId <> '' AND Temperature < 1e9"
-			}
-			return from
-		},
-	} {
-		parts := strings.Split(string(text), from)
-		script := parts[0]
-		for nth, part := range parts[1:] {
-			script += change(nth) + part
-		}
-		path := filepath.Join(filepath.Dir(i.file), fmt.Sprintf("spelling%d.asaql", k))
-		write(t, path, script)
-		out = append(out, path)
-	}
-	return out
 }
 
 // inOrder checks that alerts that were shown at once stand in the order of their times,
@@ -194,6 +156,9 @@ func checkOnce(t *testing.T, i *instance, query string, senders []*sender) {
 	}
 	same(t, "rows of raw_telemetry", canonicals(t, i.query("SELECT * FROM telemetry.raw_telemetry"), "Timestamp", "TimestampDate"), rows)
 	got := bodies(t, i.readLog(t, alertHub))
+	for _, a := range got {
+		delete(a, "Edit") // which script wrote it
+	}
 	seen := make(map[string]bool)
 	for _, a := range got {
 		key := canonical(t, row{"DeviceId": a["DeviceId"], "EventTime": a["EventTime"], "WindowEnd": a["WindowEnd"], "AlertType": a["AlertType"]})

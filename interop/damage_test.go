@@ -134,26 +134,35 @@ func (i *instance) readWhatIsLeft(t testing.TB, partition int32) (values []strin
 	}
 }
 
+// smallDisk has the data of an instance that does not run yet lie on a disk of its own of
+// so many MiB.
+func (i *instance) smallDisk(size int) error {
+	if err := os.MkdirAll(i.data, 0o755); err != nil {
+		return err
+	}
+	unmount, err := mountSmall(i.data, size)
+	if err != nil {
+		return err
+	}
+	i.t.Cleanup(func() {
+		if i.cmd != nil {
+			i.kill()
+		}
+		if err := unmount(); err != nil {
+			i.t.Errorf("unmounting the small disk: %v", err)
+		}
+	})
+	return nil
+}
+
 // Without space senders get an error that says so; what is stored stays readable,
 // and once there is space again everything goes on.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, short(t))
-	if err := os.MkdirAll(i.data, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	unmount, err := mountSmall(i.data)
-	if err != nil {
+	if err := i.smallDisk(48); err != nil {
 		t.Skipf("a small disk needs the right to mount one: %v", err)
 	}
-	t.Cleanup(func() {
-		if i.cmd != nil {
-			i.kill()
-		}
-		if err := unmount(); err != nil {
-			t.Errorf("unmounting the small disk: %v", err)
-		}
-	})
 	i.start()
 	sent := int64(0)
 	for ; sent < 20; sent++ {

@@ -37,6 +37,7 @@ type variant struct {
 	Host        string // loopback address; default 127.0.0.1
 	Flush       string // of the tables; default 1s
 	Visibility  string // of the alerts: epoch or immediate; default epoch
+	Copies      bool   // the script has an output copies, which is a hub
 }
 
 var pipelineText = template.Must(template.New("").Parse(`version: 1
@@ -57,6 +58,7 @@ namespace:
   eventHubs:
     device-telemetry: { partitionCount: {{.Partitions}}, messageRetention: 7d }
     telemetry-alerts: { partitionCount: 2, messageRetention: 1d }
+    copies: { partitionCount: 1, messageRetention: 1d }
 storage: { path: ./data, container: telemetry-data, database: telemetry }
 tables:
   raw_telemetry:
@@ -84,6 +86,9 @@ jobs:
         columns: { WindowStart: "{{$.WindowStart}}" }
         rename: { WindowEndTime: WindowEnd }
       alert-eventhub: { eventHub: telemetry-alerts{{with $.Visibility}}, visibility: {{.}}{{end}} }
+{{- if $.Copies}}
+      copies: { eventHub: copies }
+{{- end}}
 {{- end}}
 capture:
   device-telemetry:
@@ -109,6 +114,7 @@ type instance struct {
 	file string
 	data string
 	env  []string // of the processes, besides that of the test
+	args []string // of spate up, besides those of start
 
 	info struct {
 		Addresses         map[string]string `json:"addresses"`
@@ -182,7 +188,10 @@ func (i *instance) rewrite(change func(p *variant)) {
 	if err := pipelineText.Execute(&text, i.p); err != nil {
 		i.t.Fatal(err)
 	}
-	write(i.t, i.file, text.String())
+	write(i.t, i.file+".new", text.String())
+	if err := os.Rename(i.file+".new", i.file); err != nil { // a running instance may read it
+		i.t.Fatal(err)
+	}
 }
 
 func write(t testing.TB, path, text string) {
@@ -218,11 +227,16 @@ next:
 // start runs the command and waits until it is ready.
 func (i *instance) start() *instance {
 	i.t.Helper()
-	i.launch(exec.Command(binary, "up", i.file, "--no-simulator", "--data", i.data))
+	i.launch(i.up())
 	if err := i.ready(30 * time.Second); err != nil {
 		i.t.Fatal(err)
 	}
 	return i
+}
+
+// up is the command that runs the pipeline.
+func (i *instance) up() *exec.Cmd {
+	return exec.Command(binary, append([]string{"up", i.file, "--no-simulator", "--data", i.data}, i.args...)...)
 }
 
 func (i *instance) launch(cmd *exec.Cmd) {

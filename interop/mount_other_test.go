@@ -4,6 +4,6 @@ package interop
 
 import "errors"
 
-func mountSmall(string) (unmount func() error, err error) {
+func mountSmall(string, int) (unmount func() error, err error) {
 	return nil, errors.ErrUnsupported
 }

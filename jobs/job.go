@@ -164,7 +164,9 @@ func (j *job) live(ctx context.Context) {
 			j.become("Degraded", err)
 			log.Warn("job starts again from its checkpoint", "pause", pause, "err", err)
 			select {
-			case <-ctx.Done():
+			case <-ctx.Done(): // it stands at its last checkpoint, as it would
+				j.become("Stopped", nil)
+				return
 			case <-time.After(pause):
 				pause = min(2*pause, mostPause)
 				err = j.open(ctx, nil)
