@@ -84,7 +84,7 @@ func receiverFile() value[pipeline.Receiver] {
 }
 
 func commonSchema() value[pipeline.Receiver] {
-	return value[pipeline.Receiver]{Key{Form: FormWord, Default: "false", Words: []string{"false"}},
+	return value[pipeline.Receiver]{Key{Form: FormFlag, Default: "false", Words: []string{"false"}},
 		func(_ *loader, o *object, key string, _ *pipeline.Receiver) {
 			if o.boolean(key, false) {
 				o.fail(o.find(key), "E206", "messages are the events themselves", "true is not supported yet")

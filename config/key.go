@@ -14,7 +14,8 @@ type Key struct {
 	Required bool
 	Change   Change
 	About    string
-	Keys     []Key // of a map, and of each map of FormNames and FormMaps
+	Example  string // of a map at the top
+	Keys     []Key  // of a map, and of each map of FormNames and FormMaps
 
 	// Refusal is a part of what a running pipeline says of a change that waits for a start,
 	// and of what a start says of one that is refused.
@@ -22,6 +23,10 @@ type Key struct {
 
 	rule nameRule // of FormName and of the names of FormNames
 }
+
+// Names says what names may be made of: the value of a FormName, the entries of a list, the
+// names of FormNames. Empty: anything.
+func (k Key) Names() string { return k.rule.want }
 
 // Form is the form of a value.
 type Form string
@@ -149,6 +154,12 @@ func (f field[T]) required(hint string) field[T] {
 // refusal says what a refusal of a change names.
 func (f field[T]) refusal(part string) field[T] {
 	f.keys[0].Refusal = part
+	return f
+}
+
+// example shows a map in a file.
+func (f field[T]) example(text string) field[T] {
+	f.keys[0].Example = text
 	return f
 }
 

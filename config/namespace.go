@@ -22,7 +22,7 @@ type hub struct {
 }
 
 var namespaceKeys = section[namespace]{
-	key("name", ChangeStart, "Name of the Event Hubs namespace.", nameOr(namespaceName, "NAME-ns", func(l *loader) string { return defaultNamespace(l.o.Name) },
+	key("name", ChangeStart, "Name of the Event Hubs namespace.", nameOr(namespaceName, "the name with -ns", func(l *loader) string { return defaultNamespace(l.o.Name) },
 		func(n *namespace) *string { return &n.name })).refusal("the namespace"),
 	key("sku", ChangeNone, "Azure's tier. It has no effect here, but for warnings of what the tier does not have.",
 		word("Standard", func(n *namespace) *string { return &n.sku }, "Basic", "Standard", "Premium", "Dedicated")).unprinted(),
