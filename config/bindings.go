@@ -68,10 +68,22 @@ func serialization() value[pipeline.Input] {
 		}}
 }
 
-// checkInput checks that the hub has the consumer group.
+// checkInput checks the keys of an input together, and that the hub has the consumer group.
 func (l *loader) checkInput(o *object, _ *entry, in *pipeline.Input) {
 	if e := o.find("consumerGroup"); e != nil && in.Hub != "" {
 		l.needGroup(o, e, in.Hub, in.ConsumerGroup)
+	}
+	m := o.within("serialization")
+	if m == nil {
+		return
+	}
+	for _, k := range []string{"fieldDelimiter", "header"} {
+		if e := m.find(k); e != nil && in.Format != "csv" {
+			m.fail(e, "E207", "say type: csv, or leave it out", "only CSV has it")
+		}
+	}
+	if d := in.Delimiter; len(d) > 1 && d != "tab" && d != `\t` {
+		m.fail(m.find("fieldDelimiter"), "E206", "want a comma, semicolon, tab, space or vertical bar", "%q is no delimiter", d)
 	}
 }
 
@@ -145,6 +157,12 @@ func (l *loader) checkOutput(o *object, _ *entry, out *pipeline.Output) {
 		o.fail(hub, "E207", "keep one of the two", "table and eventHub exclude each other")
 	case table == nil && hub == nil && !o.hasAny(outputTargets):
 		o.missing("table or eventHub", "say where the rows go")
+	}
+	if e := o.find("partitionKey"); e != nil && table != nil {
+		o.fail(e, "E207", "leave it out", "only the events of a hub have one")
+	}
+	if out.Strict && hub != nil {
+		o.fail(o.find("mismatch"), "E207", "leave it out", "only the rows of a table are compared with its columns")
 	}
 	if out.Immediate && hub == nil {
 		o.fail(o.find("visibility"), "E207", "leave it out", "only the rows of a hub can be shown at once")

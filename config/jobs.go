@@ -68,6 +68,9 @@ func (l *loader) checkJob(o *object, _ *entry, j *pipeline.Job) {
 	if j.Start.Mode == pipeline.StartCustomTime && o.find("outputStartTime") == nil {
 		o.missing("outputStartTime", "outputStartMode: CustomTime needs it")
 	}
+	if e := o.find("outputStartTime"); e != nil && j.Start.Mode != pipeline.StartCustomTime {
+		o.fail(e, "E207", "say outputStartMode: CustomTime, or leave it out", "it goes with outputStartMode: CustomTime")
+	}
 	for _, k := range []string{"eventsOutOfOrderMaxDelay", "eventsLateArrivalMaxDelay"} {
 		if e := o.find(k + "InSeconds"); e != nil && o.find(k) != nil {
 			o.fail(e, "E207", "keep one of the two", "two keys say the same")

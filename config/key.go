@@ -57,8 +57,8 @@ type Change string
 const (
 	ChangeLive   Change = "live"  // a running pipeline takes it over, and so does the next start
 	ChangeStart  Change = "start" // a running pipeline refuses it; the next start takes it over
-	ChangeNew    Change = "new"   // it counts for jobs and tables that are not there yet
-	ChangeNever  Change = "never" // it is refused where there is something already, with advice
+	ChangeNew    Change = "new"   // it counts for a job that has no checkpoint yet
+	ChangeNever  Change = "never" // it is refused once there is a checkpoint, or the table
 	ChangeGrow   Change = "grow"  // as live; a smaller value is refused
 	ChangeNone   Change = "none"  // the value has no effect here
 	ChangeInside Change = ""      // a map: its keys say it

@@ -97,8 +97,8 @@ What becomes of a change:
 | live | A running pipeline takes it over (` + "`spate up --watch`" + `); so does the next start. |
 | live, grows | As live; a smaller value is refused. |
 | start | A running pipeline says that it goes on as it was; the next start takes it over. |
-| new | It counts for jobs and tables that are not there yet. |
-| fixed | It is refused, with advice, once the job has a checkpoint. |
+| new | It counts for a job that has no checkpoint yet. |
+| fixed | It is refused, and what is there named, once the job has a checkpoint or the table is there. |
 | – | The value has no effect here. Azure's files have it, and it is checked. |
 
 `

@@ -80,8 +80,8 @@ var changeSays = map[Change]string{
 	ChangeLive:  "A running pipeline takes a change over.",
 	ChangeGrow:  "A running pipeline takes more over; fewer are refused.",
 	ChangeStart: "A change waits for the next start.",
-	ChangeNew:   "A change counts for what is not there yet.",
-	ChangeNever: "A change is refused once there is a checkpoint.",
+	ChangeNew:   "A change counts for a job that has no checkpoint yet.",
+	ChangeNever: "A change is refused where there is a checkpoint, or the table, already.",
 }
 
 func formSchema(k Key) *schema {

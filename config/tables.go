@@ -11,10 +11,10 @@ import (
 
 var tableKeys = section[pipeline.Table]{
 	key("path", ChangeLive, "Folder below `<storage.path>/lake/<account>/<container>`.", tablePath()),
-	key("schema", ChangeNew, "A file with one CREATE TABLE ... USING DELTA, or its text. Its PARTITIONED BY and LOCATION count.", tableSchema()),
-	key("columns", ChangeNew, "Instead of `schema`: types by column, of string, long, int, double, float, boolean, timestamp, date, binary. Without either the table is made from its first rows.",
-		tableColumns()),
-	key("partitionBy", ChangeNew, "Columns, and `date(column)`, which is the UTC day of a column.", partitionBy()),
+	key("schema", ChangeNever, "A file with one CREATE TABLE ... USING DELTA, or its text. Its PARTITIONED BY and LOCATION count.", tableSchema()).refusal("exists with"),
+	key("columns", ChangeNever, "Instead of `schema`: types by column, of string, long, int, double, float, boolean, timestamp, date, binary. Without either the table is made from its first rows.",
+		tableColumns()).refusal("exists with"),
+	key("partitionBy", ChangeNever, "Columns, and `date(column)`, which is the UTC day of a column.", partitionBy()).refusal("exists partitioned by"),
 	key("partitionDate", ChangeNone, "How the column of `date(column)` is declared: a plain column.", word[pipeline.Table]("plain", nil, "plain")),
 	key("preset", ChangeNone, "Versions of Delta's protocol: reader 1, writer 2.", word[pipeline.Table]("default", nil, "default")),
 	key("flush", ChangeInside, "When rows are committed.", optional(flushKeys, func(t *pipeline.Table) *pipeline.Flush { return &t.Flush })),

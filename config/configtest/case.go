@@ -119,7 +119,7 @@ var others = map[string]string{
 	"storage.account":                     "otheraccount",
 	"storage.database":                    "elsewhere",
 	"namespace.name":                      "other-name",
-	"tables.NAME.schema":                  `"CREATE TABLE rows (a STRING, b BIGINT NOT NULL) USING DELTA"`,
+	"tables.NAME.schema":                  `"CREATE TABLE rows (a STRING, b DOUBLE) USING DELTA"`,
 	"tables.NAME.columns":                 "{ a: string, b: double }",
 	"tables.NAME.partitionBy":             "[a]",
 	"jobs.NAME.query":                     `"SELECT a, b INTO rows FROM [in] WHERE b > 0; SELECT a, b INTO out FROM [in]"`,
