@@ -4,6 +4,10 @@
 // A folder with nothing but Stream Analytics scripts is a pipeline too (Derive),
 // and so is the built-in example (Example).
 //
+// Every key of a file is declared once, with what it means and what becomes of a change
+// (Key): key.go has the declaration, form.go the forms of values, and the files of the maps
+// their keys, with the checks of several keys beside them.
+//
 // Nothing else reads YAML or environment variables for a pipeline.
 //
 // Stability: importable, not promised before 1.0.

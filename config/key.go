@@ -108,14 +108,14 @@ func (k Key) inner() string {
 // formLater marks a key that this version does not act on: it is refused by name.
 const formLater Form = "later"
 
-// field is a key of a map that is read into a T.
+// field is a key of a map that is read into a T, or several that are refused.
 type field[T any] struct {
-	keys []Key // one, or those that are refused
+	keys []Key
 	read func(l *loader, o *object, to *T)
 	show func(p *Pipeline, from *T) any // nil: never printed
 }
 
-// value is what stands behind a key of a T. def, if set, is asked while reading.
+// value is what stands behind a key of a T.
 type value[T any] struct {
 	Key
 	read func(l *loader, o *object, key string, to *T)

@@ -20,7 +20,9 @@ type Case struct {
 	settings []setting // of After, without the key
 }
 
-// Cases are cases of all keys that are values, in the order of the language.
+// Cases are cases of all keys that are values, in the order of the language. Key.Change and
+// Key.Refusal say what becomes of the change from Before to After, and Before runs with
+// ports of its own.
 func Cases() []Case {
 	var out []Case
 	each(config.Keys(), func(k config.Key) { out = append(out, caseOf(k)) })
@@ -37,7 +39,8 @@ func each(keys []config.Key, f func(config.Key)) {
 	}
 }
 
-// Files are the files that cases name, but for those of certificates.
+// Files are the files that cases name, by their paths. They are empty, which is enough to
+// load a pipeline file, and not to open a port with TLS.
 func Files() map[string]string {
 	return map[string]string{"cert.pem": "", "key.pem": ""}
 }
