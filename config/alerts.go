@@ -1,132 +1,138 @@
 package config
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"spate/pipeline"
-	"spate/simulator"
 )
 
-func (l *loader) monitor(o *object) {
-	l.o.MetricsRetention = 93 * 24 * time.Hour
-	if o == nil {
-		return
-	}
-	l.o.MetricsRetention = o.duration("metricsRetention", l.o.MetricsRetention, time.Hour, maxDuration)
-	if groups := o.child("actionGroups"); groups != nil {
-		groups.each(func(name string, e *entry) {
-			groups.named(e, plainName)
-			if g := groups.r.object(e.value, join(groups.path, name)); g != nil {
-				l.actionGroup(name, g)
+var monitorKeys = section[pipeline.Options]{
+	key("metricsRetention", ChangeStart, "How long the minutes of metrics are kept.", duration(93*24*time.Hour, time.Hour, maxDuration,
+		func(o *pipeline.Options) *time.Duration { return &o.MetricsRetention })).refusal("the retention of metrics"),
+	key("actionGroups", ChangeInside, "Named lists of receivers.", names[pipeline.Options, pipeline.ActionGroup]{
+		rule: plainName, keys: groupKeys, at: func(o *pipeline.Options) *[]pipeline.ActionGroup { return &o.ActionGroups },
+		name: func(g *pipeline.ActionGroup) *string { return &g.Name },
+	}.value()),
+	later[pipeline.Options]("alertRetention", "historyMemory", "deviceField", "deviceTimeField", "allowCommands", "builtInRules", "smtp",
+		"alerts", "processingRules"),
+}
+
+var groupKeys = section[pipeline.ActionGroup]{
+	key("shortName", ChangeStart, "At most 12 characters.", shortName()),
+	key("enabled", ChangeStart, "`false`: nobody is told.", unless(func(g *pipeline.ActionGroup) *bool { return &g.Disabled })),
+	key("receivers", ChangeInside, "Who is told: each has one of `webhook` and `file`.", listOf(receiverKeys,
+		func(g *pipeline.ActionGroup) *[]pipeline.Receiver { return &g.Receivers }, checkReceiver)),
+}.waitsFor("the action groups")
+
+var receiverKeys = section[pipeline.Receiver]{
+	key("name", ChangeStart, "Name, once in a group.", name(plainName, "", func(r *pipeline.Receiver) *string { return &r.Name })).required(""),
+	key("webhook", ChangeStart, "http or https address that events are posted to.", secret(func(r *pipeline.Receiver) *string { return &r.Webhook })),
+	key("file", ChangeStart, "File that events are appended to as lines of JSON.", receiverFile()),
+	later[pipeline.Receiver](receiverTargets...),
+	key("useCommonAlertSchema", ChangeNone, "Only `false`: messages are the events themselves.", commonSchema()),
+	key("headers", ChangeStart, "Headers of the requests to the webhook.", texts(
+		func(r *pipeline.Receiver, name, text string) {
+			if r.Headers == nil {
+				r.Headers = map[string]string{}
 			}
-		})
+			r.Headers[name] = text
+		},
+		func(r *pipeline.Receiver) *fields { return sortedTexts(r.Headers) })),
+	key("secret", ChangeStart, "Signs what is posted: the header X-Spate-Signature.", secret(func(r *pipeline.Receiver) *string { return &r.Secret })),
+}.waitsFor("the action groups")
+
+// receiverTargets are the receivers that are not built.
+var receiverTargets = []string{"email", "logicApp", "azureFunction", "eventHub", "chat", "alertmanager", "command", "sms", "voice", "armRole", "push"}
+
+// sortedTexts is what is printed of a map.
+func sortedTexts(m map[string]string) *fields {
+	out := &fields{}
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		out.add(name, m[name])
 	}
-	o.later("alertRetention", "historyMemory", "deviceField", "deviceTimeField", "allowCommands", "builtInRules", "smtp",
-		"alerts", "processingRules")
-	o.done()
+	return out
 }
 
-func (l *loader) actionGroup(name string, o *object) {
-	g := pipeline.ActionGroup{Name: name}
-	g.ShortName = o.text("shortName", "")
-	if utf8.RuneCountInString(g.ShortName) > 12 {
-		o.fail(o.find("shortName"), "E205", "", "%q is longer than 12 characters", g.ShortName)
-	}
-	if g.ShortName == "" {
-		g.ShortName = string([]rune(name)[:min(12, utf8.RuneCountInString(name))])
-	}
-	g.Disabled = !o.boolean("enabled", true)
-	seen := map[string]bool{}
-	o.list("receivers", func(e *entry) {
-		r := o.r.object(e.value, join(o.path, "receivers"))
-		if r == nil {
-			return
+func shortName() value[pipeline.ActionGroup] {
+	v := text("", func(g *pipeline.ActionGroup) *string { return &g.ShortName })
+	v.Default, v.High = "the name, cut to 12", 12
+	v.read = func(_ *loader, o *object, key string, g *pipeline.ActionGroup) {
+		g.ShortName = o.text(key, "")
+		if utf8.RuneCountInString(g.ShortName) > 12 {
+			o.fail(o.find(key), "E205", "", "%q is longer than 12 characters", g.ShortName)
 		}
-		rec := l.receiver(r)
-		if seen[strings.ToLower(rec.Name)] {
-			o.r.fail(placeOf(e.value), "E103", r.path, "", "the receiver %q is there twice", rec.Name)
+		if g.ShortName == "" {
+			g.ShortName = string([]rune(g.Name)[:min(12, utf8.RuneCountInString(g.Name))])
 		}
-		seen[strings.ToLower(rec.Name)] = true
-		g.Receivers = append(g.Receivers, rec)
-	})
-	o.done()
-	l.o.ActionGroups = append(l.o.ActionGroups, g)
+	}
+	return v
 }
 
-func (l *loader) receiver(o *object) pipeline.Receiver {
-	r := pipeline.Receiver{}
-	if o.find("name") == nil {
-		o.missing("name", "")
+func receiverFile() value[pipeline.Receiver] {
+	v := text("", func(r *pipeline.Receiver) *string { return &r.File })
+	v.read = func(l *loader, o *object, key string, r *pipeline.Receiver) {
+		if s := o.text(key, ""); s != "" {
+			r.File = absolute(resolvePath(l.folder.dir, s))
+		}
 	}
-	r.Name = o.name("name", "", plainName)
-	hook, file := o.take("webhook"), o.take("file")
-	others := []string{"email", "logicApp", "azureFunction", "eventHub", "chat", "alertmanager", "command", "sms", "voice", "armRole", "push"}
-	o.later(others...)
+	return v
+}
+
+func commonSchema() value[pipeline.Receiver] {
+	return value[pipeline.Receiver]{Key{Form: FormFlag, Default: "false", Words: []string{"false"}},
+		func(_ *loader, o *object, key string, _ *pipeline.Receiver) {
+			if o.boolean(key, false) {
+				o.fail(o.find(key), "E206", "messages are the events themselves", "true is not supported yet")
+			}
+		}, nil}
+}
+
+// checkReceiver checks the keys of a receiver together.
+func checkReceiver(_ *loader, o *object, g *pipeline.ActionGroup, r *pipeline.Receiver) {
+	hook, file := o.find("webhook"), o.find("file")
 	switch {
 	case hook != nil && file != nil:
 		o.fail(file, "E207", "keep one of the two", "webhook and file exclude each other")
 	case hook != nil:
-		r.Webhook = o.secretOf(hook)
 		if u, err := url.Parse(r.Webhook); r.Webhook != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 			o.fail(hook, "E206", "", "want an http or https URL")
 		}
-	case file != nil:
-		if s, ok := o.textOf(file); ok {
-			r.File = absolute(resolvePath(l.folder.dir, s))
-		}
-	default:
-		if !o.hasAny(others) {
-			o.missing("webhook or file", "say where messages go")
-		}
+	case file == nil && !o.hasAny(receiverTargets):
+		o.missing("webhook or file", "say where messages go")
 	}
-	if o.boolean("useCommonAlertSchema", false) {
-		o.fail(o.find("useCommonAlertSchema"), "E206", "messages are the events themselves", "true is not supported yet")
+	if slices.ContainsFunc(g.Receivers, func(other pipeline.Receiver) bool { return strings.EqualFold(other.Name, r.Name) }) {
+		o.r.fail(o.at, "E103", o.path, "", "the receiver %q is there twice", r.Name)
 	}
-	if h := o.child("headers"); h != nil {
-		r.Headers = map[string]string{}
-		h.each(func(name string, e *entry) {
-			if s, ok := h.textOf(e); ok {
-				r.Headers[name] = s
-			}
-		})
-	}
-	r.Secret = o.secret("secret")
-	o.done()
-	return r
 }
 
-func (l *loader) notify(o *object) {
-	if o == nil {
-		return
+var notifyKeys = section[pipeline.Notify]{
+	key("hub", ChangeStart, "Hub whose events are sent.", hubOf(func(n *pipeline.Notify) *string { return &n.Hub })).
+		required("name the hub whose events are sent"),
+	key("actionGroups", ChangeStart, "Groups of `monitor.actionGroups`.", actionGroups()).required("name the groups of monitor.actionGroups"),
+	later[pipeline.Notify]("consumerGroup", "where", "groupBy", "groupWait", "repeat", "severityFrom", "template"),
+}.waitsFor("notify")
+
+func notifyNames() value[pipeline.Options] {
+	return names[pipeline.Options, pipeline.Notify]{rule: jobName, keys: notifyKeys,
+		at:   func(o *pipeline.Options) *[]pipeline.Notify { return &o.Notify },
+		name: func(n *pipeline.Notify) *string { return &n.Name },
+	}.value()
+}
+
+func actionGroups() value[pipeline.Notify] {
+	v := list(func(n *pipeline.Notify) *[]string { return &n.ActionGroups })
+	v.read = func(l *loader, o *object, key string, n *pipeline.Notify) {
+		for e, s := range o.texts(key) {
+			n.ActionGroups = append(n.ActionGroups, s)
+			l.needActionGroup(o, e, s)
+		}
 	}
-	o.each(func(name string, e *entry) {
-		o.named(e, jobName)
-		n := o.r.object(e.value, join(o.path, name))
-		if n == nil {
-			return
-		}
-		out := pipeline.Notify{Name: name}
-		if h := n.take("hub"); h == nil {
-			n.missing("hub", "name the hub whose events are sent")
-		} else if s, ok := n.textOf(h); ok {
-			out.Hub = s
-			l.needHub(n, h, s)
-		}
-		if !n.list("actionGroups", func(e *entry) {
-			if s, ok := n.textOf(e); ok {
-				out.ActionGroups = append(out.ActionGroups, s)
-				l.needActionGroup(n, e, s)
-			}
-		}) {
-			n.missing("actionGroups", "name the groups of monitor.actionGroups")
-		}
-		n.later("consumerGroup", "where", "groupBy", "groupWait", "repeat", "severityFrom", "template")
-		n.done()
-		l.o.Notify = append(l.o.Notify, out)
-	})
+	return v
 }
 
 func (l *loader) needActionGroup(o *object, e *entry, name string) {
@@ -144,37 +150,4 @@ func (l *loader) needActionGroup(o *object, e *entry, name string) {
 		}
 		o.fail(e, "E301", hint, "there is no action group %q", name)
 	})
-}
-
-func (l *loader) simulate(o *object) {
-	if o == nil {
-		return
-	}
-	enabled := o.boolean("enabled", true)
-	s := &pipeline.Simulate{}
-	e := o.take("hub")
-	if e != nil {
-		if name, ok := o.textOf(e); ok {
-			s.Hub = name
-			l.needHub(o, e, name)
-		}
-	} else if len(l.o.Hubs) == 1 {
-		s.Hub = l.o.Hubs[0].Name
-	} else {
-		o.missing("hub", "name the hub that the devices send to")
-	}
-	s.Devices = int(o.integer("devices", 20, 1, 100000))
-	s.Interval = o.duration("interval", 5*time.Second, time.Millisecond, time.Hour)
-	s.Duration = o.duration("duration", 0, 0, maxDuration)
-	s.Scenario = o.text("scenario", "seed")
-	if _, err := simulator.ParseScenario(s.Scenario); err != nil {
-		o.fail(o.find("scenario"), "E206", "", "%s", strings.TrimPrefix(err.Error(), "simulator: "))
-	}
-	s.Seed = o.integer("seed", 1, 0, 1<<62)
-	s.Locations, s.Types = o.texts("locations"), o.texts("deviceTypes")
-	s.Via = o.oneOf("via", "kafka", "kafka", "amqp")
-	o.done()
-	if enabled {
-		l.o.Simulate = s
-	}
 }

@@ -4,6 +4,10 @@
 // A folder with nothing but Stream Analytics scripts is a pipeline too (Derive),
 // and so is the built-in example (Example).
 //
+// Every key of a file is declared once, with what it means and what becomes of a change
+// (Key): key.go has the declaration, form.go the forms of values, and the files of the maps
+// their keys, with the checks of several keys beside them.
+//
 // Nothing else reads YAML or environment variables for a pipeline.
 //
 // Stability: importable, not promised before 1.0.
@@ -147,7 +151,7 @@ func loadBytes(src Source, file string, data []byte, at folder) (*Pipeline, erro
 	r := &reader{file: file, env: env, readFile: at.read}
 	l := &loader{reader: r, folder: at, data: src.Data}
 	if top := r.parse(data); top != nil {
-		l.top(top)
+		fileKeys.read(l, top, &l.o)
 		r.scanSecrets()
 	}
 	p := &Pipeline{Kind: File, Path: file, Options: l.o, Secrets: r.secrets}
@@ -194,8 +198,6 @@ type loader struct {
 	data   string
 	o      pipeline.Options
 	refs   []func()
-	ports  map[string]portUse // by address
-	bind   place              // of server.bind
 	jobs   map[string]*jobPlaces
 }
 
@@ -208,61 +210,84 @@ type jobPlaces struct {
 	columns map[string]place // of the expressions, by alias and column as columnKey has them
 }
 
+// fileKeys are the keys at the top of a file.
+var fileKeys = section[pipeline.Options]{
+	key("version", ChangeInside, "Version of this language.", versionValue()).required(""),
+	key("name", ChangeStart, "Name of the pipeline; the resource group in answers.", nameOr(groupName, "name of the folder", (*loader).folderName,
+		func(o *pipeline.Options) *string { return &o.Name })).refusal("the name"),
+	key("subscription", ChangeStart, "Used in resource ids.", text("00000000-0000-0000-0000-000000000000",
+		func(o *pipeline.Options) *string { return &o.Subscription })).refusal("subscription and location"),
+	key("location", ChangeStart, "Region in answers.", text("local",
+		func(o *pipeline.Options) *string { return &o.Location })).refusal("subscription and location"),
+	key("server", ChangeInside, "Where clients connect.", serverValue()).example(serverExample),
+	key("namespace", ChangeInside, "The hubs, and who may use them.", namespaceValue()).example(namespaceExample),
+	key("storage", ChangeInside, "Where everything is kept.", part(storageKeys, itself, nil)).example(storageExample),
+	key("tables", ChangeInside, "The Delta tables, named `table` or `database.table`.", tableNames()).example(tablesExample),
+	key("jobs", ChangeInside, "The Stream Analytics jobs. One that is gone from the file stops, and its state is kept.", jobNames()).example(jobsExample),
+	key("capture", ChangeInside, "Hubs of which every event is appended to a table, from the oldest event on.", captureNames()).example(captureExample),
+	key("monitor", ChangeInside, "Metrics, and who is told about alerts.", part(monitorKeys, itself, nil)).example(monitorExample),
+	key("notify", ChangeInside, "Hubs of which every event is sent to action groups.", notifyNames()).example(notifyExample),
+	key("simulate", ChangeInside, "A fleet of devices that `spate up` runs.", simulateValue()).example(simulateExample),
+	later[pipeline.Options]("include", "tests", "azure"),
+}
+
+func itself(o *pipeline.Options) *pipeline.Options { return o }
+
 var notNameChars = regexp.MustCompile(`[^\pL\d._()-]+`)
 
-func (l *loader) top(o *object) {
-	if e := o.take("version"); e == nil {
-		o.r.fail(o.at, "E201", "version", "the first key of a pipeline file is version: 1", "version is missing")
-	} else if s, quoted, ok := scalar(e.value); !ok || quoted || strings.Trim(s, "0123456789") != "" || s == "" {
-		o.fail(e, "E104", "", "want an integer, got %s", kindOf(e.value))
-	} else if s != "1" {
-		o.fail(e, "E201", "this version of spate reads version 1", "%s is unknown", s)
-	}
+// folderName is the name of the folder, made to fit the rules of names.
+func (l *loader) folderName() string {
 	abs, err := filepath.Abs(l.folder.dir)
 	if err != nil {
-		abs = "spate"
+		return "spate"
 	}
-	def := notNameChars.ReplaceAllString(filepath.Base(abs), "-")
-	if !groupName.form.MatchString(def) {
-		def = "spate"
+	if name := notNameChars.ReplaceAllString(filepath.Base(abs), "-"); groupName.form.MatchString(name) {
+		return name
 	}
-	l.o.Name = o.name("name", def, groupName)
-	l.o.Subscription = o.text("subscription", "00000000-0000-0000-0000-000000000000")
-	l.o.Location = o.text("location", "local")
-	l.server(o.child("server"))
-	l.namespace(o.child("namespace"))
-	l.storage(o.child("storage"))
-	l.tables(o.child("tables"))
-	l.jobsMap(o.child("jobs"))
-	l.capture(o.child("capture"))
-	l.monitor(o.child("monitor"))
-	l.notify(o.child("notify"))
-	l.simulate(o.child("simulate"))
-	o.later("include", "tests", "azure")
-	o.done()
+	return "spate"
+}
+
+func versionValue() value[pipeline.Options] {
+	return value[pipeline.Options]{Key{Form: FormInteger, Low: 1, High: 1},
+		func(_ *loader, o *object, key string, _ *pipeline.Options) {
+			e := o.take(key)
+			if e == nil {
+				o.r.fail(o.at, "E201", "version", "the first key of a pipeline file is version: 1", "version is missing")
+			} else if s, quoted, ok := scalar(e.value); !ok || quoted || strings.Trim(s, "0123456789") != "" || s == "" {
+				o.fail(e, "E104", "", "want an integer, got %s", kindOf(e.value))
+			} else if s != "1" {
+				o.fail(e, "E201", "this version of spate reads version 1", "%s is unknown", s)
+			}
+		},
+		func(*Pipeline, *pipeline.Options) any { return 1 }}
+}
+
+var storageKeys = section[pipeline.Options]{
+	key("path", ChangeStart, "The data folder: everything that Spate writes. Another one is another pipeline.", dataFolder()).refusal("the data folder"),
+	key("account", ChangeStart, "Storage account in the names of tables, and a folder of their paths.", name(accountName, "spate",
+		func(o *pipeline.Options) *string { return &o.Storage.Account })),
+	key("container", ChangeStart, "Container in the names of tables, and a folder of their paths.", name(containerName, "data",
+		func(o *pipeline.Options) *string { return &o.Storage.Container })),
+	key("database", ChangeStart, "Database of tables that are named without one.", name(sqlName, "default",
+		func(o *pipeline.Options) *string { return &o.Storage.Database })),
+	later[pipeline.Options]("mounts", "diskReserve"),
+}.waitsFor("the storage")
+
+func dataFolder() value[pipeline.Options] {
+	v := text("./data", func(o *pipeline.Options) *string { return &o.Dir })
+	v.read = func(l *loader, o *object, key string, to *pipeline.Options) {
+		to.Dir = absolute(resolvePath(l.folder.dir, o.text(key, "./data")))
+		if l.data != "" {
+			to.Dir = absolute(l.data)
+		}
+	}
+	return v
 }
 
 // refer checks the references between the parts.
 func (l *loader) refer() {
 	for _, f := range l.refs {
 		f()
-	}
-}
-
-func (l *loader) storage(o *object) {
-	path := "./data"
-	l.o.Storage = pipeline.Storage{Account: "spate", Container: "data", Database: "default"}
-	if o != nil {
-		path = o.text("path", path)
-		l.o.Storage.Account = o.name("account", "spate", accountName)
-		l.o.Storage.Container = o.name("container", "data", containerName)
-		l.o.Storage.Database = o.name("database", "default", sqlName)
-		o.later("mounts", "diskReserve")
-		o.done()
-	}
-	l.o.Dir = absolute(resolvePath(l.folder.dir, path))
-	if l.data != "" {
-		l.o.Dir = absolute(l.data)
 	}
 }
 

@@ -19,17 +19,8 @@ import (
 func derive(src Source, dir string, scripts []string) (*Pipeline, error) {
 	r := &reader{file: dir, env: src.Env}
 	l := &loader{reader: r, folder: folder{dir: dir}, data: src.Data, jobs: map[string]*jobPlaces{}}
-	l.o.Name = "spate"
-	if abs, err := filepath.Abs(dir); err == nil {
-		if name := notNameChars.ReplaceAllString(filepath.Base(abs), "-"); groupName.form.MatchString(name) {
-			l.o.Name = name
-		}
-	}
-	l.o.Subscription, l.o.Location = "00000000-0000-0000-0000-000000000000", "local"
-	l.server(nil)
-	l.namespace(nil)
-	l.storage(nil)
-	l.monitor(nil)
+	fileKeys.read(l, r.parse([]byte("version: 1")), &l.o)
+	r.src = "" // nobody has written that
 	l.o.Listen.NextFree = true
 
 	slices.Sort(scripts)

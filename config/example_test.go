@@ -90,64 +90,10 @@ func TestPrintedConfigurationLoadsAgain(t *testing.T) {
 
 // Whatever a file says, what is printed of it says the same.
 func TestWhatIsPrintedIsWhatWasRead(t *testing.T) {
-	src := `version: 1
-name: all
-subscription: 11111111-2222-3333-4444-555555555555
-location: westeurope
-server:
-  bind: 127.0.0.1
-  advertisedHost: somewhere
-  amqp: { port: 7672, tlsPort: 7671 }
-  kafka: { port: 7092, allowAnonymous: true }
-  console: { port: off }
-  tls: { cert: cert.pem, key: key.pem }
-namespace:
-  name: all-of-it
-  emulatorKey: false
-  acknowledge: os
-  authorizationRules:
-    everyone: { rights: [Listen] }
-  eventHubs:
-    in: { partitionCount: 3, messageRetention: 0, consumerGroups: [one, two], authorizationRules: { sender: { rights: [Send] } } }
-    alerts: { partitionCount: 1, messageRetention: 36h }
-storage: { path: there, account: acc, container: con, database: db }
-tables:
-  plain: { path: a/plain, columns: { a: string, b: long, at: timestamp }, partitionBy: [date(at), a], flush: { interval: 3s } }
-  strict: { schema: "CREATE TABLE strict (n BIGINT NOT NULL, s STRING) USING DELTA" }
-  other.bare: {}
-jobs:
-  one:
-    query: sub/one.asaql
-    parallelism: 7
-    outputStartMode: CustomTime
-    outputStartTime: 2026-01-02T03:04:05Z
-    eventsOutOfOrderPolicy: Drop
-    eventsOutOfOrderMaxDelay: 7s
-    eventsLateArrivalMaxDelay: infinite
-    outputErrorPolicy: Stop
-    stringCompare: ignoreCase
-    deadLetter: { enabled: true, retain: 2d, maxBytes: 5MiB }
-    checkpoint: { interval: 3s }
-    inputs:
-      in: { eventHub: in, consumerGroup: two, serialization: { type: csv, fieldDelimiter: ";", header: false } }
-    outputs:
-      o: { table: plain, columns: { c: "a" }, rename: { a: a2 }, mismatch: strict, errorPolicy: Drop }
-      alerts: { eventHub: alerts, partitionKey: a }
-  two:
-    query: "SELECT a INTO strict FROM [in]"
-    enabled: false
-    deadLetter: { enabled: false }
-    eventsLateArrivalMaxDelay: 11s
-capture:
-  in: { table: other.bare, columns: { At: EventEnqueuedUtcTime }, mismatch: strict }
-monitor:
-  metricsRetention: 5d
-  actionGroups:
-    ops: { shortName: o, enabled: false, receivers: [ { name: hook, file: there.jsonl, headers: { X: y } } ] }
-notify:
-  n: { hub: alerts, actionGroups: [ops] }
-simulate: { hub: in, devices: 7, interval: 250ms, duration: 5m, scenario: overheating, seed: 9, via: amqp, locations: [x, y], deviceTypes: [z] }
-`
+	src, err := os.ReadFile("testdata/good/everything.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	at := folder{dir: t.TempDir(), read: func(string) ([]byte, error) {
 		return []byte("SELECT a, b, at INTO o FROM [in]; SELECT a INTO alerts FROM [in];"), nil
 	}}
@@ -159,7 +105,7 @@ simulate: { hub: in, devices: 7, interval: 250ms, duration: 5m, scenario: overhe
 		}
 		return p
 	}
-	p := load(src)
+	p := load(string(src))
 	v := reflect.ValueOf(p.Options)
 	for i := range v.NumField() {
 		if name := v.Type().Field(i).Name; v.Field(i).IsZero() && !slices.Contains([]string{"Drain", "QueryWorker", "Clock", "Log"}, name) {

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "rewrite the expected texts")
+// Update is the flag of all tests of the package.
+var Update = flag.Bool("update", false, "rewrite the expected texts")
 
 // Each file of testdata/bad is a pipeline, a line "-- want --", and all that is said of it.
 func TestProblemsAreSaidAsExpected(t *testing.T) {
@@ -40,7 +41,7 @@ func TestProblemsAreSaidAsExpected(t *testing.T) {
 			if got == want {
 				return
 			}
-			if *update {
+			if *Update {
 				if err := os.WriteFile(file, []byte(src+"-- want --\n"+got), 0o644); err != nil {
 					t.Fatal(err)
 				}

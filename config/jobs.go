@@ -2,79 +2,131 @@ package config
 
 import (
 	"math"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"spate/pipeline"
 )
 
-func (l *loader) jobsMap(o *object) {
-	if o == nil {
-		return
-	}
-	o.each(func(name string, e *entry) {
-		o.named(e, jobName)
-		if j := o.r.object(e.value, join(o.path, name)); j != nil {
-			l.job(name, j)
-		}
-	})
+var jobKeys = section[pipeline.Job]{
+	key("query", ChangeLive, "A `.asaql` file, or the query itself where it holds a blank.", query()).required("query: a .asaql file"),
+	key("enabled", ChangeLive, "`false`: known, and not started.", unless(func(j *pipeline.Job) *bool { return &j.Disabled })),
+	key("streamingUnits", ChangeNone, "What Azure charges. It has no effect here.", integer[pipeline.Job](3, 1, 396, nil)),
+	key("parallelism", ChangeLive, "At most so many shards, and never more than half the processors; rows do not depend on it. Without it, as many as there are processors.",
+		integer(0, 1, 256, func(j *pipeline.Job) *int { return &j.Parallelism })),
+	key("outputStartMode", ChangeNew, "Where a job begins that has no checkpoint; later it goes on from its checkpoint, and `spate job start` begins it anew.",
+		word(pipeline.StartJobStartTime, func(j *pipeline.Job) *pipeline.StartMode { return &j.Start.Mode }, "JobStartTime", "CustomTime", "LastOutputEventTime")),
+	key("outputStartTime", ChangeNew, "Time of the first output, with `CustomTime`.", startTime()),
+	key("eventsOutOfOrderPolicy", ChangeLive, "What happens to late and disordered events: their time is adjusted, or they are dropped.",
+		word(pipeline.Adjust, func(j *pipeline.Job) *pipeline.EventAction { return &j.Policies.Action }, "Adjust", "Drop")),
+	key("eventsOutOfOrderMaxDelay", ChangeLive, "How long events wait to be sorted by time.",
+		duration(0, 0, maxDisorder, func(j *pipeline.Job) *time.Duration { return &j.Policies.MaxDisorder })),
+	key("eventsOutOfOrderMaxDelayInSeconds", ChangeLive, "The same in Azure's form; one of the two.", disorderSeconds()),
+	key("eventsLateArrivalMaxDelay", ChangeLive, "How far the time of an event may lie behind its arrival.", late()),
+	key("eventsLateArrivalMaxDelayInSeconds", ChangeLive, "The same in Azure's form, -1 for infinite; one of the two.", lateSeconds()),
+	key("outputErrorPolicy", ChangeLive, "What happens to a row that its output cannot hold: `Drop` counts it and keeps it as a dead letter, `Stop` and `Retry` hold it.",
+		errorPolicy("Drop", func(j *pipeline.Job) *pipeline.OutputErrorPolicy { return &j.Policies.OutputError })),
+	key("compatibilityLevel", ChangeNone, "Level of Stream Analytics.", word("1.2", func(j *pipeline.Job) *string { return &j.Policies.Compat }, "1.2")).unprinted(),
+	key("stringCompare", ChangeLive, "How texts compare.", either("ordinal", "ignoreCase", func(j *pipeline.Job) *bool { return &j.Policies.IgnoreCase })),
+	key("deadLetter", ChangeInside, "What is kept of dropped rows.", optional(deadLetterKeys, func(j *pipeline.Job) *pipeline.DeadLetter { return &j.Policies.DeadLetter })),
+	key("checkpoint", ChangeInside, "Checkpoints.", optional(checkpointKeys, func(j *pipeline.Job) *time.Duration { return &j.CheckpointInterval })),
+	key("inputs", ChangeInside, "What the aliases of FROM read; an alias without an entry reads the hub of its name.", names[pipeline.Job, pipeline.Input]{
+		keys: inputKeys, at: func(j *pipeline.Job) *[]pipeline.Input { return &j.Inputs }, name: func(in *pipeline.Input) *string { return &in.Alias },
+		check: (*loader).checkInput,
+	}.value()),
+	key("outputs", ChangeInside, "Where the aliases of INTO go; an alias without an entry goes to the hub or the table of its name.", names[pipeline.Job, pipeline.Output]{
+		keys: outputKeys, at: func(j *pipeline.Job) *[]pipeline.Output { return &j.Outputs }, name: func(out *pipeline.Output) *string { return &out.Alias },
+		check: (*loader).checkOutput,
+	}.value()),
+	later[pipeline.Job]("memoryLimit", "onTrimmed", "runtimeErrorPolicy", "dataLocale", "joinDatediff", "functions"),
 }
 
-func (l *loader) job(name string, o *object) {
-	j := pipeline.Job{Name: name}
-	places := &jobPlaces{query: o.at, inputs: map[string]place{}, outputs: map[string]place{}, columns: map[string]place{}}
-	if e := o.take("query"); e == nil {
-		o.missing("query", "query: a .asaql file")
-	} else if s, ok := o.textOf(e); ok {
-		places.query = placeOf(e.value)
-		l.query(o, e, s, &j, places)
-	}
-	j.Disabled = !o.boolean("enabled", true)
-	o.integer("streamingUnits", 3, 1, 396)
-	j.Parallelism = int(o.integer("parallelism", 0, 1, 256))
-	j.Start.Mode = pipeline.StartMode(o.oneOf("outputStartMode", "JobStartTime", "JobStartTime", "CustomTime", "LastOutputEventTime"))
-	if e := o.take("outputStartTime"); e != nil {
-		if s, ok := o.word(e); ok {
-			t, err := ParseTime(s)
-			if err != nil {
-				o.fail(e, "E210", "a time is 2026-11-22T10:00:00Z", "%v", err)
-			}
-			j.Start.Time = t
-		}
-	} else if j.Start.Mode == pipeline.StartCustomTime {
+var deadLetterKeys = section[pipeline.DeadLetter]{
+	key("enabled", ChangeLive, "`false`: dropped rows are only counted.", unless(func(d *pipeline.DeadLetter) *bool { return &d.Disabled })).
+		printed(func(d *pipeline.DeadLetter) any { return !d.Disabled }),
+	key("retain", ChangeLive, "How long they are kept.", duration(7*24*time.Hour, time.Minute, maxDuration,
+		func(d *pipeline.DeadLetter) *time.Duration { return &d.Retain })),
+	key("maxBytes", ChangeLive, "How much of them is kept.", size(1<<30, 1<<20, math.MaxInt64, func(d *pipeline.DeadLetter) *int64 { return &d.MaxBytes })),
+}
+
+var checkpointKeys = section[time.Duration]{
+	key("interval", ChangeLive, "How often; without it as the tables of the outputs say, or every second.", duration(time.Second, 100*time.Millisecond, 10*time.Minute,
+		func(d *time.Duration) *time.Duration { return d })),
+}
+
+func jobNames() value[pipeline.Options] {
+	return names[pipeline.Options, pipeline.Job]{rule: jobName, keys: jobKeys,
+		at:    func(o *pipeline.Options) *[]pipeline.Job { return &o.Jobs },
+		name:  func(j *pipeline.Job) *string { return &j.Name },
+		check: (*loader).checkJob,
+	}.value()
+}
+
+// checkJob checks the keys of a job together, and keeps where its parts stand.
+func (l *loader) checkJob(o *object, _ *entry, j *pipeline.Job) {
+	if j.Start.Mode == pipeline.StartCustomTime && o.find("outputStartTime") == nil {
 		o.missing("outputStartTime", "outputStartMode: CustomTime needs it")
 	}
-	l.policies(o, &j.Policies)
-	if c := o.child("checkpoint"); c != nil {
-		j.CheckpointInterval = c.duration("interval", time.Second, 100*time.Millisecond, 10*time.Minute)
-		c.done()
+	if e := o.find("outputStartTime"); e != nil && j.Start.Mode != pipeline.StartCustomTime {
+		o.fail(e, "E207", "say outputStartMode: CustomTime, or leave it out", "it goes with outputStartMode: CustomTime")
 	}
-	if in := o.child("inputs"); in != nil {
-		in.each(func(alias string, e *entry) {
-			places.inputs[strings.ToLower(alias)] = e.at
-			if m := in.r.object(e.value, join(in.path, alias)); m != nil {
-				l.input(alias, m, &j)
-			}
-		})
+	for _, k := range []string{"eventsOutOfOrderMaxDelay", "eventsLateArrivalMaxDelay"} {
+		if e := o.find(k + "InSeconds"); e != nil && o.find(k) != nil {
+			o.fail(e, "E207", "keep one of the two", "two keys say the same")
+		}
 	}
-	if out := o.child("outputs"); out != nil {
-		out.each(func(alias string, e *entry) {
-			places.outputs[strings.ToLower(alias)] = e.at
-			if m := out.r.object(e.value, join(out.path, alias)); m != nil {
-				l.output(alias, m, &j, places)
-			}
-		})
-	}
-	o.later("memoryLimit", "onTrimmed", "runtimeErrorPolicy", "dataLocale", "joinDatediff", "functions")
-	o.done()
 	if l.jobs == nil {
 		l.jobs = map[string]*jobPlaces{}
 	}
-	l.jobs[name] = places
-	l.o.Jobs = append(l.o.Jobs, j)
+	l.jobs[j.Name] = placesOf(o, j)
 }
 
-func (l *loader) query(o *object, e *entry, s string, j *pipeline.Job, places *jobPlaces) {
+// placesOf says where the parts of a job stand.
+func placesOf(o *object, j *pipeline.Job) *jobPlaces {
+	p := &jobPlaces{query: o.at, script: j.ScriptFile, inputs: map[string]place{}, outputs: map[string]place{}, columns: map[string]place{}}
+	if e := o.find("query"); e != nil {
+		p.query = placeOf(e.value)
+	}
+	for _, in := range o.within("inputs").all() {
+		p.inputs[strings.ToLower(in.key)] = in.at
+	}
+	for _, out := range o.within("outputs").all() {
+		p.outputs[strings.ToLower(out.key)] = out.at
+		for _, c := range o.within("outputs", out.key, "rename").all() {
+			p.columns[columnKey(out.key, "\x00"+c.key)] = c.at
+		}
+		for _, c := range o.within("outputs", out.key, "columns").all() {
+			p.columns[columnKey(out.key, c.key)] = placeOf(c.value)
+		}
+	}
+	return p
+}
+
+func columnKey(alias, name string) string { return strings.ToLower(alias + "\x00" + name) }
+
+// query is a file, or text that holds a blank.
+func query() value[pipeline.Job] {
+	return value[pipeline.Job]{Key{Form: FormText},
+		func(l *loader, o *object, key string, j *pipeline.Job) {
+			if e := o.take(key); e != nil {
+				if s, ok := o.textOf(e); ok {
+					l.query(o, e, s, j)
+				}
+			}
+		},
+		func(p *Pipeline, j *pipeline.Job) any {
+			if j.ScriptFile == "" {
+				return j.Script
+			}
+			if rel, err := filepath.Rel(filepath.Dir(p.Path), j.ScriptFile); err == nil && p.Kind == File {
+				return rel
+			}
+			return filepath.Base(j.ScriptFile)
+		}}
+}
+
+func (l *loader) query(o *object, e *entry, s string, j *pipeline.Job) {
 	if strings.ContainsAny(strings.TrimSpace(s), " \n\t") {
 		j.Script = s
 		return
@@ -85,208 +137,95 @@ func (l *loader) query(o *object, e *entry, s string, j *pipeline.Job, places *j
 		return
 	}
 	j.Script, j.ScriptFile = string(data), resolvePath(l.folder.dir, s)
-	places.script = j.ScriptFile
 }
 
-// maxLateSeconds and maxDisorder are Azure's bounds.
+func startTime() value[pipeline.Job] {
+	return value[pipeline.Job]{Key{Form: FormTime},
+		func(_ *loader, o *object, key string, j *pipeline.Job) {
+			if e := o.take(key); e != nil {
+				if s, ok := o.word(e); ok {
+					t, err := ParseTime(s)
+					if err != nil {
+						o.fail(e, "E210", "a time is 2026-11-22T10:00:00Z", "%v", err)
+					}
+					j.Start.Time = t
+				}
+			}
+		},
+		func(_ *Pipeline, j *pipeline.Job) any {
+			if j.Start.Time.IsZero() {
+				return nil
+			}
+			return j.Start.Time.UTC().Format(time.RFC3339Nano)
+		}}
+}
+
+// maxLate and maxDisorder are Azure's bounds.
 const (
 	maxLate     = 1814399 * time.Second
 	maxDisorder = 599 * time.Second
+	usualLate   = 5 * time.Second
 )
 
-func (l *loader) policies(o *object, p *pipeline.Policies) {
-	p.Action = pipeline.EventAction(o.oneOf("eventsOutOfOrderPolicy", "Adjust", "Adjust", "Drop"))
-	p.MaxDisorder = o.duration("eventsOutOfOrderMaxDelay", 0, 0, maxDisorder)
-	if e := o.find("eventsOutOfOrderMaxDelayInSeconds"); e != nil {
-		if o.find("eventsOutOfOrderMaxDelay") != nil {
-			o.fail(e, "E207", "keep one of the two", "two keys say the same")
-		}
-	}
-	p.MaxDisorder += time.Duration(o.integer("eventsOutOfOrderMaxDelayInSeconds", 0, 0, 599)) * time.Second
-
-	late := 5 * time.Second
-	plain, seconds := o.take("eventsLateArrivalMaxDelay"), o.find("eventsLateArrivalMaxDelayInSeconds")
-	switch {
-	case plain != nil && seconds != nil:
-		o.take("eventsLateArrivalMaxDelayInSeconds")
-		o.fail(seconds, "E207", "keep one of the two", "two keys say the same")
-	case plain != nil:
-		if s, _, _ := scalar(plain.value); s == "infinite" {
-			late = pipeline.Infinite
-		} else if d, ok := o.durationOf(plain, 0, maxLate); ok {
-			late = d
-		}
-	case seconds != nil:
-		late = time.Duration(o.integer("eventsLateArrivalMaxDelayInSeconds", 5, -1, int64(maxLate/time.Second))) * time.Second
-		if late < 0 {
-			late = pipeline.Infinite
-		}
-	default:
-		o.take("eventsLateArrivalMaxDelayInSeconds")
-	}
-	p.MaxLate = &late
-
-	p.OutputError = errorPolicy(o.oneOf("outputErrorPolicy", "Drop", "Drop", "Stop", "Retry"))
-	p.Compat = o.oneOf("compatibilityLevel", "1.2", "1.2")
-	p.IgnoreCase = o.oneOf("stringCompare", "ordinal", "ordinal", "ignoreCase") == "ignoreCase"
-	if d := o.child("deadLetter"); d != nil {
-		p.DeadLetter.Disabled = !d.boolean("enabled", true)
-		p.DeadLetter.Retain = d.duration("retain", 7*24*time.Hour, time.Minute, maxDuration)
-		p.DeadLetter.MaxBytes = d.size("maxBytes", 1<<30, 1<<20, math.MaxInt64)
-		d.done()
-	}
+func disorderSeconds() value[pipeline.Job] {
+	return value[pipeline.Job]{Key{Form: FormInteger, High: int64(maxDisorder / time.Second)},
+		func(_ *loader, o *object, key string, j *pipeline.Job) {
+			j.Policies.MaxDisorder += time.Duration(o.integer(key, 0, 0, int64(maxDisorder/time.Second))) * time.Second
+		}, nil}
 }
 
-// errorPolicy reads Azure's words: Stop and Retry both hold the row.
-func errorPolicy(s string) pipeline.OutputErrorPolicy {
-	if s == "Drop" || s == "" {
-		return pipeline.OutputErrorPolicy(s)
-	}
-	return pipeline.Stop
-}
-
-func (l *loader) input(alias string, o *object, j *pipeline.Job) {
-	in := pipeline.Input{Alias: alias, ConsumerGroup: "$Default", Format: "json"}
-	if s := o.oneOf("type", "Stream", "Stream", "Reference"); s == "Reference" {
-		o.fail(o.find("type"), "E206", "", "Reference is not supported yet")
-	}
-	e := o.take("eventHub")
-	others := []string{"eventHubs", "kafka", "file", "table"}
-	if e == nil && !o.hasAny(others) {
-		o.missing("eventHub", "name the hub that is read")
-	} else if e == nil {
-		// done refuses the other source
-	} else if s, ok := o.textOf(e); ok {
-		in.Hub = s
-		l.needHub(o, e, s)
-	}
-	in.ConsumerGroup = o.name("consumerGroup", "$Default", groupOfHub)
-	if e := o.find("consumerGroup"); e != nil && in.Hub != "" {
-		l.needGroup(o, e, in.Hub, in.ConsumerGroup)
-	}
-	if e := o.take("serialization"); e != nil && e.isMap() {
-		if m := o.r.object(e.value, join(o.path, e.key)); m != nil {
-			in.Format = m.oneOf("type", "json", "json", "csv")
-			m.oneOf("encoding", "UTF8", "UTF8")
-			in.Delimiter = m.text("fieldDelimiter", "")
-			in.NoHeader = !m.boolean("header", true)
-			m.later("format")
-			m.done()
-		}
-	} else if e != nil {
-		in.Format = o.oneOf("serialization", "json", "json", "csv")
-	}
-	o.oneOf("compression", "None", "None")
-	o.later(append(others, "path", "refresh", "partitionKey")...)
-	o.done()
-	j.Inputs = append(j.Inputs, in)
-}
-
-// needGroup checks that a hub has a consumer group.
-func (l *loader) needGroup(o *object, e *entry, hub, group string) {
-	l.refs = append(l.refs, func() {
-		for _, h := range l.o.Hubs {
-			if !strings.EqualFold(h.Name, hub) {
-				continue
+// late is a duration, or infinite.
+func late() value[pipeline.Job] {
+	return value[pipeline.Job]{Key{Form: FormDuration, Default: FormatDuration(usualLate), High: int64(maxLate), Words: []string{"infinite"}},
+		func(_ *loader, o *object, key string, j *pipeline.Job) {
+			late := usualLate
+			if e := o.find(key); e == nil {
+				o.take(key)
+			} else if s, _, _ := scalar(e.value); s == "infinite" {
+				o.take(key)
+				late = pipeline.Infinite
+			} else {
+				late = o.duration(key, usualLate, 0, maxLate)
 			}
-			groups := append([]string{"$Default"}, h.ConsumerGroups...)
-			for _, g := range groups {
-				if strings.EqualFold(g, group) {
-					return
-				}
+			j.Policies.MaxLate = &late
+		},
+		func(_ *Pipeline, j *pipeline.Job) any {
+			switch l := j.Policies.MaxLate; {
+			case l == nil:
+				return nil
+			case *l < 0:
+				return "infinite"
+			default:
+				return *l
 			}
-			o.fail(e, "E301", didYouMean(group, groups), "the hub %s has no consumer group %q", hub, group)
-		}
-	})
+		}}
 }
 
-func (l *loader) output(alias string, o *object, j *pipeline.Job, places *jobPlaces) {
-	out := pipeline.Output{Alias: alias}
-	table, hub := o.take("table"), o.take("eventHub")
-	switch {
-	case table != nil && hub != nil:
-		o.fail(hub, "E207", "keep one of the two", "table and eventHub exclude each other")
-	case table != nil:
-		if s, ok := o.textOf(table); ok {
-			out.Table = s
-			l.needTable(o, table, s)
-		}
-	case hub != nil:
-		if s, ok := o.textOf(hub); ok {
-			out.Hub = s
-			l.needHub(o, hub, s)
-		}
-	case !o.hasAny(outputTargets()):
-		o.missing("table or eventHub", "say where the rows go")
-	}
-	if out.Immediate = o.oneOf("visibility", "epoch", "epoch", "immediate") == "immediate"; out.Immediate {
-		if hub == nil {
-			o.fail(o.find("visibility"), "E207", "leave it out", "only the rows of a hub can be shown at once")
-		}
-	}
-	if r := o.child("rename"); r != nil {
-		out.Rename = map[string]string{}
-		r.each(func(from string, e *entry) {
-			if to, ok := r.textOf(e); ok {
-				out.Rename[from] = to
-				places.columns[columnKey(alias, "\x00"+from)] = e.at
+func lateSeconds() value[pipeline.Job] {
+	return value[pipeline.Job]{Key{Form: FormInteger, Low: -1, High: int64(maxLate / time.Second)},
+		func(_ *loader, o *object, key string, j *pipeline.Job) {
+			if o.find(key) == nil {
+				o.take(key)
+				return
 			}
-		})
-	}
-	out.Columns = outputColumns(o, func(name string, at place) { places.columns[columnKey(alias, name)] = at })
-	out.Strict = o.oneOf("mismatch", "project", "project", "strict") == "strict"
-	o.oneOf("serialization", "json", "json")
-	out.PartitionKey = o.text("partitionKey", "")
-	out.ErrorPolicy = errorPolicy(o.oneOf("errorPolicy", "", "Drop", "Stop", "Retry"))
-	o.later(append(outputTargets(), "propertyColumns", "batch")...)
-	o.done()
-	j.Outputs = append(j.Outputs, out)
-}
-
-// outputTargets are the targets that are not built.
-func outputTargets() []string {
-	return []string{"eventHubs", "kafka", "file", "blob", "webhook", "sql"}
-}
-
-func columnKey(alias, name string) string { return strings.ToLower(alias + "\x00" + name) }
-
-// outputColumns reads the key columns and tells where each expression stands.
-func outputColumns(o *object, stands func(name string, at place)) []pipeline.OutputColumn {
-	var cols []pipeline.OutputColumn
-	if c := o.child("columns"); c != nil {
-		c.each(func(name string, e *entry) {
-			if expr, ok := c.textOf(e); ok {
-				cols = append(cols, pipeline.OutputColumn{Name: name, Expr: expr})
-				stands(name, placeOf(e.value))
+			if late := time.Duration(o.integer(key, 5, -1, int64(maxLate/time.Second))) * time.Second; late < 0 {
+				*j.Policies.MaxLate = pipeline.Infinite
+			} else {
+				*j.Policies.MaxLate = late
 			}
-		})
-	}
-	return cols
+		}, nil}
 }
 
-func (l *loader) capture(o *object) {
-	if o == nil {
-		return
+// errorPolicy is Azure's words: Stop and Retry both hold the row.
+func errorPolicy[T any](def string, at func(*T) *pipeline.OutputErrorPolicy) value[T] {
+	v := word(pipeline.OutputErrorPolicy(def), at, "Drop", "Stop", "Retry")
+	v.read = func(_ *loader, o *object, key string, to *T) {
+		switch s := o.oneOf(key, def, v.Words...); s {
+		case "Stop", "Retry":
+			*at(to) = pipeline.Stop
+		default:
+			*at(to) = pipeline.OutputErrorPolicy(s)
+		}
 	}
-	o.each(func(hub string, e *entry) {
-		c := o.r.object(e.value, join(o.path, hub))
-		if c == nil {
-			return
-		}
-		l.needHub(o, &entry{key: hub, at: e.at, value: e.value}, hub)
-		out := pipeline.Capture{Hub: hub}
-		if t := c.take("table"); t == nil {
-			c.missing("table", "name the table that is filled")
-		} else if s, ok := c.textOf(t); ok {
-			out.Table = s
-			l.needTable(c, t, s)
-		}
-		at := map[string]place{}
-		out.Columns = outputColumns(c, func(name string, p place) { at[name] = p })
-		out.Strict = c.oneOf("mismatch", "project", "project", "strict") == "strict"
-		c.later("avro")
-		c.done()
-		l.o.Captures = append(l.o.Captures, out)
-		l.refs = append(l.refs, func() { l.checkCapture(&out, join(o.path, hub), at) })
-	})
+	return v
 }

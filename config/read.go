@@ -137,6 +137,7 @@ type object struct {
 	path        string
 	at          place
 	entries     []entry
+	parts       map[string]*object // the maps that were read of it, by key
 	known       []string
 	unsupported []string
 }
@@ -235,13 +236,47 @@ func (o *object) done() {
 	}
 }
 
-// child reads the map at key; nil if there is none.
-func (o *object) child(key string) *object {
-	e := o.take(key)
-	if e == nil {
+// child reads the map at key. Without one it is nil or, if implied, a map that says nothing.
+func (o *object) child(key string, implied bool) *object {
+	switch e := o.take(key); {
+	case e != nil:
+		return o.part(e)
+	case implied:
+		return o.keep(key, &object{r: o.r, path: join(o.path, key), at: place{1, 1}})
+	}
+	return nil
+}
+
+// part reads the map of e.
+func (o *object) part(e *entry) *object {
+	return o.keep(e.key, o.r.object(e.value, join(o.path, e.key)))
+}
+
+func (o *object) keep(key string, part *object) *object {
+	if o.parts == nil {
+		o.parts = map[string]*object{}
+	}
+	o.parts[key] = part
+	return part
+}
+
+// within is the map at a path of keys, among those that were read; nil: there is none.
+func (o *object) within(path ...string) *object {
+	for _, k := range path {
+		if o == nil {
+			return nil
+		}
+		o = o.parts[k]
+	}
+	return o
+}
+
+// all are the entries of a map that may be nil.
+func (o *object) all() []entry {
+	if o == nil {
 		return nil
 	}
-	return o.r.object(e.value, join(o.path, key))
+	return o.entries
 }
 
 // hasAny says whether one of keys is there.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -221,15 +222,34 @@ func (o *object) list(key string, f func(e *entry)) bool {
 	return true
 }
 
-// texts reads a list of text.
-func (o *object) texts(key string) []string {
-	var out []string
-	o.list(key, func(e *entry) {
-		if s, ok := o.textOf(e); ok {
-			out = append(out, s)
-		}
-	})
-	return out
+// texts are the texts of a list, and where they stand.
+func (o *object) texts(key string) iter.Seq2[*entry, string] {
+	return func(yield func(*entry, string) bool) {
+		more := true
+		o.list(key, func(e *entry) {
+			if s, ok := o.textOf(e); ok && more {
+				more = yield(e, s)
+			}
+		})
+	}
+}
+
+// port reads a port: a number, or off for a listener that is closed; empty: the file says
+// nothing.
+func (o *object) port(key string) string {
+	e := o.take(key)
+	if e == nil {
+		return ""
+	}
+	s, ok := o.word(e)
+	if !ok || s == "off" || s == "false" {
+		return portOff
+	}
+	if n, err := strconv.Atoi(s); err != nil || n < 0 || n > 65535 {
+		o.fail(e, "E205", "a port is 0 to 65535, or off", "%s is not a port", s)
+		return portOff
+	}
+	return s
 }
 
 // isMap says whether e holds a map.
@@ -257,4 +277,17 @@ func FormatDuration(d time.Duration) string {
 		}
 	}
 	return b.String()
+}
+
+// formatSize writes n bytes as a pipeline file does.
+func formatSize(n int64) string {
+	for _, u := range []struct {
+		name string
+		size int64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if n > 0 && n%u.size == 0 {
+			return strconv.FormatInt(n/u.size, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(n, 10)
 }

@@ -3,9 +3,7 @@ package config
 import (
 	"net"
 	"net/netip"
-	"strconv"
 	"strings"
-	"time"
 
 	"spate/pipeline"
 )
@@ -16,110 +14,166 @@ const (
 	amqpsPort   = "5671"
 	kafkaPort   = "9092"
 	consolePort = "8790"
+
+	portOff = "off"
 )
 
-func (l *loader) server(o *object) {
-	if o == nil {
-		o = &object{r: l.reader, path: "server", at: place{1, 1}}
-	}
-	bind := o.text("bind", "127.0.0.1")
-	if e := o.find("bind"); e != nil {
-		l.bind = placeOf(e.value)
-	}
-	auto := o.oneOf("ports", "fixed", "fixed", "auto") == "auto"
-	l.o.Listen.Advertised = o.text("advertisedHost", "")
-	l.ports = map[string]portUse{}
-
-	amqp := o.child("amqp")
-	enabled := amqp == nil || amqp.boolean("enabled", true)
-	l.o.Listen.AMQP = l.address(amqp, "port", bind, amqpPort, auto, enabled, true)
-	l.o.Listen.AMQPS = l.address(amqp, "tlsPort", bind, amqpsPort, auto, enabled, false)
-	if amqp != nil {
-		amqp.later("webSocket", "maxFrameSize", "idleTimeout", "listeners", "allowPlain")
-		amqp.done()
-	}
-	kafka := o.child("kafka")
-	enabled = kafka == nil || kafka.boolean("enabled", true)
-	l.o.Listen.Kafka = l.address(kafka, "port", bind, kafkaPort, auto, enabled, true)
-	if kafka != nil {
-		l.o.Listen.KafkaAnonymous = kafka.boolean("allowAnonymous", false)
-		kafka.later("tlsPort", "advertised", "autoCreateTopics", "listeners")
-		kafka.done()
-	}
-	console := o.child("console")
-	enabled = console == nil || console.boolean("enabled", true)
-	l.o.Listen.HTTP = l.address(console, "port", bind, consolePort, auto, enabled, true)
-	if console != nil {
-		console.later("auth", "hosts")
-		console.done()
-	}
-	if t := o.child("tls"); t != nil {
-		l.tls(t)
-	}
-	o.later("rest", "mqtt", "tds", "health", "sqlLogins")
-	o.done()
+// server is the map server as the file has it.
+type server struct {
+	bind, ports, advertised string
+	amqp, kafka, console    listener
+	tls                     certificate
 }
 
-// address is the address of one listener; empty if it is closed.
-func (l *loader) address(o *object, key, bind, port string, auto, enabled, plain bool) string {
-	if auto {
-		port = "0"
+type listener struct {
+	enabled       bool
+	port, tlsPort string // portOff; empty: the usual one
+	anonymous     bool
+}
+
+type certificate struct {
+	auto      bool
+	cert, key string
+}
+
+var serverKeys = section[server]{
+	key("bind", ChangeStart, "Address of all listeners. A plain port listens on loopback only.",
+		text("127.0.0.1", func(s *server) *string { return &s.bind })),
+	key("ports", ChangeStart, "With `auto` every port that is not named is any free one; `spate status` and the instance file name it.",
+		word("fixed", func(s *server) *string { return &s.ports }, "fixed", "auto")).unprinted(),
+	key("advertisedHost", ChangeStart, "Host in connection strings, and what Kafka clients are told; without it, that of the listener.",
+		text("", func(s *server) *string { return &s.advertised })),
+	key("amqp", ChangeInside, "AMQP, for the clients of Event Hubs.", part(amqpKeys, func(s *server) *listener { return &s.amqp }, nil)),
+	key("kafka", ChangeInside, "Kafka, with SASL.", part(kafkaKeys, func(s *server) *listener { return &s.kafka }, nil)),
+	key("console", ChangeInside, "HTTP: metrics, health and state.", part(consoleKeys, func(s *server) *listener { return &s.console }, nil)),
+	key("tls", ChangeInside, "The certificate of the TLS ports.", optional(tlsKeys, func(s *server) *certificate { return &s.tls })),
+	later[server]("rest", "mqtt", "tds", "health", "sqlLogins"),
+}.waitsFor("the listeners")
+
+var amqpKeys = section[listener]{
+	listenerEnabled(),
+	key("port", ChangeStart, "Plain port, on loopback only; `0` is any free one, `off` closes it.", port(amqpPort, func(x *listener) *string { return &x.port })),
+	key("tlsPort", ChangeStart, "Port with TLS.", port(amqpsPort, func(x *listener) *string { return &x.tlsPort })),
+	later[listener]("webSocket", "maxFrameSize", "idleTimeout", "listeners", "allowPlain"),
+}.waitsFor("the listeners")
+
+var kafkaKeys = section[listener]{
+	listenerEnabled(),
+	key("port", ChangeStart, "Plain port, on loopback only.", port(kafkaPort, func(x *listener) *string { return &x.port })),
+	key("allowAnonymous", ChangeStart, "Lets clients in that do not authenticate.", boolean(false, func(x *listener) *bool { return &x.anonymous })),
+	later[listener]("tlsPort", "advertised", "autoCreateTopics", "listeners"),
+}.waitsFor("the listeners")
+
+var consoleKeys = section[listener]{
+	listenerEnabled(),
+	key("port", ChangeStart, "Plain port, on loopback only.", port(consolePort, func(x *listener) *string { return &x.port })),
+	later[listener]("auth", "hosts"),
+}.waitsFor("the listeners")
+
+func listenerEnabled() field[listener] {
+	return key("enabled", ChangeStart, "`false` closes its ports.", boolean(true, func(x *listener) *bool { return &x.enabled })).unprinted()
+}
+
+var tlsKeys = section[certificate]{
+	key("auto", ChangeStart, "Makes a local authority and a certificate where none is given. With `false` and none the TLS port must be off.",
+		boolean(true, func(c *certificate) *bool { return &c.auto })).unprinted(),
+	key("cert", ChangeStart, "PEM file; together with `key`.", text("", func(c *certificate) *string { return &c.cert })),
+	key("key", ChangeStart, "PEM file.", text("", func(c *certificate) *string { return &c.key })),
+	later[certificate]("ca", "minVersion"),
+}.waitsFor("the listeners")
+
+// serverValue is the map server: the addresses of the listeners.
+func serverValue() value[pipeline.Options] {
+	return value[pipeline.Options]{Key{Form: FormMap, Keys: serverKeys.keys()},
+		func(l *loader, o *object, key string, _ *pipeline.Options) {
+			m := o.child(key, true)
+			if m == nil {
+				return
+			}
+			var s server
+			serverKeys.read(l, m, &s)
+			l.listen(m, &s)
+		},
+		func(p *Pipeline, from *pipeline.Options) any { return serverKeys.show(p, serverOf(from.Listen)) }}
+}
+
+// serverOf is what a file says for the listeners l.
+func serverOf(l pipeline.Listen) *server {
+	port := func(addr string) string {
+		if _, port, err := net.SplitHostPort(addr); err == nil {
+			return port
+		}
+		return portOff
 	}
-	var e *entry
-	if o != nil {
-		if e = o.take(key); e != nil {
-			s, ok := o.word(e)
-			if !ok {
-				return ""
-			}
-			if s == "off" || s == "false" {
-				return ""
-			}
-			if n, err := strconv.Atoi(s); err != nil || n < 0 || n > 65535 {
-				o.fail(e, "E205", "a port is 0 to 65535, or off", "%s is not a port", s)
-				return ""
-			}
-			port = s
+	s := &server{advertised: l.Advertised, tls: certificate{cert: l.CertFile, key: l.KeyFile},
+		amqp:    listener{port: port(l.AMQP), tlsPort: port(l.AMQPS)},
+		kafka:   listener{port: port(l.Kafka), anonymous: l.KafkaAnonymous},
+		console: listener{port: port(l.HTTP)}}
+	for _, addr := range []string{l.AMQPS, l.AMQP, l.Kafka, l.HTTP} {
+		if host, _, err := net.SplitHostPort(addr); err == nil {
+			s.bind = host
+			break
 		}
 	}
-	if !enabled {
-		return ""
-	}
-	addr := net.JoinHostPort(strings.Trim(bind, "[]"), port)
-	path, at := "", place{1, 1}
-	switch {
-	case o != nil:
-		path, at = join(o.path, key), o.at
-	case port == kafkaPort:
-		path = "server.kafka." + key
-	case port == consolePort:
-		path = "server.console." + key
-	default:
-		path = "server.amqp." + key
-	}
-	if e != nil {
-		at = placeOf(e.value)
-	}
-	if plain && !loopback(bind) {
-		if e == nil {
-			at = l.bind
+	return s
+}
+
+// listen makes addresses of what the file says, and checks them together.
+func (l *loader) listen(o *object, s *server) {
+	used := map[string]portUse{}
+	address := func(proto, key string, x listener, port, usual string, plain bool) string {
+		if port == "" {
+			if port = usual; s.ports == "auto" {
+				port = "0"
+			}
 		}
-		l.fail(at, "E320", path, "set "+path+" to off, or bind to 127.0.0.1", "%s: a listener without TLS may not listen on %s", path, bind)
-	}
-	if other, taken := l.ports[addr]; taken && port != "0" {
-		if e == nil { // the place that can be changed is the other key
-			at, path, other.path = other.at, other.path, path
+		if port == portOff || !x.enabled {
+			return ""
 		}
-		l.fail(at, "E307", path, "", "port %s is used by %s too", port, other.path)
+		return l.address(o, s.bind, proto, key, port, plain, used)
 	}
-	l.ports[addr] = portUse{path, at}
-	return addr
+	to := &l.o.Listen
+	to.Advertised, to.KafkaAnonymous = s.advertised, s.kafka.anonymous
+	to.AMQP = address("amqp", "port", s.amqp, s.amqp.port, amqpPort, true)
+	to.AMQPS = address("amqp", "tlsPort", s.amqp, s.amqp.tlsPort, amqpsPort, false)
+	to.Kafka = address("kafka", "port", s.kafka, s.kafka.port, kafkaPort, true)
+	to.HTTP = address("console", "port", s.console, s.console.port, consolePort, true)
+	if t := o.within("tls"); t != nil {
+		l.certificate(t, &s.tls)
+	}
 }
 
 // portUse is the key that names a port.
 type portUse struct {
 	path string
 	at   place
+}
+
+// address is the address of one listener.
+func (l *loader) address(o *object, bind, proto, key, port string, plain bool, used map[string]portUse) string {
+	addr := net.JoinHostPort(strings.Trim(bind, "[]"), port)
+	of := o.within(proto)
+	if of == nil {
+		return "" // it is not a map, and has been said not to be
+	}
+	path, at, e := join(of.path, key), of.at, of.find(key)
+	if e != nil {
+		at = placeOf(e.value)
+	}
+	if plain && !loopback(bind) {
+		if b := o.find("bind"); b != nil && e == nil {
+			at = placeOf(b.value)
+		}
+		l.fail(at, "E320", path, "set "+path+" to off, or bind to 127.0.0.1", "%s: a listener without TLS may not listen on %s", path, bind)
+	}
+	if other, taken := used[addr]; taken && port != "0" {
+		if e == nil { // the place that can be changed is the other key
+			at, path, other.path = other.at, other.path, path
+		}
+		l.fail(at, "E307", path, "", "port %s is used by %s too", port, other.path)
+	}
+	used[addr] = portUse{path, at}
+	return addr
 }
 
 func loopback(host string) bool {
@@ -130,176 +184,29 @@ func loopback(host string) bool {
 	return err == nil && a.IsLoopback()
 }
 
-func (l *loader) tls(o *object) {
-	auto := o.boolean("auto", true)
-	cert, key := o.take("cert"), o.take("key")
-	if (cert == nil) != (key == nil) {
+// certificate checks the keys of server.tls together.
+func (l *loader) certificate(o *object, c *certificate) {
+	cert, key := o.find("cert"), o.find("key")
+	switch {
+	case (cert == nil) != (key == nil):
 		e := cert
 		if e == nil {
 			e = key
 		}
 		o.fail(e, "E207", "give cert and key, or neither", "cert and key stand together")
-	} else if cert != nil {
-		c, ok := o.textOf(cert)
-		k, ok2 := o.textOf(key)
-		if ok && ok2 {
-			l.o.Listen.CertFile, l.o.Listen.KeyFile = resolvePath(l.folder.dir, c), resolvePath(l.folder.dir, k)
-			for e, name := range map[*entry]string{cert: c, key: k} {
-				if _, err := l.folder.read(name); err != nil {
-					o.fail(e, "E303", "", "%v", err)
-				}
-			}
+	case cert == nil:
+		if !c.auto && l.o.Listen.AMQPS != "" {
+			o.r.fail(o.at, "E208", o.path, "give cert and key, or close the TLS ports", "tls: auto is false and there is no certificate")
 		}
-	} else if !auto && l.o.Listen.AMQPS != "" {
-		o.r.fail(o.at, "E208", o.path, "give cert and key, or close the TLS ports", "tls: auto is false and there is no certificate")
-	}
-	o.later("ca", "minVersion")
-	o.done()
-}
-
-func (l *loader) namespace(o *object) {
-	def := defaultNamespace(l.o.Name)
-	l.o.Namespace = def
-	l.o.Auth.EmulatorKey = true
-	if o == nil {
-		return
-	}
-	l.o.Namespace = o.name("name", def, namespaceName)
-	sku := o.oneOf("sku", "Standard", "Basic", "Standard", "Premium", "Dedicated")
-	o.integer("throughputUnits", 1, 1, 40)
-	ack := pipeline.Acknowledge(o.oneOf("acknowledge", "sync", "sync", "os"))
-	switch o.oneOf("emulatorKey", "auto", "auto", "true", "false") {
-	case "false":
-		l.o.Auth.EmulatorKey = false
-	case "auto":
-		l.o.Auth.EmulatorKey = loopbackOnly(l.o.Listen)
-	}
-	if rules := o.child("authorizationRules"); rules != nil {
-		l.authRules(rules, "")
-	}
-	if hubs := o.child("eventHubs"); hubs != nil {
-		hubs.each(func(name string, e *entry) {
-			hubs.named(e, hubName)
-			if h := hubs.r.object(e.value, join(hubs.path, name)); h != nil {
-				l.hub(name, h, sku, ack)
-			}
-		})
-	}
-	o.later("isAutoInflateEnabled", "maximumThroughputUnits", "enforceQuotas", "commitLinger", "clockTolerance",
-		"groupOffsetRetention", "disableLocalAuth")
-	o.done()
-}
-
-// defaultNamespace is "<name>-ns", made to fit the rules of namespace names.
-func defaultNamespace(name string) string {
-	name = strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return '-'
-	}, name)
-	ns := name[:min(len(name), 47)] + "-ns"
-	if !namespaceName.form.MatchString(ns) {
-		ns = "spate-" + strings.Trim(ns, "-")
-	}
-	if !namespaceName.form.MatchString(ns) {
-		return "spate-ns"
-	}
-	return ns
-}
-
-func loopbackOnly(l pipeline.Listen) bool {
-	for _, addr := range []string{l.AMQP, l.AMQPS, l.Kafka, l.HTTP} {
-		if host, _, err := net.SplitHostPort(addr); addr != "" && (err != nil || !loopback(host)) {
-			return false
-		}
-	}
-	return true
-}
-
-func (l *loader) authRules(o *object, hub string) {
-	if len(o.entries) > 12 {
-		o.r.fail(o.at, "E205", o.path, "", "%d rules, at most 12 are allowed", len(o.entries))
-	}
-	o.each(func(name string, e *entry) {
-		o.named(e, ruleName)
-		r := o.r.object(e.value, join(o.path, name))
-		if r == nil {
-			return
-		}
-		rule := pipeline.AuthRule{Name: name, Hub: hub}
-		words := []string{"Listen", "Send", "Manage"}
-		if !r.list("rights", func(e *entry) {
-			s, ok := r.textOf(e)
-			if ok && s != "Listen" && s != "Send" && s != "Manage" {
-				r.fail(e, "E206", didYouMean(s, words), "%q is not one of Listen, Send, Manage", s)
-			}
-			rule.Rights = append(rule.Rights, s)
-		}) {
-			r.missing("rights", "rights: [Listen, Send]")
-		}
-		rule.PrimaryKey, rule.SecondaryKey = r.secret("primaryKey"), r.secret("secondaryKey")
-		l.o.Auth.Rules = append(l.o.Auth.Rules, rule)
-		r.done()
-	})
-}
-
-func (l *loader) hub(name string, o *object, sku string, ack pipeline.Acknowledge) {
-	h := pipeline.Hub{Name: name, Acknowledge: ack}
-	h.Partitions = int(o.integer("partitionCount", 4, 1, 1024))
-	if h.Partitions > 32 && (sku == "Basic" || sku == "Standard") {
-		e := o.find("partitionCount")
-		o.fail(e, "W512", "", "%d is more than Azure's %s tier has (32)", h.Partitions, sku)
-	}
-	h.Retention = 24 * time.Hour
-	if e := o.take("messageRetention"); e != nil {
-		if d, ok := o.durationOf(e, 0, 3650*24*time.Hour); ok {
-			if d == 0 {
-				d = pipeline.Forever
-			} else if d < time.Hour {
-				o.fail(e, "E205", "", "%s is outside 1h to 3650d, or 0 to keep everything", FormatDuration(d))
-			}
-			h.Retention = d
-			limit := map[string]time.Duration{"Basic": 24 * time.Hour, "Standard": 7 * 24 * time.Hour}[sku]
-			if limit == 0 {
-				limit = 90 * 24 * time.Hour
-			}
-			if d > limit || d == pipeline.Forever {
-				o.fail(e, "W512", "", "longer than Azure's %s tier keeps events (%s)", sku, FormatDuration(limit))
+	case c.cert != "" && c.key != "":
+		l.o.Listen.CertFile, l.o.Listen.KeyFile = resolvePath(l.folder.dir, c.cert), resolvePath(l.folder.dir, c.key)
+		for _, e := range []struct {
+			*entry
+			name string
+		}{{cert, c.cert}, {key, c.key}} {
+			if _, err := l.folder.read(e.name); err != nil {
+				o.fail(e.entry, "E303", "", "%v", err)
 			}
 		}
 	}
-	o.list("consumerGroups", func(e *entry) {
-		s, ok := o.textOf(e)
-		if ok && !groupOfHub.form.MatchString(s) {
-			o.fail(e, "E202", "want "+groupOfHub.want, "%q is not a name", s)
-		}
-		if ok && s != "$Default" {
-			h.ConsumerGroups = append(h.ConsumerGroups, s)
-		}
-	})
-	if rules := o.child("authorizationRules"); rules != nil {
-		l.authRules(rules, name)
-	}
-	o.later("retentionBytes", "cleanupPolicy", "maxMessageSize", "status", "headers", "segmentBytes")
-	l.o.Hubs = append(l.o.Hubs, h)
-	o.done()
-}
-
-// needHub checks that a hub exists.
-func (l *loader) needHub(o *object, e *entry, name string) {
-	l.refs = append(l.refs, func() {
-		var names []string
-		for _, h := range l.o.Hubs {
-			if strings.EqualFold(h.Name, name) {
-				return
-			}
-			names = append(names, h.Name)
-		}
-		hint := didYouMean(name, names)
-		if hint == "" {
-			hint = "hubs are defined under namespace.eventHubs"
-		}
-		o.fail(e, "E301", hint, "there is no hub %q", name)
-	})
 }

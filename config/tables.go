@@ -9,51 +9,46 @@ import (
 	"spate/sql/syntax"
 )
 
-func (l *loader) tables(o *object) {
-	if o == nil {
-		return
-	}
-	o.each(func(name string, e *entry) {
-		o.named(e, tableName)
-		if t := o.r.object(e.value, join(o.path, name)); t != nil {
-			l.table(name, e, t)
-		}
-	})
+var tableKeys = section[pipeline.Table]{
+	key("path", ChangeLive, "Folder below `<storage.path>/lake/<account>/<container>`.", tablePath()),
+	key("schema", ChangeNever, "A file with one CREATE TABLE ... USING DELTA, or its text. Its PARTITIONED BY and LOCATION count.", tableSchema()).refusal("exists with"),
+	key("columns", ChangeNever, "Instead of `schema`: types by column, of string, long, int, double, float, boolean, timestamp, date, binary. Without either the table is made from its first rows.",
+		tableColumns()).refusal("exists with"),
+	key("partitionBy", ChangeNever, "Columns, and `date(column)`, which is the UTC day of a column.", partitionBy()).refusal("exists partitioned by"),
+	key("partitionDate", ChangeNone, "How the column of `date(column)` is declared: a plain column.", word[pipeline.Table]("plain", nil, "plain")),
+	key("preset", ChangeNone, "Versions of Delta's protocol: reader 1, writer 2.", word[pipeline.Table]("default", nil, "default")),
+	key("flush", ChangeInside, "When rows are committed.", optional(flushKeys, func(t *pipeline.Table) *pipeline.Flush { return &t.Flush })),
+	later[pipeline.Table]("properties", "comment", "optimize", "vacuum", "checkpointInterval", "schemaEvolution"),
 }
 
-func (l *loader) table(name string, at *entry, o *object) {
-	t := pipeline.Table{Database: l.o.Storage.Database, Name: name}
-	if db, rest, ok := strings.Cut(name, "."); ok {
+var flushKeys = section[pipeline.Flush]{
+	key("interval", ChangeLive, "How often; it is the checkpoint interval of the jobs that write the table.", duration(time.Second, 100*time.Millisecond, time.Hour,
+		func(f *pipeline.Flush) *time.Duration { return &f.Interval })),
+	later[pipeline.Flush]("rows", "bytes"),
+}
+
+func tableNames() value[pipeline.Options] {
+	return names[pipeline.Options, pipeline.Table]{rule: tableName, keys: tableKeys,
+		at:    func(o *pipeline.Options) *[]pipeline.Table { return &o.Tables },
+		name:  func(t *pipeline.Table) *string { return &t.Name },
+		begin: (*loader).beginTable, check: (*loader).checkTable,
+		title: func(t *pipeline.Table) string { return t.Database + "." + t.Name },
+	}.value()
+}
+
+func (l *loader) beginTable(t *pipeline.Table) {
+	t.Database = l.o.Storage.Database
+	if db, rest, ok := strings.Cut(t.Name, "."); ok {
 		t.Database, t.Name = db, rest
 	}
 	t.Path = t.Database + ".db/" + t.Name
-	pathKey := o.take("path")
-	if pathKey != nil {
-		if s, ok := o.textOf(pathKey); ok {
-			t.Path = l.tablePath(o, pathKey, s)
-		}
-	}
-	schema, columns := o.take("schema"), o.take("columns")
-	switch {
-	case schema != nil && columns != nil:
-		o.fail(columns, "E207", "keep one of the two", "schema and columns exclude each other")
-	case schema != nil:
-		l.tableSchema(o, schema, pathKey, &t)
-	case columns != nil:
-		l.tableColumns(o, columns, &t)
-	default:
+}
+
+// checkTable checks a table, and those before it.
+func (l *loader) checkTable(o *object, at *entry, t *pipeline.Table) {
+	if o.find("schema") == nil && o.find("columns") == nil {
 		o.r.fail(at.at, "W515", o.path, "give it a schema file or columns", "%s: no schema: it is inferred from the first rows", t.Name)
 	}
-	l.partitionBy(o, &t)
-	o.oneOf("partitionDate", "plain", "plain")
-	o.oneOf("preset", "default", "default")
-	if f := o.child("flush"); f != nil {
-		t.Flush.Interval = f.duration("interval", time.Second, 100*time.Millisecond, time.Hour)
-		f.later("rows", "bytes")
-		f.done()
-	}
-	o.later("properties", "comment", "optimize", "vacuum", "checkpointInterval", "schemaEvolution")
-	o.done()
 	for _, other := range l.o.Tables {
 		if strings.EqualFold(other.Database, t.Database) && strings.EqualFold(other.Name, t.Name) {
 			o.r.fail(at.at, "E103", o.path, "", "the table %s.%s is defined already", t.Database, t.Name)
@@ -62,7 +57,18 @@ func (l *loader) table(name string, at *entry, o *object) {
 			o.r.fail(at.at, "E207", o.path, "", "the tables %s and %s have one path, %s", other.Name, t.Name, t.Path)
 		}
 	}
-	l.o.Tables = append(l.o.Tables, t)
+}
+
+func tablePath() value[pipeline.Table] {
+	return value[pipeline.Table]{Key{Form: FormText, Default: "DATABASE.db/TABLE"},
+		func(l *loader, o *object, key string, t *pipeline.Table) {
+			if e := o.take(key); e != nil {
+				if s, ok := o.textOf(e); ok {
+					t.Path = l.tablePath(o, e, s)
+				}
+			}
+		},
+		func(_ *Pipeline, t *pipeline.Table) any { return t.Path }}
 }
 
 // tablePath is path below the container, without the prefix that names it.
@@ -83,11 +89,37 @@ func (l *loader) tablePath(o *object, e *entry, path string) string {
 	return path
 }
 
-func (l *loader) tableSchema(o *object, e, pathKey *entry, t *pipeline.Table) {
-	s, ok := o.textOf(e)
-	if !ok {
-		return
+func tableSchema() value[pipeline.Table] {
+	return value[pipeline.Table]{Key{Form: FormText},
+		func(l *loader, o *object, key string, t *pipeline.Table) {
+			if e := o.take(key); e != nil && o.find("columns") == nil {
+				if s, ok := o.textOf(e); ok {
+					l.tableSchema(o, e, s, t)
+				}
+			}
+		},
+		func(_ *Pipeline, t *pipeline.Table) any { // columns cannot say NOT NULL
+			if slices.ContainsFunc(t.Columns, func(c pipeline.TableColumn) bool { return c.NotNull }) {
+				return ddl(t)
+			}
+			return nil
+		}}
+}
+
+// ddl is the schema of a table as text.
+func ddl(t *pipeline.Table) string {
+	var cols []string
+	for _, c := range t.Columns {
+		col := c.Name + " " + strings.ToUpper(c.Type)
+		if c.NotNull {
+			col += " NOT NULL"
+		}
+		cols = append(cols, col)
 	}
+	return "CREATE TABLE " + t.Name + " (" + strings.Join(cols, ", ") + ") USING DELTA"
+}
+
+func (l *loader) tableSchema(o *object, e *entry, s string, t *pipeline.Table) {
 	src, file := s, ""
 	if !strings.ContainsAny(strings.TrimSpace(s), " \n\t") {
 		data, err := l.folder.read(s)
@@ -111,15 +143,39 @@ func (l *loader) tableSchema(o *object, e, pathKey *entry, t *pipeline.Table) {
 	t.Columns, t.PartitionBy = d.columns, d.partitionBy
 	if d.location != "" {
 		location := l.tablePath(o, e, d.location)
-		if pathKey != nil && location != t.Path {
+		if o.find("path") != nil && location != t.Path {
 			o.fail(e, "E207", "", "LOCATION %s is not the path %s", location, t.Path)
 		}
 		t.Path = location
 	}
 }
 
-func (l *loader) tableColumns(o *object, e *entry, t *pipeline.Table) {
-	cols := o.r.object(e.value, join(o.path, e.key))
+func tableColumns() value[pipeline.Table] {
+	return value[pipeline.Table]{Key{Form: FormTexts, Words: typeWords},
+		func(_ *loader, o *object, key string, t *pipeline.Table) {
+			e := o.take(key)
+			if e != nil && o.find("schema") != nil {
+				o.fail(e, "E207", "keep one of the two", "schema and columns exclude each other")
+			} else if e != nil {
+				readColumns(o.part(e), t)
+			}
+		},
+		func(_ *Pipeline, t *pipeline.Table) any {
+			out := &fields{}
+			for _, c := range t.Columns {
+				if c.NotNull {
+					return nil // see schema
+				}
+				out.add(c.Name, c.Type)
+			}
+			return out
+		}}
+}
+
+// typeWords are the types of columns.
+var typeWords = []string{"string", "long", "int", "double", "float", "boolean", "timestamp", "date", "binary"}
+
+func readColumns(cols *object, t *pipeline.Table) {
 	if cols == nil {
 		return
 	}
@@ -131,7 +187,7 @@ func (l *loader) tableColumns(o *object, e *entry, t *pipeline.Table) {
 		}
 		typ, ok := columnTypes[strings.ToUpper(s)]
 		if !ok {
-			cols.fail(e, "E206", "types are string, long, int, double, float, boolean, timestamp, date, binary", "the type %q is not supported yet", s)
+			cols.fail(e, "E206", "types are "+strings.Join(typeWords, ", "), "the type %q is not supported yet", s)
 			return
 		}
 		if hasColumn(t.Columns, name) {
@@ -141,17 +197,29 @@ func (l *loader) tableColumns(o *object, e *entry, t *pipeline.Table) {
 	})
 }
 
-func (l *loader) partitionBy(o *object, t *pipeline.Table) {
+func partitionBy() value[pipeline.Table] {
+	return value[pipeline.Table]{Key{Form: FormList},
+		func(_ *loader, o *object, key string, t *pipeline.Table) { readPartitions(o, key, t) },
+		func(_ *Pipeline, t *pipeline.Table) any {
+			var out []string
+			for _, by := range t.PartitionBy {
+				if by.Date {
+					out = append(out, "date("+by.Column+")")
+				} else {
+					out = append(out, by.Column)
+				}
+			}
+			return out
+		}}
+}
+
+func readPartitions(o *object, key string, t *pipeline.Table) {
 	var keys []pipeline.PartitionBy
-	given := o.list("partitionBy", func(e *entry) {
-		s, ok := o.textOf(e)
-		if !ok {
-			return
-		}
+	for e, s := range o.texts(key) {
 		by, ok := parsePartition(s)
 		if !ok {
 			o.fail(e, "E309", "want a column or date(column)", "%q is not a partition", s)
-			return
+			continue
 		}
 		if len(t.Columns) > 0 && !hasColumn(t.Columns, by.Column) {
 			var names []string
@@ -159,15 +227,16 @@ func (l *loader) partitionBy(o *object, t *pipeline.Table) {
 				names = append(names, c.Name)
 			}
 			o.fail(e, "E309", didYouMean(by.Column, names), "there is no column %s", by.Column)
-			return
+			continue
 		}
 		keys = append(keys, by)
-	})
-	if !given {
+	}
+	e := o.find(key)
+	if e == nil {
 		return
 	}
 	if len(t.PartitionBy) > 0 && !slices.Equal(t.PartitionBy, keys) {
-		o.fail(o.find("partitionBy"), "E207", "", "the schema says PARTITIONED BY otherwise")
+		o.fail(e, "E207", "", "the schema says PARTITIONED BY otherwise")
 	}
 	t.PartitionBy = keys
 }

@@ -105,7 +105,7 @@ type nameRule struct {
 }
 
 var (
-	groupName     = nameRule{regexp.MustCompile(`^[\pL\d._()-]{0,89}[\pL\d_()-]$`), "1 to 90 letters, digits and . _ ( ) -, not ending in a period"}
+	groupName     = nameRule{regexp.MustCompile(`^[\p{L}\d._()-]{0,89}[\p{L}\d_()-]$`), "1 to 90 letters, digits and . _ ( ) -, not ending in a period"}
 	namespaceName = nameRule{regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{4,48}[A-Za-z0-9]$`), "6 to 50 letters, digits and -, beginning with a letter and not ending in -"}
 	hubName       = nameRule{regexp.MustCompile(`^[A-Za-z0-9._-]{1,256}$`), "1 to 256 letters, digits and . - _"}
 	groupOfHub    = nameRule{regexp.MustCompile(`^(\$Default|[A-Za-z0-9._-]{1,50})$`), "1 to 50 letters, digits and . - _"}

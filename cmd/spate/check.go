@@ -19,7 +19,7 @@ func several(n int, thing string) string {
 }
 
 func (a *app) check() *cobra.Command {
-	var strict, printed bool
+	var strict, printed, schema bool
 	cmd := &cobra.Command{
 		Use:     "check [FILE|DIR]",
 		Aliases: []string{"lint"},
@@ -28,7 +28,11 @@ func (a *app) check() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&strict, "strict", false, "warnings fail")
 	cmd.Flags().BoolVar(&printed, "print", false, "print the effective configuration, secrets as ***")
+	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of pipeline files, for editors")
 	cmd.RunE = do(func(_ *cobra.Command, args []string) error {
+		if schema {
+			return config.Schema(a.stdout)
+		}
 		form, err := a.form("text", "json")
 		if err != nil {
 			return err
