@@ -104,7 +104,7 @@ func TestReloadTakesAllOrSaysWhatNot(t *testing.T) {
 	for name, change := range map[string]func(o *pipeline.Options){
 		"the text ends":            func(o *pipeline.Options) { o.Jobs[0].Script = "SELECT [n INTO o FROM [in]" },
 		"cannot shrink to 1":       func(o *pipeline.Options) { o.Hubs[0].Partitions = 1 },
-		"the listeners":            func(o *pipeline.Options) { o.Listen.Kafka = "127.0.0.1:0" },
+		"server.kafka.port":        func(o *pipeline.Options) { o.Listen.Kafka = "127.0.0.1:0" },
 		"reads hub other":          func(o *pipeline.Options) { o.Jobs[0].Script = "SELECT n INTO o FROM other" },
 		"bound to no table and no": func(o *pipeline.Options) { o.Jobs[0].Script = "SELECT n INTO elsewhere FROM [in]" },
 	} {
