@@ -36,8 +36,8 @@ func (p *policies) Check(o pipeline.Options) error {
 	return nil
 }
 
-// Reload implements room. Whoever connects or shows a token from now on meets the new
-// policies; a connection keeps what it was let in with.
+// Reload implements room. Who was let in by a policy that is gone, or by a key that it no
+// longer has, is out as if a token had ended.
 func (p *policies) Reload(_ context.Context, o pipeline.Options) ([]string, error) {
 	rules, err := listen.Policies(p.dir, o.Auth)
 	if err == nil {
