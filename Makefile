@@ -15,6 +15,7 @@ check: ## format, vet, staticcheck
 
 race: ## the packages that share memory between goroutines
 	go test -race ./hub/... ./stream/... ./listen/... ./monitor/... ./blob/... ./connector/...
+	go test -race -short . ./jobs
 
 conform: ## the cases of the language, engine and reference interpreter
 	go test ./conform/...

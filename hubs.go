@@ -19,9 +19,9 @@ type hubs struct {
 	made      map[string]pipeline.Hub // by name in lower case
 }
 
-// check says why hubs cannot become what is wanted.
-func (h *hubs) check(wanted []pipeline.Hub) error {
-	for _, w := range wanted {
+// Check implements room.
+func (h *hubs) Check(o pipeline.Options) error {
+	for _, w := range o.Hubs {
 		if was, ok := h.namespace.Hub(w.Name); ok && w.Partitions != 0 && w.Partitions < was.Partitions() {
 			return fmt.Errorf("hub %s has %d partitions and cannot shrink to %d: it goes on as it was", w.Name, was.Partitions(), w.Partitions)
 		}
@@ -29,11 +29,10 @@ func (h *hubs) check(wanted []pipeline.Hub) error {
 	return nil
 }
 
-// reload makes hubs that are new and changes the settings of others, and says which. One
-// that the options no longer have stays, with its events.
-func (h *hubs) reload(ctx context.Context, wanted []pipeline.Hub) (did []string, err error) {
+// Reload implements room. A hub that the options no longer have stays, with its events.
+func (h *hubs) Reload(ctx context.Context, o pipeline.Options) (did []string, err error) {
 	var errs []error
-	for _, w := range wanted {
+	for _, w := range o.Hubs {
 		key := strings.ToLower(w.Name)
 		if was, ok := h.made[key]; ok && reflect.DeepEqual(was, w) {
 			continue

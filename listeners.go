@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 
-	"spate/access"
 	"spate/console"
 	"spate/listen"
 	"spate/listen/amqp"
@@ -19,14 +18,14 @@ func (p *Pipeline) openPorts() (err error) {
 			Name:  "AMQP",
 			Ports: []listen.Port{{Key: "amqp", Name: "AMQP", At: at.AMQP}, {Key: "amqps", Name: "AMQPS", At: at.AMQPS, TLS: true}},
 			New: func(listen.Addresses) (listen.Server, error) {
-				return amqp.New(amqp.Options{Namespace: p.hubs.namespace, Rules: p.rules, Log: p.log, Metrics: p.metrics, Host: o.Namespace, RequireAuth: true, Clock: o.Clock})
+				return amqp.New(amqp.Options{Namespace: p.hubs.namespace, Rules: p.policies.access, Log: p.log, Metrics: p.metrics, Host: o.Namespace, RequireAuth: true, Clock: o.Clock})
 			},
 		},
 		{
 			Name:  "Kafka",
 			Ports: []listen.Port{{Key: "kafka", Name: "Kafka", At: at.Kafka}},
 			New: func(bound listen.Addresses) (listen.Server, error) {
-				return kafka.New(kafka.Options{Namespace: p.hubs.namespace, Rules: p.rules, Log: p.log, Metrics: p.metrics, RequireAuth: !at.KafkaAnonymous,
+				return kafka.New(kafka.Options{Namespace: p.hubs.namespace, Rules: p.policies.access, Log: p.log, Metrics: p.metrics, RequireAuth: !at.KafkaAnonymous,
 					Advertise: listen.Advertised(at, bound["kafka"])})
 			},
 		},
@@ -45,21 +44,11 @@ func (p *Pipeline) openPorts() (err error) {
 
 // Endpoints returns the addresses that were bound, and how clients reach them.
 func (p *Pipeline) Endpoints() Endpoints {
-	return listen.EndpointsOf(p.opts, p.ports.Bound(), listen.RootKey(p.rules.List()))
+	return listen.EndpointsOf(p.opts, p.ports.Bound(), p.policies.rootKey())
 }
 
 // Endpoints are where a running pipeline is reached.
 type Endpoints = listen.Endpoints
-
-// openRules makes the shared access policies of the namespace.
-func (p *Pipeline) openRules() error {
-	rules, err := listen.Policies(p.opts.Dir, p.opts.Auth)
-	if err != nil {
-		return err
-	}
-	p.rules, err = access.NewRules(rules...)
-	return err
-}
 
 // announce writes the instance file: what other processes need to find this one.
 func (p *Pipeline) announce() error {

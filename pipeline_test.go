@@ -2,7 +2,6 @@ package spate
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -10,11 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"spate/blob"
-	"spate/hub"
-	"spate/hub/eventlog"
-	"spate/lake/delta"
-	"spate/lake/parquetfile"
+	"spate/internal/pipetest"
 	"spate/pipeline"
 )
 
@@ -68,111 +63,21 @@ func run(t *testing.T, o pipeline.Options) *testPipeline {
 	return tp
 }
 
-// send appends events to a hub and waits until they are durable.
 func (p *testPipeline) send(name string, bodies ...string) {
 	p.t.Helper()
-	h, ok := p.hubs.namespace.Hub(name)
-	if !ok {
-		p.t.Fatalf("no hub %s", name)
-	}
-	for i, b := range bodies {
-		ticket := h.Partition(i%h.Partitions()).Append(eventlog.AMQP, []hub.Event{{Body: []byte(b)}})
-		if err := ticket.Wait(p.t.Context()); err != nil {
-			p.t.Fatal(err)
-		}
-	}
+	pipetest.Send(p.t, p.hubs.namespace, name, bodies...)
 }
 
-// until polls a condition.
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(60 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
-
-// rowsOf reads a table of the default names.
-func (p *testPipeline) rowsOf(name string) (out []map[string]any) {
+func (p *testPipeline) rowsOf(table string) []map[string]any {
 	p.t.Helper()
-	store := blob.NewLocal(p.opts.Dir)
-	table, err := delta.Open(p.t.Context(), store, "lake/spate/data/default.db/"+name)
-	if err != nil {
-		return nil
-	}
-	s := table.Known()
-	for _, a := range s.Files() {
-		r, err := store.Open(p.t.Context(), s.Key(a), 0, -1)
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		data, err := io.ReadAll(r)
-		r.Close()
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		list, err := parquetfile.ReadRows(data, nil)
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		out = append(out, list...)
-	}
-	return out
+	return pipetest.Rows(p.t, p.opts.Dir, table)
 }
 
-// counter is the sum of a metric over the series with the labels.
-func (p *testPipeline) counter(name string, labels ...string) (n int64) {
-	for _, s := range p.metrics.Series() {
-		if s.Name != name || s.Counter == nil {
-			continue
-		}
-		match := true
-		for i := 0; i < len(labels); i += 2 {
-			has := false
-			for _, l := range s.Labels {
-				has = has || l.Name == labels[i] && strings.EqualFold(l.Value, labels[i+1])
-			}
-			match = match && has
-		}
-		if match {
-			n += s.Counter.Value()
-		}
-	}
-	return n
+func (p *testPipeline) counter(name string, labels ...string) int64 {
+	return pipetest.Counter(p.metrics, name, labels...)
 }
 
-func TestATableWithoutColumnsIsMadeFromItsRows(t *testing.T) {
-	dir := t.TempDir()
-	o := pipeline.Options{
-		Dir: dir, Tables: []pipeline.Table{{Name: "out"}, {Name: "raw"}},
-		Jobs: []pipeline.Job{{Name: "j", Script: "SELECT id, CAST(v AS float) AS v, w, nothing INTO o FROM [in]",
-			Inputs: []pipeline.Input{{Alias: "in", Hub: "in"}}, Outputs: []pipeline.Output{{Alias: "o", Table: "out", Columns: []pipeline.OutputColumn{{Name: "twice", Expr: "v * 2"}}}}}},
-		Captures: []pipeline.Capture{{Hub: "in", Table: "raw", Columns: []pipeline.OutputColumn{{Name: "At", Expr: "EventEnqueuedUtcTime"}}}},
-	}
-	p := run(t, o)
-	p.send("in", `{"id":"a","v":1,"w":2}`)
-	until(t, "the first row", func() bool { return len(p.rowsOf("out")) == 1 && len(p.rowsOf("raw")) == 1 })
-	p.stop()
-
-	p = run(t, o) // the table is there now
-	p.send("in", `{"id":"b","v":2,"w":3,"extra":1}`)
-	until(t, "the second row", func() bool { return len(p.rowsOf("out")) == 2 && len(p.rowsOf("raw")) == 2 })
-	if n := p.counter("TableValuesDropped", "Table", "default.raw"); n != 1 {
-		t.Errorf("%d values dropped, want 1: extra", n)
-	}
-	table, err := delta.Open(t.Context(), blob.NewLocal(dir), filepath.Join("lake/spate/data/default.db/out"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, c := range table.Known().Columns {
-		got = append(got, c.Name+" "+string(c.Type))
-	}
-	if want := "id string, v double, w long, twice double"; strings.Join(got, ", ") != want {
-		t.Errorf("columns %v, want %s: nothing has no value yet", got, want)
-	}
-}
+var until = pipetest.Until
 
 func TestRetention(t *testing.T) {
 	p := run(t, pipeline.Options{Hubs: []pipeline.Hub{{Name: "day"}, {Name: "all", Retention: pipeline.Forever}, {Name: "hour", Retention: time.Hour}}})

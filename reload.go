@@ -4,20 +4,37 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
+	"net"
+	"slices"
 	"strings"
 
 	"spate/jobs"
+	"spate/monitor"
 	"spate/pipeline"
 )
 
 // ErrNotRunning: the pipeline does not run, or is about to stop.
 var ErrNotRunning = jobs.ErrNotRunning
 
-// Reload takes over what has changed in the options of a running pipeline: hubs, tables,
-// jobs and captures. It says what it did. What cannot be taken over while the pipeline runs
-// is an error, and so is a mistake that can be seen before; nothing has changed then. A
-// part that cannot be changed goes on as it was, and the next Reload tries again.
+// room is a part of the pipeline that changes while it runs.
+type room interface {
+	// Check finds the mistakes that can be seen without changing anything.
+	Check(o pipeline.Options) error
+	// Reload makes the room what o says, and says what it did. What cannot be changed goes
+	// on as it was, and the next call tries again.
+	Reload(ctx context.Context, o pipeline.Options) (did []string, err error)
+}
+
+// rooms are those that change, in the order in which they do: what is read and written is
+// there before who reads and writes it, and notifiers know a hub before a job fills it.
+func (p *Pipeline) rooms() []room {
+	return []room{p.hubs, p.policies, p.notifiers, p.jobs, p.simulation, history{p.history, p.site}}
+}
+
+// Reload takes over what has changed in the options of a running pipeline, and says what it
+// did. What cannot change while the pipeline runs is an error, and so is a mistake that can
+// be seen before; nothing has changed then. A part that cannot be changed goes on as it was:
+// the error says so, and the next Reload tries again.
 func (p *Pipeline) Reload(ctx context.Context, o pipeline.Options) (did []string, err error) {
 	o.Clock, o.Log, o.Drain = p.opts.Clock, p.log, p.opts.Drain
 	if o, err = o.WithDefaults(); err != nil {
@@ -28,43 +45,86 @@ func (p *Pipeline) Reload(ctx context.Context, o pipeline.Options) (did []string
 	if !p.jobs.Running() {
 		return nil, ErrNotRunning
 	}
-	if fixed := fixedChanges(p.opts, o); len(fixed) > 0 {
-		return nil, fmt.Errorf("%s cannot change while the pipeline runs: it goes on as it was; stop it and start it again", strings.Join(fixed, ", "))
+	errs := []error{checkFixed(p.opts, o)}
+	for _, r := range p.rooms() {
+		errs = append(errs, r.Check(o))
 	}
-	if err := errors.Join(p.hubs.check(o.Hubs), p.jobs.Check(o)); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	var errs []error
-	for _, part := range []func() ([]string, error){
-		func() ([]string, error) { return p.hubs.reload(ctx, o.Hubs) },
-		func() ([]string, error) { return p.jobs.Reload(ctx, o) },
-		func() ([]string, error) { return nil, p.history.Rename(p.site(o)) },
-	} {
-		done, err := part()
+	key := p.policies.rootKey()
+	for _, r := range p.rooms() {
+		done, err := r.Reload(ctx, o)
 		did, errs = append(did, done...), append(errs, err)
 	}
 	p.mu.Lock()
 	p.now = o
 	p.mu.Unlock()
+	if p.policies.rootKey() != key { // which stands in the connection strings
+		errs = append(errs, p.announce())
+	}
 	return did, errors.Join(errs...)
 }
 
-// fixedChanges names the parts of a pipeline that differ and are read at a start only.
-func fixedChanges(a, b pipeline.Options) []string {
-	var out []string
+// checkFixed refuses changes of what is read at a start only, by the keys of a pipeline
+// file.
+func checkFixed(a, b pipeline.Options) error {
+	x, y := a.Listen, b.Listen
+	var keys []string
 	for _, f := range []struct {
-		name string
-		a, b any
+		key  string
+		same bool
 	}{
-		{"the data folder", a.Dir, b.Dir}, {"the name", a.Name, b.Name}, {"the namespace", a.Namespace, b.Namespace},
-		{"subscription and location", [2]string{a.Subscription, a.Location}, [2]string{b.Subscription, b.Location}},
-		{"the listeners", a.Listen, b.Listen}, {"the authorization rules", a.Auth, b.Auth}, {"the storage", a.Storage, b.Storage},
-		{"the action groups", a.ActionGroups, b.ActionGroups}, {"notify", a.Notify, b.Notify},
-		{"the retention of metrics", a.MetricsRetention, b.MetricsRetention}, {"the simulator", a.Simulate, b.Simulate},
+		{"name", a.Name == b.Name},
+		{"subscription", a.Subscription == b.Subscription},
+		{"location", a.Location == b.Location},
+		{"namespace.name", a.Namespace == b.Namespace},
+		{"storage.path", a.Dir == b.Dir},
+		{"storage.account", a.Storage.Account == b.Storage.Account},
+		{"storage.container", a.Storage.Container == b.Storage.Container},
+		{"storage.database", a.Storage.Database == b.Storage.Database},
+		{portKey("server.amqp.port", x.AMQP, y.AMQP), x.AMQP == y.AMQP},
+		{portKey("server.amqp.tlsPort", x.AMQPS, y.AMQPS), x.AMQPS == y.AMQPS},
+		{portKey("server.kafka.port", x.Kafka, y.Kafka), x.Kafka == y.Kafka},
+		{"server.kafka.allowAnonymous", x.KafkaAnonymous == y.KafkaAnonymous},
+		{portKey("server.console.port", x.HTTP, y.HTTP), x.HTTP == y.HTTP},
+		{"server.ports", x.NextFree == y.NextFree},
+		{"server.advertisedHost", x.Advertised == y.Advertised},
+		{"server.tls", x.CertFile == y.CertFile && x.KeyFile == y.KeyFile},
 	} {
-		if !reflect.DeepEqual(f.a, f.b) {
-			out = append(out, f.name)
+		if !f.same && !slices.Contains(keys, f.key) {
+			keys = append(keys, f.key)
 		}
 	}
-	return out
+	if len(keys) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s cannot change while the pipeline runs: it goes on as it was; stop it and start it again, or change that back", strings.Join(keys, ", "))
+}
+
+// portKey is the key by which one address becomes another.
+func portKey(port, a, b string) string {
+	_, p, errA := net.SplitHostPort(a)
+	if _, q, errB := net.SplitHostPort(b); errA == nil && errB == nil && p == q {
+		return "server.bind"
+	}
+	return port
+}
+
+// history is the room of the metrics, which go by the names of jobs and hubs.
+type history struct {
+	*monitor.History
+	site func(pipeline.Options) monitor.Site
+}
+
+// Check implements room.
+func (h history) Check(pipeline.Options) error { return nil }
+
+// Reload implements room.
+func (h history) Reload(_ context.Context, o pipeline.Options) (did []string, err error) {
+	changed, err := h.Retain(o.MetricsRetention)
+	if changed {
+		did = append(did, "retention of metrics")
+	}
+	return did, errors.Join(err, h.Rename(h.site(o)))
 }

@@ -17,11 +17,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
-	"spate/access"
 	"spate/blob"
 	"spate/console"
 	"spate/datafolder"
@@ -41,14 +39,15 @@ type Pipeline struct {
 	started time.Time
 	token   string // whoever may read the instance file may change the pipeline
 
-	lock      *datafolder.Lock
-	metrics   *metric.Recorder
-	rules     *access.Rules
-	hubs      *hubs
-	jobs      *jobs.Room
-	history   *monitor.History
-	notifiers []*notify.Notifier
-	ports     *listen.Ports
+	lock       *datafolder.Lock
+	metrics    *metric.Recorder
+	policies   *policies
+	hubs       *hubs
+	jobs       *jobs.Room
+	history    *monitor.History
+	notifiers  *notify.Set
+	ports      *listen.Ports
+	simulation *simulation
 
 	reloading sync.Mutex // one reload at a time
 
@@ -76,7 +75,7 @@ func Open(ctx context.Context, o pipeline.Options) (_ *Pipeline, err error) {
 	if p.lock, err = datafolder.Take(o.Dir); err != nil {
 		return nil, err
 	}
-	if err := p.openRules(); err != nil {
+	if p.policies, err = openPolicies(o); err != nil {
 		return nil, err
 	}
 	if err := p.openHubs(ctx); err != nil {
@@ -92,12 +91,14 @@ func Open(ctx context.Context, o pipeline.Options) (_ *Pipeline, err error) {
 	}); err != nil {
 		return nil, err
 	}
-	if err := p.openNotifiers(); err != nil {
+	if p.notifiers, err = notify.OpenSet(ctx, notify.SetOptions{Dir: filepath.Join(o.Dir, "notify"), Hubs: p.hubs.namespace,
+		Clock: o.Clock, Metrics: p.metrics, Log: o.Log}, o); err != nil {
 		return nil, err
 	}
 	if err := p.openPorts(); err != nil {
 		return nil, err
 	}
+	p.simulation = &simulation{hubs: p.hubs.namespace, endpoints: p.Endpoints, log: o.Log, wanted: o.Simulate}
 	return p, nil
 }
 
@@ -107,7 +108,7 @@ func (p *Pipeline) openHubs(ctx context.Context) error {
 		return err
 	}
 	p.hubs = &hubs{namespace: n, made: make(map[string]pipeline.Hub)}
-	_, err = p.hubs.reload(ctx, p.opts.Hubs)
+	_, err = p.hubs.Reload(ctx, p.opts)
 	return err
 }
 
@@ -160,12 +161,16 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	defer stopOuter()
 	inner, stopJobs := context.WithCancel(outer)
 	defer stopJobs()
+	devices, stopDevices := context.WithCancel(ctx)
+	defer stopDevices()
 	var around, running sync.WaitGroup
 	running.Go(func() { p.jobs.Run(inner) })
-	around.Go(func() { p.report("metric history", p.history.Run(outer)) })
-	for _, n := range p.notifiers {
-		around.Go(func() { p.report("notifications", n.Run(outer)) })
-	}
+	around.Go(func() {
+		if err := p.history.Run(outer); err != nil && !errors.Is(err, context.Canceled) {
+			p.log.Error("metric history stopped", "err", err)
+		}
+	})
+	around.Go(func() { p.notifiers.Run(outer) })
 	fatal := make(chan error, 1)
 	around.Go(func() {
 		p.ports.Serve(func(err error) {
@@ -178,14 +183,13 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	})
 	err := p.announce()
 	if err == nil {
-		if p.opts.Simulate != nil {
-			around.Go(func() { p.simulate(ctx) })
-		}
+		around.Go(func() { p.simulation.Run(devices) })
 		select {
 		case <-ctx.Done():
 		case err = <-fatal:
 		}
 	}
+	stopDevices()
 	p.ports.Shutdown()
 	stopJobs()
 	running.Wait()
@@ -198,55 +202,13 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	return err
 }
 
-func (p *Pipeline) report(what string, err error) {
-	if err != nil && !errors.Is(err, context.Canceled) {
-		p.log.Error(what+" stopped", "err", err)
-	}
-}
-
-func (p *Pipeline) openNotifiers() error {
-	groups := make(map[string]pipeline.ActionGroup)
-	for _, g := range p.opts.ActionGroups {
-		groups[strings.ToLower(g.Name)] = g
-	}
-	for _, n := range p.opts.Notify {
-		h, ok := p.hubs.namespace.Hub(n.Hub)
-		if !ok {
-			return fmt.Errorf("opening notify %s: hub %s does not exist", n.Name, n.Hub)
-		}
-		o := notify.Options{
-			Dir: filepath.Join(p.opts.Dir, "notify", n.Name), Name: n.Name, Hub: h,
-			Clock: p.opts.Clock, Metrics: p.metrics, Log: p.log,
-		}
-		for _, name := range n.ActionGroups {
-			g, ok := groups[strings.ToLower(name)]
-			if !ok {
-				return fmt.Errorf("opening notify %s: action group %s does not exist", n.Name, name)
-			}
-			if g.Disabled {
-				continue
-			}
-			for _, r := range g.Receivers {
-				o.Receivers = append(o.Receivers, notify.Receiver{Name: g.Name + "/" + r.Name, URL: r.Webhook, File: r.File, Headers: r.Headers, Secret: r.Secret})
-			}
-		}
-		if len(o.Receivers) == 0 {
-			continue
-		}
-		nt, err := notify.New(o)
-		if err != nil {
-			return fmt.Errorf("opening notify %s: %w", n.Name, err)
-		}
-		p.notifiers = append(p.notifiers, nt)
-	}
-	return nil
-}
-
 // Close releases everything. Run has returned.
 func (p *Pipeline) Close() error {
+	p.reloading.Lock() // one that came while Run ended
+	defer p.reloading.Unlock()
 	var errs []error
-	for _, n := range p.notifiers {
-		errs = append(errs, n.Close())
+	if p.notifiers != nil {
+		errs = append(errs, p.notifiers.Close())
 	}
 	if p.history != nil {
 		errs = append(errs, p.history.Close())

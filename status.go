@@ -2,6 +2,7 @@ package spate
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,4 +65,6 @@ func (p *Pipeline) Status() Status {
 func (p *Pipeline) health() error { return errors.Join(p.problems()...) }
 
 // problems is everything that does not work as it should.
-func (p *Pipeline) problems() []error { return append(p.hubs.problems(), p.jobs.Problems()...) }
+func (p *Pipeline) problems() []error {
+	return slices.Concat(p.hubs.problems(), p.jobs.Problems(), p.notifiers.Problems())
+}

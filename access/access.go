@@ -9,12 +9,14 @@ package access
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -125,6 +127,8 @@ var (
 // Rules are the shared access policies of a namespace. The zero value has none
 // and refuses everyone; methods may be called concurrently.
 type Rules struct {
+	changes atomic.Uint64 // how often there were others
+
 	mu       sync.RWMutex // guards the fields below
 	rules    []Rule
 	emulator bool
@@ -137,7 +141,7 @@ func NewRules(rules ...Rule) (*Rules, error) {
 }
 
 // Replace puts other policies in the place of all there are: keys are rotated
-// this way. Tokens that were verified before stay with who verified them.
+// this way. Claims that were verified before hold as long as Holds says so.
 func (r *Rules) Replace(rules ...Rule) error {
 	seen := make(map[string]int)
 	for _, rule := range rules {
@@ -160,6 +164,7 @@ func (r *Rules) Replace(rules ...Rule) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.rules = append([]Rule(nil), rules...)
+	r.changes.Add(1)
 	return nil
 }
 
@@ -169,6 +174,7 @@ func (r *Rules) AllowEmulatorKey(on bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.emulator = on
+	r.changes.Add(1)
 }
 
 // List returns the policies, keys included.
@@ -226,6 +232,30 @@ type Claims struct {
 	Scope   string    // path that the token is for; empty: the namespace
 	Hub     string    // hub that the policy belongs to; empty: the namespace
 	Expires time.Time // zero: never
+
+	digest [sha256.Size]byte // of the key that was shown, or that signed
+	seen   uint64            // changes of the rules, as it was verified
+}
+
+// proven are the claims of a policy, of whose keys one was shown; seen was read before the
+// policy was.
+func (r Rule) proven(key string, seen uint64) Claims {
+	return Claims{Rule: r.Name, Rights: r.Rights, Hub: r.Hub, digest: sha256.Sum256([]byte(key)), seen: seen}
+}
+
+// Holds reports whether the policy that claims were verified with is there still, with the
+// same key and no fewer rights. Claims that come from no policy hold.
+func (r *Rules) Holds(c Claims) bool {
+	if c.digest == [sha256.Size]byte{} || r == nil || c.seen == r.changes.Load() {
+		return true
+	}
+	for _, rule := range r.candidates(c.Rule, c.Hub) {
+		if rule.Hub == c.Hub && rule.Rights.Has(c.Rights) &&
+			(sha256.Sum256([]byte(rule.Primary)) == c.digest || rule.Secondary != "" && sha256.Sum256([]byte(rule.Secondary)) == c.digest) {
+			return true
+		}
+	}
+	return false
 }
 
 // Allows reports whether the claims give right on all of hub.
@@ -254,6 +284,7 @@ func covers(scope, path string) bool {
 // VerifyKey checks the name and key of a policy, as SASL PLAIN of AMQP carries
 // them. path narrows it to the policies that may speak for it; empty: all.
 func (r *Rules) VerifyKey(name, key, path string) (Claims, error) {
+	seen := r.seen()
 	rules := r.candidates(name, path)
 	if path == "" {
 		for _, rule := range r.List() {
@@ -264,10 +295,18 @@ func (r *Rules) VerifyKey(name, key, path string) (Claims, error) {
 	}
 	for _, rule := range rules {
 		if sameSecret(rule.Primary, key) || sameSecret(rule.Secondary, key) {
-			return Claims{Rule: rule.Name, Rights: rule.Rights, Hub: rule.Hub}, nil
+			return rule.proven(key, seen), nil
 		}
 	}
 	return Claims{}, fmt.Errorf("%w: The key of policy %q is wrong or the policy does not exist", ErrSignature, name)
+}
+
+// seen is how often there were other policies.
+func (r *Rules) seen() uint64 {
+	if r == nil {
+		return 0
+	}
+	return r.changes.Load()
 }
 
 func sameSecret(want, got string) bool {

@@ -253,3 +253,46 @@ func FuzzVerifyToken(f *testing.F) {
 		}
 	})
 }
+
+func TestClaimsHoldWhileTheirPolicyDoes(t *testing.T) {
+	root := Rule{Name: RootRule, Primary: "root-key", Secondary: "root-second", Rights: Manage}
+	reader := Rule{Name: "reader", Primary: "reader-key", Rights: Listen | Send}
+	r, err := NewRules(root, reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byKey, err := r.VerifyKey("reader", "reader-key", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	byToken, err := r.VerifyToken(Sign("sb://h/a", RootRule, "root-second", noon.Add(time.Hour)), "", noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name        string
+		rules       []Rule
+		key, signed bool
+	}{
+		{"the same", []Rule{root, reader}, true, true},
+		{"one more", []Rule{{Name: "x", Primary: "x", Rights: Send}, root, reader}, true, true},
+		{"gone", []Rule{root}, false, true},
+		{"fewer rights", []Rule{root, {Name: "reader", Primary: "reader-key", Rights: Listen}}, false, true},
+		{"more rights, the keys change places", []Rule{{Name: RootRule, Primary: "root-second", Secondary: "new", Rights: Manage}, {Name: "reader", Primary: "reader-key", Rights: Manage}}, true, true},
+		{"other keys", []Rule{{Name: RootRule, Primary: "root-key", Secondary: "new", Rights: Manage}, {Name: "reader", Primary: "new", Rights: Manage}}, false, false},
+		{"of a hub now", []Rule{root, {Name: "reader", Primary: "reader-key", Rights: Manage, Hub: "a"}}, false, true},
+	} {
+		if err := r.Replace(c.rules...); err != nil {
+			t.Fatal(err)
+		}
+		if key, signed := r.Holds(byKey), r.Holds(byToken); key != c.key || signed != c.signed {
+			t.Errorf("%s: %t and %t, want %t and %t", c.name, key, signed, c.key, c.signed)
+		}
+		if !r.Holds(Claims{Rights: Manage}) {
+			t.Errorf("%s: claims of no policy do not hold", c.name)
+		}
+	}
+	if text := fmt.Sprintf("%v %+v %#v", byKey, byKey, byKey); strings.Contains(text, "reader-key") {
+		t.Errorf("the key is printed: %s", text)
+	}
+}

@@ -100,22 +100,26 @@ func (r *Rules) VerifyToken(token string, audience string, now time.Time) (Claim
 		scope = plain
 	}
 	scope = Path(scope)
-	var found *Rule
+	seen := r.seen()
+	var c Claims
 	for _, rule := range r.candidates(t.skn, scope) {
-		if hmac.Equal(t.sig, mac(rule.Primary, t.sr, t.se)) ||
-			rule.Secondary != "" && hmac.Equal(t.sig, mac(rule.Secondary, t.sr, t.se)) {
-			found = &rule
+		if hmac.Equal(t.sig, mac(rule.Primary, t.sr, t.se)) {
+			c = rule.proven(rule.Primary, seen)
+			break
+		}
+		if rule.Secondary != "" && hmac.Equal(t.sig, mac(rule.Secondary, t.sr, t.se)) {
+			c = rule.proven(rule.Secondary, seen)
 			break
 		}
 	}
-	if found == nil {
+	if c.Rule == "" {
 		return Claims{}, fmt.Errorf("%w: The token has an invalid signature", ErrSignature)
 	}
 	seconds, err := strconv.ParseInt(t.se, 10, 64)
 	if err != nil {
 		return Claims{}, fmt.Errorf("%w: The expiry of the token is no number of seconds", ErrMalformed)
 	}
-	c := Claims{Rule: found.Name, Rights: found.Rights, Scope: scope, Hub: found.Hub, Expires: time.Unix(seconds, 0)}
+	c.Scope, c.Expires = scope, time.Unix(seconds, 0)
 	if c.Expired(now) {
 		return Claims{}, fmt.Errorf("%w: The token is expired. Expiration time: %s", ErrExpired,
 			c.Expires.UTC().Format(time.RFC3339))

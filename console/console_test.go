@@ -1,8 +1,10 @@
 package console
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -13,8 +15,11 @@ import (
 	"strings"
 	"testing"
 
+	"spate/jobs"
 	"spate/metric"
 	"spate/monitor"
+	"spate/pipeline"
+	"spate/stream"
 )
 
 func serve(t *testing.T, o Options) *httptest.Server {
@@ -160,5 +165,106 @@ func TestInstanceFile(t *testing.T) {
 	}
 	if err := errors.Join(RemoveInstance(dir), RemoveInstance(dir)); err != nil {
 		t.Error(err)
+	}
+}
+
+// fakeJobs is a room with one job, "j", which runs.
+type fakeJobs struct{ started pipeline.JobStart }
+
+func (f *fakeJobs) Start(_ context.Context, name string, start pipeline.JobStart) error {
+	f.started = start
+	return f.Stop(context.Background(), name)
+}
+
+func (f *fakeJobs) Stop(_ context.Context, name string) error {
+	switch name {
+	case "j":
+		return nil
+	case "stopped":
+		return fmt.Errorf("stopping job stopped: %w", jobs.ErrJobState)
+	}
+	return fmt.Errorf("job %s: %w", name, jobs.ErrNoJob)
+}
+
+func (f *fakeJobs) Explain(ctx context.Context, name string, sample int) (*stream.Explanation, error) {
+	return &stream.Explanation{Job: fmt.Sprint(name, " with ", sample)}, f.Stop(ctx, name)
+}
+
+func (f *fakeJobs) Why(ctx context.Context, name string, e jobs.Event) (*stream.Trace, error) {
+	if e.Sequence > 9 {
+		return nil, jobs.ErrNoEvent
+	}
+	return &stream.Trace{Body: e.String()}, f.Stop(ctx, name)
+}
+
+func TestJobsAreLookedIntoWithTheToken(t *testing.T) {
+	s := serve(t, Options{Token: "secret", Jobs: new(fakeJobs)})
+	ask := func(token, path string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequest("GET", s.URL+"/api/jobs/"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := s.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(body)
+	}
+	for path, want := range map[string]struct {
+		status int
+		body   string
+	}{
+		"j/explain": {200, `"j with 0"`}, "j/explain?sample=5": {200, `"j with 5"`}, "k/explain": {404, "no such job"},
+		"j/explain?sample=-1": {400, "0 to 10 rows"}, "j/explain?sample=x": {400, "0 to 10 rows"},
+		"j/why?event=h/1/7": {200, `"h/1/7"`}, "j/why?event=h/1/10": {404, "no such event"}, "j/why?event=h/1": {400, "HUB/PARTITION/SEQUENCE"}, "j/why": {400, "HUB/PARTITION/SEQUENCE"},
+	} {
+		if status, body := ask("secret", path); status != want.status || !strings.Contains(body, want.body) {
+			t.Errorf("%s: %d %s, want %d with %s", path, status, body, want.status, want.body)
+		}
+		if status, _ := ask("wrong", path); status != 401 {
+			t.Errorf("%s without the token: %d", path, status)
+		}
+	}
+}
+
+func TestJobsAreStartedAndStoppedWithTheToken(t *testing.T) {
+	f := new(fakeJobs)
+	s := serve(t, Options{Token: "secret", Jobs: f})
+	post := func(token, path string) int {
+		t.Helper()
+		req, err := http.NewRequest("POST", s.URL+"/api/jobs/"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := s.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	for path, want := range map[string]int{
+		"j/stop": 200, "j/start": 200, "k/stop": 404, "stopped/stop": 409, "j/sing": 404,
+		"j/start?outputStartMode=CustomTime": 400, "j/start?outputStartTime=2026-11-22T10:00:00Z": 400,
+		"j/start?outputStartMode=CustomTime&outputStartTime=noon": 400,
+	} {
+		if got := post("secret", path); got != want {
+			t.Errorf("%s: %d, want %d", path, got, want)
+		}
+		if got := post("wrong", path); got != 401 {
+			t.Errorf("%s without the token: %d", path, got)
+		}
+	}
+	if got := post("secret", "j/start?outputStartMode=CustomTime&outputStartTime=2026-11-22T10:00:00Z"); got != 200 ||
+		f.started.Mode != pipeline.StartCustomTime || f.started.Time.Day() != 22 {
+		t.Errorf("%d, started %+v", got, f.started)
 	}
 }

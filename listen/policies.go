@@ -62,7 +62,10 @@ func Policies(dir string, a pipeline.Auth) ([]access.Rule, error) {
 		if err != nil {
 			return nil, fmt.Errorf("encoding the keys: %w", err)
 		}
-		if err := os.WriteFile(path, append(raw, '\n'), 0o600); err != nil {
+		if err := os.WriteFile(path+".new", append(raw, '\n'), 0o600); err != nil {
+			return nil, fmt.Errorf("writing the keys: %w", err)
+		}
+		if err := os.Rename(path+".new", path); err != nil { // all keys are there, or those before
 			return nil, fmt.Errorf("writing the keys: %w", err)
 		}
 	}

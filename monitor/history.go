@@ -85,6 +85,8 @@ func (s *Series) add(r Row) {
 	s.Rows = append(s.Rows, r)
 }
 
+const defaultRetention = 93 * 24 * time.Hour
+
 // memory is how long rows are kept in memory; older ones are read from disk.
 const memory = 24 * time.Hour
 
@@ -133,6 +135,24 @@ func (h *History) Rename(s Site) error {
 	return nil
 }
 
+// Retain changes how long rows are kept, and says whether that is another time. Days that
+// are too old now are removed at once. 0: as Options.Retention has it.
+func (h *History) Retain(d time.Duration) (changed bool, err error) {
+	d = cmp.Or(d, defaultRetention)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.o.Retention == d {
+		return false, nil
+	}
+	if h.last != nil {
+		if err := h.last.expire(h.o.Clock().Add(-d)); err != nil {
+			return false, fmt.Errorf("removing metrics older than %v: %w", d, err)
+		}
+	}
+	h.o.Retention = d
+	return true, nil
+}
+
 func (h *History) site() Site {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -141,7 +161,7 @@ func (h *History) site() Site {
 
 // Read opens the history for queries only.
 func Read(o Options) (*History, error) {
-	o.Retention = cmp.Or(o.Retention, 93*24*time.Hour)
+	o.Retention = cmp.Or(o.Retention, defaultRetention)
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}

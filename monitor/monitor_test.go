@@ -288,6 +288,30 @@ func TestOldDaysAreReadFromDiskAndExpire(t *testing.T) {
 	}
 }
 
+func TestAShorterRetentionRemovesOldDaysAtOnce(t *testing.T) {
+	dir, r, c := t.TempDir(), &metric.Recorder{}, &clock{at("00:00:30")}
+	n := r.Counter("Errors", "JobName", "j")
+	h := open(t, dir, r, c)
+	for range 5 { // one event a day
+		h.Sample()
+		n.Add(1)
+		c.now = c.now.Add(time.Minute)
+		h.Sample()
+		c.now = c.now.Add(24*time.Hour - time.Minute)
+	}
+	for _, step := range []struct {
+		d       time.Duration
+		changed bool
+		files   int
+	}{{0, false, 5}, {1000 * 24 * time.Hour, true, 5}, {48 * time.Hour, true, 2}, {48 * time.Hour, false, 2}} {
+		changed, err := h.Retain(step.d)
+		files, e := dayFiles(dir)
+		if err != nil || e != nil || changed != step.changed || len(files) != step.files {
+			t.Errorf("retain %v: %t, %v; %d files, want %t and %d", step.d, changed, err, len(files), step.changed, step.files)
+		}
+	}
+}
+
 func TestClockThatRunsBackwardsReopensNothing(t *testing.T) {
 	r, c := &metric.Recorder{}, &clock{at("10:00:00")}
 	h := open(t, t.TempDir(), r, c)

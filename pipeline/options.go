@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -91,4 +93,9 @@ func (o Options) WithDefaults() (Options, error) {
 		o.Log = slog.Default()
 	}
 	return o, nil
+}
+
+// HasHub says whether the pipeline has a hub of that name, ignoring case.
+func (o Options) HasHub(name string) bool {
+	return slices.ContainsFunc(o.Hubs, func(h Hub) bool { return strings.EqualFold(h.Name, name) })
 }

@@ -23,15 +23,7 @@ func TestUpTakesOverAnEditedScript(t *testing.T) {
 	}
 	dir := t.TempDir()
 	t.Chdir(dir)
-	write := func(name, text string) {
-		t.Helper()
-		if err := os.WriteFile(name+".new", []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(name+".new", name); err != nil { // as editors do
-			t.Fatal(err)
-		}
-	}
+	write := func(name, text string) { t.Helper(); edit(t, name, text) }
 	script := "SELECT DeviceId, Temperature INTO levels FROM [in]"
 	write("q.asaql", script)
 	write("spate.yaml", `version: 1
@@ -157,6 +149,17 @@ func TestAChangeDuringALoadIsTaken(t *testing.T) {
 	}
 }
 
+// edit writes a file as editors do.
+func edit(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name+".new", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(name+".new", name); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func mustRead(t *testing.T, name string) string {
 	t.Helper()
 	b, err := os.ReadFile(name)
@@ -164,4 +167,77 @@ func mustRead(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// An action group gets another file and the fleet another size while the pipeline runs; a
+// port waits for the next start.
+func TestUpTakesOverActionGroupsAndTheSimulator(t *testing.T) {
+	if testing.Short() { // CI and the README run without -short
+		t.Skip("runs a whole pipeline")
+	}
+	dir := t.TempDir()
+	t.Chdir(dir)
+	edit(t, "q.asaql", "SELECT DeviceId INTO alerts FROM [in]")
+	file := func(alerts, devices, port string) string {
+		return `version: 1
+name: edited
+server:
+  kafka: { port: ` + port + ` }
+namespace:
+  eventHubs:
+    in: { partitionCount: 1 }
+    alerts: { partitionCount: 1 }
+jobs:
+  j:
+    query: q.asaql
+    outputs: { alerts: { eventHub: alerts } }
+monitor:
+  actionGroups:
+    ops: { receivers: [ { name: f, file: ` + alerts + ` } ] }
+notify:
+  pager: { hub: alerts, actionGroups: [ops] }
+simulate: { hub: in, devices: ` + devices + `, interval: 100ms }
+`
+	}
+	edit(t, "spate.yaml", file("one.jsonl", "1", "0"))
+	stop, _, errs := startUp(t, filepath.Join(dir, "data"), "--ports", "auto", "--watch")
+	defer stop()
+	wait := func(what string, ok func() bool) {
+		t.Helper()
+		for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("waited in vain for %s:\n%s", what, errs)
+			}
+		}
+	}
+	says := func(what string) {
+		t.Helper()
+		wait(what, func() bool { return strings.Contains(errs.String(), what) })
+	}
+	devices := func(name string) map[string]bool {
+		out := make(map[string]bool)
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return out
+		}
+		for line := range strings.Lines(string(data)) {
+			out[line] = true
+		}
+		return out
+	}
+	wait("alerts", func() bool { return len(devices("one.jsonl")) == 1 })
+	edit(t, "spate.yaml", file("two.jsonl", "1", "0"))
+	says("taken over: notify pager replaced")
+	wait("alerts at the new place", func() bool { return len(devices("two.jsonl")) == 1 })
+	edit(t, "spate.yaml", file("two.jsonl", "3", "0"))
+	says("taken over: simulator replaced")
+	wait("alerts of three devices", func() bool { return len(devices("two.jsonl")) == 3 })
+	edit(t, "spate.yaml", file("two.jsonl", "4", "\"off\""))
+	says("server.kafka.port cannot change while the pipeline runs")
+	if n := len(devices("two.jsonl")); n != 3 {
+		t.Errorf("%d devices after a change that was refused", n)
+	}
+	if code := stop(); code != done {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
 }

@@ -19,11 +19,11 @@ func (g *grants) add(audience string, c access.Claims) {
 	(*g)[strings.ToLower(audience)] = c
 }
 
-// cover reports whether a grant gives right on path at now, and whether any,
-// with whatever rights, covers path at all.
-func (g grants) cover(path string, right access.Rights, now time.Time) (allowed, covered bool) {
+// cover reports whether a grant gives right on path, and whether any, with whatever rights,
+// covers path at all; those that are over do not.
+func (g grants) cover(path string, right access.Rights, over func(access.Claims) bool) (allowed, covered bool) {
 	for _, c := range g {
-		if c.Expired(now) || !c.Covers(path, access.Any) {
+		if over(c) || !c.Covers(path, access.Any) {
 			continue
 		}
 		covered = true
@@ -39,7 +39,7 @@ func (g grants) cover(path string, right access.Rights, now time.Time) (allowed,
 func (c *conn) authorize(path string, right access.Rights) (byGrant bool, refused *wire.Error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	allowed, covered := c.grants.cover(path, right, c.s.o.Clock())
+	allowed, covered := c.grants.cover(path, right, c.over(c.s.o.Clock()))
 	switch {
 	case allowed:
 		return true, nil
@@ -51,13 +51,18 @@ func (c *conn) authorize(path string, right access.Rights) (byGrant bool, refuse
 	return false, nil
 }
 
+// over tells the grants that have ended at now, or whose policy has gone.
+func (c *conn) over(now time.Time) func(access.Claims) bool {
+	return func(g access.Claims) bool { return g.Expired(now) || !c.s.o.Rules.Holds(g) }
+}
+
 // expired returns the links that no grant covers any more. c.mu is held.
 func (c *conn) expired(now time.Time) []*link {
-	over := false
+	over, any := c.over(now), false
 	for _, g := range c.grants {
-		over = over || g.Expired(now)
+		any = any || over(g)
 	}
-	if !over {
+	if !any {
 		return nil
 	}
 	var lost []*link
@@ -66,13 +71,13 @@ func (c *conn) expired(now time.Time) []*link {
 			if !l.byGrant || l.detached {
 				continue
 			}
-			if allowed, _ := c.grants.cover(l.addr.path, l.right, now); !allowed {
+			if allowed, _ := c.grants.cover(l.addr.path, l.right, over); !allowed {
 				lost = append(lost, l)
 			}
 		}
 	}
 	for audience, g := range c.grants {
-		if g.Expired(now) && len(c.grants) > 1 {
+		if over(g) && len(c.grants) > 1 {
 			delete(c.grants, audience)
 		}
 	}

@@ -217,3 +217,45 @@ func TestResumeHasNoGapAndNoRepeat(t *testing.T) {
 		}
 	}
 }
+
+// When a policy gets another key, the links that it let in end; those of others go on.
+func TestAPolicyChangesUnderALink(t *testing.T) {
+	var rules *access.Rules
+	w := newWorld(t, func(o *listen.Options) { rules = o.Rules })
+	open := func(rule, key string) *azeventhubs.PartitionClient {
+		t.Helper()
+		cs := access.ConnectionString{Endpoint: "sb://" + w.addr, KeyName: rule, Key: key, EntityPath: hubName, Emulator: true}
+		c, err := azeventhubs.NewConsumerClientFromConnectionString(cs.Print(), "", azeventhubs.DefaultConsumerGroup, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close(context.Background()) })
+		pc, err := c.NewPartitionClient("0", &azeventhubs.PartitionClientOptions{StartPosition: azeventhubs.StartPosition{Earliest: ptr(true)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { pc.Close(context.Background()) })
+		return pc
+	}
+	mine, other := open("reader", "reader-key"), open(access.RootRule, rootKey)
+	send(t, w.producer(t), batchTo("0"), numbered(0, 1)...)
+	for _, pc := range []*azeventhubs.PartitionClient{mine, other} {
+		if _, err := pc.ReceiveEvents(patience(t), 1, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := rules.Replace(access.Rule{Name: access.RootRule, Primary: rootKey, Rights: access.Manage}, access.Rule{Name: "reader", Primary: "new", Rights: access.Listen}); err != nil {
+		t.Fatal(err)
+	}
+	var e *azeventhubs.Error
+	if _, err := mine.ReceiveEvents(patience(t), 1, nil); !errors.As(err, &e) || e.Code != azeventhubs.ErrorCodeUnauthorizedAccess {
+		t.Errorf("with the key before: %v", err)
+	}
+	send(t, w.producer(t), batchTo("0"), numbered(1, 1)...)
+	if _, err := other.ReceiveEvents(patience(t), 1, nil); err != nil {
+		t.Errorf("of the other policy: %v", err)
+	}
+	if got, err := open("reader", "new").ReceiveEvents(patience(t), 2, nil); err != nil || len(got) == 0 {
+		t.Errorf("with the new key: %v", err)
+	}
+}

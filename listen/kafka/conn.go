@@ -260,6 +260,9 @@ func (c *conn) handle(p *pending) error {
 		if c.claims.Expired(time.Now()) {
 			return fmt.Errorf("request with key %d after the token of %s expired", key, c.claims.Rule)
 		}
+		if !c.s.o.Rules.Holds(c.claims) {
+			return fmt.Errorf("request with key %d after the policy %s changed or went", key, c.claims.Rule)
+		}
 	}
 	if r.flexible = flexibleRequest(key, version); r.flexible {
 		r.tags()

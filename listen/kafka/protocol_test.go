@@ -575,3 +575,35 @@ func TestAConnectionEndsWithItsToken(t *testing.T) {
 		}
 	}
 }
+
+// A connection whose policy has gone ends with its next request; others go on.
+func TestAConnectionEndsWithItsPolicy(t *testing.T) {
+	root := access.Rule{Name: "root", Primary: key, Rights: access.Manage}
+	rules, err := access.NewRules(root, access.Rule{Name: "reader", Primary: key, Rights: access.Listen})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := open(t, kafka.Options{Rules: rules, RequireAuth: true})
+	login := func(rule string) *rawConn {
+		c := dial(t, in)
+		shake := kmsg.NewPtrSASLHandshakeRequest()
+		shake.Version, shake.Mechanism = 1, "PLAIN"
+		c.roundTrip(shake)
+		auth := kmsg.NewPtrSASLAuthenticateRequest()
+		auth.Version, auth.SASLAuthBytes = 2, []byte("\x00"+rule+"\x00"+key)
+		if resp := c.roundTrip(auth).(*kmsg.SASLAuthenticateResponse); resp.ErrorCode != 0 {
+			t.Fatalf("%+v", resp)
+		}
+		c.roundTrip(kmsg.NewPtrMetadataRequest())
+		return c
+	}
+	gone, stays := login("reader"), login("root")
+	if err := rules.Replace(root); err != nil {
+		t.Fatal(err)
+	}
+	stays.roundTrip(kmsg.NewPtrMetadataRequest())
+	gone.send(kmsg.NewPtrMetadataRequest(), 1)
+	if _, err := gone.frame(); !errors.Is(err, io.EOF) {
+		t.Errorf("the connection goes on: %v", err)
+	}
+}

@@ -91,6 +91,9 @@ func New(o Options) (*Notifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the outbox of notifier %s: %w", o.Name, err)
 	}
+	for name, events := range box.orphaned {
+		o.Log.Warn("events waited for a receiver that is gone: it does not get them", "notify", o.Name, "receiver", name, "events", events)
+	}
 	n := &Notifier{o: o, box: box}
 	if err := n.begin(); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting notifier %s: %w", o.Name, err), box.close())
@@ -161,6 +164,9 @@ func (n *Notifier) Run(ctx context.Context) error {
 func (n *Notifier) Close() error {
 	if t, ok := n.o.Transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
+	}
+	for _, w := range n.workers {
+		w.pending.Set(0) // whoever comes next knows how many wait
 	}
 	return n.box.close()
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"sync"
 )
@@ -15,8 +16,9 @@ import (
 // in order, so what a receiver has done is one number, its cursor. Bodies stay in
 // the files, which are only appended to: one whose events are done is removed.
 type outbox struct {
-	dir   string
-	names []string // of the receivers
+	dir      string
+	names    []string          // of the receivers
+	orphaned map[string]uint64 // events that waited for receivers that are not in names
 
 	mu        sync.Mutex // guards the fields below; held during I/O
 	segments  []*segment // ascending; the last one is appended to
@@ -88,6 +90,12 @@ func openOutbox(dir string, names []string) (*outbox, error) {
 			c = cursor{next: b.next, size: -1}
 		}
 		b.cursors[i] = c
+	}
+	b.orphaned = make(map[string]uint64)
+	for name, c := range b.stored {
+		if c.next < b.next && !slices.Contains(names, name) {
+			b.orphaned[name] = b.next - c.next
+		}
 	}
 	b.stored = nil
 	b.low = b.lowest()

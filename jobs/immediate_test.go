@@ -1,11 +1,12 @@
-package spate
+package jobs
 
 import (
 	"fmt"
-	"spate/pipeline"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"spate/pipeline"
 )
 
 // A row that was shown says that nothing earlier can come. A clock that is set back while
@@ -21,12 +22,12 @@ func TestAClockSetBackPutsNoEventInFrontOfRowsThatWereShown(t *testing.T) {
 	p := run(t, o)
 	p.send("in", `{"v":1}`)
 	until(t, "the row", func() bool { return len(p.eventsOf("out")[0]) == 1 })
-	in, _ := p.hubs.namespace.Hub("in")
+	in, _ := p.o.Hubs.Hub("in")
 	shown := in.Partition(0).Bounds().LastTime
 	p.stop()
 	back.Store(int64(4 * time.Second))
 	p = run(t, o)
-	in, _ = p.hubs.namespace.Hub("in")
+	in, _ = p.o.Hubs.Hub("in")
 	if promise := in.Partition(1).Promise(); !promise.After(shown) {
 		t.Errorf("an event could come at %v, and a row of %v was shown", promise, shown)
 	}

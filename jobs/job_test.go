@@ -1,10 +1,11 @@
-package spate
+package jobs
 
 import (
 	"os"
 	"path/filepath"
-	"spate/pipeline"
 	"testing"
+
+	"spate/pipeline"
 )
 
 // What stands in the way of a checkpoint may go away again.
@@ -20,7 +21,7 @@ func TestAJobStartsAgainWhenItCanWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.send("in", `{"id":1}`, `{"id":2}`)
-	until(t, "a job in trouble", func() bool { s := p.Jobs().Status()[0]; return s.State == "Degraded" && s.Error != "" })
+	until(t, "a job in trouble", func() bool { s := p.Status()[0]; return s.State == "Degraded" && s.Error != "" })
 	if err := p.health(); err == nil {
 		t.Error("the health page sees no trouble")
 	}
@@ -28,7 +29,7 @@ func TestAJobStartsAgainWhenItCanWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "the rows", func() bool { return len(p.rowsOf("out")) == 2 })
-	until(t, "a running job", func() bool { return p.Jobs().Status()[0].State == "Running" })
+	until(t, "a running job", func() bool { return p.Status()[0].State == "Running" })
 	if err := p.health(); err != nil {
 		t.Errorf("health: %v", err)
 	}

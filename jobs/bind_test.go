@@ -1,4 +1,4 @@
-package spate
+package jobs
 
 import (
 	"errors"
@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"spate/hub"
 	"spate/pipeline"
 	"spate/stream"
 )
@@ -58,37 +57,17 @@ func TestAFailedJobIsSeen(t *testing.T) {
 	}
 	until(t, "the other job's row", func() bool { return len(p.rowsOf("other")) == 1 })
 	states := make(map[string]string)
-	for _, j := range p.Status().Jobs {
+	for _, j := range p.Status() {
 		states[j.Name] = j.State
 		if (j.State == "Failed") != (j.Error != "") {
 			t.Errorf("status %+v", j)
 		}
 	}
-	if s := p.Status(); len(s.Problems) != 1 || !strings.Contains(s.Problems[0], "job bad failed: ") {
-		t.Errorf("problems %v", s.Problems)
+	if list := p.Problems(); len(list) != 1 || !strings.Contains(list[0].Error(), "job bad failed: ") {
+		t.Errorf("problems %v", list)
 	}
 	if states["bad"] != "Failed" || states["good"] != "Running" || p.counter("Errors", "JobName", "bad") != 1 {
 		t.Errorf("states %v, %d errors", states, p.counter("Errors", "JobName", "bad"))
-	}
-}
-
-func TestCommitInterval(t *testing.T) {
-	tb := func(d time.Duration) pipeline.Table {
-		return pipeline.Table{Name: "t", Flush: pipeline.Flush{Interval: d}}
-	}
-	for _, c := range []struct {
-		own    time.Duration
-		tables []pipeline.Table
-		want   time.Duration
-		fails  bool
-	}{
-		{0, nil, 0, false}, {0, []pipeline.Table{tb(0), tb(2), tb(2)}, 2, false}, {3, []pipeline.Table{tb(3), tb(0)}, 3, false},
-		{3, []pipeline.Table{tb(2)}, 0, true}, {0, []pipeline.Table{tb(3), tb(2)}, 0, true},
-	} {
-		got, err := pipeline.CommitInterval(c.own, c.tables...)
-		if got != c.want || (err != nil) != c.fails {
-			t.Errorf("%v, %v: %v, %v", c.own, c.tables, got, err)
-		}
 	}
 }
 
@@ -141,35 +120,11 @@ func TestJobsThatShareAFolderAreRefused(t *testing.T) {
 		{Captures: []pipeline.Capture{{Hub: "in", Table: "out"}, {Hub: "IN", Table: "out"}}},
 	} {
 		o.Dir, o.Hubs, o.Tables, o.Log = t.TempDir(), []pipeline.Hub{{Name: "in"}}, []pipeline.Table{{Name: "out"}}, slog.New(slog.DiscardHandler)
-		if p, err := Open(t.Context(), o); err == nil {
+		if p, err := open(t, o); err == nil {
 			t.Error("the jobs share a folder")
-			p.Close()
+			p.stop()
 		}
 	}
-}
-
-// eventsOf are the events of a hub, by partition.
-func (p *testPipeline) eventsOf(name string) (out [][]string) {
-	p.t.Helper()
-	h, _ := p.hubs.namespace.Hub(name)
-	for i := range h.Partitions() {
-		var list []string
-		var c hub.Chunk
-		part := h.Partition(i)
-		for from := part.Bounds().First; from < part.Bounds().Next; {
-			if err := part.Read(p.t.Context(), from, 1<<20, &c, nil); err != nil {
-				p.t.Fatal(err)
-			}
-			for k := range c.Batches {
-				for it := c.Records(k); it.Next(); {
-					list = append(list, string(it.Record.Value))
-				}
-				from = c.Batches[k].Next()
-			}
-		}
-		out = append(out, list)
-	}
-	return out
 }
 
 // Rows of a hub that is written at once are there long before the next checkpoint, and
@@ -203,7 +158,7 @@ func TestWhatCannotBeShownAtOnceIsRefused(t *testing.T) {
 		"SELECT * INTO out FROM [in]":                             "name the columns",
 		"SELECT v, LAG(v) OVER (LIMIT DURATION(hour, 1)) AS p INTO out FROM [in] UNION SELECT v, v AS p FROM [in]": "UNION",
 	} {
-		_, err := Open(t.Context(), pipeline.Options{
+		_, err := open(t, pipeline.Options{
 			Dir: t.TempDir(), Hubs: []pipeline.Hub{{Name: "in"}, {Name: "out"}}, Log: slog.New(slog.DiscardHandler),
 			Jobs: []pipeline.Job{{Name: "j", Script: script, Outputs: []pipeline.Output{{Alias: "out", Hub: "out", Immediate: true}}}},
 		})
@@ -212,7 +167,7 @@ func TestWhatCannotBeShownAtOnceIsRefused(t *testing.T) {
 			t.Errorf("%s: %v, want one that says %q", script, err, want)
 		}
 	}
-	_, err := Open(t.Context(), pipeline.Options{
+	_, err := open(t, pipeline.Options{
 		Dir: t.TempDir(), Hubs: []pipeline.Hub{{Name: "in", Acknowledge: pipeline.AckOS}, {Name: "out"}}, Log: slog.New(slog.DiscardHandler),
 		Jobs: []pipeline.Job{{Name: "j", Script: "SELECT v INTO out FROM [in]", Outputs: []pipeline.Output{{Alias: "out", Hub: "out", Immediate: true}}}},
 	})
@@ -224,7 +179,7 @@ func TestWhatCannotBeShownAtOnceIsRefused(t *testing.T) {
 		"SELECT v INTO out FROM [in] UNION SELECT v + 1 AS v FROM [in]":                                                       "a union beside the readers",
 		"SELECT COUNT(*) AS n INTO out FROM [in] GROUP BY TumblingWindow(second, 1); SELECT v INTO out FROM [in] WHERE v > 3": "statements of different columns",
 	} {
-		p, err := Open(t.Context(), pipeline.Options{
+		p, err := open(t, pipeline.Options{
 			Dir: t.TempDir(), Hubs: []pipeline.Hub{{Name: "in"}, {Name: "out"}}, Log: slog.New(slog.DiscardHandler),
 			Jobs: []pipeline.Job{{Name: "j", Script: script, Outputs: []pipeline.Output{{Alias: "out", Hub: "out", Immediate: true}}}},
 		})
@@ -232,8 +187,6 @@ func TestWhatCannotBeShownAtOnceIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
+		p.stop()
 	}
 }

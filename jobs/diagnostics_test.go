@@ -1,4 +1,4 @@
-package spate
+package jobs
 
 import (
 	"encoding/json"
@@ -6,17 +6,18 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"spate/pipeline"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"spate/pipeline"
 )
 
 // letters are the lines of a job's dead letters.
-func (p *testPipeline) letters(job string) (out []map[string]any) {
+func (p *testRoom) letters(job string) (out []map[string]any) {
 	p.t.Helper()
-	files, err := filepath.Glob(filepath.Join(p.opts.Dir, "jobs", job, "dead-letter", "*.jsonl"))
+	files, err := filepath.Glob(filepath.Join(p.dir, "jobs", job, "dead-letter", "*.jsonl"))
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -1,14 +1,15 @@
-package spate
+package jobs
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"spate/pipeline"
 	"strings"
 	"testing"
 	"time"
+
+	"spate/pipeline"
 )
 
 // A data folder is put together from parts of two ages: the folder of the job, the
@@ -26,7 +27,7 @@ func TestPartsOfDifferentAge(t *testing.T) {
 		}
 	}
 	script, other := "SELECT n INTO o FROM [in]", "SELECT n + 0 AS n INTO o FROM [in]"
-	rows := func(p *testPipeline) (out []int) {
+	rows := func(p *testRoom) (out []int) {
 		for _, r := range p.rowsOf("o") {
 			out = append(out, int(r["n"].(int64)))
 		}
@@ -98,7 +99,7 @@ func TestPartsOfDifferentAge(t *testing.T) {
 			continue
 		}
 		refused++
-		_, err := Open(t.Context(), o)
+		_, err := open(t, o)
 		if err == nil || !strings.Contains(err.Error(), "give the job another name, or delete its folder") {
 			t.Fatalf("%s: open: %v", name, err)
 		}

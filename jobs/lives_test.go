@@ -1,4 +1,4 @@
-package spate
+package jobs
 
 import (
 	"fmt"
@@ -62,7 +62,7 @@ func TestTheColumnOfLAGIsANumber(t *testing.T) {
 			until(t, "the last row", func() bool { return len(p.rowsOf("o")) == 3 })
 		}
 		p.stop()
-		table, err := delta.Open(t.Context(), blob.NewLocal(p.opts.Dir), "lake/spate/data/default.db/o")
+		table, err := delta.Open(t.Context(), blob.NewLocal(p.dir), "lake/spate/data/default.db/o")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,12 +90,12 @@ func TestAJobTakesAnotherScript(t *testing.T) {
 		Jobs: []pipeline.Job{{Name: "j", Script: "SELECT d, n, LAG(n) OVER (PARTITION BY d LIMIT DURATION(hour, 1)) AS p INTO o FROM [in]",
 			Outputs: []pipeline.Output{{Alias: "o", Table: "o"}, {Alias: "p", Table: "p"}}}},
 	}
-	one := func(p *testPipeline, n int) {
+	one := func(p *testRoom, n int) {
 		t.Helper()
 		p.send("in", fmt.Sprintf(`{"d":"a","n":%d}`, n))
 		until(t, "a row", func() bool { return len(p.rowsOf("o")) == n })
 	}
-	last := func(p *testPipeline, column string, want any) {
+	last := func(p *testRoom, column string, want any) {
 		t.Helper()
 		for _, r := range p.rowsOf("o") {
 			if r["n"] == int64(len(p.rowsOf("o"))) && r[column] != want {
