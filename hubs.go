@@ -29,6 +29,16 @@ func (h *hubs) Check(o pipeline.Options) error {
 	return nil
 }
 
+// growing are the hubs that get more partitions.
+func (h *hubs) growing(o pipeline.Options) (names []string) {
+	for _, w := range o.Hubs {
+		if was, ok := h.namespace.Hub(w.Name); ok && specOf(w).Partitions > was.Partitions() {
+			names = append(names, w.Name)
+		}
+	}
+	return names
+}
+
 // Reload implements room. A hub that the options no longer have stays, with its events.
 func (h *hubs) Reload(ctx context.Context, o pipeline.Options) (did []string, err error) {
 	var errs []error

@@ -53,6 +53,7 @@ func (p *Pipeline) Reload(ctx context.Context, o pipeline.Options) (did []string
 		return nil, err
 	}
 	key := p.policies.rootKey()
+	errs = append(errs, p.jobs.Rest(ctx, p.hubs.growing(o)))
 	for _, r := range p.rooms() {
 		done, err := r.Reload(ctx, o)
 		did, errs = append(did, done...), append(errs, err)

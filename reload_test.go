@@ -137,3 +137,79 @@ func TestReloadTakesAllOrSaysWhatNot(t *testing.T) {
 	}
 	works(3)
 }
+
+// A hub gets more partitions while events come: those in the new ones have the time of
+// their arrival, as all others. A job that went on without them would let time pass them.
+func TestEventsOfANewPartitionAreNotLate(t *testing.T) {
+	o := pipeline.Options{
+		Dir:    t.TempDir(),
+		Hubs:   []pipeline.Hub{{Name: "in", Partitions: 1}},
+		Tables: []pipeline.Table{{Name: "o"}},
+		Jobs: []pipeline.Job{{Name: "j", CheckpointInterval: 20 * time.Millisecond, Outputs: []pipeline.Output{{Alias: "o", Table: "o"}},
+			Script: "SELECT n, DATEDIFF(millisecond, EventEnqueuedUtcTime, System.Timestamp()) AS moved INTO o FROM [in] TIMESTAMP BY EventEnqueuedUtcTime"}},
+	}
+	p := run(t, o)
+	p.runs()
+	sent := 0
+	var wg sync.WaitGroup
+	over := make(chan struct{})
+	wg.Go(func() {
+		for {
+			select {
+			case <-over:
+				return
+			default:
+			}
+			h, _ := p.hubs.namespace.Hub("in")
+			n := h.Partitions()
+			sent += n
+			p.send("in", slices.Repeat([]string{`{"n":1}`}, n)...)
+		}
+	})
+	for n := range 6 {
+		o.Hubs = []pipeline.Hub{{Name: "in", Partitions: 2 + n}}
+		if did, err := p.Reload(t.Context(), o); err != nil || !slices.Contains(did, "job j replaced") {
+			t.Errorf("%v, %v", did, err)
+		}
+	}
+	close(over)
+	wg.Wait()
+	until(t, "the rows", func() bool { return len(p.rowsOf("o")) == sent })
+	for _, r := range p.rowsOf("o") {
+		if r["moved"] != int64(0) {
+			t.Fatalf("an event was moved in time: %v", r)
+		}
+	}
+}
+
+// A job that somebody has stopped takes another script and stays stopped.
+func TestAStoppedJobStaysStopped(t *testing.T) {
+	o := pipeline.Options{
+		Dir:    t.TempDir(),
+		Hubs:   []pipeline.Hub{{Name: "in", Partitions: 1}},
+		Tables: []pipeline.Table{{Name: "o"}},
+		Jobs:   []pipeline.Job{{Name: "j", Script: "SELECT n INTO o FROM [in]", Outputs: []pipeline.Output{{Alias: "o", Table: "o"}}}},
+	}
+	p := run(t, o)
+	p.runs()
+	if err := p.Jobs().Stop(t.Context(), "j"); err != nil {
+		t.Fatal(err)
+	}
+	o.Hubs = []pipeline.Hub{{Name: "in", Partitions: 2}}
+	o.Jobs = slices.Clone(o.Jobs)
+	o.Jobs[0].Script = "SELECT n + 1 AS n INTO o FROM [in]"
+	if _, err := p.Reload(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if s := p.Status().Jobs[0]; s.State != "Stopped" {
+		t.Errorf("the job is %s", s.State)
+	}
+	p.send("in", `{"n":1}`)
+	if err := p.Jobs().Start(t.Context(), "j", pipeline.JobStart{}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the row", func() bool { return len(p.rowsOf("o")) == 1 })
+	if n := p.rowsOf("o")[0]["n"]; n != int64(2) {
+		t.Errorf("n is %v, want that of the new script", n)
+	}
+}

@@ -26,6 +26,7 @@ type job struct {
 	spec  *spec          // bound anew for every start
 	parts map[string]int // partitions of the hubs that it reads, as it knows them
 	torn  bool           // it could not be replaced, and not be started as it was
+	rests bool           // until the next reload
 	job   *stream.Job    // changes when the job is started again
 	now   string         // Starting, Running, Degraded, Stopping, Stopped, Failed
 	err   error
@@ -211,6 +212,9 @@ func (j *job) end(ctx context.Context) error {
 func (j *job) replace(ctx context.Context, s *spec) error {
 	j.turn.Lock()
 	defer j.turn.Unlock()
+	now, _ := j.state()
+	rested := j.rest(false)
+	stopped := now == "Stopped" && !rested // by somebody who will start it
 	if j.alive() {
 		if err := j.end(ctx); err != nil && j.alive() {
 			return err
@@ -227,8 +231,18 @@ func (j *job) replace(ctx context.Context, s *spec) error {
 			return errors.Join(err, fmt.Errorf("starting it as it was: %w", e))
 		}
 	}
-	j.want()
+	if !stopped {
+		j.want()
+	}
 	return err
+}
+
+// rest says whether the job rests, and returns whether it did.
+func (j *job) rest(on bool) (before bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	before, j.rests = j.rests, on
+	return before
 }
 
 // make says what the next start makes the job of; torn: it does not run that way.

@@ -55,6 +55,41 @@ func (r *Room) Reload(ctx context.Context, p pipeline.Options) (did []string, er
 	return did, errors.Join(errs...)
 }
 
+// Rest stops the jobs that read one of the hubs, until the next Reload. Those that read a
+// hub which gets more partitions rest meanwhile: their time would pass the events of a
+// partition that they do not know of.
+func (r *Room) Rest(ctx context.Context, hubs []string) error {
+	var errs []error
+	for _, j := range r.all() {
+		if slices.ContainsFunc(hubs, j.reads) {
+			errs = append(errs, j.pause(ctx))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// reads says whether the job reads a hub.
+func (j *job) reads(hub string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	_, ok := j.parts[strings.ToLower(hub)]
+	return ok
+}
+
+// pause stops a job that lives, until it is replaced.
+func (j *job) pause(ctx context.Context) error {
+	j.turn.Lock()
+	defer j.turn.Unlock()
+	if !j.alive() {
+		return nil
+	}
+	if err := j.end(ctx); err != nil && j.alive() {
+		return err
+	}
+	j.rest(true)
+	return nil
+}
+
 // take makes a job what is wanted of it, and says what it did; empty: nothing.
 func (r *Room) take(ctx context.Context, s *spec) (string, error) {
 	j, err := r.find(s.name())
@@ -88,7 +123,7 @@ func (j *job) differs(s *spec) bool {
 	now := j.room.partitions(s)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.torn || !reflect.DeepEqual(j.spec, s) || !maps.Equal(j.parts, now)
+	return j.torn || j.rests || !reflect.DeepEqual(j.spec, s) || !maps.Equal(j.parts, now)
 }
 
 // drop stops a job and forgets it. Its folder stays, and it goes on from there when it
