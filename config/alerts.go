@@ -12,8 +12,8 @@ import (
 )
 
 var monitorKeys = section[pipeline.Options]{
-	key("metricsRetention", ChangeStart, "How long the minutes of metrics are kept.", duration(93*24*time.Hour, time.Hour, maxDuration,
-		func(o *pipeline.Options) *time.Duration { return &o.MetricsRetention })).refusal("the retention of metrics"),
+	key("metricsRetention", ChangeLive, "How long the minutes of metrics are kept.", duration(93*24*time.Hour, time.Hour, maxDuration,
+		func(o *pipeline.Options) *time.Duration { return &o.MetricsRetention })),
 	key("actionGroups", ChangeInside, "Named lists of receivers.", names[pipeline.Options, pipeline.ActionGroup]{
 		rule: plainName, keys: groupKeys, at: func(o *pipeline.Options) *[]pipeline.ActionGroup { return &o.ActionGroups },
 		name: func(g *pipeline.ActionGroup) *string { return &g.Name },
@@ -23,19 +23,19 @@ var monitorKeys = section[pipeline.Options]{
 }
 
 var groupKeys = section[pipeline.ActionGroup]{
-	key("shortName", ChangeStart, "At most 12 characters.", shortName()),
-	key("enabled", ChangeStart, "`false`: nobody is told.", unless(func(g *pipeline.ActionGroup) *bool { return &g.Disabled })),
+	key("shortName", ChangeNone, "At most 12 characters. Messages that have no room use it in Azure; it has no effect here.", shortName()),
+	key("enabled", ChangeLive, "`false`: nobody is told.", unless(func(g *pipeline.ActionGroup) *bool { return &g.Disabled })),
 	key("receivers", ChangeInside, "Who is told: each has one of `webhook` and `file`.", listOf(receiverKeys,
 		func(g *pipeline.ActionGroup) *[]pipeline.Receiver { return &g.Receivers }, checkReceiver)),
-}.waitsFor("the action groups")
+}
 
 var receiverKeys = section[pipeline.Receiver]{
-	key("name", ChangeStart, "Name, once in a group.", name(plainName, "", func(r *pipeline.Receiver) *string { return &r.Name })).required(""),
-	key("webhook", ChangeStart, "http or https address that events are posted to.", secret(func(r *pipeline.Receiver) *string { return &r.Webhook })),
-	key("file", ChangeStart, "File that events are appended to as lines of JSON.", receiverFile()),
+	key("name", ChangeLive, "Name, once in a group.", name(plainName, "", func(r *pipeline.Receiver) *string { return &r.Name })).required(""),
+	key("webhook", ChangeLive, "http or https address that events are posted to.", secret(func(r *pipeline.Receiver) *string { return &r.Webhook })),
+	key("file", ChangeLive, "File that events are appended to as lines of JSON.", receiverFile()),
 	later[pipeline.Receiver](receiverTargets...),
 	key("useCommonAlertSchema", ChangeNone, "Only `false`: messages are the events themselves.", commonSchema()),
-	key("headers", ChangeStart, "Headers of the requests to the webhook.", texts(
+	key("headers", ChangeLive, "Headers of the requests to the webhook.", texts(
 		func(r *pipeline.Receiver, name, text string) {
 			if r.Headers == nil {
 				r.Headers = map[string]string{}
@@ -43,8 +43,8 @@ var receiverKeys = section[pipeline.Receiver]{
 			r.Headers[name] = text
 		},
 		func(r *pipeline.Receiver) *fields { return sortedTexts(r.Headers) })),
-	key("secret", ChangeStart, "Signs what is posted: the header X-Spate-Signature.", secret(func(r *pipeline.Receiver) *string { return &r.Secret })),
-}.waitsFor("the action groups")
+	key("secret", ChangeLive, "Signs what is posted: the header X-Spate-Signature.", secret(func(r *pipeline.Receiver) *string { return &r.Secret })),
+}
 
 // receiverTargets are the receivers that are not built.
 var receiverTargets = []string{"email", "logicApp", "azureFunction", "eventHub", "chat", "alertmanager", "command", "sms", "voice", "armRole", "push"}
@@ -111,11 +111,11 @@ func checkReceiver(_ *loader, o *object, g *pipeline.ActionGroup, r *pipeline.Re
 }
 
 var notifyKeys = section[pipeline.Notify]{
-	key("hub", ChangeStart, "Hub whose events are sent.", hubOf(func(n *pipeline.Notify) *string { return &n.Hub })).
+	key("hub", ChangeLive, "Hub whose events are sent.", hubOf(func(n *pipeline.Notify) *string { return &n.Hub })).
 		required("name the hub whose events are sent"),
-	key("actionGroups", ChangeStart, "Groups of `monitor.actionGroups`.", actionGroups()).required("name the groups of monitor.actionGroups"),
+	key("actionGroups", ChangeLive, "Groups of `monitor.actionGroups`.", actionGroups()).required("name the groups of monitor.actionGroups"),
 	later[pipeline.Notify]("consumerGroup", "where", "groupBy", "groupWait", "repeat", "severityFrom", "template"),
-}.waitsFor("notify")
+}
 
 func notifyNames() value[pipeline.Options] {
 	return names[pipeline.Options, pipeline.Notify]{rule: jobName, keys: notifyKeys,

@@ -214,11 +214,11 @@ type jobPlaces struct {
 var fileKeys = section[pipeline.Options]{
 	key("version", ChangeInside, "Version of this language.", versionValue()).required(""),
 	key("name", ChangeStart, "Name of the pipeline; the resource group in answers.", nameOr(groupName, "name of the folder", (*loader).folderName,
-		func(o *pipeline.Options) *string { return &o.Name })).refusal("the name"),
+		func(o *pipeline.Options) *string { return &o.Name })),
 	key("subscription", ChangeStart, "Used in resource ids.", text("00000000-0000-0000-0000-000000000000",
-		func(o *pipeline.Options) *string { return &o.Subscription })).refusal("subscription and location"),
+		func(o *pipeline.Options) *string { return &o.Subscription })),
 	key("location", ChangeStart, "Region in answers.", text("local",
-		func(o *pipeline.Options) *string { return &o.Location })).refusal("subscription and location"),
+		func(o *pipeline.Options) *string { return &o.Location })),
 	key("server", ChangeInside, "Where clients connect.", serverValue()).example(serverExample),
 	key("namespace", ChangeInside, "The hubs, and who may use them.", namespaceValue()).example(namespaceExample),
 	key("storage", ChangeInside, "Where everything is kept.", part(storageKeys, itself, nil)).example(storageExample),
@@ -263,7 +263,7 @@ func versionValue() value[pipeline.Options] {
 }
 
 var storageKeys = section[pipeline.Options]{
-	key("path", ChangeStart, "The data folder: everything that Spate writes. Another one is another pipeline.", dataFolder()).refusal("the data folder"),
+	key("path", ChangeStart, "The data folder: everything that Spate writes. Another one is another pipeline.", dataFolder()),
 	key("account", ChangeStart, "Storage account in the names of tables, and a folder of their paths.", name(accountName, "spate",
 		func(o *pipeline.Options) *string { return &o.Storage.Account })),
 	key("container", ChangeStart, "Container in the names of tables, and a folder of their paths.", name(containerName, "data",
@@ -271,7 +271,7 @@ var storageKeys = section[pipeline.Options]{
 	key("database", ChangeStart, "Database of tables that are named without one.", name(sqlName, "default",
 		func(o *pipeline.Options) *string { return &o.Storage.Database })),
 	later[pipeline.Options]("mounts", "diskReserve"),
-}.waitsFor("the storage")
+}
 
 func dataFolder() value[pipeline.Options] {
 	v := text("./data", func(o *pipeline.Options) *string { return &o.Dir })

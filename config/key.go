@@ -18,7 +18,7 @@ type Key struct {
 	Keys     []Key  // of a map, and of each map of FormNames and FormMaps
 
 	// Refusal is a part of what a running pipeline says of a change that waits for a start,
-	// and of what a start says of one that is refused.
+	// mostly the path of the key, and of what a start says of one that is refused.
 	Refusal string
 
 	rule nameRule // of FormName and of the names of FormNames
@@ -79,6 +79,9 @@ func placed(above string, keys []Key) []Key {
 			continue
 		}
 		k.Path = join(above, k.Name)
+		if k.Change == ChangeStart && k.Refusal == "" {
+			k.Refusal = k.Path
+		}
 		k.Keys = placed(k.inner(), k.Keys)
 		out = append(out, k)
 	}
@@ -203,17 +206,4 @@ func (s section[T]) show(p *Pipeline, from *T) *fields {
 		}
 	}
 	return out
-}
-
-// waitsFor says what a running pipeline calls the part that these keys belong to, when it
-// refuses a change of one.
-func (s section[T]) waitsFor(part string) section[T] {
-	for _, f := range s {
-		for i, k := range f.keys {
-			if k.Change == ChangeStart && k.Refusal == "" {
-				f.keys[i].Refusal = part
-			}
-		}
-	}
-	return s
 }

@@ -23,12 +23,12 @@ type hub struct {
 
 var namespaceKeys = section[namespace]{
 	key("name", ChangeStart, "Name of the Event Hubs namespace.", nameOr(namespaceName, "the name with -ns", func(l *loader) string { return defaultNamespace(l.o.Name) },
-		func(n *namespace) *string { return &n.name })).refusal("the namespace"),
+		func(n *namespace) *string { return &n.name })),
 	key("sku", ChangeNone, "Azure's tier. It has no effect here, but for warnings of what the tier does not have.",
 		word("Standard", func(n *namespace) *string { return &n.sku }, "Basic", "Standard", "Premium", "Dedicated")).unprinted(),
 	key("throughputUnits", ChangeNone, "Throughput that Azure sells. It has no effect here.", integer[namespace](1, 1, 40, nil)),
-	key("emulatorKey", ChangeStart, "Accepts `RootManageSharedAccessKey` with the key `SAS_KEY_VALUE` of Microsoft's emulator; `auto`: where all listeners are on loopback.",
-		word("auto", func(n *namespace) *string { return &n.emulatorKey }, "auto", "true", "false")).refusal("the authorization rules").
+	key("emulatorKey", ChangeLive, "Accepts `RootManageSharedAccessKey` with the key `SAS_KEY_VALUE` of Microsoft's emulator; `auto`: where all listeners are on loopback.",
+		word("auto", func(n *namespace) *string { return &n.emulatorKey }, "auto", "true", "false")).
 		printed(func(n *namespace) any { return n.emulatorKey == "true" }),
 	key("authorizationRules", ChangeInside, "Shared access policies, at most 12. Without one of its name `RootManageSharedAccessKey` has all rights.",
 		ruleNames(func(n *namespace) *[]pipeline.AuthRule { return &n.rules })),
@@ -58,11 +58,11 @@ var hubKeys = section[hub]{
 }
 
 var ruleKeys = section[pipeline.AuthRule]{
-	key("rights", ChangeStart, "Rights; `Manage` holds the others.", list(func(r *pipeline.AuthRule) *[]string { return &r.Rights }, "Listen", "Send", "Manage")).
+	key("rights", ChangeLive, "Rights; `Manage` holds the others.", list(func(r *pipeline.AuthRule) *[]string { return &r.Rights }, "Listen", "Send", "Manage")).
 		required("rights: [Listen, Send]"),
-	key("primaryKey", ChangeStart, "Key; without it one is made and kept in the data folder.", secret(func(r *pipeline.AuthRule) *string { return &r.PrimaryKey })),
-	key("secondaryKey", ChangeStart, "A second key.", secret(func(r *pipeline.AuthRule) *string { return &r.SecondaryKey })),
-}.waitsFor("the authorization rules")
+	key("primaryKey", ChangeLive, "Key; without it one is made and kept in the data folder.", secret(func(r *pipeline.AuthRule) *string { return &r.PrimaryKey })),
+	key("secondaryKey", ChangeLive, "A second key.", secret(func(r *pipeline.AuthRule) *string { return &r.SecondaryKey })),
+}
 
 func ruleNames[T any](at func(*T) *[]pipeline.AuthRule) value[T] {
 	return names[T, pipeline.AuthRule]{rule: ruleName, keys: ruleKeys, at: at, name: func(r *pipeline.AuthRule) *string { return &r.Name }}.value()

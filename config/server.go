@@ -48,39 +48,39 @@ var serverKeys = section[server]{
 	key("console", ChangeInside, "HTTP: metrics, health and state.", part(consoleKeys, func(s *server) *listener { return &s.console }, nil)),
 	key("tls", ChangeInside, "The certificate of the TLS ports.", optional(tlsKeys, func(s *server) *certificate { return &s.tls })),
 	later[server]("rest", "mqtt", "tds", "health", "sqlLogins"),
-}.waitsFor("the listeners")
+}
 
 var amqpKeys = section[listener]{
-	listenerEnabled(),
+	listenerEnabled("server.amqp.port"),
 	key("port", ChangeStart, "Plain port, on loopback only; `0` is any free one, `off` closes it.", port(amqpPort, func(x *listener) *string { return &x.port })),
 	key("tlsPort", ChangeStart, "Port with TLS.", port(amqpsPort, func(x *listener) *string { return &x.tlsPort })),
 	later[listener]("webSocket", "maxFrameSize", "idleTimeout", "listeners", "allowPlain"),
-}.waitsFor("the listeners")
+}
 
 var kafkaKeys = section[listener]{
-	listenerEnabled(),
+	listenerEnabled("server.kafka.port"),
 	key("port", ChangeStart, "Plain port, on loopback only.", port(kafkaPort, func(x *listener) *string { return &x.port })),
 	key("allowAnonymous", ChangeStart, "Lets clients in that do not authenticate.", boolean(false, func(x *listener) *bool { return &x.anonymous })),
 	later[listener]("tlsPort", "advertised", "autoCreateTopics", "listeners"),
-}.waitsFor("the listeners")
+}
 
 var consoleKeys = section[listener]{
-	listenerEnabled(),
+	listenerEnabled("server.console.port"),
 	key("port", ChangeStart, "Plain port, on loopback only.", port(consolePort, func(x *listener) *string { return &x.port })),
 	later[listener]("auth", "hosts"),
-}.waitsFor("the listeners")
+}
 
-func listenerEnabled() field[listener] {
-	return key("enabled", ChangeStart, "`false` closes its ports.", boolean(true, func(x *listener) *bool { return &x.enabled })).unprinted()
+func listenerEnabled(refusal string) field[listener] {
+	return key("enabled", ChangeStart, "`false` closes its ports.", boolean(true, func(x *listener) *bool { return &x.enabled })).unprinted().refusal(refusal)
 }
 
 var tlsKeys = section[certificate]{
 	key("auto", ChangeStart, "Makes a local authority and a certificate where none is given. With `false` and none the TLS port must be off.",
-		boolean(true, func(c *certificate) *bool { return &c.auto })).unprinted(),
-	key("cert", ChangeStart, "PEM file; together with `key`.", text("", func(c *certificate) *string { return &c.cert })),
-	key("key", ChangeStart, "PEM file.", text("", func(c *certificate) *string { return &c.key })),
+		boolean(true, func(c *certificate) *bool { return &c.auto })).unprinted().refusal("server.tls"),
+	key("cert", ChangeStart, "PEM file; together with `key`.", text("", func(c *certificate) *string { return &c.cert })).refusal("server.tls"),
+	key("key", ChangeStart, "PEM file.", text("", func(c *certificate) *string { return &c.key })).refusal("server.tls"),
 	later[certificate]("ca", "minVersion"),
-}.waitsFor("the listeners")
+}
 
 // serverValue is the map server: the addresses of the listeners.
 func serverValue() value[pipeline.Options] {

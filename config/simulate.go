@@ -15,17 +15,17 @@ type simulate struct {
 }
 
 var simulateKeys = section[simulate]{
-	key("enabled", ChangeStart, "`false`: not started.", boolean(true, func(s *simulate) *bool { return &s.enabled })).unprinted(),
-	key("hub", ChangeStart, "Hub that the devices send to; needed where there are several.", simulatedHub()),
-	key("devices", ChangeStart, "Devices.", integer(20, 1, 100000, func(s *simulate) *int { return &s.Devices })),
-	key("interval", ChangeStart, "Time between two events of a device.", duration(5*time.Second, time.Millisecond, time.Hour, func(s *simulate) *time.Duration { return &s.Interval })),
-	key("duration", ChangeStart, "How long the fleet sends; `0`: until the pipeline stops.", duration(0, 0, maxDuration, func(s *simulate) *time.Duration { return &s.Duration })),
-	key("scenario", ChangeStart, "What the devices do.", scenario()),
-	key("seed", ChangeStart, "The fleet of one seed is always the same.", integer(1, 0, 1<<62, func(s *simulate) *int64 { return &s.Seed })),
-	key("via", ChangeStart, "Listener that the devices send to.", word("kafka", func(s *simulate) *string { return &s.Via }, "kafka", "amqp")),
-	key("locations", ChangeStart, "Locations of the devices; without them, five.", list(func(s *simulate) *[]string { return &s.Locations })),
-	key("deviceTypes", ChangeStart, "Types of the devices; without them, four.", list(func(s *simulate) *[]string { return &s.Types })),
-}.waitsFor("the simulator")
+	key("enabled", ChangeLive, "`false`: not started.", boolean(true, func(s *simulate) *bool { return &s.enabled })).unprinted(),
+	key("hub", ChangeLive, "Hub that the devices send to; needed where there are several.", simulatedHub()),
+	key("devices", ChangeLive, "Devices.", integer(20, 1, 100000, func(s *simulate) *int { return &s.Devices })),
+	key("interval", ChangeLive, "Time between two events of a device.", duration(5*time.Second, time.Millisecond, time.Hour, func(s *simulate) *time.Duration { return &s.Interval })),
+	key("duration", ChangeLive, "How long the fleet sends; `0`: until the pipeline stops.", duration(0, 0, maxDuration, func(s *simulate) *time.Duration { return &s.Duration })),
+	key("scenario", ChangeLive, "What the devices do.", scenario()),
+	key("seed", ChangeLive, "The fleet of one seed is always the same.", integer(1, 0, 1<<62, func(s *simulate) *int64 { return &s.Seed })),
+	key("via", ChangeLive, "Listener that the devices send to.", word("kafka", func(s *simulate) *string { return &s.Via }, "kafka", "amqp")),
+	key("locations", ChangeLive, "Locations of the devices; without them, five.", list(func(s *simulate) *[]string { return &s.Locations })),
+	key("deviceTypes", ChangeLive, "Types of the devices; without them, four.", list(func(s *simulate) *[]string { return &s.Types })),
+}
 
 func simulatedHub() value[simulate] {
 	return value[simulate]{Key{Form: FormText, Default: "the only hub"},

@@ -42,8 +42,9 @@ var base = []setting{
 
 // needs are the maps at the top that every file has, and those that others need.
 var needs = map[string][]string{
-	"":       {"version", "name", "server", "namespace", "tables", "jobs"},
-	"notify": {"monitor"},
+	"":        {"version", "name", "server", "namespace", "tables", "jobs"},
+	"notify":  {"monitor"},
+	"monitor": {"notify"},
 }
 
 // baseFor is as much of base as a key in the map top needs.
