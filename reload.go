@@ -61,7 +61,7 @@ func (p *Pipeline) Reload(ctx context.Context, o pipeline.Options) (did []string
 	p.mu.Lock()
 	p.now = o
 	p.mu.Unlock()
-	if p.policies.rootKey() != key { // which stands in the connection strings
+	if p.policies.rootKey() != key && p.jobs.Running() { // the key stands in the connection strings
 		errs = append(errs, p.announce())
 	}
 	return did, errors.Join(errs...)
