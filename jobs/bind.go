@@ -12,6 +12,7 @@ import (
 
 	"spate/column"
 	"spate/connector"
+	"spate/connector/deltatable"
 	"spate/connector/eventhub"
 	"spate/pipeline"
 	"spate/sql/bind"
@@ -103,8 +104,24 @@ func (r *Room) jobOptions(name string, compiled *plan.Job) stream.Options {
 	return stream.Options{
 		Name: name, Plan: compiled, Inputs: make(map[string]stream.Input), Outputs: make(map[string]connector.Sink), Targets: make(map[string]string), Hold: make(map[string]bool),
 		Store: r.o.Store, Prefix: "jobs/" + url.PathEscape(name), Metrics: r.o.Metrics, Log: r.o.Log,
-		Clock: jobClock(r.o.Clock), Drain: r.o.Drain,
+		Clock: jobClock(r.o.Clock), Drain: r.o.Drain, Former: r.former,
 	}
+}
+
+// former opens what a target names, to write what was prepared for it.
+func (r *Room) former(ctx context.Context, output, target string) (connector.Sink, error) {
+	if name, ok := strings.CutPrefix(target, "hub "); ok {
+		h, ok := r.o.Hubs.Hub(name)
+		if !ok {
+			return nil, fmt.Errorf("hub %s does not exist", name)
+		}
+		return eventhub.NewSink(h, eventhub.SinkOptions{Output: output}), nil
+	}
+	if path, ok := strings.CutPrefix(target, "table "); ok {
+		return deltatable.Open(ctx, deltatable.Options{Store: r.o.Store, Path: path, Output: output, Name: path, Infer: new(deltatable.Inference),
+			Clock: r.o.Clock, Log: r.o.Log, Metrics: r.o.Metrics})
+	}
+	return nil, fmt.Errorf("%q is no hub and no table", target)
 }
 
 // deadLettersOf fills in the defaults of a job's dead letters.

@@ -3,8 +3,10 @@ package stream
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -43,18 +45,25 @@ func (j *Job) accepts(ctx context.Context, m *checkpoint.Manifest) error {
 			return fmt.Errorf("input %s was %s when the checkpoint (epoch %d) was taken and is %s now, where its positions mean nothing: name the input anew in the script, or %s", s.name, was, m.Epoch, is, advice)
 		}
 	}
+	sinks := maps.Clone(o.Outputs)
+	j.former = make(map[string]connector.Sink)
 	for note := range m.Notes {
 		name, ok := strings.CutPrefix(note, "prepared/")
 		if !ok {
 			continue
 		}
 		was := m.Outputs[name]
-		if _, there := o.Outputs[name]; !there || was != o.Targets[name] {
-			return fmt.Errorf("rows of epoch %d are prepared for output %s (%s), which may lack them still, and the job does not write there any more: "+
-				"start it once as it was, stop it, and change it then; or %s", m.Epoch, name, was, advice)
+		if _, there := o.Outputs[name]; there && was == o.Targets[name] {
+			continue
 		}
+		sink, err := j.openFormer(ctx, name, was)
+		if err != nil {
+			return fmt.Errorf("rows of epoch %d are prepared for output %s (%s), which may lack them still, and the job does not write there any more: %w: "+
+				"start it once as it was, stop it, and change it then; or %s", m.Epoch, name, was, err, advice)
+		}
+		j.former[name], sinks[name] = sink, sink
 	}
-	for name, sink := range o.Outputs {
+	for name, sink := range sinks {
 		a, ok := sink.(connector.Audited)
 		if !ok {
 			continue
@@ -69,6 +78,14 @@ func (j *Job) accepts(ctx context.Context, m *checkpoint.Manifest) error {
 		}
 	}
 	return nil
+}
+
+// openFormer opens what an output was, to write what was prepared for it.
+func (j *Job) openFormer(ctx context.Context, name, target string) (connector.Sink, error) {
+	if j.opts.Former == nil {
+		return nil, errors.New("what it was cannot be opened")
+	}
+	return j.opts.Former(ctx, name, target)
 }
 
 // latest loads the newest manifest, with the names of inputs and outputs as the script

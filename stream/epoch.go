@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sort"
+	"strings"
 	"time"
 
 	"spate/column"
@@ -148,21 +148,21 @@ func (j *Job) restore(ctx context.Context, sites []*site) error {
 
 // commit publishes what the outputs prepared for an epoch.
 func (j *Job) commit(ctx context.Context, m *checkpoint.Manifest) error {
-	names := make([]string, 0, len(j.opts.Outputs))
-	for n := range j.opts.Outputs {
-		names = append(names, n)
-	}
-	sort.Strings(names)
-	for _, n := range names {
-		prepared := m.Notes["prepared/"+n]
-		if prepared == nil {
+	for _, note := range slices.Sorted(maps.Keys(m.Notes)) {
+		n, ok := strings.CutPrefix(note, "prepared/")
+		if !ok {
 			continue
 		}
+		sink, prepared := j.opts.Outputs[n], m.Notes[note]
+		if f := j.former[n]; f != nil {
+			sink = f
+		}
 		e := connector.Epoch{Job: j.identity(), Number: m.Epoch, Incarnation: m.Incarnation, Offsets: m.Offsets}
-		if err := j.opts.Outputs[n].Commit(ctx, e, []connector.Prepared{prepared}); err != nil {
+		if err := sink.Commit(ctx, e, []connector.Prepared{prepared}); err != nil {
 			return fmt.Errorf("committing epoch %d to output %s: %w", m.Epoch, n, err)
 		}
 	}
+	j.former = nil // what follows is for the outputs that there are
 	return j.commitLetters(ctx, m)
 }
 
@@ -196,7 +196,8 @@ type epochs struct {
 	tail    *tail
 	ctx     context.Context
 	done    chan error
-	acks    []chan error
+	acks    []chan error // that wait for the epoch under way
+	later   []chan error // that wait for the next: what they ask for may lie behind the barriers
 	waiting bool // barriers are on their way
 	saving  bool // an epoch is being saved and committed
 	again   bool // another epoch is wanted when this one is done
@@ -216,16 +217,18 @@ func (e *epochs) busy() bool { return e.waiting || e.saving }
 // begin asks the partitions for a barrier.
 func (e *epochs) begin(ack chan error) {
 	if ack != nil {
-		e.acks = append(e.acks, ack)
+		e.later = append(e.later, ack)
 	}
 	if e.job.log == nil && e.job.opts.shadow == nil {
 		if e.final {
 			e.stopped = true
 		}
+		e.board()
 		e.answer(nil)
 		return
 	}
 	if e.closing {
+		e.board()
 		return // the last epoch is on its way; it holds everything
 	}
 	if e.busy() {
@@ -235,6 +238,7 @@ func (e *epochs) begin(ack chan error) {
 	if ack == nil && !e.final && time.Now().Before(e.rest) {
 		return
 	}
+	e.board()
 	e.waiting = true
 	e.began = time.Now()
 	for _, p := range e.job.parts {
@@ -447,6 +451,11 @@ func (e *epochs) finished(err error) error {
 	return nil
 }
 
+// board has those who wait for the next epoch wait for this one.
+func (e *epochs) board() {
+	e.acks, e.later = append(e.acks, e.later...), nil
+}
+
 func (e *epochs) answer(err error) {
 	for _, a := range e.acks {
 		a <- err
@@ -460,6 +469,7 @@ func (e *epochs) wait() {
 		<-e.done
 		e.saving = false
 	}
+	e.board()
 	e.answer(ErrStopped)
 }
 

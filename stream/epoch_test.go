@@ -1,15 +1,20 @@
 package stream_test
 
 import (
+	"context"
 	"errors"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"spate/blob"
 	"spate/column"
+	"spate/connector"
 	"spate/connector/file"
 	"spate/stream"
+	"spate/stream/checkpoint"
 	"spate/stream/exec"
 )
 
@@ -68,5 +73,72 @@ func wantText(t *testing.T, err error, parts ...string) {
 		if err == nil || !strings.Contains(err.Error(), p) {
 			t.Errorf("error %v, want one with %q", err, p)
 		}
+	}
+}
+
+// busy is a source that always has another message, and says how many were taken.
+type busy struct {
+	endless
+	taken *atomic.Int64
+}
+
+func (busy) Partitions(context.Context) (int, error) { return 1, nil }
+
+func (b busy) OpenReader(context.Context, int, connector.Start) (connector.Reader, error) {
+	return &busyReader{taken: b.taken}, nil
+}
+
+type busyReader struct {
+	endlessReader
+	taken *atomic.Int64
+}
+
+func (r *busyReader) Read(ctx context.Context, c *connector.Chunk, _ <-chan struct{}) error {
+	r.taken.Store(int64(r.n))
+	now := make(chan struct{})
+	close(now)
+	return r.endlessReader.Read(ctx, c, now)
+}
+
+// A checkpoint that somebody asks for holds what was read before, also while another one
+// is under way.
+func TestACheckpointHoldsWhatWasRead(t *testing.T) {
+	store := blob.NewMemory()
+	var out table
+	var taken atomic.Int64
+	o := options(t, passThrough, nil, store, &out)
+	o.Inputs = map[string]stream.Input{"i": {Source: busy{taken: &taken}}}
+	o.Interval, o.Drain = 100*time.Microsecond, time.Millisecond
+	j, err := stream.New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- j.Run(ctx) }()
+	for range 300 {
+		before := taken.Load()
+		if err := j.Checkpoint(ctx); err != nil {
+			t.Fatal(err)
+		}
+		m, err := checkpoint.NewLog(store, o.Prefix).Latest(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := int64(0)
+		for _, p := range m.Positions["i"] {
+			if len(p) > 0 {
+				if n, err = strconv.ParseInt(string(p), 10, 64); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if n < before {
+			t.Fatalf("position %d behind %d messages", n, before)
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

@@ -29,8 +29,9 @@ type Job struct {
 	manifest    *checkpoint.Manifest // the newest; nil without a store
 	incarnation string
 	first       column.Ticks
-	noted       bool // the manifest has notes
-	changed     bool // it is of another query
+	noted       bool                      // the manifest has notes
+	former      map[string]connector.Sink // of outputs that were other ones when the manifest was saved
+	changed     bool                      // it is of another query
 	counts      *counts
 	steps       stepCounts
 	letters     *deadletter.Log // nil: what is dropped is not kept

@@ -12,6 +12,7 @@
 package stream
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -67,6 +68,10 @@ type Options struct {
 	// Targets say what stands behind each output, by name, so that a job that comes back
 	// does not write to another what it has prepared for one.
 	Targets map[string]string
+
+	// Former opens the target of an output that the job had and has no more, by what Targets
+	// said of it, to write what was prepared for it; may be nil.
+	Former func(ctx context.Context, output, target string) (connector.Sink, error)
 
 	// Diagnostic is told about events that are dropped or whose time is changed; may be nil.
 	Diagnostic func(Diagnostic)
