@@ -203,3 +203,30 @@ func TestAChangeBeforeTheFirstCheckpoint(t *testing.T) {
 type standing column.Ticks
 
 func (s standing) Now() column.Ticks { return column.Ticks(s) }
+
+// Rows are prepared for an output that the next script does not have: they come to it.
+func TestWhatWasPreparedForAFormerOutputIsWritten(t *testing.T) {
+	store := blob.NewMemory()
+	var out, other table
+	o := options(t, passThrough, messages(3), store, &out)
+	o.Targets = map[string]string{"o": "table o"}
+	out.fail = errors.New("away")
+	if err := run(t, o); err == nil {
+		t.Fatal("the rows came to an output that is away")
+	}
+	out.fail = nil
+	o = options(t, "SELECT n INTO p FROM i", messages(4), store, &out)
+	o.Outputs, o.Targets = map[string]connector.Sink{"p": &other}, map[string]string{"p": "table p"}
+	o.Former = func(_ context.Context, output, target string) (connector.Sink, error) {
+		if output != "o" || target != "table o" {
+			t.Errorf("output %s, target %s", output, target)
+		}
+		return &out, nil
+	}
+	if err := run(t, o); err != nil {
+		t.Fatal(err)
+	}
+	if len(out.rows) != 3 || len(other.rows) != 1 {
+		t.Errorf("%v and %v, want three rows and one", out.rows, other.rows)
+	}
+}

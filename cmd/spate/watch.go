@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"spate"
 	"spate/config"
 	"spate/pipeline"
 )
@@ -63,23 +64,26 @@ func (w *watcher) look() string {
 }
 
 // settle takes what the files say and returns how they were before they were read: what
-// changes meanwhile is another change. Files that are named for the first time are only
+// changes meanwhile is another change. Empty: the pipeline does not run yet. Files that are named for the first time are only
 // known when they have been read, so they are read once more.
 func (w *watcher) settle(ctx context.Context) string {
 	for {
 		files, before := w.files, w.look()
-		w.take(ctx)
+		if !w.take(ctx) {
+			return ""
+		}
 		if ctx.Err() != nil || slices.Equal(w.files, files) {
 			return before
 		}
 	}
 }
 
-func (w *watcher) take(ctx context.Context) {
+// take reads the files and has the pipeline take them over; false: it does not run yet.
+func (w *watcher) take(ctx context.Context) bool {
 	p, err := w.load()
 	if err != nil {
 		w.warn(strings.TrimSpace(err.Error()) + "\nthe pipeline goes on as it was")
-		return
+		return true
 	}
 	w.files = p.Files
 	for _, warning := range p.Warnings {
@@ -92,7 +96,11 @@ func (w *watcher) take(ctx context.Context) {
 	if len(did) > 0 {
 		w.say("taken over: " + strings.Join(did, ", "))
 	}
-	if err != nil && !errors.Is(err, context.Canceled) {
+	switch {
+	case errors.Is(err, spate.ErrNotRunning):
+		return false
+	case err != nil && !errors.Is(err, context.Canceled):
 		w.warn("spate: " + err.Error())
 	}
+	return true
 }
