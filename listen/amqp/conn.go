@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"spate/listen/limit"
 	wire "spate/wire/amqp"
 )
 
@@ -368,8 +369,8 @@ func (c *conn) open(fields []byte) error {
 			c.raw.SetReadDeadline(time.Unix(1, 0))
 		}
 	}
-	agent, _ := o.Properties.Get("user-agent").(string)
-	c.log.Debug("opened connection", "agent", agent)
+	agent, _ := wire.Text(wire.Lookup(o.Properties, "user-agent"))
+	c.log.Debug("opened connection", "agent", limit.Name(string(agent)))
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"spate/access"
 	"spate/hub"
+	"spate/listen/limit"
 	wire "spate/wire/amqp"
 )
 
@@ -56,7 +57,7 @@ func (s *session) attach(fields []byte) error {
 	reply := &wire.Attach{
 		Name: a.Name, Handle: a.Handle, Receiver: !a.Receiver,
 		SndSettle: a.SndSettle, RcvSettle: a.RcvSettle, // A6
-		Properties: a.Properties, HasProps: a.HasProps,
+		Properties: a.Properties,
 	}
 	terminus := a.Target
 	if a.Receiver {
@@ -164,15 +165,7 @@ func (l *link) refuse(reply *wire.Attach, e *wire.Error) {
 
 // sendAttach sends an attach. conn.mu is held.
 func (s *session) sendAttach(a *wire.Attach) {
-	s.c.sendLocked(s.channel, func(dst []byte) []byte {
-		n := len(dst)
-		out, err := wire.AppendAttach(dst, a)
-		if err != nil { // properties of a kind we cannot write back
-			a.Properties = wire.Map{}
-			out, _ = wire.AppendAttach(dst[:n], a)
-		}
-		return out
-	})
+	s.c.sendLocked(s.channel, func(dst []byte) []byte { return wire.AppendAttach(dst, a) })
 }
 
 // sendDetach sends a closing detach. conn.mu is held.
@@ -261,16 +254,21 @@ func (l *link) prepareOut(a *wire.Attach, h *hub.Hub, partition int) *wire.Error
 		o.runtime = o.runtime || s == "com.microsoft:enable-receiver-runtime-metric"
 	}
 	o.seat = &reader{seat: seatOf(h.Name(), l.addr.group, partition), link: l}
-	o.seat.name, _ = a.Properties.Get("com.microsoft:receiver-name").(string)
-	switch epoch := a.Properties.Get("com.microsoft:epoch").(type) {
-	case int64:
-		o.seat.epoch = &epoch
-	case int32:
-		wide := int64(epoch)
-		o.seat.epoch = &wide
-	case uint64:
-		wide := int64(epoch)
-		o.seat.epoch = &wide
+	if name, ok := wire.Text(wire.Lookup(a.Properties, "com.microsoft:receiver-name")); ok {
+		o.seat.name = limit.Name(string(name))
+	}
+	if v := wire.Lookup(a.Properties, "com.microsoft:epoch"); v != nil {
+		epoch, _, _ := wire.Decode(v)
+		switch epoch := epoch.(type) {
+		case int64:
+			o.seat.epoch = &epoch
+		case int32:
+			wide := int64(epoch)
+			o.seat.epoch = &wide
+		case uint64:
+			wide := int64(epoch)
+			o.seat.epoch = &wide
+		}
 	}
 	return nil
 }

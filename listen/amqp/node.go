@@ -1,7 +1,6 @@
 package amqp
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 
@@ -9,22 +8,17 @@ import (
 	wire "spate/wire/amqp"
 )
 
-// request is a message to $cbs or $management.
+// request is a message to $cbs or $management. Its slices lie in the message.
 type request struct {
 	id      []byte // message-id as encoded: the answer repeats its type (A16)
 	replyTo string
-	props   wire.Map // application properties
-	body    any      // of an amqp-value
+	props   []byte // application properties, an encoded map
+	body    []byte // of an amqp-value, encoded
 }
 
 func (r *request) text(name string) string {
-	switch v := r.props.Get(name).(type) {
-	case string:
-		return v
-	case wire.Symbol:
-		return string(v)
-	}
-	return ""
+	b, _ := wire.Text(wire.Lookup(r.props, name))
+	return string(b)
 }
 
 func parseRequest(msg []byte) (*request, error) {
@@ -51,20 +45,13 @@ func parseRequest(msg []byte) (*request, error) {
 			if err != nil {
 				return nil, err
 			}
-		case wire.SectionAppProperties, wire.SectionValue:
-			v, _, err := wire.Decode(s.Value)
-			if err != nil {
+		case wire.SectionValue:
+			r.body = s.Value
+		case wire.SectionAppProperties:
+			if err := wire.Pairs(s.Value, func(_, _ []byte) bool { return true }); err != nil {
 				return nil, err
 			}
-			if s.Code == wire.SectionValue {
-				r.body = v
-				continue
-			}
-			m, ok := v.(wire.Map)
-			if !ok && v != nil {
-				return nil, errors.New("application properties are not a map")
-			}
-			r.props = m
+			r.props = s.Value
 		}
 	}
 	return r, nil
@@ -109,11 +96,11 @@ func (l *link) request(msg []byte, settled bool) *wire.Error {
 }
 
 func (l *link) putToken(r *request) answer {
-	token, ok := r.body.(string)
+	token, ok := wire.Text(r.body)
 	if !ok || r.text("name") == "" {
 		return answer{status: 400, text: "The request needs a name and a token as its value."}
 	}
-	status, text := l.s.c.putToken(token, r.text("name"))
+	status, text := l.s.c.putToken(string(token), r.text("name"))
 	return answer{status: status, text: text}
 }
 

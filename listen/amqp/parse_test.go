@@ -157,11 +157,7 @@ func FuzzConnection(f *testing.F) {
 	for _, addr := range []string{"h", "$cbs", "h/ConsumerGroups/$Default/Partitions/0"} {
 		for _, receiver := range []bool{false, true} {
 			end := &wire.Terminus{HasAddress: true, Address: addr}
-			b, err := wire.AppendAttach(nil, &wire.Attach{Name: "l", Receiver: receiver, Source: end, Target: end})
-			if err != nil {
-				f.Fatal(err)
-			}
-			seed := frame(nil, b)
+			seed := frame(nil, wire.AppendAttach(nil, &wire.Attach{Name: "l", Receiver: receiver, Source: end, Target: end}))
 			seed = frame(seed, append(wire.AppendTransfer(nil, &wire.Transfer{HasID: true}), "\x00\x53\x75\xa0\x01x"...))
 			seed = frame(seed, wire.AppendFlow(nil, &wire.Flow{Link: true, HasCredit: true, Credit: 5, Drain: true, Echo: true}))
 			seed = frame(seed, wire.AppendDetach(nil, &wire.Detach{Closed: true}))
