@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"spate/access"
+	"spate/listen/limit"
 	wire "spate/wire/amqp"
 )
 
@@ -83,9 +84,9 @@ func (l *link) request(msg []byte, settled bool) *wire.Error {
 	var a answer
 	switch {
 	case operation != want && !settled:
-		return fault(condNotAllowed, "Invalid command '%s'.", operation)
+		return fault(condNotAllowed, "Invalid command '%s'.", limit.Name(operation))
 	case operation != want:
-		a = answer{status: 400, text: "Invalid command '" + operation + "'.", condition: condNotAllowed}
+		a = answer{status: 400, text: "Invalid command '" + limit.Name(operation) + "'.", condition: condNotAllowed}
 	case l.addr.node == nodeCBS:
 		a = l.putToken(r)
 	default:
@@ -115,8 +116,9 @@ func (l *link) readEntity(r *request) answer {
 	if _, refused := c.authorize(addr.path, access.Any); refused != nil {
 		token := r.text("security_token")
 		if token == "" || c.s.o.Rules.Check(token, addr.path, access.Any, c.s.o.Clock()) != nil {
-			return fail(401, fault(condUnauthorized, "Unauthorized access. A token for '%s' is required to perform this operation.", name))
+			return fail(401, fault(condUnauthorized, "Unauthorized access. A token for '%s' is required to perform this operation.", limit.Name(name)))
 		}
+		c.shown = true
 	}
 	h, ok := c.s.o.Namespace.Hub(name)
 	if !ok {
@@ -155,26 +157,26 @@ func (l *link) readEntity(r *request) answer {
 			{Key: "is_partition_empty", Value: b.Empty},
 		}}
 	default:
-		return fail(400, fault(condArgument, "The type '%s' is unknown.", kind))
+		return fail(400, fault(condArgument, "The type '%s' is unknown.", limit.Name(kind)))
 	}
 }
 
 // reply queues a's message on the link that the answer belongs to.
 func (c *conn) reply(from *link, r *request, a *answer) {
-	to := c.replyLink(from, r.replyTo)
-	if to == nil {
-		c.log.Info("dropped an answer", "node", from.addr.path, "err", "no link to send it on")
-		return
-	}
 	msg, err := encodeAnswer(r, a)
 	if err != nil {
-		c.log.Error("encode an answer", "node", from.addr.path, "err", err)
+		c.log.Error("encode an answer", "node", limit.Name(from.addr.path), "err", err)
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(to.out.queued) > 1000 {
-		c.log.Warn("dropped an answer", "node", from.addr.path, "err", "the client gives no credit")
+	to := c.replyLink(from, r.replyTo)
+	switch {
+	case to == nil:
+		c.log.Info("dropped an answer", "node", limit.Name(from.addr.path), "err", "no link to send it on")
+		return
+	case len(to.out.queued) >= maxQueued || !to.hold(len(msg)):
+		c.log.Warn("dropped an answer", "node", limit.Name(from.addr.path), "err", "the client gives no credit")
 		return
 	}
 	to.out.queued = append(to.out.queued, msg)
@@ -183,10 +185,10 @@ func (c *conn) reply(from *link, r *request, a *answer) {
 
 // replyLink finds the link for an answer: in the same session the one whose
 // target or name is reply-to, else one of the same node there, else anywhere
-// on the connection (A17).
+// on the connection (A17). c.mu is held.
 func (c *conn) replyLink(from *link, replyTo string) *link {
 	for _, l := range from.s.links {
-		if l.out != nil && !l.detached && replyTo != "" && (l.out.target == replyTo || l.name == replyTo) {
+		if l.out != nil && !l.detached && replyTo != "" && (l.out.target == replyTo || l.name == replyTo) && l.addr.node != nodeEvents {
 			return l
 		}
 	}
@@ -224,7 +226,8 @@ func encodeAnswer(r *request, a *answer) ([]byte, error) {
 		dst = wire.AppendNull(dst)
 	}
 	dst = wire.CloseCompound(dst, open)
-	props := wire.Map{{Key: "status-code", Value: a.status}, {Key: "status-description", Value: a.text}}
+	props := wire.Map{{Key: "status-code", Value: a.status}, {Key: "status-description", Value: a.text},
+		{Key: "statusDescription", Value: a.text}} // what some clients read alone
 	if a.condition != "" {
 		props = append(props, wire.Entry{Key: "error-condition", Value: a.condition})
 	}

@@ -87,29 +87,6 @@ func TestStartsResolve(t *testing.T) {
 	}
 }
 
-func TestQueueKeepsOrder(t *testing.T) {
-	var q queue
-	q.init()
-	const n = 3 * maxPending
-	go func() {
-		for i := range n {
-			q.push(pending{id: uint32(i)})
-		}
-		q.close()
-	}()
-	for i := range n {
-		if p, ok := q.pop(true); !ok || p.id != uint32(i) {
-			t.Fatalf("pop %d: %d, %v", i, p.id, ok)
-		}
-	}
-	if p, ok := q.pop(true); ok {
-		t.Fatalf("pop of an empty, closed queue: %d", p.id)
-	}
-	if !q.idle() {
-		t.Error("an empty queue is not idle")
-	}
-}
-
 func FuzzAddress(f *testing.F) {
 	f.Add("amqps://h/a/ConsumerGroups/g/Partitions/0")
 	f.Add("//Partitions//")
