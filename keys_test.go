@@ -139,4 +139,3 @@ func refused(t *testing.T, when string, c configtest.Case, err error) {
 		t.Errorf("%s: %v, want a refusal that names %q", when, err, c.Key.Refusal)
 	}
 }
-

@@ -198,11 +198,11 @@ type epochs struct {
 	done    chan error
 	acks    []chan error // that wait for the epoch under way
 	later   []chan error // that wait for the next: what they ask for may lie behind the barriers
-	waiting bool // barriers are on their way
-	saving  bool // an epoch is being saved and committed
-	again   bool // another epoch is wanted when this one is done
-	final   bool // the job stops behind the next epoch
-	closing bool // that epoch is cut: the partitions stand still
+	waiting bool         // barriers are on their way
+	saving  bool         // an epoch is being saved and committed
+	again   bool         // another epoch is wanted when this one is done
+	final   bool         // the job stops behind the next epoch
+	closing bool         // that epoch is cut: the partitions stand still
 	stopped bool
 	last_   []byte // positions of the last epoch, to skip empty ones
 	began   time.Time

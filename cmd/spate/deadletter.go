@@ -27,7 +27,7 @@ func (a *app) deadletter() *cobra.Command {
 		RunE: do(func(*cobra.Command, []string) error { return a.listLetters() })}
 	var kind string
 	var most int
-	show := &cobra.Command{Use: "show JOB", Short: "The dropped events and rows of a job as JSON lines, the oldest first", Args: cobra.ExactArgs(1),
+	show := &cobra.Command{Use: "show JOB", Annotations: oneForm, Short: "The dropped events and rows of a job as JSON lines, the oldest first", Args: cobra.ExactArgs(1),
 		RunE: do(func(_ *cobra.Command, args []string) error { return a.showLetters(args[0], kind, most) })}
 	show.Flags().StringVar(&kind, "kind", "", "only these: deserialization, declaration, timestamp, late, early, outOfOrder, conversion")
 	show.Flags().IntVar(&most, "max", 0, "so many at most, the newest")
