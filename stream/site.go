@@ -206,19 +206,14 @@ func (s *site) buffer(n plan.Node, in, sources int) (*reorder.Buffer, error) {
 	return b, nil
 }
 
-// groupOf tells the key group of rows that wait. A row whose key cannot be computed
-// fails where it is used; until then it waits in group 0.
+// groupOf tells the key group of rows that wait.
 func groupOf(r *exec.Router) func(b *column.Batch, row int) uint8 {
 	var last *column.Batch
 	var groups []uint8
-	var failed error
 	return func(b *column.Batch, row int) uint8 {
 		if b != last {
 			last = b
-			groups, failed = r.Groups(b, groups)
-		}
-		if failed != nil {
-			return 0
+			groups = r.Groups(b, groups)
 		}
 		return groups[row]
 	}
@@ -286,9 +281,7 @@ func (s *site) freeze() ([]frozenStep, error) {
 // take runs what a packet brings through the steps.
 func (s *site) take(k *packet) error {
 	for _, p := range k.partials {
-		if err := s.entries[p.edge].finish.Merge(p.p); err != nil {
-			return err
-		}
+		s.entries[p.edge].finish.Merge(p.p)
 	}
 	for _, r := range k.rows {
 		en := s.entries[r.edge]
