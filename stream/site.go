@@ -28,6 +28,7 @@ type site struct {
 	ends    []*orderedLink   // of the tail: outputs behind it whose rows stand in their places
 	ordered []*orderedOutput // of the tail
 	output  func(c *consumer) (exec.Emit, error)
+	letters letters // since they were handed on
 }
 
 // running is a step of a site.
@@ -100,6 +101,7 @@ func (s *site) leave(e *edge) (exec.Emit, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.skipping(e.to.node, add)
 		l := &partialLink{s: s, edge: e, add: add, count: s.count(e.to.node)}
 		s.partial = append(s.partial, l)
 		return l, nil
@@ -143,6 +145,11 @@ func (s *site) step(n plan.Node) (*running, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if r.finish != nil {
+		s.skipping(n, r.finish)
+	} else {
+		s.skipping(n, r.op)
 	}
 	s.built[n] = r
 	return r, nil

@@ -24,7 +24,6 @@ type tail struct {
 	barrier []*partState // of the epoch under way, by partition
 	frozen  []frozenStep // since the last saved epoch, in order
 	seen    int          // barriers
-	letters letters      // since the last barrier
 }
 
 // outputWriter writes one output of the job; several statements may share it.

@@ -129,7 +129,7 @@ func (e *evaluated) of(g *grouping, b *column.Batch) *compute.RowError {
 
 // failed is an error of an aggregate.
 func (g *grouping) failed(a int, t column.Ticks, err error) *Error {
-	return &Error{Where: g.aggs[a].spec.Where, Time: t, Err: err}
+	return &Error{Where: g.aggs[a].spec.Where, Time: t, Err: err, Result: true}
 }
 
 // spelling returns the keys of row i if they print otherwise than those by which
