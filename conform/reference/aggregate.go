@@ -38,6 +38,7 @@ func (r *runner) aggregate(n *plan.Aggregate) ([]row, error) {
 			x := row{time: g.end, at: g.rows[0].at, vals: append([]column.Value(nil), g.keys...)}
 			x.at.branch += plan.WindowBranch(n, w)
 			x.traced = slices.ContainsFunc(g.rows, func(in row) bool { return in.traced })
+			x.result = true
 			var failed error
 			for a := range n.Aggs {
 				v, err := r.agg(&n.Aggs[a], a, g.rows)
@@ -54,6 +55,7 @@ func (r *runner) aggregate(n *plan.Aggregate) ([]row, error) {
 				x.vals = append(x.vals, id)
 			}
 			if failed == nil {
+				x.result = false
 				out = append(out, x)
 			} else if err := r.skip(n, n.Columns(), &x, failed); err != nil {
 				return nil, err

@@ -9,6 +9,7 @@ package reference
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -112,6 +113,7 @@ type row struct {
 	vals   []column.Value
 	traced bool           // the traced event has come into it
 	args   []column.Value // of the aggregates that the row comes to
+	result bool           // of a window, on its way out of the step
 }
 
 // sortRows brings rows into total order.
@@ -167,13 +169,26 @@ type runner struct {
 // skip says what becomes of a row, with columns cols, for which step n fails: nil, or the
 // error that ends the run.
 func (r *runner) skip(n plan.Node, cols []plan.Column, x *row, err error) error {
-	if !r.options.SkipErrors {
+	if cannot := unsupported(""); !r.options.SkipErrors || errors.As(err, &cannot) {
 		return err
+	}
+	if x.traced && !x.result && ofEvents(n) {
+		r.verdicts = append(r.verdicts, Verdict{"runtime", true})
 	}
 	if r.options.Skipped != nil {
 		r.options.Skipped(Skipped{r.parts[n], Expand(x.time, cols, x.vals)})
 	}
 	return nil
+}
+
+// ofEvents reports whether the rows that come to a node are events, each in its place.
+func ofEvents(n plan.Node) bool {
+	for _, in := range n.Inputs() {
+		if _, window := in.(*plan.Aggregate); window || !ofEvents(in) {
+			return false
+		}
+	}
+	return true
 }
 
 // ordinal is the place of an input among those of the job, by name: rows of one time of

@@ -1,5 +1,6 @@
-// Package deadletter keeps what a job dropped: messages that could not be read
-// and rows that their output could not hold, as JSON lines in the job's folder.
+// Package deadletter keeps what a job dropped: messages that could not be read, rows
+// that their output could not hold and rows that a step could not compute, as JSON lines
+// in the job's folder.
 //
 // The letters of an epoch are part of its checkpoint and become one file when it
 // is committed; a repeated commit finds the file.
