@@ -41,6 +41,7 @@ func (r *Room) optionsOfJob(ctx context.Context, s *spec) (o stream.Options, err
 	o = r.jobOptions(j.Name, compiled)
 	o.DeadLetters = deadLettersOf(j.Policies.DeadLetter)
 	o.Policy = TimePolicy(j.Policies)
+	o.SkipErrors = j.Policies.RuntimeError == pipeline.SkipRow
 	o.Parallelism = stream.Shards(j.Parallelism)
 	o.Start = r.firstOutput(j.Start)
 	for _, in := range compiled.Inputs {

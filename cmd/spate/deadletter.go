@@ -29,7 +29,7 @@ func (a *app) deadletter() *cobra.Command {
 	var most int
 	show := &cobra.Command{Use: "show JOB", Annotations: oneForm, Short: "The dropped events and rows of a job as JSON lines, the oldest first", Args: cobra.ExactArgs(1),
 		RunE: do(func(_ *cobra.Command, args []string) error { return a.showLetters(args[0], kind, most) })}
-	show.Flags().StringVar(&kind, "kind", "", "only these: deserialization, declaration, timestamp, late, early, outOfOrder, conversion")
+	show.Flags().StringVar(&kind, "kind", "", "only these: deserialization, declaration, timestamp, late, early, outOfOrder, conversion, runtime")
 	show.Flags().IntVar(&most, "max", 0, "so many at most, the newest")
 	cmd.AddCommand(list, show)
 	for _, verb := range []string{"replay", "drop"} {
@@ -48,8 +48,12 @@ type letter struct {
 	Reason string `json:"reason"`
 	Input  string `json:"input,omitempty"`
 	Output string `json:"output,omitempty"`
+	Step   string `json:"step,omitempty"`
 	Count  int64  `json:"count"` // of the kind omitted: how many are not there
 }
+
+// where is what dropped it: of a row the step or output, though the input may be known.
+func (l letter) where() string { return cmp.Or(l.Step, l.Output, l.Input) }
 
 // eachLetter calls visit for every dead letter of a job, the oldest first; for all jobs
 // if name is empty.
@@ -138,7 +142,7 @@ func (a *app) listLetters() error {
 		list = append(list, l)
 	}
 	slices.SortFunc(list, func(x, y letter) int {
-		return cmp.Or(cmp.Compare(x.Job, y.Job), cmp.Compare(y.Count, x.Count), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Reason, y.Reason), cmp.Compare(x.Input+x.Output, y.Input+y.Output))
+		return cmp.Or(cmp.Compare(x.Job, y.Job), cmp.Compare(y.Count, x.Count), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Reason, y.Reason), cmp.Compare(x.where(), y.where()))
 	})
 	if form == "json" {
 		data, err := marshal(list)
@@ -155,7 +159,7 @@ func (a *app) listLetters() error {
 	}
 	fmt.Fprintln(out, "Job\tCount\tKind\tWhere\tReason")
 	for _, l := range list {
-		fmt.Fprintf(out, "%s\t%d\t%s\t%s\t%s\n", l.Job, l.Count, l.Kind, cmp.Or(l.Input, l.Output, "-"), cmp.Or(l.Reason, "-"))
+		fmt.Fprintf(out, "%s\t%d\t%s\t%s\t%s\n", l.Job, l.Count, l.Kind, cmp.Or(l.where(), "-"), cmp.Or(l.Reason, "-"))
 	}
 	return table.Flush()
 }

@@ -1,5 +1,6 @@
-// Package deadletter keeps what a job dropped: messages that could not be read
-// and rows that their output could not hold, as JSON lines in the job's folder.
+// Package deadletter keeps what a job dropped: messages that could not be read, rows
+// that their output could not hold and rows that a step could not compute, as JSON lines
+// in the job's folder.
 //
 // The letters of an epoch are part of its checkpoint and become one file when it
 // is committed; a repeated commit finds the file.
@@ -25,16 +26,18 @@ import (
 
 // Letter is one event or row that was dropped.
 type Letter struct {
-	Kind   string // deserialization, declaration, timestamp, late, early, outOfOrder, conversion
+	Kind   string // deserialization, declaration, timestamp, late, early, outOfOrder, conversion, runtime
 	Reason string
 
-	Input     string // of events
+	Input     string // of events, and of rows if it is known which event they came from
 	Partition int
 	Offset    int64
 	Enqueued  column.Ticks
 	Body      []byte
 
-	Output string       // of rows
+	Step   string       // of rows that a step of WITH could not compute
+	Output string       // of other rows
+	Line   int          // of the name of the step or output in the script; 0: not known
 	Time   column.Ticks // System.Timestamp()
 	Row    []byte       // JSON object
 }
@@ -49,16 +52,29 @@ func (l *Letter) AppendTo(dst []byte) []byte {
 	dst = append(dst, '{')
 	text("kind", l.Kind)
 	text("reason", l.Reason)
+	number := func(key string, n int64) {
+		dst = append(append(dst, '"'), key...)
+		dst = append(strconv.AppendInt(append(dst, `":`...), n, 10), ',')
+	}
+	if l.Step != "" {
+		text("step", l.Step)
+	}
 	if l.Output != "" {
 		text("output", l.Output)
+	}
+	if l.Line > 0 {
+		number("line", int64(l.Line))
+	}
+	if l.Input != "" {
+		text("input", l.Input)
+		number("partition", int64(l.Partition))
+		number("offset", l.Offset)
+	}
+	if l.Row != nil {
 		text("time", l.Time.String())
 		dst = append(append(dst, `"row":`...), l.Row...)
 		return append(dst, "}\n"...)
 	}
-	text("input", l.Input)
-	dst = strconv.AppendInt(append(dst, `"partition":`...), int64(l.Partition), 10)
-	dst = strconv.AppendInt(append(dst, `,"offset":`...), l.Offset, 10)
-	dst = append(dst, ',')
 	text("enqueued", l.Enqueued.String())
 	if utf8.Valid(l.Body) {
 		dst = column.AppendQuoted(append(dst, `"body":`...), string(l.Body))
