@@ -87,29 +87,6 @@ func TestStartsResolve(t *testing.T) {
 	}
 }
 
-func TestQueueKeepsOrder(t *testing.T) {
-	var q queue
-	q.init()
-	const n = 3 * maxPending
-	go func() {
-		for i := range n {
-			q.push(pending{id: uint32(i)})
-		}
-		q.close()
-	}()
-	for i := range n {
-		if p, ok := q.pop(true); !ok || p.id != uint32(i) {
-			t.Fatalf("pop %d: %d, %v", i, p.id, ok)
-		}
-	}
-	if p, ok := q.pop(true); ok {
-		t.Fatalf("pop of an empty, closed queue: %d", p.id)
-	}
-	if !q.idle() {
-		t.Error("an empty queue is not idle")
-	}
-}
-
 func FuzzAddress(f *testing.F) {
 	f.Add("amqps://h/a/ConsumerGroups/g/Partitions/0")
 	f.Add("//Partitions//")
@@ -157,11 +134,7 @@ func FuzzConnection(f *testing.F) {
 	for _, addr := range []string{"h", "$cbs", "h/ConsumerGroups/$Default/Partitions/0"} {
 		for _, receiver := range []bool{false, true} {
 			end := &wire.Terminus{HasAddress: true, Address: addr}
-			b, err := wire.AppendAttach(nil, &wire.Attach{Name: "l", Receiver: receiver, Source: end, Target: end})
-			if err != nil {
-				f.Fatal(err)
-			}
-			seed := frame(nil, b)
+			seed := frame(nil, wire.AppendAttach(nil, &wire.Attach{Name: "l", Receiver: receiver, Source: end, Target: end}))
 			seed = frame(seed, append(wire.AppendTransfer(nil, &wire.Transfer{HasID: true}), "\x00\x53\x75\xa0\x01x"...))
 			seed = frame(seed, wire.AppendFlow(nil, &wire.Flow{Link: true, HasCredit: true, Credit: 5, Drain: true, Echo: true}))
 			seed = frame(seed, wire.AppendDetach(nil, &wire.Detach{Closed: true}))
