@@ -13,7 +13,8 @@ import (
 // openPorts binds all addresses. This table is all that knows which protocols there are.
 func (p *Pipeline) openPorts() (err error) {
 	o, at := p.opts, p.opts.Listen
-	p.ports, err = listen.Open(listen.Options{Listen: at, CertsDir: listen.CertsDir(o.Dir), Log: p.log}, []listen.Service{
+	p.ports, err = listen.Open(listen.Options{Listen: at, CertsDir: listen.CertsDir(o.Dir), Log: p.log,
+		Connections: p.limits.connections, Watchers: p.limits.watched}, []listen.Service{
 		{
 			Name:  "AMQP",
 			Ports: []listen.Port{{Key: "amqp", Name: "AMQP", At: at.AMQP}, {Key: "amqps", Name: "AMQPS", At: at.AMQPS, TLS: true}},
@@ -34,7 +35,15 @@ func (p *Pipeline) openPorts() (err error) {
 			Ports: []listen.Port{{Key: "console", Name: "HTTP", At: at.HTTP}},
 			New: func(listen.Addresses) (listen.Server, error) {
 				return console.New(console.Options{Namespace: o.Namespace, Recorder: p.metrics, History: p.history, Log: p.log,
-					Health: p.health, Status: func() any { return p.Status() }, Token: p.token, Jobs: p.jobs}), nil
+					Health: p.health, Ready: p.ready, Status: func() any { return p.Status() }, Token: p.token, Jobs: p.jobs}), nil
+			},
+			Late: true,
+		},
+		{
+			Name:  "health",
+			Ports: []listen.Port{{Key: "health", Name: "health", At: at.Health, IfFree: at.HealthIfFree}},
+			New: func(listen.Addresses) (listen.Server, error) {
+				return console.NewHealth(console.Options{Health: p.health, Ready: p.ready, Log: p.log}), nil
 			},
 			Late: true,
 		},

@@ -89,6 +89,8 @@ func checkFixed(a, b pipeline.Options) error {
 		{portKey("server.kafka.port", x.Kafka, y.Kafka), x.Kafka == y.Kafka},
 		{"server.kafka.allowAnonymous", x.KafkaAnonymous == y.KafkaAnonymous},
 		{portKey("server.console.port", x.HTTP, y.HTTP), x.HTTP == y.HTTP},
+		{portKey("server.health.port", x.Health, y.Health), x.Health == y.Health},
+		{"server.maxConnections", x.MaxConnections == y.MaxConnections},
 		{"server.ports", x.NextFree == y.NextFree},
 		{"server.advertisedHost", x.Advertised == y.Advertised},
 		{"server.tls", x.CertFile == y.CertFile && x.KeyFile == y.KeyFile},

@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"spate/blob"
@@ -39,6 +40,7 @@ type Pipeline struct {
 	started time.Time
 	token   string // whoever may read the instance file may change the pipeline
 
+	limits     limits
 	lock       *datafolder.Lock
 	metrics    *metric.Recorder
 	policies   *policies
@@ -49,6 +51,7 @@ type Pipeline struct {
 	ports      *listen.Ports
 	simulation *simulation
 
+	phase     atomic.Int32
 	reloading sync.Mutex // one reload at a time
 
 	mu  sync.Mutex // guards the field below
@@ -69,6 +72,7 @@ func Open(ctx context.Context, o pipeline.Options) (_ *Pipeline, err error) {
 			p.Close()
 		}
 	}()
+	p.setLimits(o)
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("creating the data folder: %w", err)
 	}
@@ -183,12 +187,14 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	})
 	err := p.announce()
 	if err == nil {
+		p.phase.Store(runs)
 		around.Go(func() { p.simulation.Run(devices) })
 		select {
 		case <-ctx.Done():
 		case err = <-fatal:
 		}
 	}
+	p.phase.Store(stops)
 	stopDevices()
 	p.ports.Shutdown()
 	stopJobs()

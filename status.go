@@ -1,8 +1,6 @@
 package spate
 
 import (
-	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -59,12 +57,4 @@ func (p *Pipeline) Status() Status {
 		}
 	}
 	return s
-}
-
-// health is why the pipeline is not healthy; nil: it is.
-func (p *Pipeline) health() error { return errors.Join(p.problems()...) }
-
-// problems is everything that does not work as it should.
-func (p *Pipeline) problems() []error {
-	return slices.Concat(p.hubs.problems(), p.jobs.Problems(), p.notifiers.Problems())
 }

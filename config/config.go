@@ -65,7 +65,7 @@ func (p *Pipeline) autoPorts(src Source) {
 		return
 	}
 	l := &p.Options.Listen
-	for _, addr := range []*string{&l.AMQP, &l.AMQPS, &l.Kafka, &l.HTTP} {
+	for _, addr := range []*string{&l.AMQP, &l.AMQPS, &l.Kafka, &l.HTTP, &l.Health} {
 		if host, _, err := net.SplitHostPort(*addr); err == nil {
 			*addr = net.JoinHostPort(host, "0")
 		}

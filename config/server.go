@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
 	"strings"
@@ -14,6 +15,7 @@ const (
 	amqpsPort   = "5671"
 	kafkaPort   = "9092"
 	consolePort = "8790"
+	healthPort  = "5300" // of Microsoft's emulator
 
 	portOff = "off"
 )
@@ -21,7 +23,9 @@ const (
 // server is the map server as the file has it.
 type server struct {
 	bind, ports, advertised string
-	amqp, kafka, console    listener
+	connections             int
+	amqp, kafka             listener
+	console, health         listener
 	tls                     certificate
 }
 
@@ -43,11 +47,14 @@ var serverKeys = section[server]{
 		word("fixed", func(s *server) *string { return &s.ports }, "fixed", "auto")).unprinted(),
 	key("advertisedHost", ChangeStart, "Host in connection strings, and what Kafka clients are told; without it, that of the listener.",
 		text("", func(s *server) *string { return &s.advertised })),
+	key("maxConnections", ChangeStart, "Clients that may be connected, over all listeners but `console` and `health`; one more is refused.",
+		integer(pipeline.DefaultMaxConnections, 1, 1_000_000, func(s *server) *int { return &s.connections })),
 	key("amqp", ChangeInside, "AMQP, for the clients of Event Hubs.", part(amqpKeys, func(s *server) *listener { return &s.amqp }, nil)),
 	key("kafka", ChangeInside, "Kafka, with SASL.", part(kafkaKeys, func(s *server) *listener { return &s.kafka }, nil)),
 	key("console", ChangeInside, "HTTP: metrics, health and state.", part(consoleKeys, func(s *server) *listener { return &s.console }, nil)),
+	key("health", ChangeInside, "`GET /health`, as Microsoft's emulator answers it.", part(healthKeys, func(s *server) *listener { return &s.health }, nil)),
 	key("tls", ChangeInside, "The certificate of the TLS ports.", optional(tlsKeys, func(s *server) *certificate { return &s.tls })),
-	later[server]("rest", "mqtt", "tds", "health", "sqlLogins"),
+	later[server]("rest", "mqtt", "tds", "sqlLogins"),
 }
 
 var amqpKeys = section[listener]{
@@ -68,6 +75,12 @@ var consoleKeys = section[listener]{
 	listenerEnabled("server.console.port"),
 	key("port", ChangeStart, "Plain port, on loopback only.", port(consolePort, func(x *listener) *string { return &x.port })),
 	later[listener]("auth", "hosts"),
+}
+
+var healthKeys = section[listener]{
+	listenerEnabled("server.health.port"),
+	key("port", ChangeStart, "Plain port, on loopback whatever `bind` says. `5300` stays closed, with a warning, where another process has it.",
+		port(healthPort, func(x *listener) *string { return &x.port })),
 }
 
 func listenerEnabled(refusal string) field[listener] {
@@ -108,8 +121,9 @@ func serverOf(l pipeline.Listen) *server {
 	s := &server{advertised: l.Advertised, tls: certificate{cert: l.CertFile, key: l.KeyFile},
 		amqp:    listener{port: port(l.AMQP), tlsPort: port(l.AMQPS)},
 		kafka:   listener{port: port(l.Kafka), anonymous: l.KafkaAnonymous},
-		console: listener{port: port(l.HTTP)}}
-	for _, addr := range []string{l.AMQPS, l.AMQP, l.Kafka, l.HTTP} {
+		console: listener{port: port(l.HTTP)}, health: listener{port: port(l.Health)},
+		connections: cmp.Or(l.MaxConnections, pipeline.DefaultMaxConnections)}
+	for _, addr := range []string{l.AMQPS, l.AMQP, l.Kafka, l.HTTP, l.Health} {
 		if host, _, err := net.SplitHostPort(addr); err == nil {
 			s.bind = host
 			break
@@ -121,6 +135,7 @@ func serverOf(l pipeline.Listen) *server {
 // listen makes addresses of what the file says, and checks them together.
 func (l *loader) listen(o *object, s *server) {
 	used := map[string]portUse{}
+	bind := s.bind
 	address := func(proto, key string, x listener, port, usual string, plain bool) string {
 		if port == "" {
 			if port = usual; s.ports == "auto" {
@@ -130,14 +145,19 @@ func (l *loader) listen(o *object, s *server) {
 		if port == portOff || !x.enabled {
 			return ""
 		}
-		return l.address(o, s.bind, proto, key, port, plain, used)
+		return l.address(o, bind, proto, key, port, plain, used)
 	}
 	to := &l.o.Listen
-	to.Advertised, to.KafkaAnonymous = s.advertised, s.kafka.anonymous
+	to.Advertised, to.KafkaAnonymous, to.MaxConnections = s.advertised, s.kafka.anonymous, s.connections
 	to.AMQP = address("amqp", "port", s.amqp, s.amqp.port, amqpPort, true)
 	to.AMQPS = address("amqp", "tlsPort", s.amqp, s.amqp.tlsPort, amqpsPort, false)
 	to.Kafka = address("kafka", "port", s.kafka, s.kafka.port, kafkaPort, true)
 	to.HTTP = address("console", "port", s.console, s.console.port, consolePort, true)
+	if !loopback(bind) {
+		bind = "127.0.0.1" // who asks is on this machine
+	}
+	to.Health = address("health", "port", s.health, s.health.port, healthPort, true)
+	to.HealthIfFree = strings.HasSuffix(to.Health, ":"+healthPort)
 	if t := o.within("tls"); t != nil {
 		l.certificate(t, &s.tls)
 	}

@@ -1,4 +1,4 @@
-// Package console is the instance's HTTP port: /metrics for Prometheus, /healthz,
+// Package console is the instance's HTTP port: /metrics for Prometheus, pages of health,
 // the metrics call of Azure Monitor, the state of the pipeline as JSON, and, for whoever
 // may read the instance file, the start and the stop of jobs.
 //
@@ -32,6 +32,7 @@ type Options struct {
 	Recorder  *metric.Recorder
 	History   *monitor.History // nil: no metrics call
 	Health    func() error     // why the instance is not healthy; nil: it always is
+	Ready     func() error     // why it takes no events; nil: it always does
 	Status    func() any       // what /api/status prints as JSON; nil: not served
 	Token     string           // whoever changes something shows it; empty: nobody does
 
@@ -42,13 +43,10 @@ type Options struct {
 
 // Handler returns the console's routes.
 func Handler(o Options) http.Handler {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	c := &console{o: o}
+	c := newConsole(o)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", c.index)
-	mux.HandleFunc("GET /healthz", c.health)
+	c.healthRoutes(mux)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry(o), promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	if o.Status != nil {
 		mux.HandleFunc("GET /api/status", func(w http.ResponseWriter, _ *http.Request) { c.write(w, 200, o.Status()) })
@@ -70,7 +68,11 @@ type Server struct{ http http.Server }
 
 // New returns a server that has not begun.
 func New(o Options) *Server {
-	return &Server{http.Server{Handler: Handler(o), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10}}
+	return serverOf(Handler(o))
+}
+
+func serverOf(h http.Handler) *Server {
+	return &Server{http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10}}
 }
 
 // Serve answers requests until Shutdown or until ln fails. It closes ln.
@@ -92,6 +94,13 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 type console struct{ o Options }
 
+func newConsole(o Options) *console {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &console{o: o}
+}
+
 // local refuses requests for other hosts than loopback.
 func local(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -110,20 +119,8 @@ func local(next http.Handler) http.Handler {
 
 func (c *console) index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	c.text(w, "Spate\n\n/metrics      for Prometheus\n/healthz      200 while healthy\n/api/status   the pipeline as JSON\n/api/jobs     with the token of the instance: POST /api/jobs/NAME/start or stop, GET /api/jobs/NAME/explain?sample=5 or why?event=HUB/PARTITION/SEQUENCE\n"+
+	c.text(w, "Spate\n\n/metrics      for Prometheus\n/healthz      200 while healthy, else what is wrong\n/readyz       200 while events are taken, else why not\n/health       the same for both, as the emulator answers it\n/api/status   the pipeline as JSON\n/api/jobs     with the token of the instance: POST /api/jobs/NAME/start or stop, GET /api/jobs/NAME/explain?sample=5 or why?event=HUB/PARTITION/SEQUENCE\n"+
 		"/api/metrics  ?metricnames=InputEvents,OutputEvents&interval=PT1M\n")
-}
-
-func (c *console) health(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	if c.o.Health != nil {
-		if err := c.o.Health(); err != nil {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			c.text(w, err.Error()+"\n")
-			return
-		}
-	}
-	c.text(w, "ok\n")
 }
 
 func (c *console) text(w http.ResponseWriter, s string) {

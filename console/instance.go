@@ -17,7 +17,7 @@ type Instance struct {
 	PID               int               `json:"pid"`
 	StartedAt         time.Time         `json:"startedAt"`
 	Token             string            `json:"token,omitempty"`
-	Addresses         map[string]string `json:"addresses"`         // amqp, amqps, kafka, console
+	Addresses         map[string]string `json:"addresses"`         // amqp, amqps, kafka, console, health
 	ConnectionStrings map[string]string `json:"connectionStrings"` // emulator, tls
 	CAFile            string            `json:"caFile,omitempty"`
 }

@@ -10,7 +10,7 @@ import (
 
 // Endpoints are where a running pipeline is reached.
 type Endpoints struct {
-	AMQP, AMQPS, Kafka, HTTP string // addresses; empty: closed
+	AMQP, AMQPS, Kafka, HTTP, Health string // addresses; empty: closed
 
 	ConnectionString    string // with UseDevelopmentEmulator=true, for the plain port
 	TLSConnectionString string // for the TLS port; empty if that is closed
@@ -23,7 +23,7 @@ type Endpoints struct {
 // root policy.
 func EndpointsOf(o pipeline.Options, bound Addresses, key string) Endpoints {
 	e := Endpoints{
-		AMQP: bound["amqp"], AMQPS: bound["amqps"], Kafka: bound["kafka"], HTTP: bound["console"], DataDir: o.Dir,
+		AMQP: bound["amqp"], AMQPS: bound["amqps"], Kafka: bound["kafka"], HTTP: bound["console"], Health: bound["health"], DataDir: o.Dir,
 		TablesDir: filepath.Join(o.Dir, "lake", o.Storage.Account, o.Storage.Container),
 	}
 	if e.AMQP != "" {

@@ -1,6 +1,7 @@
 // Package listen is the ports of a pipeline: which addresses are bound, who is let in, and
 // how clients find them. It knows no protocol; whoever opens the ports says who speaks on
-// them.
+// them. An error of accept ends no port and no process; package limit says how many
+// connections there may be.
 //
 // # Lifetime
 //
@@ -13,12 +14,15 @@ package listen
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
+	"spate/listen/limit"
 	"spate/pipeline"
 )
 
@@ -45,6 +49,8 @@ type Port struct {
 	Name string // in errors
 	At   string // host:port; empty: closed
 	TLS  bool   // a plain port is open on loopback only
+
+	IfFree bool // stays closed where another process has it
 }
 
 // Addresses are those that were bound, by the keys of the ports.
@@ -55,6 +61,10 @@ type Options struct {
 	Listen   pipeline.Listen
 	CertsDir string // where the certificates are, or are made
 	Log      *slog.Logger
+
+	// Connections counts those of all ports, Watchers those of services that are Late, so
+	// that who watches gets in when clients fill theirs. nil: no limit.
+	Connections, Watchers *limit.Connections
 }
 
 // Ports are bound addresses and who serves them.
@@ -101,10 +111,21 @@ func Open(o Options, services []Service) (_ *Ports, err error) {
 				}
 			}
 			ln, err := bind(port, o.Listen.NextFree)
+			if port.IfFree && errors.Is(err, syscall.EADDRINUSE) {
+				p.log.Warn("the port is taken: it stays closed", "protocol", s.Name, "address", port.At)
+				continue
+			}
 			if err != nil {
 				return nil, err
 			}
 			p.bound[port.Key] = ln.Addr().String()
+			counted := o.Connections
+			if s.Late {
+				counted = o.Watchers
+			}
+			if counted != nil {
+				ln = counted.Listen(ln)
+			}
 			if port.TLS {
 				ln = tls.NewListener(ln, secure)
 			}

@@ -10,6 +10,11 @@ type Listen struct {
 	Kafka string // SASL_PLAINTEXT; loopback only
 	HTTP  string // console: metrics, health; loopback only
 
+	// Health answers GET /health as Microsoft's emulator does; loopback only. With
+	// HealthIfFree it stays closed where another process has the port.
+	Health       string
+	HealthIfFree bool
+
 	// KafkaAnonymous lets Kafka clients in that do not authenticate. Loopback only.
 	KafkaAnonymous bool
 
@@ -23,7 +28,14 @@ type Listen struct {
 	// CertFile and KeyFile are PEM files for TLS. Default: a local authority and
 	// certificate made in the data folder.
 	CertFile, KeyFile string
+
+	// MaxConnections is how many clients may be connected, over all listeners; default
+	// DefaultMaxConnections.
+	MaxConnections int
 }
+
+// DefaultMaxConnections is how many clients may be connected where nothing is said.
+const DefaultMaxConnections = 10_000
 
 // Auth says whom the listeners let in.
 type Auth struct {

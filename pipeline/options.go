@@ -86,6 +86,9 @@ func (o Options) WithDefaults() (Options, error) {
 	if o.Storage.Database == "" {
 		o.Storage.Database = "default"
 	}
+	if o.Listen.MaxConnections == 0 {
+		o.Listen.MaxConnections = DefaultMaxConnections
+	}
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}

@@ -1,0 +1,48 @@
+package spate
+
+import (
+	"spate/listen/limit"
+	"spate/pipeline"
+)
+
+const (
+	slowReaders = 256 << 20 // bytes of answers that wait for clients that read slowly
+	watchers    = 32        // connections to the console and for health
+)
+
+// limits are what clients may cost the pipeline.
+type limits struct {
+	memory               *limit.Memory
+	log                  *limit.Log
+	connections, watched *limit.Connections
+}
+
+func (p *Pipeline) setLimits(o pipeline.Options) {
+	s := share(limit.Descriptors(), o.Listen.MaxConnections)
+	l := limits{memory: limit.NewMemory(slowReaders), log: limit.NewLog(p.log)}
+	l.connections = limit.NewConnections(limit.ConnectionOptions{Max: s.connections, Setting: s.setting, Log: l.log, Metrics: p.metrics})
+	l.watched = limit.NewConnections(limit.ConnectionOptions{Max: watchers, Setting: "of the console and for health", Log: l.log, Metrics: p.metrics})
+	if s.connections < o.Listen.MaxConnections {
+		p.log.Warn("the process may open too few files for so many connections",
+			"files", limit.Descriptors(), "connections", s.connections, "server.maxConnections", o.Listen.MaxConnections)
+	}
+	p.limits = l
+}
+
+// shares are what the descriptors of the process are for. What is left is for tables,
+// checkpoints, queries and whoever watches.
+type shares struct {
+	segments    int // of the log, open at the same time
+	connections int
+	setting     string // that bounds the connections
+}
+
+// share divides the descriptors of a process whose clients may have so many connections.
+func share(descriptors, connections int) shares {
+	s := shares{segments: min(max(descriptors/8, 16), 1024), connections: connections, setting: "server.maxConnections"}
+	rest := min(max(descriptors/8, 96), 1024)
+	if left := max(descriptors-s.segments-rest, 8); left < connections {
+		s.connections, s.setting = left, "file descriptors (ulimit -n)"
+	}
+	return s
+}
