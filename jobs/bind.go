@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -104,7 +103,7 @@ func (r *Room) firstOutput(s pipeline.JobStart) stream.Start {
 func (r *Room) jobOptions(name string, compiled *plan.Job) stream.Options {
 	return stream.Options{
 		Name: name, Plan: compiled, Inputs: make(map[string]stream.Input), Outputs: make(map[string]connector.Sink), Targets: make(map[string]string), Hold: make(map[string]bool),
-		Store: r.o.Store, Prefix: "jobs/" + url.PathEscape(name), Metrics: r.o.Metrics, Log: r.o.Log,
+		Store: r.o.Store, Prefix: prefixOf(name), Metrics: r.o.Metrics, Log: r.o.Log,
 		Clock: jobClock(r.o.Clock), Drain: r.o.Drain, Former: r.former,
 	}
 }

@@ -3,7 +3,8 @@
 // in the job's folder.
 //
 // The letters of an epoch are part of its checkpoint and become one file when it
-// is committed; a repeated commit finds the file.
+// is committed; a repeated commit finds the file. Letters may be deleted and marked later
+// (Edit): who does so while the job runs shares its guard.
 //
 // Stability: importable, not promised before 1.0.
 package deadletter
@@ -17,6 +18,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -90,12 +92,20 @@ type Log struct {
 	prefix   string
 	retain   time.Duration
 	maxBytes int64
+	guard    *sync.Mutex // held while files change
 }
 
 // NewLog returns the log of a job: files are deleted when they are older than
 // retain, and the oldest ones while all hold more than maxBytes.
 func NewLog(store blob.Store, prefix string, retain time.Duration, maxBytes int64) *Log {
-	return &Log{store, strings.TrimSuffix(prefix, "/") + "/", retain, maxBytes}
+	return &Log{store, strings.TrimSuffix(prefix, "/") + "/", retain, maxBytes, new(sync.Mutex)}
+}
+
+// Share makes several logs of one job take turns.
+func (l *Log) Share(guard *sync.Mutex) {
+	if guard != nil {
+		l.guard = guard
+	}
 }
 
 // file is one file: the letters of the epochs from to to, the first kept at at.
@@ -131,6 +141,8 @@ func (l *Log) parse(info blob.Info) (file, bool) {
 
 // Write keeps the lines of an epoch. Repeated, it changes nothing.
 func (l *Log) Write(ctx context.Context, epoch int64, incarnation string, at time.Time, lines []byte) error {
+	l.guard.Lock()
+	defer l.guard.Unlock()
 	f := file{from: epoch, to: epoch, at: at.Unix(), incarnation: incarnation}
 	done, err := l.merged(ctx, f)
 	if done || err != nil {
@@ -179,6 +191,8 @@ const (
 // that a merged one holds are deleted last: a crash between leaves them to the
 // next Sweep.
 func (l *Log) Sweep(ctx context.Context, now time.Time) error {
+	l.guard.Lock()
+	defer l.guard.Unlock()
 	files, err := l.files(ctx)
 	if err != nil {
 		return err
