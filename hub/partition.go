@@ -28,7 +28,7 @@ func (p *Partition) Append(origin eventlog.Origin, events []Event) *Ticket {
 }
 
 // AppendBatch stores one Kafka RecordBatch v2 as it is, but for base offset and
-// leader epoch. It checks CRC, counts and the idempotent producer's sequence;
+// leader epoch. It checks CRC, records and the idempotent producer's sequence;
 // a repeat within the producer's last five batches succeeds with the offset of
 // the first time. The batch is copied.
 func (p *Partition) AppendBatch(batch []byte) *Ticket { return p.log.AppendBatch(batch) }
