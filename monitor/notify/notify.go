@@ -258,7 +258,7 @@ func (n *Notifier) put(partition int, from int64, c *hub.Chunk, r *reading) erro
 		if err := it.Err(); err != nil {
 			n.o.Log.Error("events cannot be taken apart and are not notified", "hub", n.o.Hub.Name(), "partition", partition,
 				"offset", last+1, "events", b.Next()-last-1, "err", err)
-			n.o.Hub.CountUnreadable(int(b.Next() - last - 1))
+			n.o.Hub.CountSkipped(int(b.Next() - last - 1))
 		}
 		next = b.Next()
 	}
