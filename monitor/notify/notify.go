@@ -62,6 +62,8 @@ type Notifier struct {
 	o       Options
 	box     *outbox
 	workers []*worker
+
+	troubles troubles
 }
 
 // New opens the outbox. A notifier that is new begins with the next event of its hub.
@@ -185,6 +187,7 @@ func (n *Notifier) read(ctx context.Context, partition int) error {
 	p := n.o.Hub.Partition(partition)
 	var c hub.Chunk
 	var r reading
+	what := fmt.Sprintf("reading partition %d of hub %s", partition, n.o.Hub.Name())
 	for ctx.Err() == nil {
 		if err := n.box.room(ctx, n.o.MaxBytes); err != nil {
 			return nil
@@ -196,6 +199,7 @@ func (n *Notifier) read(ctx context.Context, partition int) error {
 		}
 		switch {
 		case err == nil || ctx.Err() != nil:
+			n.troubles.set(what, nil)
 			continue
 		case errors.Is(err, hub.ErrClosed), errors.Is(err, hub.ErrDeleted):
 			return nil
@@ -209,6 +213,7 @@ func (n *Notifier) read(ctx context.Context, partition int) error {
 			err = n.box.seek(partition, to)
 		}
 		if err != nil {
+			n.troubles.set(what, err)
 			n.o.Log.Error("reading for notification", "hub", n.o.Hub.Name(), "partition", partition, "offset", from, "err", err)
 			if !pause(ctx, retryRead) {
 				return nil

@@ -276,6 +276,7 @@ func (s *Set) Problems() (errs []error) {
 		if m.err != nil {
 			errs = append(errs, fmt.Errorf("notify %s stopped: %w", m.name, m.err))
 		}
+		errs = append(errs, m.n.Problems()...)
 	}
 	for name, err := range s.failed {
 		errs = append(errs, fmt.Errorf("notify %s does not run: %w", name, err))
