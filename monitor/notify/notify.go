@@ -30,6 +30,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"spate/hub"
+	"spate/internal/panics"
 	"spate/metric"
 )
 
@@ -154,10 +155,10 @@ func (n *Notifier) begin() error {
 func (n *Notifier) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range n.o.Hub.Partitions() {
-		g.Go(func() error { return n.read(ctx, i) })
+		g.Go(func() error { return panics.Caught(func() error { return n.read(ctx, i) }) })
 	}
 	for _, w := range n.workers {
-		g.Go(func() error { return w.run(ctx) })
+		g.Go(func() error { return panics.Caught(func() error { return w.run(ctx) }) })
 	}
 	return g.Wait()
 }
