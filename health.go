@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"spate/datafolder"
 	"spate/listen/limit"
 )
 
@@ -43,6 +44,9 @@ func (p *Pipeline) ready() error {
 // refusals is why events are not taken, or not all.
 func (p *Pipeline) refusals() []error {
 	errs := p.hubs.problems()
+	if err := datafolder.Full(p.opts.Dir); err != nil {
+		errs = append([]error{err}, errs...)
+	}
 	for _, c := range []*limit.Connections{p.limits.connections, p.limits.watched} {
 		err := c.Problem()
 		if err != nil && !slices.ContainsFunc(errs, func(e error) bool { return e.Error() == err.Error() }) {

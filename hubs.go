@@ -75,13 +75,22 @@ func specOf(h pipeline.Hub) hub.Spec {
 	return s
 }
 
-// problems are the partitions that do not work.
+// problems are the partitions that take no events: those that are offline one by one, those
+// that refuse for now together.
 func (h *hubs) problems() (errs []error) {
 	for _, x := range h.namespace.Hubs() {
+		var refusal error
+		refuse := 0
 		for i := range x.Partitions() {
-			if err := x.Partition(i).Err(); err != nil {
+			p := x.Partition(i)
+			if err := p.Err(); err != nil {
 				errs = append(errs, fmt.Errorf("hub %s partition %d: %w", x.Name(), i, err))
+			} else if err := p.Refusal(); err != nil {
+				refusal, refuse = err, refuse+1
 			}
+		}
+		if refuse > 0 {
+			errs = append(errs, fmt.Errorf("hub %s: appends are refused by %d of %d partitions: %w", x.Name(), refuse, x.Partitions(), refusal))
 		}
 	}
 	return errs

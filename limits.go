@@ -1,6 +1,7 @@
 package spate
 
 import (
+	"spate/hub/eventlog"
 	"spate/listen/limit"
 	"spate/pipeline"
 )
@@ -8,10 +9,12 @@ import (
 const (
 	slowReaders = 256 << 20 // bytes of answers that wait for clients that read slowly
 	watchers    = 32        // connections to the console and for health
+	reserve     = 16        // descriptors that the log keeps for itself
 )
 
 // limits are what clients may cost the pipeline.
 type limits struct {
+	files                *eventlog.Files
 	memory               *limit.Memory
 	log                  *limit.Log
 	connections, watched *limit.Connections
@@ -19,7 +22,7 @@ type limits struct {
 
 func (p *Pipeline) setLimits(o pipeline.Options) {
 	s := share(limit.Descriptors(), o.Listen.MaxConnections)
-	l := limits{memory: limit.NewMemory(slowReaders), log: limit.NewLog(p.log)}
+	l := limits{files: eventlog.NewFiles(s.segments, reserve), memory: limit.NewMemory(slowReaders), log: limit.NewLog(p.log)}
 	l.connections = limit.NewConnections(limit.ConnectionOptions{Max: s.connections, Setting: s.setting, Log: l.log, Metrics: p.metrics})
 	l.watched = limit.NewConnections(limit.ConnectionOptions{Max: watchers, Setting: "of the console and for health", Log: l.log, Metrics: p.metrics})
 	if s.connections < o.Listen.MaxConnections {
@@ -40,7 +43,7 @@ type shares struct {
 // share divides the descriptors of a process whose clients may have so many connections.
 func share(descriptors, connections int) shares {
 	s := shares{segments: min(max(descriptors/8, 16), 1024), connections: connections, setting: "server.maxConnections"}
-	rest := min(max(descriptors/8, 96), 1024)
+	rest := min(max(descriptors/8, 96), 1024) // with the reserve
 	if left := max(descriptors-s.segments-rest, 8); left < connections {
 		s.connections, s.setting = left, "file descriptors (ulimit -n)"
 	}

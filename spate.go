@@ -107,7 +107,7 @@ func Open(ctx context.Context, o pipeline.Options) (_ *Pipeline, err error) {
 }
 
 func (p *Pipeline) openHubs(ctx context.Context) error {
-	n, err := hub.Open(ctx, hub.Options{Dir: datafolder.HubsDir(p.opts.Dir), Clock: p.opts.Clock, Metrics: p.metrics, Log: p.log})
+	n, err := hub.Open(ctx, hub.Options{Dir: datafolder.HubsDir(p.opts.Dir), Clock: p.opts.Clock, Files: p.limits.files, Metrics: p.metrics, Log: p.log})
 	if err != nil {
 		return err
 	}
@@ -224,6 +224,9 @@ func (p *Pipeline) Close() error {
 	}
 	if p.hubs != nil {
 		errs = append(errs, p.hubs.namespace.Close())
+	}
+	if p.limits.files != nil {
+		p.limits.files.Close()
 	}
 	if p.lock != nil {
 		errs = append(errs, p.lock.Close())

@@ -11,6 +11,7 @@ import (
 var (
 	ErrOffline          = eventlog.ErrOffline
 	ErrDiskFull         = eventlog.ErrDiskFull
+	ErrDescriptors      = eventlog.ErrDescriptors
 	ErrTooLarge         = eventlog.ErrTooLarge
 	ErrBadBatch         = eventlog.ErrBadBatch
 	ErrBadRecord        = eventlog.ErrBadRecord

@@ -33,6 +33,9 @@ func Open(ctx context.Context, o Options) (*Namespace, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Files == nil {
+		o.Files = eventlog.NewFiles(0, 0)
+	}
 	if err := os.MkdirAll(filepath.Join(o.Dir, "hubs"), 0o755); err != nil {
 		return nil, fmt.Errorf("open namespace: %w", err)
 	}
@@ -224,7 +227,7 @@ func (n *Namespace) openHub(d described, s *eventlog.Settings, partitions int) (
 	}
 	o := eventlog.Options{
 		Dir: n.hubDir(d.ID), Hub: d.Name, ID: h.id, Created: d.Created, Syncer: n.syncer, Clock: n.o.Clock,
-		Log: n.o.Log.With("hub", d.Name), AcceptLoss: n.o.AcceptLoss,
+		Log: n.o.Log.With("hub", d.Name), Files: n.o.Files, AcceptLoss: n.o.AcceptLoss,
 		Messages: n.o.Metrics.Counter("IncomingMessages", "EntityName", d.Name),
 		Bytes:    n.o.Metrics.Counter("IncomingBytes", "EntityName", d.Name),
 	}

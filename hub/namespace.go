@@ -28,6 +28,8 @@ type Options struct {
 	// AcceptLoss has damaged partitions cut at the damage instead of opened
 	// read-only: what lies behind it is given up.
 	AcceptLoss bool
+	// Files are shared with others that open logs; nil: the namespace has its own.
+	Files *eventlog.Files
 	// Keep has retention remove nothing.
 	Keep bool
 }

@@ -124,5 +124,8 @@ func (p *Partition) Unwatch(w *Watch) { p.log.Unwatch(w) }
 // segments below it are removed.
 func (p *Partition) TrimTo(offset int64) error { return p.log.TrimTo(offset) }
 
+// Refusal is why appends are refused for now, nil if they are not. It passes by itself.
+func (p *Partition) Refusal() error { return p.log.Refusal() }
+
 // Err is why the partition takes no appends, nil if it does.
 func (p *Partition) Err() error { return p.log.Err() }

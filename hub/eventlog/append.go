@@ -27,6 +27,7 @@ type part struct {
 	seg      *segment
 	at       int64
 	from, to int
+	begun    bool   // something of it may be in the file
 	after    extent // of seg, when this is written
 	index    []indexEntry
 
@@ -245,7 +246,7 @@ func (p *Partition) rollBefore(g *group, at int) int {
 	base := p.tail.end
 	x := emptyExtent(base, p.stamp.millis(), p.tail.lastTime)
 	p.known.expire(p.lastTime)
-	seg := &segment{fs: p.log.fs, path: segmentPath(p.dir, base), base: base}
+	seg := p.newSegment(base)
 	var room [segHeader]byte
 	g.buf = append(g.buf, room[:]...)
 	copy(g.buf[at+segHeader:], g.buf[at:len(g.buf)-segHeader])

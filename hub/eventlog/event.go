@@ -63,6 +63,9 @@ var (
 	ErrOffline = errors.New("partition is offline")
 	// ErrDiskFull: no space; the append left nothing behind and may be tried again.
 	ErrDiskFull = errors.New("disk is full")
+	// ErrDescriptors: the process has as many files open as it may; the append left nothing
+	// behind and may be tried again.
+	ErrDescriptors = errors.New("out of file descriptors")
 	// ErrTooLarge: the batch, or a record in it, is over the limit.
 	ErrTooLarge = errors.New("batch is too large")
 	// ErrBadBatch: a Kafka batch fails its checks (CRC, counts, fields), or cannot be decompressed.

@@ -25,6 +25,7 @@ type faultFS struct {
 
 	syncs   atomic.Int64
 	space   atomic.Int64 // bytes left, negative: no limit
+	opens   atomic.Int64 // files that may still be opened, negative: no limit
 	badSync atomic.Bool  // syncs fail
 	onSync  atomic.Pointer[func()]
 }
@@ -42,7 +43,19 @@ type faultFile struct {
 func newFaultFS() *faultFS {
 	f := &faultFS{files: map[string]*faultInode{}, safe: map[string]*faultInode{}, dirs: map[string]bool{"/": true}}
 	f.space.Store(-1)
+	f.opens.Store(-1)
 	return f
+}
+
+// descriptor is the error of a process that has too many files open.
+func (f *faultFS) descriptor(op, path string) error {
+	switch n := f.opens.Load(); {
+	case n == 0:
+		return &fs.PathError{Op: op, Path: path, Err: syscall.EMFILE}
+	case n > 0:
+		f.opens.Add(-1)
+	}
+	return nil
 }
 
 // powerFail returns the disk as it may look after a power failure: of each
@@ -98,6 +111,9 @@ func (f *faultFS) Open(path string) (file, error) {
 	if !ok {
 		return nil, notThere("open", path)
 	}
+	if err := f.descriptor("open", path); err != nil {
+		return nil, err
+	}
 	return &faultFile{fs: f, n: n}, nil
 }
 
@@ -106,6 +122,9 @@ func (f *faultFS) Create(path string) (file, error) {
 	defer f.mu.Unlock()
 	if !f.dirs[filepath.Dir(path)] {
 		return nil, notThere("create", path)
+	}
+	if err := f.descriptor("create", path); err != nil {
+		return nil, err
 	}
 	if f.space.Load() == 0 {
 		return nil, &fs.PathError{Op: "create", Path: path, Err: syscall.ENOSPC}
@@ -125,6 +144,9 @@ func (f *faultFS) ReadFile(path string) ([]byte, error) {
 	n, ok := f.files[path]
 	if !ok {
 		return nil, notThere("read", path)
+	}
+	if err := f.descriptor("read", path); err != nil {
+		return nil, err
 	}
 	return slices.Clone(n.data), nil
 }
@@ -179,6 +201,9 @@ func (f *faultFS) Remove(path string) error {
 func (f *faultFS) SyncDir(path string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if err := f.descriptor("open", path); err != nil {
+		return err
+	}
 	if f.badSync.Load() {
 		return syscall.EIO
 	}

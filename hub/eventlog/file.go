@@ -144,7 +144,14 @@ func removeTemporary(fs fileSystem, dir string) error {
 	return nil
 }
 
-// noSpace reports an error of a write that goes away when files do.
-func noSpace(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
+// passing is what an error says that goes away by itself, as files are removed or closed;
+// nil: it does not.
+func passing(err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
+		return ErrDiskFull
+	case noDescriptor(err):
+		return ErrDescriptors
+	}
+	return nil
 }

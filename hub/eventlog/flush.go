@@ -33,6 +33,7 @@ func (p *Partition) flush() (more bool) {
 		} else {
 			p.fail(g, err)
 		}
+		p.letGo(g)
 	}
 	p.appendMu.Lock()
 	defer p.appendMu.Unlock()
@@ -48,6 +49,16 @@ func (p *Partition) flush() (more bool) {
 	return p.queued
 }
 
+// letGo allows the files of a group to be closed. Under the policy Interval the last one
+// stays until its sync.
+func (p *Partition) letGo(g *group) {
+	for i := range g.parts {
+		if s := g.parts[i].seg; s != p.unsynced || p.log.Settings().Policy != Interval {
+			s.held.Store(false)
+		}
+	}
+}
+
 // write brings a group to its files and, by policy, to the disk.
 func (p *Partition) write(g *group) error {
 	policy := p.log.Settings().Policy
@@ -61,12 +72,15 @@ func (p *Partition) write(g *group) error {
 			if err != nil {
 				return fmt.Errorf("create segment: %w", err)
 			}
-			q.seg.file = f
+			q.seg.held.Store(true)
+			q.seg.adopt(f)
 		}
+		q.seg.held.Store(true) // an error of a file that is closed before its sync could pass unseen
 		f, err := q.seg.use()
 		if err != nil {
 			return err
 		}
+		q.begun = true
 		_, err = f.WriteAt(g.buf[q.from:q.to], q.at)
 		if err == nil && q.create {
 			if err = f.Sync(); err != nil {
@@ -103,6 +117,7 @@ func (p *Partition) syncFile(s *segment) error {
 		return fmt.Errorf("sync %s: %w", s.path, finalError{err})
 	}
 	p.unsynced = nil
+	s.held.Store(false)
 	return nil
 }
 
@@ -159,6 +174,7 @@ func (p *Partition) publish(g *group) {
 	p.tailMu.Lock()
 	for i := range g.parts {
 		q := &g.parts[i]
+		p.bytes += q.after.length - q.seg.length
 		q.seg.extent = q.after
 		q.seg.index = append(q.seg.index, q.index...)
 		if q.create {
@@ -172,6 +188,9 @@ func (p *Partition) publish(g *group) {
 	next := p.next
 	if p.unsynced == nil {
 		p.durable.Store(next)
+	}
+	if len(g.parts) > 0 {
+		p.refusal = nil
 	}
 	p.wake()
 	p.tailMu.Unlock()
@@ -219,30 +238,36 @@ func (p *Partition) saveTail(must bool) {
 	s := p.segs[len(p.segs)-1]
 	p.check = checkpoint{sequence: p.check.sequence + 1, segment: s.base, length: s.length, next: p.next, time: p.last}
 	p.tailMu.Unlock()
-	at := int64(p.check.sequence%2) * tailSlot1
-	if _, err := p.checkFile.WriteAt(p.check.encode(), at); err != nil {
+	f, err := p.tailFile()
+	if err == nil {
+		err = p.check.write(f)
+	}
+	if err != nil {
 		p.log.o.Log.Warn("tail checkpoint not written", "partition", p.id, "err", err)
 	}
 }
 
-// fail refuses a group and everything behind it. When the disk was full, what
-// was written is cut back and the partition goes on; after any other error it
-// is offline.
+// fail refuses a group and everything behind it. Where the disk was full or no
+// file could be opened, what was written is cut back and the partition goes on; after
+// any other error it is offline.
 func (p *Partition) fail(g *group, err error) {
 	p.appendMu.Lock()
 	defer p.appendMu.Unlock()
 	lost := p.err != nil && !errors.Is(p.err, ErrClosed) // offline or deleted already
-	full := noSpace(err) && !lost
-	if full {
+	why := passing(err)
+	if lost {
+		why = nil
+	} else if why != nil {
 		if cut := p.cutBack(g); cut != nil {
-			full, err = false, fmt.Errorf("%w; cut back: %w", err, cut)
+			why, err = nil, fmt.Errorf("%w; cut back: %w", err, cut)
 		}
 	}
 	switch {
 	case lost:
 		err = p.err
-	case full:
-		err = fmt.Errorf("%s: %w: %w", p.where(), ErrDiskFull, err)
+	case why != nil:
+		err = fmt.Errorf("%s: %w: %w", p.where(), why, err)
+		p.refuseForNow(err, len(g.buf))
 	default:
 		p.log.o.Log.Error("partition is offline", "partition", p.id, "err", err)
 		err = fmt.Errorf("%s: %w: %w", p.where(), ErrOffline, err)
@@ -276,7 +301,7 @@ func (p *Partition) fail(g *group, err error) {
 	p.room.Broadcast()
 }
 
-// cutBack removes what a group wrote before the disk was full.
+// cutBack removes what a group wrote before it failed. It needs no file that is not open.
 func (p *Partition) cutBack(g *group) error {
 	for i := len(g.parts) - 1; i >= 0; i-- {
 		q := &g.parts[i]
@@ -295,6 +320,9 @@ func (p *Partition) cutBack(g *group) error {
 			if err := errors.Join(q.seg.release(), p.log.fs.Remove(q.seg.path)); err != nil {
 				return err
 			}
+			continue
+		}
+		if !q.begun {
 			continue
 		}
 		f, err := q.seg.use()

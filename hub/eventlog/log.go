@@ -39,6 +39,7 @@ type Options struct {
 	Clock           func() time.Time // default time.Now
 	Log             *slog.Logger     // default: nothing is logged
 	Messages, Bytes *metric.Counter  // count what became durable; may be nil
+	Files           *Files           // shared by all logs of the process; default one of its own
 	AcceptLoss      bool             // cut partitions at damage to acknowledged data, giving up what lies behind it
 
 	fs fileSystem // of tests
@@ -52,6 +53,10 @@ func (o Options) withDefaults() Options {
 	if o.fs == nil {
 		o.fs = disk{}
 	}
+	if o.Files == nil {
+		o.Files = NewFiles(0, 0)
+	}
+	o.fs = frugal{o.fs, o.Files}
 	return o
 }
 
@@ -169,7 +174,7 @@ func (l *Log) open() error {
 			l.o.Log.Error("acknowledged data is damaged; the partition is read-only", "partition", i, "offset", p.next, "err", r.damaged)
 			p.refuse(fmt.Errorf("%w: %w", ErrOffline, r.damaged))
 		}
-		if err := p.openTail(); err != nil {
+		if err := p.makeTail(); err != nil {
 			return err
 		}
 	}
@@ -181,22 +186,6 @@ func (l *Log) newPartition(i int) *Partition {
 		stamp: newStamper(l.o.Clock), known: producers{}, claims: claims{}}
 	p.room = sync.NewCond(&p.appendMu)
 	return p
-}
-
-// openTail opens the tail checkpoint's file, making it where there is none.
-func (p *Partition) openTail() error {
-	path := filepath.Join(p.dir, tailName)
-	f, err := p.log.fs.Open(path)
-	if err != nil {
-		if f, err = p.log.fs.Create(path); err == nil {
-			err = f.Truncate(tailSize)
-		}
-	}
-	p.checkFile = f
-	if err != nil {
-		return fmt.Errorf("open tail checkpoint: %w", err)
-	}
-	return nil
 }
 
 // Grow adds partitions until there are n.
@@ -218,13 +207,14 @@ func (l *Log) grow(n int) error {
 			return fmt.Errorf("create partition %d: %w", i, err)
 		}
 		x := emptyExtent(0, p.stamp.millis(), 0)
-		s := &segment{fs: l.fs, path: segmentPath(p.dir, 0), extent: x}
+		s := p.newSegment(0)
+		s.extent = x
 		if err := s.create(appendSegmentHeader(nil, l.o.ID, i, 0, 0, &x)); err != nil {
 			return err
 		}
-		p.segs, p.active, p.tail = []*segment{s}, s, x
+		p.segs, p.active, p.tail, p.bytes = []*segment{s}, s, x, x.length
 		p.epochs = []epochStart{{Epoch: 0, Start: 0}}
-		if err := p.openTail(); err != nil {
+		if err := p.makeTail(); err != nil {
 			return err
 		}
 		if err := l.fs.SyncDir(p.dir); err != nil {
@@ -334,9 +324,6 @@ func (l *Log) release() error {
 		for _, s := range p.segs {
 			errs = append(errs, s.release())
 		}
-		if p.checkFile != nil {
-			errs = append(errs, p.checkFile.Close())
-		}
 	}
 	return errors.Join(errs...)
 }
@@ -351,7 +338,8 @@ func (p *Partition) drain(why error) (ok bool) {
 		p.timer.Stop()
 		p.timer = nil
 	}
-	for p.queued {
+	p.stopProbing()
+	for p.queued || p.probing {
 		p.room.Wait()
 	}
 	return ok && !errors.Is(p.err, ErrOffline)

@@ -37,6 +37,9 @@ type Partition struct {
 	known    producers
 	claims   claims
 	err      error // why appends are refused
+	refusal  error // why the last one was, if the next may succeed
+	prober   *time.Timer
+	probing  bool // it runs
 	epoch    int32
 
 	// tailMu guards the fields below and the readable part of segments. Never held during I/O.
@@ -45,6 +48,7 @@ type Partition struct {
 	start   int64      // log start
 	next    int64      // readable end
 	last    int64      // append time of the last readable record
+	bytes   int64      // of all segments, as far as they are readable
 	grown   chan struct{}
 	readErr error // ErrClosed or ErrDeleted: readers too are refused
 	epochs  []epochStart
@@ -54,7 +58,6 @@ type Partition struct {
 
 	// Used by the flush only.
 	check     checkpoint
-	checkFile file
 	checkTime time.Time
 	snapshots []int64 // offsets of the producer snapshots on disk
 }
@@ -76,12 +79,9 @@ func (p *Partition) ID() int { return p.id }
 func (p *Partition) Bounds() Bounds {
 	p.tailMu.Lock()
 	defer p.tailMu.Unlock()
-	b := Bounds{First: p.start, Next: p.next, LastSequence: p.next - 1, Empty: p.start == p.next}
+	b := Bounds{First: p.start, Next: p.next, LastSequence: p.next - 1, Empty: p.start == p.next, Bytes: p.bytes}
 	if p.last > 0 {
 		b.LastTime = time.UnixMilli(p.last).UTC()
-	}
-	for _, s := range p.segs {
-		b.Bytes += s.length
 	}
 	return b
 }

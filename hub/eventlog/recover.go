@@ -48,7 +48,7 @@ func (p *Partition) recover(m *manifestPartition, clean bool) (r recovered, err 
 			r.damaged = fmt.Errorf("offsets %d to %d are missing before %s: %w", p.segs[n-1].end, base-1, segmentPath(p.dir, base), ErrDamaged)
 			break
 		}
-		s := &segment{fs: p.log.fs, path: segmentPath(p.dir, base), base: base}
+		s := p.newSegment(base)
 		removed, err := p.openSegment(s, last, m, check, hasCheck, &r)
 		if err != nil {
 			return r, errors.Join(err, s.release())
@@ -73,6 +73,9 @@ func (p *Partition) settle(m *manifestPartition, check checkpoint, hasCheck bool
 		}
 	}
 	p.tail = p.active.extent
+	for _, s := range p.segs {
+		p.bytes += s.length
+	}
 	p.next, p.last, p.lastTime, p.start = p.tail.end, p.tail.lastTime, p.tail.lastTime, m.Start
 	if r.damaged == nil && hasCheck && check.next > p.next {
 		r.damaged = fmt.Errorf("offsets %d to %d were durable and are missing: %w", p.next, check.next-1, ErrDamaged)
@@ -200,7 +203,7 @@ func (p *Partition) dropUnfinished(s *segment) error {
 	s.fileMu.RLock()
 	if err == nil && len(p.segs) == 0 {
 		x := emptyExtent(0, p.stamp.millis(), 0)
-		fresh := &segment{fs: p.log.fs, path: s.path}
+		fresh := p.newSegment(0)
 		if err = fresh.create(appendSegmentHeader(nil, p.log.o.ID, p.id, p.epoch, 0, &x)); err == nil {
 			fresh.extent = x
 			p.segs = append(p.segs, fresh)
@@ -223,7 +226,7 @@ func (s *segment) create(header []byte) error {
 	if err != nil {
 		return fmt.Errorf("create segment: %w", err)
 	}
-	s.file = f
+	s.adopt(f)
 	if _, err = f.WriteAt(header, 0); err == nil {
 		err = f.Sync()
 	}

@@ -36,11 +36,7 @@ func (l *Log) Trim(now time.Time) error {
 			}
 		}
 		p.tailMu.Lock()
-		var total int64
-		for _, s := range p.segs {
-			total += s.length
-		}
-		start := p.start
+		total, start := p.bytes, p.start
 		for _, g := range p.segs[:len(p.segs)-1] {
 			over := s.RetentionBytes > 0 && total > s.RetentionBytes
 			if !old(&g.extent) && !over {
@@ -98,6 +94,9 @@ func (p *Partition) unlink() error {
 		n++
 	}
 	gone := p.segs[:n]
+	for _, s := range gone {
+		p.bytes -= s.length
+	}
 	p.segs = append([]*segment(nil), p.segs[n:]...)
 	first := p.segs[0].base
 	p.tailMu.Unlock()

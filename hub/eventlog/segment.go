@@ -1,10 +1,12 @@
 package eventlog
 
 import (
+	"container/list"
 	"encoding/binary"
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 )
 
 // Segment file header: event-hubs.md 14.3.
@@ -17,20 +19,30 @@ const (
 
 // segment is one file of entries.
 type segment struct {
-	fs   fileSystem
-	path string
-	base int64
+	fs    fileSystem
+	files *Files
+	path  string
+	base  int64
 
 	// fileMu is held for reading while the file is used, for writing when it is
 	// opened, closed or given up.
 	fileMu sync.RWMutex
-	file   file
+	file   file // nil: it is opened when it is wanted
 	gone   bool
+
+	place *list.Element // in files.open; guarded by files.mu
+	used  atomic.Bool   // since it was last looked at, to be closed
+	held  atomic.Bool   // it is being written and stays open
 
 	// What readers see; guarded by Partition.tailMu.
 	extent
 	index    []indexEntry // append-only; nil with unloaded set: in the index file
 	unloaded bool
+}
+
+// newSegment is the segment of p from offset base on. No file is touched.
+func (p *Partition) newSegment(base int64) *segment {
+	return &segment{fs: p.log.fs, files: p.log.o.Files, path: segmentPath(p.dir, base), base: base}
 }
 
 // extent is how far a segment goes and what it holds.
@@ -133,6 +145,9 @@ func (s *segment) use() (file, error) {
 			return nil, fmt.Errorf("segment %s was removed: %w", s.path, ErrOffsetOutOfRange)
 		}
 		if s.file != nil {
+			if !s.used.Load() {
+				s.used.Store(true)
+			}
 			return s.file, nil
 		}
 		s.fileMu.RUnlock()
@@ -144,9 +159,18 @@ func (s *segment) use() (file, error) {
 				return nil, fmt.Errorf("open segment: %w", err)
 			}
 			s.file = f
+			s.files.opened(s)
 		}
 		s.fileMu.Unlock()
 	}
+}
+
+// adopt takes the file of a segment that was just made.
+func (s *segment) adopt(f file) {
+	s.fileMu.Lock()
+	defer s.fileMu.Unlock()
+	s.file = f
+	s.files.opened(s)
 }
 
 // release closes the file when nobody reads it any more; later reads fail.
@@ -157,6 +181,7 @@ func (s *segment) release() error {
 	if s.file == nil {
 		return nil
 	}
+	s.files.closed(s)
 	err := s.file.Close()
 	s.file = nil
 	return err

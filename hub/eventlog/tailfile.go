@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 )
 
 // Tail checkpoint: event-hubs.md 14.8. It says how far the log was durable and
@@ -24,6 +25,40 @@ type checkpoint struct {
 	length   int64 // durable bytes of that file
 	next     int64
 	time     int64 // last append time
+}
+
+// makeTail makes the file of the tail checkpoint where there is none.
+func (p *Partition) makeTail() error {
+	f, err := p.tailFile()
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("open tail checkpoint: %w", err)
+	}
+	return nil
+}
+
+// tailFile opens the file, which is made if it is not there.
+func (p *Partition) tailFile() (file, error) {
+	path := filepath.Join(p.dir, tailName)
+	f, err := p.log.fs.Open(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	if f, err = p.log.fs.Create(path); err != nil {
+		return nil, err
+	}
+	if err := f.Truncate(tailSize); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// write puts the checkpoint into the older of the two slots.
+func (c *checkpoint) write(f file) error {
+	_, err := f.WriteAt(c.encode(), int64(c.sequence%2)*tailSlot1)
+	return errors.Join(err, f.Close())
 }
 
 func (c *checkpoint) encode() []byte {

@@ -59,7 +59,7 @@ func codeOf(err error) int16 {
 		return codeFenced
 	case errors.Is(err, hub.ErrDeleted), errors.Is(err, hub.ErrNotFound):
 		return codeUnknownTopic
-	case errors.Is(err, hub.ErrOffline), errors.Is(err, hub.ErrDiskFull), errors.Is(err, hub.ErrClosed),
+	case errors.Is(err, hub.ErrOffline), errors.Is(err, hub.ErrDiskFull), errors.Is(err, hub.ErrDescriptors), errors.Is(err, hub.ErrClosed),
 		errors.Is(err, eventlog.ErrDamaged):
 		return codeStorage
 	}
