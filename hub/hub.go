@@ -23,7 +23,7 @@ type Hub struct {
 	turn    atomic.Uint32
 
 	outMessages, outBytes *metric.Counter
-	unreadable            *metric.Counter
+	skipped               *metric.Counter
 	size                  *metric.Gauge
 
 	mu     sync.RWMutex // guards the fields below
@@ -103,9 +103,9 @@ func (h *Hub) CountOutgoing(events int, bytes int64) {
 	h.outBytes.Add(bytes)
 }
 
-// CountUnreadable records that a reader passed over events that cannot be taken out of
+// CountSkipped records that a reader passed over events that cannot be taken out of
 // their batch. None is stored any more; a log of before may hold some.
-func (h *Hub) CountUnreadable(events int) { h.unreadable.Add(int64(events)) }
+func (h *Hub) CountSkipped(events int) { h.skipped.Add(int64(events)) }
 
 // Settings returns the settings in force.
 func (h *Hub) Settings() eventlog.Settings { return h.log.Settings() }

@@ -113,6 +113,13 @@ func (p *Partition) Read(ctx context.Context, from int64, maxBytes int, c *event
 	return p.log.Read(ctx, from, maxBytes, c, wake)
 }
 
+// Watch has w tell of the partition, by key, whenever it grows: for the first time now, if
+// there is something at offset from, or an error. A Watch has a partition once.
+func (p *Partition) Watch(w *Watch, key int, from int64) { p.log.Watch(w, key, from) }
+
+// Unwatch ends Watch.
+func (p *Partition) Unwatch(w *Watch) { p.log.Unwatch(w) }
+
 // TrimTo moves the log's start up to offset (Kafka DeleteRecords); whole
 // segments below it are removed.
 func (p *Partition) TrimTo(offset int64) error { return p.log.TrimTo(offset) }

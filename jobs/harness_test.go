@@ -28,6 +28,11 @@ type testRoom struct {
 // open opens the hubs and jobs of a pipeline.
 func open(t *testing.T, o pipeline.Options) (*testRoom, error) {
 	t.Helper()
+	return openOver(t, o, blob.NewLocal(o.Dir))
+}
+
+func openOver(t *testing.T, o pipeline.Options, store blob.Store) (*testRoom, error) {
+	t.Helper()
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -49,7 +54,7 @@ func open(t *testing.T, o pipeline.Options) (*testRoom, error) {
 			t.Fatal(err)
 		}
 	}
-	r, err := Open(t.Context(), Options{Hubs: n, Store: blob.NewLocal(o.Dir), Storage: o.Storage, Drain: o.Drain, Metrics: m, Clock: o.Clock, Log: o.Log}, o)
+	r, err := Open(t.Context(), Options{Hubs: n, Store: store, Storage: o.Storage, Drain: o.Drain, Metrics: m, Clock: o.Clock, Log: o.Log}, o)
 	if err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
@@ -67,6 +72,11 @@ func run(t *testing.T, o pipeline.Options) *testRoom {
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
 	}
+	return runOver(t, o, blob.NewLocal(o.Dir))
+}
+
+func runOver(t *testing.T, o pipeline.Options, store blob.Store) *testRoom {
+	t.Helper()
 	if o.Hubs == nil {
 		o.Hubs = []pipeline.Hub{{Name: "in", Partitions: 2}}
 	}
@@ -75,7 +85,7 @@ func run(t *testing.T, o pipeline.Options) *testRoom {
 			o.Jobs[i].CheckpointInterval = 20 * time.Millisecond
 		}
 	}
-	p, err := open(t, o)
+	p, err := openOver(t, o, store)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"spate/internal/panics"
 	"spate/stream"
 	"spate/stream/checkpoint"
 	"spate/stream/exec"
@@ -31,6 +32,8 @@ type job struct {
 	job   *stream.Job    // changes when the job is started again
 	now   string         // Starting, Running, Degraded, Stopping, Stopped, Failed
 	err   error
+	fell  error         // why it was Degraded in this life; nil: it never was
+	began time.Time     // when it began to run last
 	begun chan struct{} // closed when the life that was wanted last has begun
 	halt  chan struct{} // closed to end it
 	over  chan struct{} // closed when it has ended
@@ -55,6 +58,12 @@ func (j *job) become(state string, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.now, j.err = state, err
+	switch state {
+	case "Running":
+		j.began = time.Now()
+	case "Degraded":
+		j.fell = err
+	}
 }
 
 func (j *job) current() *stream.Job {
@@ -74,7 +83,7 @@ func (j *job) made() *spec {
 func (j *job) want() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.now, j.err, j.torn = "Starting", nil, false
+	j.now, j.err, j.torn, j.fell = "Starting", nil, false, nil
 	j.begun, j.halt, j.over = make(chan struct{}), make(chan struct{}), make(chan struct{})
 	j.start <- struct{}{}
 }
@@ -137,7 +146,10 @@ func (j *job) run(ctx context.Context) {
 			case <-life.Done():
 			}
 		}()
-		j.live(life)
+		if err := panics.Caught(func() error { j.live(life); return nil }); err != nil {
+			j.room.o.Log.Error("a panic ends the job", "job", j.name, "err", err, "stack", panics.StackOf(err))
+			j.fails(err)
+		}
 		stop()
 		close(over)
 	}
@@ -162,8 +174,7 @@ func (j *job) live(ctx context.Context) {
 		}
 		for err != nil {
 			if ctx.Err() != nil || failsAgain(err) {
-				j.become("Failed", err)
-				log.Error("job failed", "err", err)
+				j.fails(err)
 				return
 			}
 			j.become("Degraded", err)
@@ -180,11 +191,18 @@ func (j *job) live(ctx context.Context) {
 	}
 }
 
+// fails ends the life of the job for good.
+func (j *job) fails(err error) {
+	j.become("Failed", err)
+	j.room.o.Log.Error("job failed", "job", j.name, "err", err)
+}
+
 // failsAgain says whether a job that is started again would end in the same way:
-// its script fails on an event, or somebody else runs it.
+// its script fails on an event, somebody else runs it, or it panics.
 func failsAgain(err error) bool {
 	var script *exec.Error
-	return errors.As(err, &script) || errors.Is(err, checkpoint.ErrFenced)
+	var panic *panics.Error
+	return errors.As(err, &script) || errors.As(err, &panic) || errors.Is(err, checkpoint.ErrFenced)
 }
 
 // end ends the present life of a job, which has one.

@@ -30,9 +30,7 @@ func TestAJobStartsAgainWhenItCanWrite(t *testing.T) {
 	}
 	until(t, "the rows", func() bool { return len(p.rowsOf("out")) == 2 })
 	until(t, "a running job", func() bool { return p.Status()[0].State == "Running" })
-	if err := p.health(); err != nil {
-		t.Errorf("health: %v", err)
-	}
+	until(t, "health", func() bool { return p.health() == nil })
 	p.send("in", `{"id":3}`)
 	until(t, "later rows", func() bool { return len(p.rowsOf("out")) == 3 })
 	p.stop()

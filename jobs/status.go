@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -64,17 +63,4 @@ func (r *Room) Status() []Status {
 		}
 	}
 	return out
-}
-
-// Problems says of each job that does not work why.
-func (r *Room) Problems() (errs []error) {
-	for _, j := range r.all() {
-		switch state, why := j.state(); state {
-		case "Failed":
-			errs = append(errs, fmt.Errorf("job %s failed: %s", j.name, why))
-		case "Degraded":
-			errs = append(errs, fmt.Errorf("job %s starts again and again: %s", j.name, why))
-		}
-	}
-	return errs
 }

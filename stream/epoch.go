@@ -13,6 +13,7 @@ import (
 
 	"spate/column"
 	"spate/connector"
+	"spate/internal/panics"
 	"spate/sql/plan"
 	"spate/stream/checkpoint"
 	"spate/stream/state"
@@ -241,6 +242,7 @@ func (e *epochs) begin(ack chan error) {
 	e.board()
 	e.waiting = true
 	e.began = time.Now()
+	e.job.progress.begun.Store(e.began.UnixNano())
 	for _, p := range e.job.parts {
 		p.barrier.Store(true)
 		p.rouse()
@@ -301,7 +303,7 @@ func (e *epochs) cut() error {
 			e.done <- nil
 			return nil
 		}
-		go func() { e.done <- e.clear() }()
+		go func() { e.done <- panics.Caught(e.clear) }()
 		return nil
 	}
 	for name, w := range t.outputs {
@@ -323,7 +325,7 @@ func (e *epochs) cut() error {
 	t.frozen, t.full = nil, false
 	e.saving = true
 	e.last_ = moved
-	go func() { e.done <- e.save(m, frozen) }()
+	go func() { e.done <- panics.Caught(func() error { return e.save(m, frozen) }) }()
 	return nil
 }
 
@@ -354,6 +356,7 @@ func (e *epochs) save(m *checkpoint.Manifest, frozen []frozenStep) error {
 	e.job.noted = len(m.Notes) > 0
 	m.Notes = nil
 	e.job.manifest = m
+	e.job.progress.saved.Store(true)
 	e.join(m)
 	if e.closing {
 		return e.clear()
@@ -402,9 +405,14 @@ func (e *epochs) join(m *checkpoint.Manifest) {
 	files := m.State
 	e.base = e.job.log.JoinedKey(m.Epoch, m.Incarnation)
 	e.joining = make(chan joined, 1)
+	key := e.base
 	go func() {
-		f, err := e.job.log.Join(e.ctx, e.base, files, func(step string) bool { return kept[step] })
-		e.joining <- joined{f, len(files), err}
+		made := joined{files: len(files)}
+		made.err = panics.Caught(func() (err error) {
+			made.base, err = e.job.log.Join(e.ctx, key, files, func(step string) bool { return kept[step] })
+			return err
+		})
+		e.joining <- made
 	}()
 }
 
@@ -435,6 +443,7 @@ func (e *epochs) settle() {
 // finished goes on behind a saved epoch.
 func (e *epochs) finished(err error) error {
 	e.saving = false
+	e.job.progress.begun.Store(0)
 	e.rest = time.Now().Add(9 * time.Since(e.began))
 	e.answer(err)
 	if err != nil {

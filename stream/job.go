@@ -12,6 +12,7 @@ import (
 
 	"spate/column"
 	"spate/connector"
+	"spate/internal/panics"
 	"spate/stream/checkpoint"
 	"spate/stream/deadletter"
 	"spate/stream/exec"
@@ -45,6 +46,8 @@ type Job struct {
 	abandoned   atomic.Bool   // steps make no more rows: the job has waited too long for them
 	asked       chan chan error
 	over        chan struct{} // closed when Run returns
+	panicked    chan error    // of a goroutine beside the tail's
+	progress    progress
 }
 
 // New compiles a job and, where it has a store, loads its newest checkpoint or
@@ -59,6 +62,7 @@ func New(ctx context.Context, o Options) (*Job, error) {
 	j := &Job{
 		opts: o, incarnation: hex.EncodeToString(id), counts: newCounts(o.Metrics, o.Name),
 		packets: make(chan packet, 8), hurry: make(chan struct{}, 1), asked: make(chan chan error), over: make(chan struct{}),
+		panicked: make(chan error, 1),
 	}
 	var err error
 	if j.graph, err = buildGraph(o.Plan, o.Parallelism, o.immediate()); err != nil {
@@ -124,11 +128,8 @@ func (j *Job) openPartitions(ctx context.Context) error {
 	return nil
 }
 
-// Run runs the job until the context ends or, with bounded inputs, everything is
-// read. Either way what was read is checkpointed and committed before Run
-// returns nil.
-func (j *Job) Run(ctx context.Context) error {
-	defer close(j.over)
+// run is Run but for panics.
+func (j *Job) run(ctx context.Context) error {
 	if err := j.recover(ctx); err != nil {
 		return err
 	}
@@ -172,19 +173,22 @@ func (j *Job) Run(ctx context.Context) error {
 	defer wg.Wait()
 	defer stop()
 	for _, s := range shards {
-		wg.Go(func() { s.run(inner) })
+		wg.Go(func() { j.guard(func() { s.run(inner) }) })
 	}
 	for _, p := range j.parts {
-		wg.Go(func() { p.run(inner, j.startOf(p)) })
+		wg.Go(func() { j.guard(func() { p.run(inner, j.startOf(p)) }) })
 	}
 	if j.opts.IdleTick > 0 {
-		wg.Go(func() { j.ticks(inner) })
+		wg.Go(func() { j.guard(func() { j.ticks(inner) }) })
 	}
 	wg.Go(func() { j.abandon(ctx, inner) })
 	e := &epochs{job: j, tail: t, ctx: inner, done: make(chan error, 1)}
 	defer e.settle()
 	defer stop()
-	err = j.loop(ctx, e)
+	err = panics.Caught(func() error { return j.loop(ctx, e) })
+	if panics.StackOf(err) != "" {
+		e.wait()
+	}
 	if failed := new(exec.Error); errors.As(err, &failed) {
 		j.counts.errors.Add(1)
 	}
@@ -271,6 +275,9 @@ func (j *Job) loop(ctx context.Context, e *epochs) error {
 			}
 		case ack := <-j.asked:
 			e.begin(ack)
+		case err := <-j.panicked:
+			e.wait()
+			return err
 		case err := <-e.done:
 			if err := e.finished(err); err != nil {
 				return err

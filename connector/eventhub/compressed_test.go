@@ -164,7 +164,7 @@ func TestABatchThatCannotBeTakenApartIsOneMessage(t *testing.T) {
 	if want := []int64{0, 1, 10, 20, 21, 22}; !slices.Equal(c.Offsets, want) || r.next != 23 {
 		t.Errorf("messages at %v, next %d, want %v and 23", c.Offsets, r.next, want)
 	}
-	if v := rec.Counter("UnreadableMessages", "EntityName", "h").Value(); v != 10 {
-		t.Errorf("%d events are counted as unreadable, want 10", v)
+	if v := rec.Counter("SkippedEvents", "EntityName", "h").Value(); v != 10 {
+		t.Errorf("%d events are counted as skipped, want 10", v)
 	}
 }

@@ -218,7 +218,7 @@ func (r *reader) fill(c *connector.Chunk) {
 		if err != nil {
 			// A log of before may hold what would be refused today. It becomes one
 			// message, which the job's decoder refuses, counts and keeps.
-			r.source.hub.CountUnreadable(b.Count)
+			r.source.hub.CountSkipped(b.Count)
 			r.source.o.Log.Warn("batch cannot be taken apart", "hub", r.source.hub.Name(), "partition", r.p.ID(), "offset", b.BaseOffset, "err", err)
 			start, end := r.chunk.Payload(i)
 			c.Starts, c.Ends = append(c.Starts, uint32(start)), append(c.Ends, uint32(end))

@@ -14,7 +14,8 @@ const answerWithin = 30 * time.Second // A26
 type pending struct {
 	link    *link
 	id      uint32
-	ticket  *hub.Ticket // nil: nothing is waited for
+	ended   <-chan struct{} // closed when the append has ended; nil: nothing is waited for
+	err     func() error    // how it ended
 	refused *wire.Error
 	settled bool // the client wants no answer
 	since   time.Time
@@ -22,11 +23,11 @@ type pending struct {
 
 // done reports whether the append has ended.
 func (p *pending) done() bool {
-	if p.ticket == nil {
+	if p.ended == nil {
 		return true
 	}
 	select {
-	case <-p.ticket.Done():
+	case <-p.ended:
 		return true
 	default:
 		return false
@@ -105,15 +106,15 @@ func (c *conn) conclude(p *pending) {
 		timer := time.NewTimer(answerWithin - time.Since(p.since))
 		defer timer.Stop()
 		select {
-		case <-p.ticket.Done():
+		case <-p.ended:
 		case <-timer.C:
 			p.refused = c.s.withTail(fault(condTimeout, "The message could not be stored in time."), &p.link.addr)
 		case <-c.killed:
 		}
 	}
 	l := p.link
-	if p.ticket != nil && p.done() {
-		if err := p.ticket.Err(); err != nil {
+	if p.err != nil && p.done() {
+		if err := p.err(); err != nil {
 			p.refused = c.s.withTail(ofHub(err), &l.addr)
 			c.log.Warn("append refused", "hub", limit.Name(l.addr.hub), "condition", string(p.refused.Condition), "err", err)
 		}

@@ -1,6 +1,10 @@
 package amqp
 
-import "time"
+import (
+	"time"
+
+	wire "spate/wire/amqp"
+)
 
 // What we announce.
 const (
@@ -25,11 +29,11 @@ const (
 	maxPending  = 4096     // deliveries that wait for their append
 	maxTokens   = 1000
 	maxAudience = 1024
-	maxSlots    = 2 // receivers that hold events at a time
+	maxSlots    = 2 // receivers that hold events from the log at a time
 
 	sessionBytes  = 512 // what a session counts for
 	linkBytes     = 1 << 10
-	receiverBytes = 16 << 10 // a link with a goroutine
+	receiverBytes = 16 << 10 // and one that events are sent on, besides
 )
 
 // Buffers.
@@ -37,12 +41,12 @@ const (
 	smallBuffer = 4 << 10         // for reading, of a client that sends little
 	largeBuffer = 2 * ourMaxFrame // of one that sends much
 	openFrame   = 16 << 10        // the largest frame before open
-	ownOut      = 16 << 10        // bytes waiting to be written that Answers is not asked for
+	ownOut      = 16 << 10        // bytes waiting to be written that do not count for Answers
 	outStep     = 256 << 10       // what is taken from Answers at a time
 	softOut     = 1 << 20         // bytes waiting to be written at which pumps stop
 	readBytes   = 256 << 10       // taken from the log at once
-	fewBytes    = 16 << 10        // the same when Answers has none left
-	slotBytes   = 512 << 10       // what a slot counts for
+	slotBytes   = 1 << 20         // what a slot counts for in Answers
+	idleSlots   = 16              // of a server
 	keptEvents  = 4096            // of scratch
 	restAfter   = 5 * time.Second // of silence until large buffers go
 )
@@ -61,3 +65,8 @@ func (c *conn) hold(n int) bool {
 }
 
 func (c *conn) free(n int) { c.held -= n }
+
+// tooMuch is what a client is told when hold refuses.
+func tooMuch() *wire.Error {
+	return fault(condLimit, "The sessions, links and unfinished messages of the connection hold too much.")
+}

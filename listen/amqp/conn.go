@@ -47,7 +47,8 @@ type conn struct {
 	mu    sync.Mutex // guards the fields below
 	space sync.Cond  // credit, window or room has grown, or something is gone
 	output
-	slots
+	places     int           // slots in use
+	wanted     int           // receivers that wait for one
 	peerIdle   time.Duration // 0: the client announced none
 	ending     bool          // nothing more is read
 	sessions   map[uint16]*session

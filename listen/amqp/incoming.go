@@ -69,7 +69,7 @@ func (l *link) transfer(t *wire.Transfer, payload []byte) error {
 	case t.More || len(in.buf) > 0:
 		if !l.keep(payload) {
 			l.drop()
-			l.detachBehind(c.s.withTail(fault(condLimit, "The sessions, links and unfinished messages of the connection hold too much."), &l.addr))
+			l.detachBehind(c.s.withTail(tooMuch(), &l.addr))
 			return nil
 		}
 		payload = in.buf
@@ -157,7 +157,10 @@ func (l *link) delivery(msg []byte) {
 	case in.size > l.limit():
 		p.refused = fault(condTooLarge, "The received message (delivery-id:%d, size:%d bytes) exceeds the limit (%d bytes) currently allowed on the link.", in.id, in.size, l.limit())
 	case l.addr.node == nodeEvents:
-		part, p.ticket, p.refused = l.store(msg)
+		var t *hub.Ticket
+		if part, t, p.refused = l.store(msg); t != nil {
+			p.ended, p.err = t.Done(), t.Err
+		}
 	default:
 		p.refused = l.request(msg, in.settled)
 	}

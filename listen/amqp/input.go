@@ -118,7 +118,7 @@ func (in *input) makeRoom(need int) {
 func (c *conn) arm(now time.Time) {
 	in := &c.in
 	at := in.lastRead.Add(c.s.o.IdleTimeout)
-	if rest := in.lastRead.Add(restAfter); !in.rested && rest.Before(at) && (len(in.buf) > smallBuffer || c.bulky.Load()) {
+	if rest := in.lastRead.Add(c.s.o.rest); !in.rested && rest.Before(at) && (len(in.buf) > smallBuffer || c.bulky.Load()) {
 		at = rest
 	}
 	if key := c.began.Add(c.s.o.KeyTimeout); !c.known() && key.Before(at) {
@@ -170,5 +170,4 @@ func (c *conn) rest() {
 	if len(c.out) == 0 {
 		c.out = nil
 	}
-	c.dropSlots()
 }

@@ -37,7 +37,8 @@ func (s *Server) open(dst []*conn) []*conn {
 	return dst
 }
 
-// tend sends a heartbeat when it is due and ends what expired tokens covered.
+// tend sends a heartbeat when it is due, ends what expired tokens covered, and does not
+// wait long for a client that does not read while others want the memory.
 func (c *conn) tend(now time.Time) {
 	for _, l := range c.beat(now) {
 		l.detachBehind(c.s.withTail(fault(condUnauthorized, "ExpiredToken: The token is expired."), &l.addr))
@@ -51,6 +52,12 @@ func (c *conn) beat(now time.Time) (lost []*link) {
 		c.out = wire.AppendHeartbeat(c.out)
 		c.lastWrite = now
 		c.wake()
+	}
+	if c.s.slots.waiting.Load() > 0 {
+		c.space.Broadcast()
+		if c.flying > 0 && now.Sub(c.since) > c.s.o.WriteTimeout/6 {
+			c.raw.SetWriteDeadline(now)
+		}
 	}
 	if len(c.grants) == 0 {
 		return nil

@@ -68,7 +68,7 @@ func (s *session) attach(fields []byte) error {
 	c.links++
 	if !l.hold(linkSize(&a)) {
 		c.links--
-		return s.fail(fault(condLimit, "The sessions, links and unfinished messages of the connection hold too much."))
+		return s.fail(tooMuch())
 	}
 	reply := &wire.Attach{
 		Name: a.Name, Handle: a.Handle, Receiver: !a.Receiver,
@@ -91,9 +91,6 @@ func (s *session) attach(fields []byte) error {
 // linkSize is what a link counts for.
 func linkSize(a *wire.Attach) int {
 	n := linkBytes + len(a.Name)
-	if a.Receiver {
-		n += receiverBytes
-	}
 	for _, t := range []*wire.Terminus{a.Source, a.Target} {
 		if t != nil {
 			n += len(t.Address)
@@ -321,9 +318,12 @@ func (l *link) prepareOut(a *wire.Attach, h *hub.Hub, partition int) *wire.Error
 	if refused != nil {
 		return refused
 	}
+	if !l.hold(receiverBytes) {
+		return tooMuch()
+	}
 	o := l.out
 	o.hub, o.part = h, h.Partition(partition)
-	o.skipped = c.s.count.rec.Counter("SkippedEvents", "EntityName", h.Name())
+	o.skipped = c.s.count.rec.Counter("UnreadableMessages", "EntityName", h.Name())
 	offsetAt := func(ms int64) (int64, error) { return o.part.OffsetAt(time.UnixMilli(ms)) }
 	if o.next, o.minTime, refused = st.resolve(o.part.Bounds().Next, offsetAt); refused != nil {
 		return refused

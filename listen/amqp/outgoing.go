@@ -64,7 +64,7 @@ func (l *link) waitForCredit() bool {
 	c := l.s.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for l.alive() && (l.out.credit == 0 || l.s.window == 0) {
+	for l.alive() && (l.out.credit == 0 || l.s.window == 0 || c.room(1) == 0) {
 		c.wake()
 		c.space.Wait()
 	}
@@ -109,12 +109,12 @@ func (l *link) sendSome(ctx context.Context) error {
 	if b := o.part.Bounds(); o.next < b.First || o.next >= b.Next { // woken for a drain, or trimmed
 		return nil
 	}
-	s := l.takeSlot()
+	s := l.takeSlot(ctx)
 	if s == nil {
 		return nil
 	}
 	defer l.s.c.giveSlot(s)
-	if err := o.part.Read(ctx, o.next, s.size(), &s.chunk, o.wake); err != nil {
+	if err := o.part.Read(ctx, o.next, readBytes, &s.chunk, o.wake); err != nil {
 		return err
 	}
 	l.sendChunk(s)
@@ -184,13 +184,14 @@ func (c *conn) push() {
 }
 
 // deliver sends one message, in as many frames as it takes, waiting for credit,
-// window and room. False: the link is gone, or has no credit and another wants its slot.
+// window and room. False: the link is gone, or does not get on and another wants its slot.
 func (l *link) deliver(msg []byte) bool {
-	c, s := l.s.c, l.s
+	c := l.s.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for l.alive() && (l.out.credit == 0 || s.window == 0 || !c.room(l.frameSize(msg))) {
-		if c.wanted > 0 && (l.out.credit == 0 || s.window == 0) {
+	n := l.room(msg)
+	for ; l.alive() && (l.out.credit == 0 || n == 0); n = l.room(msg) {
+		if c.yields() {
 			return false
 		}
 		c.wake()
@@ -199,12 +200,11 @@ func (l *link) deliver(msg []byte) bool {
 	if !l.alive() {
 		return false
 	}
-	t := l.transferOf()
-	for {
-		if msg = l.appendFrame(&t, msg); len(msg) == 0 {
+	for t := l.transferOf(); ; {
+		if msg = l.appendFrame(&t, msg, n); len(msg) == 0 {
 			break
 		}
-		for l.alive() && (s.window == 0 || !c.room(l.frameSize(msg))) {
+		for n = l.room(msg); n == 0 && l.alive(); n = l.room(msg) {
 			c.wake()
 			c.space.Wait()
 		}
@@ -214,6 +214,15 @@ func (l *link) deliver(msg []byte) bool {
 	}
 	l.delivered()
 	return true
+}
+
+// room is how large the next frame of a message may be; 0: none may be sent now. conn.mu
+// is held.
+func (l *link) room(msg []byte) int {
+	if l.s.window == 0 {
+		return 0
+	}
+	return l.s.c.room(l.frameSize(msg))
 }
 
 // transferOf begins a delivery. conn.mu is held.
@@ -231,11 +240,11 @@ const overhead = 64 // a frame's head and its transfer
 // frameSize is how large the next frame of a message is, at most.
 func (l *link) frameSize(msg []byte) int { return min(len(msg)+overhead, int(l.s.c.maxFrame)) }
 
-// appendFrame sends the next frame of a message and returns what is left of it. conn.mu
-// is held.
-func (l *link) appendFrame(t *wire.Transfer, msg []byte) []byte {
+// appendFrame sends the next frame of a message, of size bytes at most, and returns what
+// is left of it. conn.mu is held.
+func (l *link) appendFrame(t *wire.Transfer, msg []byte, size int) []byte {
 	c, s := l.s.c, l.s
-	n := min(len(msg), int(c.maxFrame)-overhead)
+	n := min(len(msg), size-overhead)
 	t.More = n < len(msg)
 	out, at := wire.OpenFrame(c.out, wire.FrameAMQP, s.channel)
 	out = append(wire.AppendTransfer(out, t), msg[:n]...)
@@ -268,7 +277,7 @@ func (l *link) sendQueued() {
 		l.free(len(msg))
 		t := l.transferOf()
 		for {
-			if msg = l.appendFrame(&t, msg); len(msg) == 0 {
+			if msg = l.appendFrame(&t, msg, int(c.maxFrame)); len(msg) == 0 {
 				break
 			}
 		}

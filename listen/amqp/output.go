@@ -12,10 +12,11 @@ import (
 // output is what waits to be written. conn.mu guards its fields.
 type output struct {
 	out       []byte
-	spare     []byte // the buffer before out, to be used again
-	flying    int    // bytes that the writer writes now
-	writing   bool   // the writer runs
-	lent      int64  // bytes taken from Answers for out
+	spare     []byte    // the buffer before out, to be used again
+	flying    int       // bytes that the writer writes now
+	since     time.Time // when it began to
+	writing   bool      // the writer runs
+	lent      int64     // bytes taken from Answers for out
 	lastWrite time.Time
 	dead      bool // nothing can be written any more
 }
@@ -32,7 +33,6 @@ func (c *conn) wake() {
 // write writes until nothing waits.
 func (c *conn) write() {
 	for b := c.takeOut(); b != nil; b = c.takeOut() {
-		c.raw.SetWriteDeadline(time.Now().Add(c.s.o.WriteTimeout))
 		_, err := c.raw.Write(b)
 		c.wrote(b, err)
 	}
@@ -50,7 +50,8 @@ func (c *conn) takeOut() []byte {
 	}
 	b := c.out
 	c.out, c.spare = c.spare[:0], nil
-	c.flying = len(b)
+	c.flying, c.since = len(b), time.Now()
+	c.raw.SetWriteDeadline(c.since.Add(c.s.o.WriteTimeout))
 	return b
 }
 
@@ -72,27 +73,28 @@ func (c *conn) wrote(b []byte, err error) {
 		}
 		c.dead = true
 		c.cancel()
+		c.raw.Close() // the reader may wait for a client that is there and does not read
 	}
 	c.space.Broadcast()
 }
 
-// room reports whether a pump may add n bytes to out. A connection has a little room of
-// its own; what it needs beyond that, because its client reads slowly, comes out of what
-// all connections share. c.mu is held.
-func (c *conn) room(n int) bool {
+// room is how many of the n bytes of a frame a pump may add to out; 0: none now. A
+// connection has a little room of its own; what it needs beyond that, because its client
+// reads slowly, comes out of what all connections share. c.mu is held.
+func (c *conn) room(n int) int {
 	waiting := len(c.out) + c.flying
 	switch {
-	case waiting == 0:
-		return true
-	case waiting+n > softOut:
-		return false
+	case waiting > 0 && waiting+n > softOut:
+		return 0
 	case waiting+n <= ownOut+int(c.lent):
-		return true
-	case !c.s.o.Answers.TryTake(outStep):
-		return false
+		return n
+	case c.s.o.Answers.TryTake(outStep):
+		c.lent += outStep
+		return n
+	case waiting == 0:
+		return min(n, ownOut)
 	}
-	c.lent += outStep
-	return true
+	return 0
 }
 
 // repay gives back what was taken for out. c.mu is held.
@@ -151,5 +153,4 @@ func (c *conn) finish() {
 		c.space.Wait()
 	}
 	c.repay()
-	c.dropSlots()
 }

@@ -1,10 +1,13 @@
 package amqp
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -121,7 +124,8 @@ func FuzzConnection(f *testing.F) {
 	if _, err := ns.Create(f.Context(), hub.Spec{Name: "h", Partitions: 1}); err != nil {
 		f.Fatal(err)
 	}
-	s, err := New(Options{Namespace: ns})
+	panics := new(panicLog)
+	s, err := New(Options{Namespace: ns, Log: slog.New(panics)})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -154,7 +158,25 @@ func FuzzConnection(f *testing.F) {
 		case <-time.After(60 * time.Second):
 			t.Fatal("the connection did not end")
 		}
+		if text := panics.text.Load(); text != nil {
+			t.Fatal(*text)
+		}
 	})
+}
+
+// panicLog keeps what is logged of panics, which end nothing but their connection.
+type panicLog struct{ text atomic.Pointer[string] }
+
+func (p *panicLog) Enabled(context.Context, slog.Level) bool { return true }
+func (p *panicLog) WithAttrs([]slog.Attr) slog.Handler       { return p }
+func (p *panicLog) WithGroup(string) slog.Handler            { return p }
+func (p *panicLog) Handle(_ context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, "panic") {
+		text := r.Message
+		r.Attrs(func(a slog.Attr) bool { text += "\n" + a.String(); return true })
+		p.text.Store(&text)
+	}
+	return nil
 }
 
 // P15, P16: which condition an error of the hub becomes, and how it is counted.

@@ -59,12 +59,15 @@ type Options struct {
 	// Ports are the addresses of the process's ports, by amqp, amqps, kafka and
 	// console, for whoever speaks to the wrong one; those that are not known may be left out.
 	Ports map[string]string
+
+	rest time.Duration // of silence until large buffers go; default restAfter
 }
 
 // Server serves one namespace. It may serve several listeners.
 type Server struct {
 	o       Options
 	readers book
+	slots   slots
 	count   counters
 
 	mu        sync.Mutex // guards the fields below
@@ -94,6 +97,7 @@ func New(o Options) (*Server, error) {
 	}
 	o.KeyTimeout = cmp.Or(o.KeyTimeout, 30*time.Second)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, 30*time.Second)
+	o.rest = cmp.Or(o.rest, restAfter)
 	o.ClientLog = cmp.Or(o.ClientLog, limit.NewLog(o.Log))
 	o.Answers = cmp.Or(o.Answers, limit.NewMemory(256<<20))
 	if o.Clock == nil {

@@ -38,7 +38,7 @@ func (c *conn) begin(channel uint16, fields []byte) error {
 	case !c.shown && len(c.sessions) >= unknownSessions:
 		return fault(condLimit, "A connection without a token may have %d sessions.", unknownSessions)
 	case !c.hold(sessionBytes):
-		return fault(condLimit, "The sessions, links and unfinished messages of the connection hold too much.")
+		return tooMuch()
 	}
 	s := &session{
 		c: c, channel: channel, links: make(map[uint32]*link),

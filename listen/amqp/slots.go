@@ -1,73 +1,101 @@
 package amqp
 
-import "spate/hub"
+import (
+	"context"
+	"sync"
+	"sync/atomic"
 
-// slots are what receivers of a connection hold events in: a few, since each holds much
-// and all of them feed one socket. conn.mu guards its fields.
-type slots struct {
-	inUse  int
-	wanted int     // receivers that wait for one
-	idle   []*slot // with their memory
-}
+	"spate/hub"
+)
 
-// slot is one.
+// slot is what a receiver holds events in between the log and its connection. Slots in
+// use count for Answers; a connection uses a few at a time, since all of its receivers
+// feed one socket.
 type slot struct {
 	chunk hub.Chunk
 	enc   encoder
-	lent  bool // its memory was taken from Answers
 }
 
-// size is how much may be read into the slot.
-func (s *slot) size() int {
-	if s.lent {
-		return readBytes
+// slots are those of a server.
+type slots struct {
+	waiting atomic.Int32 // receivers that wait for one because others hold all
+
+	mu   sync.Mutex // guards the field below
+	idle []*slot    // with their memory
+}
+
+func (s *slots) pop() *slot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.idle) - 1
+	if n < 0 {
+		return new(slot)
 	}
-	return fewBytes
+	sl := s.idle[n]
+	s.idle = s.idle[:n]
+	return sl
+}
+
+func (s *slots) push(sl *slot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.idle) < idleSlots && cap(sl.chunk.Data)+cap(sl.enc.buf) <= slotBytes {
+		s.idle = append(s.idle, sl)
+	}
 }
 
 // takeSlot waits for a slot; nil: the link is gone.
-func (l *link) takeSlot() *slot {
+func (l *link) takeSlot(ctx context.Context) *slot {
+	s := l.s.c.s
+	if !l.takePlace() {
+		return nil
+	}
+	if !s.o.Answers.TryTake(slotBytes) {
+		s.slots.waiting.Add(1)
+		err := s.o.Answers.Take(ctx, slotBytes)
+		s.slots.waiting.Add(-1)
+		if err != nil {
+			l.s.c.givePlace()
+			return nil
+		}
+	}
+	return s.slots.pop()
+}
+
+// giveSlot takes a slot back.
+func (c *conn) giveSlot(sl *slot) {
+	c.s.slots.push(sl)
+	c.s.o.Answers.Give(slotBytes)
+	c.givePlace()
+}
+
+// takePlace waits until the connection uses few slots; false: the link is gone.
+func (l *link) takePlace() bool {
 	c := l.s.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.inUse == maxSlots {
+	if c.places == maxSlots {
 		c.wanted++
-		c.space.Broadcast() // whoever holds one and has no credit
-		for l.alive() && c.inUse == maxSlots {
+		c.space.Broadcast() // whoever holds one and does not get on
+		for l.alive() && c.places == maxSlots {
 			c.space.Wait()
 		}
 		c.wanted--
 	}
 	if !l.alive() {
-		return nil
+		return false
 	}
-	c.inUse++
-	if n := len(c.idle); n > 0 {
-		s := c.idle[n-1]
-		c.idle = c.idle[:n-1]
-		return s
-	}
-	return &slot{lent: c.s.o.Answers.TryTake(slotBytes)}
+	c.places++
+	return true
 }
 
-// giveSlot takes a slot back.
-func (c *conn) giveSlot(s *slot) {
+func (c *conn) givePlace() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.inUse--
+	c.places--
 	c.space.Broadcast()
-	if !s.lent {
-		return
-	}
-	if cap(s.chunk.Data)+cap(s.enc.buf) > 2*readBytes { // an event of unusual size
-		s.chunk, s.enc = hub.Chunk{}, encoder{}
-	}
-	c.idle = append(c.idle, s)
-	c.bulky.Store(true)
 }
 
-// dropSlots gives up the memory of slots that are not in use. c.mu is held.
-func (c *conn) dropSlots() {
-	c.s.o.Answers.Give(int64(len(c.idle)) * slotBytes)
-	c.idle = nil
-}
+// yields reports whether a receiver that does not get on must give its slot to another.
+// c.mu is held.
+func (c *conn) yields() bool { return c.wanted > 0 || c.s.slots.waiting.Load() > 0 }

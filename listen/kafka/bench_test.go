@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 	"net"
 	"sync"
@@ -144,8 +145,14 @@ func encode(events *simulator.Encoded, from, n int) []byte {
 	return raw
 }
 
-// BenchmarkFetchRaw reads stored batches without decoding them.
+// BenchmarkFetchRaw reads stored batches without decoding them, so many at a time.
 func BenchmarkFetchRaw(b *testing.B) {
+	for _, mib := range []int32{1, 2, 4, 8} {
+		b.Run(fmt.Sprintf("%dMiB", mib), func(b *testing.B) { fetchRaw(b, mib<<20) })
+	}
+}
+
+func fetchRaw(b *testing.B, most int32) {
 	const n, perBatch = 100_000, 1000
 	in := open(b, kafka.Options{})
 	events := simulator.Payloads(n, 1)
@@ -159,6 +166,7 @@ func BenchmarkFetchRaw(b *testing.B) {
 	for b.Loop() {
 		for at := int64(0); at < n; {
 			req := fetchRequest(12, in, 0, at)
+			req.MaxBytes, req.Topics[0].Partitions[0].PartitionMaxBytes = 64<<20, most
 			c.send(req, 1)
 			frame, err := c.frame()
 			if err != nil {

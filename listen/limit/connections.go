@@ -39,7 +39,7 @@ type failure struct {
 // NewConnections counts from zero.
 func NewConnections(o ConnectionOptions) *Connections {
 	return &Connections{o: o, failed: make(map[*listener]failure),
-		refused: o.Metrics.Counter("ConnectionsRefused", "EntityName", "-NamespaceOnlyMetric-")}
+		refused: o.Metrics.Counter("ConnectionsRefused")}
 }
 
 // Open is how many connections there are.

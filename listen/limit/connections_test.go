@@ -70,7 +70,7 @@ func TestConnectionsAreCapped(t *testing.T) {
 	for _, ln := range lns {
 		ln.Close()
 	}
-	if n := rec.Counter("ConnectionsRefused", "EntityName", "-NamespaceOnlyMetric-").Value(); n != 1 {
+	if n := rec.Counter("ConnectionsRefused").Value(); n != 1 {
 		t.Errorf("%d were refused", n)
 	}
 	log := out.take()

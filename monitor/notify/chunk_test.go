@@ -70,8 +70,8 @@ func TestABatchThatCannotBeTakenApartDoesNotStopThoseBehindIt(t *testing.T) {
 	if err := n.put(1, 0, chunkOf(t, nil), new(reading)); err != nil || n.box.position(1) != 1 {
 		t.Errorf("nothing but damage: %v, position %d, want 1", err, n.box.position(1))
 	}
-	if v := rec.Counter("UnreadableMessages", "EntityName", "alerts").Value(); v != 2 {
-		t.Errorf("%d events are counted as unreadable, want 2", v)
+	if v := rec.Counter("SkippedEvents", "EntityName", "alerts").Value(); v != 2 {
+		t.Errorf("%d events are counted as skipped, want 2", v)
 	}
 }
 

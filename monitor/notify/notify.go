@@ -30,6 +30,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"spate/hub"
+	"spate/internal/panics"
 	"spate/metric"
 )
 
@@ -62,6 +63,8 @@ type Notifier struct {
 	o       Options
 	box     *outbox
 	workers []*worker
+
+	troubles troubles
 }
 
 // New opens the outbox. A notifier that is new begins with the next event of its hub.
@@ -152,10 +155,10 @@ func (n *Notifier) begin() error {
 func (n *Notifier) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range n.o.Hub.Partitions() {
-		g.Go(func() error { return n.read(ctx, i) })
+		g.Go(func() error { return panics.Caught(func() error { return n.read(ctx, i) }) })
 	}
 	for _, w := range n.workers {
-		g.Go(func() error { return w.run(ctx) })
+		g.Go(func() error { return panics.Caught(func() error { return w.run(ctx) }) })
 	}
 	return g.Wait()
 }
@@ -185,6 +188,7 @@ func (n *Notifier) read(ctx context.Context, partition int) error {
 	p := n.o.Hub.Partition(partition)
 	var c hub.Chunk
 	var r reading
+	what := fmt.Sprintf("reading partition %d of hub %s", partition, n.o.Hub.Name())
 	for ctx.Err() == nil {
 		if err := n.box.room(ctx, n.o.MaxBytes); err != nil {
 			return nil
@@ -196,6 +200,7 @@ func (n *Notifier) read(ctx context.Context, partition int) error {
 		}
 		switch {
 		case err == nil || ctx.Err() != nil:
+			n.troubles.set(what, nil)
 			continue
 		case errors.Is(err, hub.ErrClosed), errors.Is(err, hub.ErrDeleted):
 			return nil
@@ -209,6 +214,7 @@ func (n *Notifier) read(ctx context.Context, partition int) error {
 			err = n.box.seek(partition, to)
 		}
 		if err != nil {
+			n.troubles.set(what, err)
 			n.o.Log.Error("reading for notification", "hub", n.o.Hub.Name(), "partition", partition, "offset", from, "err", err)
 			if !pause(ctx, retryRead) {
 				return nil
@@ -258,7 +264,7 @@ func (n *Notifier) put(partition int, from int64, c *hub.Chunk, r *reading) erro
 		if err := it.Err(); err != nil {
 			n.o.Log.Error("events cannot be taken apart and are not notified", "hub", n.o.Hub.Name(), "partition", partition,
 				"offset", last+1, "events", b.Next()-last-1, "err", err)
-			n.o.Hub.CountUnreadable(int(b.Next() - last - 1))
+			n.o.Hub.CountSkipped(int(b.Next() - last - 1))
 		}
 		next = b.Next()
 	}

@@ -278,3 +278,37 @@ func TestDeliveryIsGivenUpAfterADay(t *testing.T) {
 		t.Errorf("last call after %s, delivered %v", last, delivered)
 	}
 }
+
+// A receiver that takes nothing is a problem from the second attempt on, until it takes
+// something or the event is given up.
+func TestAReceiverThatTakesNothingIsAProblem(t *testing.T) {
+	box, err := openOutbox(t.TempDir(), []string{"r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer box.close()
+	for _, last := range []int{200, 400} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &answers{statuses: []int{503, 503, 503, last}, ids: map[string]bool{}, start: time.Now(), called: make(chan struct{}, 1000)}
+			n := &Notifier{box: box, o: Options{Name: "n", Hub: new(hub.Hub), MaxAge: 24 * time.Hour, Transport: a, Clock: time.Now, Log: slog.New(slog.DiscardHandler)}}
+			w := &worker{n: n, name: "ops", to: newWebhook(Receiver{URL: "http://example.com"}, n.o)}
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				w.deliver(t.Context(), []message{{number: 1, put: time.Now().UnixMilli(), body: []byte("{}")}})
+			}()
+			time.Sleep(time.Second) // the first attempt is over
+			if errs := n.Problems(); len(errs) > 0 {
+				t.Errorf("after one attempt: %v", errs)
+			}
+			time.Sleep(5 * time.Second) // the second is
+			if errs := n.Problems(); len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), "notify n: receiver ops takes nothing: ") {
+				t.Errorf("after two attempts: %v", errs)
+			}
+			<-done
+			if errs := n.Problems(); len(errs) > 0 {
+				t.Errorf("behind the delivery: %v", errs)
+			}
+		})
+	}
+}

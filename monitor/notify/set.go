@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"spate/hub"
+	"spate/internal/panics"
 	"spate/metric"
 	"spate/pipeline"
 )
@@ -262,7 +263,7 @@ func (s *Set) run(ctx context.Context, m *member) {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return
 	}
-	s.o.Log.Error("notifications stopped", "notify", m.name, "err", err)
+	s.o.Log.Error("notifications stopped", "notify", m.name, "err", err, "stack", panics.StackOf(err))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m.err = err
@@ -276,6 +277,7 @@ func (s *Set) Problems() (errs []error) {
 		if m.err != nil {
 			errs = append(errs, fmt.Errorf("notify %s stopped: %w", m.name, m.err))
 		}
+		errs = append(errs, m.n.Problems()...)
 	}
 	for name, err := range s.failed {
 		errs = append(errs, fmt.Errorf("notify %s does not run: %w", name, err))

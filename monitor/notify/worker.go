@@ -74,6 +74,7 @@ func (w *worker) run(ctx context.Context) error {
 		}
 		for {
 			err := w.n.box.advance(w.receiver, ms[len(ms)-1].number+1, size)
+			w.n.troubles.set("marking what receiver "+w.name+" got", err)
 			if err == nil {
 				break
 			}
@@ -104,6 +105,8 @@ func (w *worker) deliver(ctx context.Context, ms []message) (int64, bool) {
 	last := ms[len(ms)-1]
 	log := w.n.o.Log.With("receiver", w.name, "hub", w.n.o.Hub.Name(), "partition", last.partition, "offset", last.offset)
 	steps := ladder()
+	what := "receiver " + w.name + " takes nothing"
+	defer w.n.troubles.set(what, nil)
 	for attempt := 0; ; attempt++ {
 		start := w.n.o.Clock()
 		size, err := w.to.send(ctx, w.n, ms)
@@ -126,6 +129,9 @@ func (w *worker) deliver(ctx context.Context, ms []message) (int64, bool) {
 			w.failed.Add(int64(len(ms)))
 			log.Error("event is dead: not delivered", "attempt", attempt+1, "age", age, "err", err)
 			return w.n.box.cursor(w.receiver).size, false
+		}
+		if attempt > 0 { // one failure is soon made good
+			w.n.troubles.set(what, err)
 		}
 		log.Warn("not delivered, trying again", "attempt", attempt+1, "wait", wait, "err", err)
 		if !pause(ctx, wait) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"spate/internal/panics"
 	"spate/stream/state"
 )
 
@@ -26,7 +27,7 @@ func (l *Log) create(ctx context.Context, key string, write func(io.Writer) erro
 	r, w := io.Pipe()
 	written := make(chan error, 1)
 	go func() {
-		err := write(w)
+		err := panics.Caught(func() error { return write(w) })
 		w.CloseWithError(err) // nil: the end of the file
 		written <- err
 	}()
