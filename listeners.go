@@ -27,7 +27,7 @@ func (p *Pipeline) openPorts() (err error) {
 			Ports: []listen.Port{{Key: "kafka", Name: "Kafka", At: at.Kafka}},
 			New: func(bound listen.Addresses) (listen.Server, error) {
 				return kafka.New(kafka.Options{Namespace: p.hubs.namespace, Rules: p.policies.access, Log: p.log, Metrics: p.metrics, RequireAuth: !at.KafkaAnonymous,
-					Advertise: listen.Advertised(at, bound["kafka"])})
+					Advertise: listen.Advertised(at, bound["kafka"]), ClientLog: p.limits.log, Answers: p.limits.memory, Ports: bound})
 			},
 		},
 		{

@@ -15,7 +15,7 @@ import (
 // runs waits until the pipeline can be changed.
 func (p *testPipeline) runs() {
 	p.t.Helper()
-	until(p.t, "the pipeline", func() bool { return p.Jobs().Running() })
+	until(p.t, "the pipeline", func() bool { return p.Jobs().Running() && p.simulation.running() })
 }
 
 // While events come a script changes ten times, the hub gets more partitions, a job

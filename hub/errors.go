@@ -36,4 +36,5 @@ type (
 	Batch  = eventlog.Batch
 	Record = eventlog.Record
 	Bounds = eventlog.Bounds
+	Watch  = eventlog.Watch
 )

@@ -23,6 +23,7 @@ type Hub struct {
 	turn    atomic.Uint32
 
 	outMessages, outBytes *metric.Counter
+	skipped               *metric.Counter
 	size                  *metric.Gauge
 
 	mu     sync.RWMutex // guards the fields below
@@ -101,6 +102,10 @@ func (h *Hub) CountOutgoing(events int, bytes int64) {
 	h.outMessages.Add(int64(events))
 	h.outBytes.Add(bytes)
 }
+
+// CountSkipped records that a reader passed over events that cannot be taken out of
+// their batch. None is stored any more; a log of before may hold some.
+func (h *Hub) CountSkipped(events int) { h.skipped.Add(int64(events)) }
 
 // Settings returns the settings in force.
 func (h *Hub) Settings() eventlog.Settings { return h.log.Settings() }

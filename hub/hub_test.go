@@ -201,7 +201,8 @@ func TestRoundRobinAndMetrics(t *testing.T) {
 		t.Errorf("partitions %v", got)
 	}
 	h.CountOutgoing(5, 50)
-	for name, want := range map[string]int64{"IncomingMessages": 12, "IncomingBytes": 48, "OutgoingMessages": 5, "OutgoingBytes": 50} {
+	h.CountSkipped(3)
+	for name, want := range map[string]int64{"IncomingMessages": 12, "IncomingBytes": 48, "OutgoingMessages": 5, "OutgoingBytes": 50, "SkippedEvents": 3} {
 		if v := rec.Counter(name, "EntityName", "h").Value(); v != want {
 			t.Errorf("%s %d, want %d", name, v, want)
 		}

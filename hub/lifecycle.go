@@ -220,6 +220,7 @@ func (n *Namespace) openHub(d described, s *eventlog.Settings, partitions int) (
 	h := &Hub{name: d.Name, created: d.Created, groups: d.Groups,
 		outMessages: n.o.Metrics.Counter("OutgoingMessages", "EntityName", d.Name),
 		outBytes:    n.o.Metrics.Counter("OutgoingBytes", "EntityName", d.Name),
+		skipped:     n.o.Metrics.Counter("SkippedEvents", "EntityName", d.Name),
 		size:        n.o.Metrics.Gauge("Size", "EntityName", d.Name)}
 	if b, err := hex.DecodeString(d.ID); err != nil || copy(h.id[:], b) != 16 {
 		return nil, fmt.Errorf("hub %s: id %q is not 32 hex digits", d.Name, d.ID)

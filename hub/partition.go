@@ -28,7 +28,7 @@ func (p *Partition) Append(origin eventlog.Origin, events []Event) *Ticket {
 }
 
 // AppendBatch stores one Kafka RecordBatch v2 as it is, but for base offset and
-// leader epoch. It checks CRC, counts and the idempotent producer's sequence;
+// leader epoch. It checks CRC, records and the idempotent producer's sequence;
 // a repeat within the producer's last five batches succeeds with the offset of
 // the first time. The batch is copied.
 func (p *Partition) AppendBatch(batch []byte) *Ticket { return p.log.AppendBatch(batch) }
@@ -112,6 +112,13 @@ func (p *Partition) PromiseFrom(next int64) int64 { return p.log.PromiseFrom(nex
 func (p *Partition) Read(ctx context.Context, from int64, maxBytes int, c *eventlog.Chunk, wake <-chan struct{}) error {
 	return p.log.Read(ctx, from, maxBytes, c, wake)
 }
+
+// Watch has w tell of the partition, by key, whenever it grows: for the first time now, if
+// there is something at offset from, or an error. A Watch has a partition once.
+func (p *Partition) Watch(w *Watch, key int, from int64) { p.log.Watch(w, key, from) }
+
+// Unwatch ends Watch.
+func (p *Partition) Unwatch(w *Watch) { p.log.Unwatch(w) }
 
 // TrimTo moves the log's start up to offset (Kafka DeleteRecords); whole
 // segments below it are removed.

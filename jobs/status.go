@@ -14,6 +14,7 @@ type Status struct {
 	Error          string        `json:"error,omitempty"`
 	EventsIn       int64         `json:"eventsIn"`
 	RowsOut        int64         `json:"rowsOut"`
+	Errors         int64         `json:"runtimeErrors"` // rows for which an expression of the query failed
 	WatermarkDelay time.Duration `json:"watermarkDelayNanoseconds"`
 
 	Capture bool `json:"-"` // the job captures a hub
@@ -34,7 +35,7 @@ func (r *Room) Status() []Status {
 		out = append(out, s)
 	}
 	for _, v := range r.o.Metrics.Series() {
-		if v.Counter == nil || v.Name != "InputEvents" && v.Name != "OutputEvents" {
+		if v.Counter == nil {
 			continue
 		}
 		for _, l := range v.Labels {
@@ -43,8 +44,10 @@ func (r *Room) Status() []Status {
 			case !ok || l.Name != "JobName":
 			case v.Name == "InputEvents":
 				out[i].EventsIn += v.Counter.Value()
-			default:
+			case v.Name == "OutputEvents":
 				out[i].RowsOut += v.Counter.Value()
+			case v.Name == "Errors":
+				out[i].Errors += v.Counter.Value()
 			}
 		}
 	}

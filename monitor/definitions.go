@@ -49,6 +49,7 @@ func Definitions() []Definition {
 		{EventHubs, "OutgoingMessages", "Outgoing Messages", "Count", sum, total, entity},
 		{EventHubs, "IncomingBytes", "Incoming Bytes", "Bytes", sum, total, entity},
 		{EventHubs, "OutgoingBytes", "Outgoing Bytes", "Bytes", sum, total, entity},
+		{EventHubs, "SkippedEvents", "Skipped Events", "Count", sum, total, entity},
 		{EventHubs, "ActiveConnections", "Active Connections", "Count", level, average, nil},
 		{EventHubs, "ConnectionsOpened", "Connections Opened", "Count", []string{maximum}, maximum, entity},
 		{EventHubs, "ConnectionsClosed", "Connections Closed", "Count", []string{maximum}, maximum, entity},

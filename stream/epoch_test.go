@@ -77,10 +77,7 @@ func wantText(t *testing.T, err error, parts ...string) {
 }
 
 // busy is a source that always has another message, and says how many were taken.
-type busy struct {
-	endless
-	taken *atomic.Int64
-}
+type busy struct{ taken *atomic.Int64 }
 
 func (busy) Partitions(context.Context) (int, error) { return 1, nil }
 
@@ -107,7 +104,7 @@ func TestACheckpointHoldsWhatWasRead(t *testing.T) {
 	var out table
 	var taken atomic.Int64
 	o := options(t, passThrough, nil, store, &out)
-	o.Inputs = map[string]stream.Input{"i": {Source: busy{taken: &taken}}}
+	o.Inputs = map[string]stream.Input{"i": {Source: busy{&taken}}}
 	o.Interval, o.Drain = 100*time.Microsecond, time.Millisecond
 	j, err := stream.New(t.Context(), o)
 	if err != nil {

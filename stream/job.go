@@ -77,6 +77,7 @@ func New(ctx context.Context, o Options) (*Job, error) {
 		j.log = checkpoint.NewLog(o.Store, o.Prefix)
 		if d := o.DeadLetters; d != nil {
 			j.letters = deadletter.NewLog(o.Store, o.Prefix+"/dead-letter", d.Retain, d.MaxBytes)
+			j.letters.Share(d.Guard)
 		}
 		if err := j.load(ctx); err != nil {
 			return nil, err

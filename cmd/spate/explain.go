@@ -251,6 +251,9 @@ func printTrace(w io.Writer, event string, t *stream.Trace) {
 	}
 	for _, v := range t.Verdicts {
 		what := "dropped"
+		if v.Kind == "runtime" {
+			what = "a row of it is dropped"
+		}
 		if !v.Dropped {
 			what = fmt.Sprintf("its time is moved by %gs", v.Moved)
 		}

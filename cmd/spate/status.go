@@ -65,9 +65,9 @@ func printJobs(w io.Writer, form string, list []jobs.Status) error {
 	slices.SortStableFunc(list, func(x, y jobs.Status) int {
 		return slices.Index(stateOrder, x.State) - slices.Index(stateOrder, y.State)
 	})
-	fmt.Fprintln(out, "Name\tState\tWatermark delay\tEvents in\tRows out\tError")
+	fmt.Fprintln(out, "Name\tState\tWatermark delay\tEvents in\tRows out\tRuntime errors\tError")
 	for _, j := range list {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%d\t%d\t%s\n", j.Name, j.State, seconds(j.WatermarkDelay), j.EventsIn, j.RowsOut, strings.ReplaceAll(j.Error, "\n", " "))
+		fmt.Fprintf(out, "%s\t%s\t%s\t%d\t%d\t%d\t%s\n", j.Name, j.State, seconds(j.WatermarkDelay), j.EventsIn, j.RowsOut, j.Errors, strings.ReplaceAll(j.Error, "\n", " "))
 	}
 	return table.Flush()
 }

@@ -5,11 +5,13 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"hash/crc32"
+	"slices"
 	"strings"
 	"testing"
 
 	"spate/connector"
 	"spate/hub"
+	"spate/metric"
 )
 
 // alike is a gzip batch of n equal events, as an idle fleet sends them.
@@ -137,4 +139,32 @@ func BenchmarkReadCompressed(b *testing.B) {
 		}
 	}
 	b.SetBytes(300 * 900 * 1000)
+}
+
+// A batch of a log of before, which nobody looked into, becomes one message that a job
+// drops; those behind it are read.
+func TestABatchThatCannotBeTakenApartIsOneMessage(t *testing.T) {
+	rec := new(metric.Recorder)
+	ns, err := hub.Open(t.Context(), hub.Options{Dir: t.TempDir(), Metrics: rec})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ns.Close() })
+	h := makeHub(t, ns, hub.Spec{Name: "h", Partitions: 1})
+	r := &reader{source: NewSource(h, SourceOptions{}), p: h.Partition(0)}
+	bad := append(make([]byte, 61), "this is no gzip"...)
+	for i, b := range [][]byte{alike(t, 2, "{}"), bad, alike(t, 3, "{}")} {
+		at := len(r.chunk.Data)
+		r.chunk.Data = append(r.chunk.Data, b...)
+		r.chunk.Batches = append(r.chunk.Batches, hub.Batch{Start: at, End: len(r.chunk.Data), BaseOffset: int64(i) * 10, Count: 10, Codec: 1})
+	}
+	r.chunk.Batches[0].Count, r.chunk.Batches[2].Count = 2, 3
+	var c connector.Chunk
+	r.fill(&c)
+	if want := []int64{0, 1, 10, 20, 21, 22}; !slices.Equal(c.Offsets, want) || r.next != 23 {
+		t.Errorf("messages at %v, next %d, want %v and 23", c.Offsets, r.next, want)
+	}
+	if v := rec.Counter("SkippedEvents", "EntityName", "h").Value(); v != 10 {
+		t.Errorf("%d events are counted as skipped, want 10", v)
+	}
 }

@@ -125,12 +125,18 @@ func (p *Partition) appendEvents(origin Origin, producer int64, epoch int16, seq
 }
 
 // AppendBatch stores a Kafka RecordBatch v2 as it is, but for base offset and
-// leader epoch. It is copied.
+// leader epoch. It is copied. Its records are checked, compressed or not, so that
+// readers may trust them: none is larger than MaxBatchBytes, and plain they are
+// maxBatchPlain bytes at most.
 func (p *Partition) AppendBatch(batch []byte) *Ticket {
-	if limit := p.log.Settings().MaxBatchBytes; len(batch) > limit {
+	limit := p.log.Settings().MaxBatchBytes
+	if len(batch) > limit {
 		return refused(fmt.Errorf("%s: %w: %d bytes, the limit is %d", p.where(), ErrTooLarge, len(batch), limit))
 	}
 	e, err := checkBatch(batch)
+	if err == nil && e.codec != 0 {
+		err = p.log.o.Syncer.checks.check(batch, &e, limit)
+	}
 	if err != nil {
 		return refused(fmt.Errorf("%s: %w", p.where(), err))
 	}

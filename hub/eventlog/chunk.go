@@ -8,6 +8,10 @@ type Chunk struct {
 	Data    []byte
 	Batches []Batch
 
+	// Room makes the memory of Data when there is too little: n bytes at least, of length
+	// 0. nil: make does.
+	Room func(n int) []byte
+
 	plain []byte // the batch that Records decompressed last
 	codec decompressor
 	hint  place // where the next read in order goes on
@@ -59,4 +63,12 @@ func (c *Chunk) Len() int {
 		n += c.Batches[i].Count
 	}
 	return n
+}
+
+// room makes memory of n bytes; without Room it is of more.
+func (c *Chunk) room(n, more int) []byte {
+	if c.Room != nil {
+		return c.Room(n)
+	}
+	return make([]byte, 0, more)
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// maxPlain bounds what one batch may grow to.
+// maxPlain bounds what one batch may grow to when it is read. It is more than may be
+// stored: a log of before may hold such batches.
 const maxPlain = 256 << 20
 
 var errPlainTooLarge = fmt.Errorf("batch grows beyond %d bytes", maxPlain)

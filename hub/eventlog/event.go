@@ -66,11 +66,12 @@ var (
 	// ErrDescriptors: the process has as many files open as it may; the append left nothing
 	// behind and may be tried again.
 	ErrDescriptors = errors.New("out of file descriptors")
-	// ErrTooLarge: the batch is over the limit.
+	// ErrTooLarge: the batch, or a record in it, is over the limit.
 	ErrTooLarge = errors.New("batch is too large")
-	// ErrBadBatch: a Kafka batch fails its checks (CRC, counts, fields).
+	// ErrBadBatch: a Kafka batch fails its checks (CRC, counts, fields), or cannot be decompressed.
 	ErrBadBatch = errors.New("bad record batch")
-	// ErrBadRecord: a Kafka batch is sound but of a kind producers may not send.
+	// ErrBadRecord: the records of a Kafka batch are not what its head says, or the batch
+	// is of a kind that producers may not send.
 	ErrBadRecord = errors.New("invalid record batch")
 	// ErrBadCodec: the batch's compression is unknown.
 	ErrBadCodec = errors.New("unknown compression")

@@ -140,5 +140,8 @@ func (p *Partition) eachRecord(s *segment, e *entry, pos int64, c *Chunk, yield 
 			return nil
 		}
 	}
+	if e.codec != 0 {
+		return nil // stored before anybody looked into it: what cannot be read has no time
+	}
 	return it.Err()
 }

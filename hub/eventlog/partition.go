@@ -52,6 +52,7 @@ type Partition struct {
 	grown   chan struct{}
 	readErr error // ErrClosed or ErrDeleted: readers too are refused
 	epochs  []epochStart
+	watches map[*Watch]*watched
 
 	durable atomic.Int64 // offsets below it are on disk
 
@@ -218,5 +219,8 @@ func (p *Partition) wake() {
 	if p.grown != nil {
 		close(p.grown)
 		p.grown = nil
+	}
+	for w, x := range p.watches {
+		w.tell(x)
 	}
 }

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -13,6 +14,11 @@ const remembered = 5
 
 // producerLife is how long a client's producer is known after its last batch.
 const producerLife = 24 * time.Hour
+
+// maxProducers is how many producers a partition knows, about 200 bytes each. A client
+// that takes a new id for each batch makes others forgotten, the longest silent first;
+// a forgotten one goes on writing, only an old repeat of it is not known again.
+const maxProducers = 10_000
 
 // producer is what a partition knows of one idempotent producer.
 type producer struct {
@@ -129,6 +135,9 @@ func (ps producers) next(id int64) int32 {
 func (ps producers) apply(e *entry) {
 	p := ps[e.producer]
 	if p == nil {
+		if len(ps) >= maxProducers {
+			ps.forget()
+		}
 		p = &producer{epoch: e.prodEpoch}
 		ps[e.producer] = p
 	}
@@ -151,6 +160,22 @@ func (ps producers) expire(now int64) {
 		if id < FirstJobProducer && now-p.lastTime > producerLife.Milliseconds() {
 			delete(ps, id)
 		}
+	}
+}
+
+// forget makes room by a tenth: of clients, those that have been silent longest.
+func (ps producers) forget() {
+	var ids []int64
+	for id := range ps {
+		if id < FirstJobProducer {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b int64) int {
+		return cmp.Or(cmp.Compare(ps[a].lastTime, ps[b].lastTime), cmp.Compare(a, b))
+	})
+	for _, id := range ids[:min(len(ids), maxProducers/10)] {
+		delete(ps, id)
 	}
 }
 

@@ -126,7 +126,7 @@ func (p *Partition) fill(from int64, maxBytes int, c *Chunk) error {
 			return fmt.Errorf("%s: read offset %d at %d of %s: the segment ends at %d: %w", p.where(), from, pos, s.path, x.length, ErrDamaged)
 		}
 		if cap(c.Data) < int(n)+slack {
-			c.Data = make([]byte, int(n)+slack, max(int(n), min(want, firstRead)+indexEvery)+slack)
+			c.Data = c.room(int(n)+slack, max(int(n), min(want, firstRead)+indexEvery)+slack)
 		}
 		c.Data = c.Data[:n+slack]
 		if err := s.readAt(c.Data[:n], pos); err != nil {

@@ -9,13 +9,15 @@ const syncWorkers = 8
 // flush runs, what is appended to it gathers for the next one: the slower the
 // disk, the larger the groups; an idle partition waits for nothing.
 type Syncer struct {
+	checks *checkers // of all logs, too
+
 	mu      sync.Mutex
 	queue   []*Partition
 	running int
 }
 
 // NewSyncer returns a syncer without work.
-func NewSyncer() *Syncer { return &Syncer{} }
+func NewSyncer() *Syncer { return &Syncer{checks: newCheckers()} }
 
 // add queues a partition. It never blocks for long: callers hold locks.
 func (s *Syncer) add(p *Partition) {

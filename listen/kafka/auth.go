@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"spate/access"
+	"spate/listen/limit"
 )
 
 // authState is how far a connection's SASL exchange has come.
@@ -54,8 +55,7 @@ func (c *conn) saslAuthenticate(p *pending, req *kmsg.SASLAuthenticateRequest) e
 		err = fmt.Errorf("the connection belongs to %s and cannot become that of %s", c.claims.Rule, claims.Rule)
 	}
 	if err != nil {
-		c.log.Warn("authentication refused", "err", err)
-		c.s.requestsOfNone.count(codeSASLFailed)
+		c.logRefusedKey(err)
 		resp.ErrorCode = codeSASLFailed
 		resp.ErrorMessage = kmsg.StringPtr(err.Error())
 		p.closing = true
@@ -73,12 +73,18 @@ func (c *conn) saslAuthenticate(p *pending, req *kmsg.SASLAuthenticateRequest) e
 func (c *conn) rawToken(p *pending, token []byte) error {
 	claims, err := c.verify(token)
 	if err != nil {
-		c.s.requestsOfNone.count(codeSASLFailed)
-		return err
+		c.logRefusedKey(err)
+		p.closing = true
+		return errEnd
 	}
 	c.admit(claims)
-	p.rawSet = true
+	p.ready = true // and empty
 	return nil
+}
+
+func (c *conn) logRefusedKey(err error) {
+	c.log.Warn("authentication refused", "err", limit.Name(err.Error())) // it may hold a name of any length
+	c.s.requestsOfNone.count(codeSASLFailed)
 }
 
 func (c *conn) admit(claims access.Claims) {

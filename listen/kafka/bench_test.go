@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 	"net"
 	"sync"
@@ -12,19 +13,19 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"golang.org/x/sys/unix"
 
+	"spate/internal/cputime"
 	"spate/listen/kafka"
 	"spate/simulator"
 )
 
 // cpuSeconds is what this process has used.
 func cpuSeconds(b *testing.B) float64 {
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+	used, err := cputime.Used()
+	if err != nil {
 		b.Fatal(err)
 	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+	return used.Seconds()
 }
 
 // BenchmarkProduce is one kgo client on loopback, every event acknowledged after
@@ -144,8 +145,14 @@ func encode(events *simulator.Encoded, from, n int) []byte {
 	return raw
 }
 
-// BenchmarkFetchRaw reads stored batches without decoding them.
+// BenchmarkFetchRaw reads stored batches without decoding them, so many at a time.
 func BenchmarkFetchRaw(b *testing.B) {
+	for _, mib := range []int32{1, 2, 4, 8} {
+		b.Run(fmt.Sprintf("%dMiB", mib), func(b *testing.B) { fetchRaw(b, mib<<20) })
+	}
+}
+
+func fetchRaw(b *testing.B, most int32) {
 	const n, perBatch = 100_000, 1000
 	in := open(b, kafka.Options{})
 	events := simulator.Payloads(n, 1)
@@ -159,6 +166,7 @@ func BenchmarkFetchRaw(b *testing.B) {
 	for b.Loop() {
 		for at := int64(0); at < n; {
 			req := fetchRequest(12, in, 0, at)
+			req.MaxBytes, req.Topics[0].Partitions[0].PartitionMaxBytes = 64<<20, most
 			c.send(req, 1)
 			frame, err := c.frame()
 			if err != nil {

@@ -10,8 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,44 +17,44 @@ import (
 
 	"spate/access"
 	"spate/hub"
-)
-
-const (
-	maxRequest        = 100 << 20 // bytes of a produce request
-	maxSmallRequest   = 1 << 20   // of any other: decoding makes up to 100 bytes of each
-	maxUnknownRequest = 64 << 10  // before authentication
-	queueLength       = 64        // requests of one connection under way
-	flushBytes        = 256 << 10 // of answers gathered before a write
-	keepBytes         = 4 << 20   // larger buffers are given up after use
+	"spate/listen/limit"
 )
 
 // conn is one client.
 type conn struct {
-	s   *Server
-	nc  net.Conn
-	log *slog.Logger
+	s      *Server
+	nc     net.Conn
+	log    *slog.Logger
+	opened time.Time
 
-	ctx    context.Context // of waiting fetches; ends when the client has gone, or at shutdown
-	cancel context.CancelFunc
-	gone   chan struct{} // closed when no answer can be written any more
-	once   sync.Once     // closes gone
-	queue  chan *pending
-	free   chan *pending // used ones, for the reader
+	life  context.Context // ends when no answer can be written any more
+	end   context.CancelFunc
+	ctx   context.Context // of waiting fetches; ends when the client has gone, or at shutdown
+	stop  context.CancelFunc
+	queue queue
 
 	draining atomic.Bool
 	stale    atomic.Bool // a hub that the reader knows has gone
 
 	// Of the reader.
-	in     []byte // current request
-	auth   authState
-	claims access.Claims
-	hubs   map[string]*topic // by the name a client uses
-	ids    map[[16]byte]*topic
+	in      []byte // current request
+	asked   bool   // there was a request
+	auth    authState
+	claims  access.Claims
+	hubs    map[string]*topic // by name
+	ids     map[[16]byte]*topic
+	refused uint64 // keys of requests that were refused, as bits: each is logged once
 
 	// Of the writer.
 	out         []byte
+	head        []byte // of an answer to a fetch: what is around the records
+	parts       []part
 	readers     map[*hub.Partition]*fetcher
+	pass        uint64    // over the partitions of a fetch
 	results     []fetched // of the fetch in hand
+	lent        int64     // bytes taken from Answers for them
+	buf         []byte    // that the log reads into
+	batches     []hub.Batch
 	translation translation
 }
 
@@ -67,28 +65,35 @@ type pending struct {
 
 	produce produceReply       // when produce.active
 	fetch   *kmsg.FetchRequest // when not nil
-	answer  kmsg.Response      // when not nil
-	raw     []byte             // a frame without any header, when rawSet
-	rawSet  bool
+	answer  kmsg.Response      // while the request is handled
+	frame   []byte             // an encoded answer without its length, when ready
+	ready   bool
+	counted bool     // as a request about no hub
 	topics  []*topic // of the topics of a fetch, nil where unknown or forbidden
 	codes   []int16  // their errors
 	closing bool     // the connection ends after this answer
+	cost    int      // bytes that it holds
+	lent    int64    // of them taken from Answers
 }
 
 func (p *pending) reset() {
 	produce := p.produce
 	produce.reset()
-	*p = pending{produce: produce, topics: p.topics[:0], codes: p.codes[:0]}
+	if cap(p.frame) > smallBytes {
+		p.frame = nil
+	}
+	clear(p.topics)
+	*p = pending{produce: produce, frame: p.frame[:0], topics: p.topics[:0], codes: p.codes[:0]}
+	if cap(p.topics) > keptBatches {
+		p.topics, p.codes = nil, nil
+	}
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{
-		s: s, nc: nc, log: s.o.Log.With("client", nc.RemoteAddr().String()),
-		queue: make(chan *pending, queueLength), free: make(chan *pending, queueLength),
-		hubs: make(map[string]*topic), ids: make(map[[16]byte]*topic),
-		readers: make(map[*hub.Partition]*fetcher), gone: make(chan struct{}),
-	}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c := &conn{s: s, nc: nc, opened: time.Now(), log: s.o.ClientLog.For(nc.RemoteAddr().String())}
+	c.queue.change.L = &c.queue.mu
+	c.life, c.end = context.WithCancel(context.Background())
+	c.ctx, c.stop = context.WithCancel(c.life)
 	if !s.o.RequireAuth {
 		c.auth = authDone
 		c.claims = access.Claims{Rights: access.Manage}
@@ -101,22 +106,32 @@ func (c *conn) run() {
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		c.write()
+		limit.Guard(c.log, c, c.write)
 	}()
-	err := c.read()
+	var err error
+	limit.Guard(c.log, c, func() { err = c.read() })
 	if !c.draining.Load() {
-		c.cancel() // nobody waits for a fetch any more
+		c.stop() // nobody waits for a fetch any more
 	}
-	close(c.queue)
+	c.queue.end()
 	<-written
-	c.cancel()
-	c.nc.Close()
+	c.Close()
+	c.letGo()
+	c.explain(err)
+}
+
+// explain logs why the connection ended, if its client did not end it.
+func (c *conn) explain(err error) {
 	switch {
 	case err == nil, errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), c.draining.Load():
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.log.Debug("idle connection closed")
-	default:
+	case !errors.Is(err, os.ErrDeadlineExceeded):
 		c.log.Warn("connection closed", "err", err)
+	case c.auth != authDone:
+		c.log.Warn("connection closed: no key was shown", "after", c.s.o.KeyTimeout)
+	case !c.asked:
+		c.log.Warn("connection closed: nothing was asked", "after", c.s.o.KeyTimeout)
+	default:
+		c.log.Info("idle connection closed", "after", c.s.o.IdleTimeout)
 	}
 }
 
@@ -124,47 +139,37 @@ func (c *conn) run() {
 func (c *conn) drain() {
 	c.draining.Store(true)
 	c.nc.SetReadDeadline(time.Unix(1, 0))
-	c.cancel() // waiting fetches answer with what there is
+	c.stop() // waiting fetches answer with what there is
 }
 
-// abort cuts the connection.
-func (c *conn) abort() {
-	c.once.Do(func() { close(c.gone) })
-	c.cancel()
-	c.nc.Close()
+// Close cuts the connection.
+func (c *conn) Close() error {
+	c.end()
+	for _, p := range c.queue.abandon() {
+		c.s.o.Answers.Give(p.lent)
+	}
+	return c.nc.Close()
 }
 
 // errEnd ends a connection whose last answer is in the queue.
 var errEnd = errors.New("end of connection")
 
-func (c *conn) read() (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("handle a request: panic: %v\n%s", v, debug.Stack())
-		}
-	}()
-	r := bufio.NewReaderSize(c.nc, 64<<10)
+func (c *conn) read() error {
+	r := bufio.NewReaderSize(c.nc, readerBytes)
 	for {
-		c.nc.SetReadDeadline(time.Now().Add(c.s.o.idle))
-		if c.draining.Load() { // the deadline of drain may have been overwritten
-			return nil
-		}
 		if err := c.readFrame(r); err != nil {
 			return err
 		}
-		p := c.newPending()
+		p := c.queue.fresh()
 		err := c.handle(p)
+		c.asked = true
+		c.s.buffers.put(c.in)
+		c.in = nil
 		if err != nil && !errors.Is(err, errEnd) {
 			return err
 		}
-		select {
-		case c.queue <- p:
-		default: // full
-			select {
-			case c.queue <- p:
-			case <-c.gone:
-				return nil
-			}
+		if err := c.enqueue(p); err != nil {
+			return err
 		}
 		if err != nil {
 			return nil
@@ -172,54 +177,115 @@ func (c *conn) read() (err error) {
 	}
 }
 
-func (c *conn) newPending() *pending {
-	select {
-	case p := <-c.free:
-		p.reset()
-		return p
-	default:
-		return new(pending)
+// enqueue hands p to the writer.
+func (c *conn) enqueue(p *pending) error {
+	if p.cost = len(p.frame) + p.produce.size(); p.fetch != nil {
+		p.cost += fetchCost(p.fetch)
 	}
+	if p.cost > freeCost {
+		if err := c.take(c.life, int64(p.cost), c.s.o.WriteTimeout); c.life.Err() != nil {
+			return net.ErrClosed
+		} else if err != nil {
+			return fmt.Errorf("no memory for an answer of %d bytes: %w", p.cost, err)
+		}
+		p.lent = int64(p.cost)
+	}
+	if !c.queue.push(p) {
+		c.s.o.Answers.Give(p.lent)
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// take takes n bytes from Answers, waiting for a while.
+func (c *conn) take(ctx context.Context, n int64, wait time.Duration) error {
+	if c.s.o.Answers.TryTake(n) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, wait, errNoMemory)
+	defer cancel()
+	if c.s.o.Answers.Take(ctx, n) != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+var errNoMemory = errors.New("slow readers hold all there is")
+
+// await sets the deadline of the next read. False: the server stops.
+func (c *conn) await(until time.Time) bool {
+	c.nc.SetReadDeadline(until)
+	return !c.draining.Load() // whose deadline may have been overwritten
+}
+
+// nextRequest is until when one has to come.
+func (c *conn) nextRequest() time.Time {
+	if c.auth != authDone || !c.asked {
+		return c.opened.Add(c.s.o.KeyTimeout)
+	}
+	return time.Now().Add(c.s.o.IdleTimeout)
 }
 
 // readFrame reads the next request into c.in. Memory for a large one grows as its
 // bytes arrive, so that a length alone costs nothing.
 func (c *conn) readFrame(r *bufio.Reader) error {
 	var head [4]byte
+	if !c.await(c.nextRequest()) {
+		return net.ErrClosed
+	}
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return err
 	}
+	if !c.asked {
+		if err := c.s.foreign(head); err != nil {
+			return err
+		}
+	}
 	size := int(int32(binary.BigEndian.Uint32(head[:])))
-	limit := maxUnknownRequest
+	most := maxUnknownRequest
 	if c.auth == authDone {
-		limit = maxSmallRequest
-		if size > limit && size <= maxRequest { // large ones have to be produce requests
+		most = maxSmallRequest
+		if size > most && size <= maxRequest { // large ones have to be produce requests
 			if key, err := r.Peek(2); err != nil {
 				return noEOF(err)
 			} else if int16(binary.BigEndian.Uint16(key)) == keyProduce {
-				limit = maxRequest
+				most = maxRequest
 			}
 		}
 	}
-	if size < 0 || size > limit {
-		return fmt.Errorf("request of %d bytes, at most %d are read", size, limit)
-	}
-	if cap(c.in) > keepBytes && size < keepBytes {
-		c.in = nil
+	if size < 0 || size > most {
+		return fmt.Errorf("request of %d bytes, at most %d are read", size, most)
 	}
 	c.in = c.in[:0]
 	for len(c.in) < size {
-		n := min(size, max(1<<20, 2*len(c.in)))
-		if cap(c.in) < n {
-			c.in = append(make([]byte, 0, n), c.in...)
+		if cap(c.in) < size {
+			c.grow(size)
 		}
-		part := c.in[len(c.in):min(size, cap(c.in))]
+		if c.auth == authDone && !c.await(time.Now().Add(c.s.o.WriteTimeout)) {
+			return net.ErrClosed
+		}
+		part := c.in[len(c.in):min(size, cap(c.in), len(c.in)+stepBytes)]
 		if _, err := io.ReadFull(r, part); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) && c.auth == authDone {
+				return fmt.Errorf("request of %d bytes stopped behind %d for %v", size, len(c.in), c.s.o.WriteTimeout)
+			}
 			return fmt.Errorf("read a request of %d bytes: %w", size, noEOF(err))
 		}
 		c.in = c.in[:len(c.in)+len(part)]
 	}
 	return nil
+}
+
+// grow makes room in c.in for more of a request of size bytes: 1 MiB, then eight times
+// what has come.
+func (c *conn) grow(size int) {
+	if len(c.in) < cap(c.in) {
+		return
+	}
+	b := c.s.buffers.get(min(size, max(1<<20, 8*len(c.in))))
+	b = append(b, c.in...)
+	c.s.buffers.put(c.in)
+	c.in = b
 }
 
 func noEOF(err error) error {
@@ -232,6 +298,14 @@ func noEOF(err error) error {
 // handle parses the request in c.in and starts it. An error ends the connection
 // at once; errEnd after p's answer.
 func (c *conn) handle(p *pending) error {
+	err := c.begin(p)
+	if p.answer != nil && (err == nil || errors.Is(err, errEnd)) {
+		p.encode()
+	}
+	return err
+}
+
+func (c *conn) begin(p *pending) error {
 	if c.auth == authRaw {
 		return c.rawToken(p, c.in)
 	}
@@ -251,17 +325,17 @@ func (c *conn) handle(p *pending) error {
 			p.answer = tooNewAPIVersions()
 			return nil
 		}
-		return fmt.Errorf("request with key %d has version %d, want %d to %d", key, version, a.min, a.max)
+		return fmt.Errorf("%s request has version %d, want %d to %d", kmsg.NameForKey(key), version, a.min, a.max)
 	}
 	if key != keyAPIVersions && key != keySASLHandshake && key != keySASLAuth {
 		if c.auth != authDone {
-			return fmt.Errorf("request with key %d before authentication", key)
+			return fmt.Errorf("%s request before a key was shown", kmsg.NameForKey(key))
 		}
 		if c.claims.Expired(time.Now()) {
-			return fmt.Errorf("request with key %d after the token of %s expired", key, c.claims.Rule)
+			return fmt.Errorf("%s request after the token of %s expired", kmsg.NameForKey(key), c.claims.Rule)
 		}
 		if !c.s.o.Rules.Holds(c.claims) {
-			return fmt.Errorf("request with key %d after the policy %s changed or went", key, c.claims.Rule)
+			return fmt.Errorf("%s request after the policy %s changed or went", kmsg.NameForKey(key), c.claims.Rule)
 		}
 	}
 	if r.flexible = flexibleRequest(key, version); r.flexible {
@@ -277,9 +351,22 @@ func (c *conn) handle(p *pending) error {
 	req := kmsg.RequestForKey(key)
 	req.SetVersion(version)
 	if err := req.ReadFrom(r.b); err != nil {
-		return fmt.Errorf("request with key %d version %d: %w", key, version, err)
+		return fmt.Errorf("%s request of version %d: %w", kmsg.NameForKey(key), version, err)
+	}
+	if n := names(req); n > maxNames {
+		return fmt.Errorf("%s request about %d topics and partitions, at most %d are answered", kmsg.NameForKey(key), n, maxNames)
 	}
 	return c.dispatch(p, req)
+}
+
+// encode makes the frame of the answer, in whose form it waits for its turn.
+func (p *pending) encode() {
+	p.frame = binary.BigEndian.AppendUint32(p.frame[:0], uint32(p.correlation))
+	if p.flexible {
+		p.frame = append(p.frame, 0)
+	}
+	p.frame = p.answer.AppendTo(p.frame)
+	p.answer, p.ready, p.counted = nil, true, true
 }
 
 func (c *conn) dispatch(p *pending, req kmsg.Request) error {
@@ -303,115 +390,8 @@ func (c *conn) dispatch(p *pending, req kmsg.Request) error {
 	case *kmsg.InitProducerIDRequest:
 		p.answer = c.initProducerID(req)
 	default:
+		c.logRefusal(req)
 		p.answer = refuse(req)
 	}
 	return nil
-}
-
-// write answers the requests of the queue in order.
-func (c *conn) write() {
-	broken := false
-	for {
-		var p *pending
-		var open bool
-		select {
-		case p, open = <-c.queue:
-		default:
-			if !broken {
-				broken = c.flush() != nil
-			}
-			p, open = <-c.queue
-		}
-		if !open {
-			if !broken {
-				c.flush()
-			}
-			return
-		}
-		if !broken {
-			broken = c.respond(p) != nil
-		} else {
-			c.forget(p)
-		}
-		if broken || p.closing {
-			if !broken {
-				c.flush()
-				broken = true
-			}
-			c.abort()
-		}
-		select {
-		case c.free <- p:
-		default:
-		}
-	}
-}
-
-func (c *conn) flush() error {
-	if len(c.out) == 0 {
-		return nil
-	}
-	c.nc.SetWriteDeadline(time.Now().Add(c.s.o.idle))
-	_, err := c.nc.Write(c.out)
-	if c.out = c.out[:0]; cap(c.out) > keepBytes {
-		c.out = nil
-	}
-	return err
-}
-
-// respond appends p's answer to c.out, waiting for what it depends on.
-func (c *conn) respond(p *pending) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			c.log.Error("answer a request: panic", "err", v, "stack", string(debug.Stack()))
-			err = errEnd
-		}
-	}()
-	if p.produce.active {
-		if err := p.produce.wait(c); err != nil {
-			return err
-		}
-		c.countProduce(&p.produce)
-		if p.produce.acks == 0 {
-			return nil
-		}
-	}
-	if p.fetch != nil {
-		if err := c.waitFetch(p); err != nil {
-			return err
-		}
-	}
-	if len(c.out) > flushBytes {
-		if err := c.flush(); err != nil {
-			return err
-		}
-	}
-	at := len(c.out)
-	c.out = append(c.out, 0, 0, 0, 0)
-	if p.rawSet {
-		c.out = append(c.out, p.raw...)
-	} else {
-		c.out = binary.BigEndian.AppendUint32(c.out, uint32(p.correlation))
-		if p.flexible {
-			c.out = append(c.out, 0)
-		}
-		switch {
-		case p.produce.active:
-			c.out = p.produce.appendTo(c.out)
-		case p.fetch != nil:
-			if err := c.appendFetch(p); err != nil {
-				return err
-			}
-		default:
-			c.out = p.answer.AppendTo(c.out)
-			c.s.requestsOfNone.count(codeNone)
-		}
-	}
-	binary.BigEndian.PutUint32(c.out[at:], uint32(len(c.out)-at-4))
-	return nil
-}
-
-// forget drops what a request that is not answered holds.
-func (c *conn) forget(p *pending) {
-	p.answer, p.fetch = nil, nil
 }

@@ -2,39 +2,44 @@ package kafka
 
 import (
 	"context"
-	"errors"
-	"sync"
-	"time"
+	"encoding/binary"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"spate/hub"
+	"spate/listen/limit"
 )
 
-const (
-	maxFetch     = 64 << 20 // bytes of one answer
-	maxPartFetch = 8 << 20  // bytes of one partition in it
-	maxFetchWait = 5 * time.Minute
-)
-
-// fetcher is what the writer keeps of a partition: its chunk, which remembers the
-// place where the next read in order goes on.
+// fetcher is what the writer keeps of a partition: its chunk remembers the place where
+// the next read in order goes on. Between two reads it holds no records.
 type fetcher struct {
-	partition *hub.Partition
-	chunk     hub.Chunk
-	claimed   bool // by the current request
+	pass  uint64 // of the last answer that had the partition
+	chunk hub.Chunk
 }
 
 // fetched is the result for one partition of a request.
 type fetched struct {
-	index    int32
-	code     int16
-	from     int64 // asked for
-	first    int64
-	next     int64
-	f        *fetcher // when there is something to send
-	waitable *hub.Partition
+	index   int32
+	code    int16
+	from    int64 // asked for
+	first   int64
+	next    int64
+	part    *hub.Partition // when more may come
+	most    int            // bytes that may be sent
+	size    int            // bytes that are there, as far as was looked
+	end     int64          // offset as far as was looked
+	data    []byte         // records to send
+	records int
 }
+
+// part is a place in an answer's head where records belong.
+type part struct {
+	at   int
+	data []byte
+}
+
+// fetchCost is about what a request holds while it waits.
+func fetchCost(req *kmsg.FetchRequest) int { return 128 + 160*names(req) }
 
 // startFetch finds the topics. Reading is the writer's.
 func (c *conn) startFetch(p *pending, req *kmsg.FetchRequest) {
@@ -57,131 +62,167 @@ func (c *conn) startFetch(p *pending, req *kmsg.FetchRequest) {
 	}
 }
 
-// waitFetch reads what the request asks for into c.results, waiting until there
-// are MinBytes of it, something to report, or MaxWait is over.
-func (c *conn) waitFetch(p *pending) error {
-	req := p.fetch
-	if req.SessionID != 0 {
-		return nil // refused as a whole: sessions are not kept
-	}
-	size, settled := c.readAll(p)
-	if settled || size >= int(req.MinBytes) || req.MaxWaitMillis <= 0 {
-		return nil
-	}
-	if err := c.flush(); err != nil {
-		return err
-	}
-	wait := min(time.Duration(req.MaxWaitMillis)*time.Millisecond, maxFetchWait)
-	ctx, cancel := context.WithTimeout(c.ctx, wait)
-	defer cancel()
-	for ctx.Err() == nil && !settled && size < int(req.MinBytes) {
-		c.waitGrowth(ctx)
-		size, settled = c.readAll(p)
-	}
-	return nil
-}
-
-// readAll reads every partition of the request. settled says that waiting is no
-// use: there is an error, or the answer is full.
+// readAll reads every partition of the request into c.results. settled says that waiting
+// is no use: there is an error, or the answer is full.
 func (c *conn) readAll(p *pending) (size int, settled bool) {
 	req := p.fetch
-	budget := min(int(req.MaxBytes), maxFetch)
-	for i := range c.results {
-		if f := c.results[i].f; f != nil {
-			f.claimed = false
-		}
+	left := min(int(req.MaxBytes), maxFetch)
+	if c.s.o.Answers.Taken() > crowded {
+		left = min(left, crowdedFetch)
 	}
-	c.results = c.results[:0]
+	c.letGo()
+	c.pass++
 	for i := range req.Topics {
 		for j := range req.Topics[i].Partitions {
 			asked := &req.Topics[i].Partitions[j]
 			r := fetched{index: asked.Partition, code: p.codes[i], from: asked.FetchOffset, first: -1, next: -1}
 			if t := p.topics[i]; t != nil {
-				size += c.readPartition(&r, t, asked, budget-size)
+				c.readPartition(&r, t, asked, left)
+				left -= len(r.data)
+				size += len(r.data)
 			}
 			settled = settled || r.code != codeNone
 			c.results = append(c.results, r)
 		}
 	}
-	return size, settled || size >= budget
+	return size, settled || left <= 0
 }
 
-// readPartition reads at most about left bytes and returns how many it got. The
-// first partition with records gets a batch even when it is larger.
-func (c *conn) readPartition(r *fetched, t *topic, asked *kmsg.FetchRequestTopicPartition, left int) int {
+// readPartition reads at most about left bytes. The first partition with records gets a
+// batch even when it is larger.
+func (c *conn) readPartition(r *fetched, t *topic, asked *kmsg.FetchRequestTopicPartition, left int) {
 	part, ok := t.partition(asked.Partition)
 	if !ok {
 		r.code = codeUnknownTopic
-		return 0
-	}
-	if r.code = checkEpoch(part, asked.CurrentLeaderEpoch); r.code != codeNone {
-		return 0
-	}
-	b := part.Bounds()
-	r.first, r.next = b.First, b.Next
-	if r.from < b.First || r.from > b.Next {
-		r.code = codeOffsetOutOfRange
-		return 0
-	}
-	r.waitable = part
-	if r.from == b.Next || left <= 0 {
-		return 0
+		return
 	}
 	f := c.readers[part]
 	if f == nil {
-		f = &fetcher{partition: part}
+		if f = new(fetcher); c.readers == nil || len(c.readers) >= maxNames {
+			c.readers = make(map[*hub.Partition]*fetcher)
+		}
 		c.readers[part] = f
 	}
-	if f.claimed {
+	if f.pass == c.pass {
 		r.code = codeInvalidRequest // the same partition twice
-		return 0
+		return
 	}
-	limit := min(max(int(asked.PartitionMaxBytes), 1), left, maxPartFetch)
-	if err := part.Read(context.Background(), r.from, limit, &f.chunk, nil); err != nil {
-		if r.code = codeOf(err); r.code == codeStorage || r.code == codeUnknown {
-			c.log.Warn("fetch failed", "hub", t.hub.Name(), "partition", r.index, "offset", r.from, "err", err)
+	f.pass = c.pass
+	if r.code = checkEpoch(part, asked.CurrentLeaderEpoch); r.code != codeNone {
+		return
+	}
+	b := part.Bounds()
+	r.first, r.next, r.end = b.First, b.Next, r.from
+	if r.from < b.First || r.from > b.Next {
+		r.code = codeOffsetOutOfRange
+		return
+	}
+	r.part, r.most = part, min(max(int(asked.PartitionMaxBytes), 1), maxPartFetch)
+	if r.from < b.Next && left > 0 {
+		c.readRecords(r, t, f, min(r.most, left))
+	}
+}
+
+// readRecords reads records for about so many bytes into r.data.
+func (c *conn) readRecords(r *fetched, t *topic, f *fetcher, size int) {
+	if size = c.borrow(size); size == 0 {
+		return // the client asks again
+	}
+	ch := &f.chunk
+	ch.Batches, ch.Room = c.batches[:0], c.room
+	err := r.part.Read(context.Background(), r.from, size, ch, nil)
+	buf := c.buf
+	c.buf = nil
+	if err == nil {
+		r.end, r.records = ch.Batches[len(ch.Batches)-1].Next(), ch.Len()
+		if mapped(ch) {
+			r.data = c.translate(r, t, ch)
+			c.s.buffers.put(buf)
+			buf = r.data
+		} else {
+			r.data = records(ch)
 		}
+		r.size = len(r.data)
+	} else if r.code = codeOf(err); r.code == codeStorage || r.code == codeUnknown {
+		c.log.Warn("fetch failed", "hub", limit.Name(t.hub.Name()), "partition", r.index, "offset", r.from, "err", err)
+	}
+	ch.Data, ch.Batches, ch.Room = nil, nil, nil
+	c.settle(r, int64(size+readAhead), int64(cap(buf)))
+	if r.data == nil {
+		c.s.buffers.put(buf)
+	}
+}
+
+// borrow takes memory for about size bytes of records from Answers. The first part of an
+// answer waits for it, and takes less if need be; 0: there is none.
+func (c *conn) borrow(size int) int {
+	if c.s.o.Answers.TryTake(int64(size + readAhead)) {
+		return size
+	}
+	if c.lent > 0 || c.flush() != nil {
 		return 0
 	}
-	f.claimed, r.f = true, f
-	size := 0
-	for i := range f.chunk.Batches {
-		size += f.chunk.Batches[i].End - f.chunk.Batches[i].Start
+	size = min(size, crowdedFetch)
+	if c.take(c.ctx, int64(size+readAhead), min(memoryWait, c.s.o.WriteTimeout)) != nil {
+		return 0
 	}
 	return size
 }
 
-// waitGrowth waits until one of the partitions in c.results grows, or ctx ends.
-func (c *conn) waitGrowth(ctx context.Context) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var wg sync.WaitGroup
-	started := 0
-	for i := range c.results {
-		r := &c.results[i]
-		if r.waitable == nil {
-			continue
-		}
-		started++
-		wg.Go(func() {
-			var chunk hub.Chunk
-			err := r.waitable.Read(ctx, r.next, 1, &chunk, nil)
-			if err == nil || !errors.Is(err, ctx.Err()) {
-				cancel()
-			}
-		})
+// settle corrects what was taken for r to what is held.
+func (c *conn) settle(r *fetched, taken, held int64) {
+	if r.data == nil {
+		held = 0
 	}
-	if started == 0 {
-		<-ctx.Done()
+	if held > taken && !c.s.o.Answers.TryTake(held-taken) {
+		held = taken // one batch, and larger than was asked for
 	}
-	wg.Wait()
+	c.s.o.Answers.Give(max(taken-held, 0))
+	c.lent += held
 }
 
-// appendFetch appends the answer's body to c.out.
-func (c *conn) appendFetch(p *pending) error {
+// room makes memory for the log to read into.
+func (c *conn) room(n int) []byte {
+	c.s.buffers.put(c.buf)
+	c.buf = c.s.buffers.get(n)
+	return c.buf
+}
+
+// records moves the batches of a chunk together, without the log's own headers.
+func records(ch *hub.Chunk) []byte {
+	n := 0
+	for i := range ch.Batches {
+		n += copy(ch.Data[n:], ch.Data[ch.Batches[i].Start:ch.Batches[i].End])
+	}
+	return ch.Data[:n]
+}
+
+// letGo gives back what the results hold.
+func (c *conn) letGo() {
+	for i := range c.results {
+		c.s.buffers.put(c.results[i].data)
+	}
+	c.s.o.Answers.Give(c.lent)
+	c.lent = 0
+	clear(c.results)
+	clear(c.parts)
+	c.results, c.parts = c.results[:0], c.parts[:0]
+	if cap(c.results) > keptBatches/8 {
+		c.results, c.parts = nil, nil
+	}
+	if cap(c.batches) > keptBatches {
+		c.batches = nil
+	}
+	if cap(c.head) > smallBytes {
+		c.head = nil
+	}
+}
+
+// sendFetch writes the answer: the records go from where they lie.
+func (c *conn) sendFetch(p *pending) error {
 	req := p.fetch
 	v := req.Version
-	w := writer{b: c.out, flexible: v >= 12}
+	w := writer{b: p.appendHead(c.head[:0]), flexible: v >= 12}
 	w.int32(0) // throttle time
 	refused := req.SessionID != 0
 	if v >= 7 {
@@ -194,16 +235,37 @@ func (c *conn) appendFetch(p *pending) error {
 	}
 	if refused {
 		w.length(0)
-		w.tags()
-		c.out = w.b
 		c.s.requestsOfNone.count(codeFetchSession)
-		return nil
+	} else {
+		c.appendTopics(&w, p)
 	}
+	w.tags()
+	c.head = w.b
+	size := len(c.head)
+	for i := range c.parts {
+		size += len(c.parts[i].data)
+	}
+	c.out = binary.BigEndian.AppendUint32(c.out, uint32(size))
+	from := 0
+	for i := range c.parts {
+		if err := c.emit(c.head[from:c.parts[i].at]); err != nil {
+			return err
+		}
+		if err := c.emit(c.parts[i].data); err != nil {
+			return err
+		}
+		from = c.parts[i].at
+	}
+	return c.emit(c.head[from:])
+}
+
+func (c *conn) appendTopics(w *writer, p *pending) {
+	req := p.fetch
 	w.length(len(req.Topics))
-	at := 0
+	results := c.results
 	for i := range req.Topics {
 		t := &req.Topics[i]
-		if v >= 13 {
+		if req.Version >= 13 {
 			w.b = append(w.b, t.TopicID[:]...)
 		} else {
 			w.text([]byte(t.Topic))
@@ -211,41 +273,20 @@ func (c *conn) appendFetch(p *pending) error {
 		w.length(len(t.Partitions))
 		worst := codeNone
 		for range t.Partitions {
-			r := &c.results[at]
-			at++
-			records, ok := c.translated(r)
+			r := &results[0]
+			results = results[1:]
 			worst = worse(worst, r.code)
-			w.partition(v, req.IsolationLevel, r)
-			switch {
-			case ok:
-				w.length(len(records))
-				w.b = append(w.b, records...)
-			case r.f != nil && r.code == codeNone:
-				w.verbatim(&r.f.chunk)
-			default:
-				w.length(0)
+			w.partition(req.Version, req.IsolationLevel, r)
+			w.length(len(r.data))
+			if len(r.data) > 0 {
+				c.parts = append(c.parts, part{len(w.b), r.data})
+				p.topics[i].hub.CountOutgoing(r.records, int64(len(r.data)))
 			}
 			w.tags()
-			if r.f != nil && r.code == codeNone {
-				n := 0
-				for k := range r.f.chunk.Batches {
-					n += r.f.chunk.Batches[k].End - r.f.chunk.Batches[k].Start
-				}
-				p.topics[i].hub.CountOutgoing(r.f.chunk.Len(), int64(n))
-			}
 		}
 		w.tags()
 		c.s.requests(p.topics[i]).count(worst)
 	}
-	w.tags()
-	c.out = w.b
-	for i := range c.results {
-		if f := c.results[i].f; f != nil {
-			f.claimed = false
-		}
-	}
-	c.results = c.results[:0]
-	return nil
 }
 
 // partition writes what comes before a partition's records.
@@ -269,50 +310,4 @@ func (w *writer) partition(version int16, isolation int8, r *fetched) {
 	if version >= 11 {
 		w.int32(-1) // preferred replica
 	}
-}
-
-// verbatim writes the batches as they are stored, without the log's own headers.
-func (w *writer) verbatim(chunk *hub.Chunk) {
-	n := 0
-	for i := range chunk.Batches {
-		n += chunk.Batches[i].End - chunk.Batches[i].Start
-	}
-	w.length(n)
-	for i := range chunk.Batches {
-		w.b = append(w.b, chunk.Data[chunk.Batches[i].Start:chunk.Batches[i].End]...)
-	}
-}
-
-// translated returns the partition's batches for Kafka readers; false if they
-// can be sent as they are. The bytes are valid until the next call.
-func (c *conn) translated(r *fetched) ([]byte, bool) {
-	if r.f == nil || r.code != codeNone {
-		return nil, false
-	}
-	chunk, mapped := &r.f.chunk, false
-	for i := range chunk.Batches {
-		mapped = mapped || chunk.Batches[i].Mapped
-	}
-	if !mapped {
-		return nil, false
-	}
-	b := c.translation.out[:0]
-	for i := range chunk.Batches {
-		batch := &chunk.Batches[i]
-		if !batch.Mapped {
-			b = append(b, chunk.Data[batch.Start:batch.End]...)
-			continue
-		}
-		var err error
-		if b, err = c.translation.appendBatch(b, chunk, i); err != nil {
-			c.log.Error("events cannot be translated for Kafka readers",
-				"hub", r.f.partition.Hub().Name(), "partition", r.index, "offset", batch.BaseOffset, "err", err)
-			if i == 0 {
-				r.code = codeStorage
-			}
-			break // what came before is good
-		}
-	}
-	c.translation.out = b
-	return b, true
 }

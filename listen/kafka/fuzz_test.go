@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"bytes"
+	"io"
 	"net"
 	"testing"
 
@@ -90,15 +91,16 @@ func FuzzRequest(f *testing.F) {
 		defer local.Close()
 		defer remote.Close()
 		c := newConn(s, local)
-		defer c.cancel()
+		defer c.Close()
 		c.in = frame
-		p := c.newPending()
+		p := c.queue.fresh()
 		if err := c.handle(p); err != nil {
 			return
 		}
 		if p.fetch != nil {
 			p.fetch.MaxWaitMillis = 0
 		}
+		go io.Copy(io.Discard, remote)
 		if err := c.respond(p); err != nil {
 			t.Fatalf("answer: %v", err)
 		}

@@ -41,7 +41,16 @@ func (c *conn) metadata(req *kmsg.MetadataRequest) kmsg.Response {
 		}
 		return resp
 	}
+	seen := make(map[string]bool, len(req.Topics))
 	for _, asked := range req.Topics {
+		key := string(asked.TopicID[:])
+		if asked.Topic != nil {
+			key = "name " + *asked.Topic
+		}
+		if seen[key] { // it is answered once, as brokers do
+			continue
+		}
+		seen[key] = true
 		var h *hub.Hub
 		ok := false
 		name := ""

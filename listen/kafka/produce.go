@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"spate/hub"
+	"spate/listen/limit"
 )
 
 // produceReply is a produce request under way, and becomes its answer. It is
@@ -36,10 +37,16 @@ type producedPartition struct {
 }
 
 func (p *produceReply) reset() {
+	if cap(p.parts) > keptParts || cap(p.topics) > keptParts || cap(p.names) > smallBytes {
+		*p = produceReply{}
+	}
 	clear(p.topics)
 	clear(p.parts)
 	*p = produceReply{topics: p.topics[:0], parts: p.parts[:0], names: p.names[:0]}
 }
+
+// size is about what a request under way holds.
+func (p *produceReply) size() int { return 80*(len(p.parts)+len(p.topics)) + len(p.names) }
 
 // parse reads a request behind its header. Batches alias it.
 func (p *produceReply) parse(r *reader, version int16) (transactional bool, err error) {
@@ -62,12 +69,14 @@ func (p *produceReply) parse(r *reader, version int16) (transactional bool, err 
 		for range t.parts {
 			p.parts = append(p.parts, producedPartition{index: r.int32(), batch: r.bytes(), first: -1})
 			r.tags()
-			if r.bad || len(p.parts) > maxParts {
-				return false, fmt.Errorf("produce request: partition %d: %w", len(p.parts), errShort)
+			if r.bad || len(p.parts) > maxNames {
+				return false, fmt.Errorf("produce request: partition %d of at most %d: %w", len(p.parts), maxNames, errShort)
 			}
 		}
 		r.tags()
-		p.topics = append(p.topics, t)
+		if p.topics = append(p.topics, t); len(p.topics) > maxNames {
+			return false, fmt.Errorf("produce request about more than %d topics", maxNames)
+		}
 	}
 	r.tags()
 	if r.bad {
@@ -76,8 +85,8 @@ func (p *produceReply) parse(r *reader, version int16) (transactional bool, err 
 	return transactional, nil
 }
 
-// maxParts bounds the batches of one request.
-const maxParts = 1 << 16
+// keptParts is how many partitions a request may have had whose memory is used again.
+const keptParts = 64
 
 // produce parses a request and appends its batches.
 func (c *conn) produce(pend *pending, r *reader, version int16) error {
@@ -96,7 +105,7 @@ func (c *conn) produce(pend *pending, r *reader, version int16) error {
 	case version < 3:
 		code, note = codeUnsupportedVersion, "produce versions below 3 carry old message sets"
 	case transactional:
-		code, note = codeTransactionalAuth, "transactions are not supported yet"
+		code, note = codeTransactionalAuth, noTransactions
 	case p.acks < -1 || p.acks > 1:
 		code = codeInvalidAcks
 	}
@@ -168,7 +177,7 @@ func (d *producedPartition) append(t *topic) {
 		d.code, d.note = codeCorrupt, "record batches of version 2 are wanted"
 		return
 	case binary.BigEndian.Uint16(b[batchAttributes:])&attributeTransactional != 0:
-		d.code, d.note = codeInvalidRecord, "transactions are not supported yet"
+		d.code, d.note = codeInvalidRecord, noTransactions
 		return
 	}
 	d.p = p
@@ -192,7 +201,7 @@ func (p *produceReply) wait(c *conn) error {
 		}
 		if err := d.ticket.Err(); err != nil {
 			if d.code = codeOf(err); d.code != codeSequence && d.code != codeFenced {
-				c.log.Warn("produce refused", "hub", d.p.Hub().Name(), "partition", d.index, "err", err)
+				c.log.Warn("produce refused", "hub", limit.Name(d.p.Hub().Name()), "partition", d.index, "err", err)
 			}
 			d.note = err.Error()
 			if d.code == codeUnknownTopic {

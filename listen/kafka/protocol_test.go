@@ -348,8 +348,13 @@ func TestListOffsetsInEveryVersion(t *testing.T) {
 
 const key = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3I="
 
-func secured(t *testing.T) (*instance, func(rule string) string) {
+// secured has three policies. At most one Options is taken.
+func secured(t *testing.T, options ...kafka.Options) (*instance, func(rule string) string) {
 	t.Helper()
+	var o kafka.Options
+	if len(options) > 0 {
+		o = options[0]
+	}
 	rules, err := access.NewRules(
 		access.Rule{Name: "root", Primary: key, Rights: access.Manage},
 		access.Rule{Name: "reader", Primary: key, Rights: access.Listen},
@@ -357,7 +362,8 @@ func secured(t *testing.T) (*instance, func(rule string) string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return open(t, kafka.Options{Rules: rules, RequireAuth: true}), func(rule string) string {
+	o.Rules, o.RequireAuth = rules, true
+	return open(t, o), func(rule string) string {
 		return "Endpoint=sb://localhost;SharedAccessKeyName=" + rule + ";SharedAccessKey=" + key + ";UseDevelopmentEmulator=true;"
 	}
 }

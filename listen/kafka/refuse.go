@@ -3,10 +3,35 @@ package kafka
 import "github.com/twmb/franz-go/pkg/kmsg"
 
 const (
-	noGroups   = "consumer groups are not supported yet: read partitions directly"
-	noConfigs  = "describing configurations is not supported yet"
-	noCreation = "hubs are made by the pipeline file, not by Kafka clients"
+	noGroups       = "consumer groups are not supported yet: read partitions directly"
+	noConfigs      = "describing configurations is not supported yet"
+	noCreation     = "hubs are made by the pipeline file, not by Kafka clients"
+	noTransactions = "transactions are not supported yet"
 )
+
+// logRefusal logs a kind of request that is refused, once on a connection, with what to
+// do instead.
+func (c *conn) logRefusal(req kmsg.Request) {
+	hint := noGroups
+	switch req := req.(type) {
+	case *kmsg.ListGroupsRequest:
+		return
+	case *kmsg.FindCoordinatorRequest:
+		if req.CoordinatorType == 1 {
+			hint = noTransactions
+		}
+	case *kmsg.CreateTopicsRequest:
+		hint = noCreation
+	case *kmsg.DescribeConfigsRequest:
+		hint = noConfigs
+	}
+	bit := uint64(1) << (req.Key() & 63)
+	if c.refused&bit != 0 {
+		return
+	}
+	c.refused |= bit
+	c.log.Warn("request refused", "api", kmsg.NameForKey(req.Key()), "hint", hint)
+}
 
 // refuse answers requests that are understood but not served, each with an error
 // code that clients report instead of trying again.
@@ -70,7 +95,7 @@ func refuseCoordinator(req *kmsg.FindCoordinatorRequest) kmsg.Response {
 	resp := req.ResponseKind().(*kmsg.FindCoordinatorResponse)
 	code, note := codeUnsupportedVersion, noGroups
 	if req.CoordinatorType == 1 {
-		code, note = codeTransactionalAuth, "transactions are not supported yet"
+		code, note = codeTransactionalAuth, noTransactions
 	}
 	resp.ErrorCode, resp.ErrorMessage = code, &note
 	resp.NodeID, resp.Port = -1, -1
@@ -100,6 +125,16 @@ func refuseCommit(req *kmsg.OffsetCommitRequest) kmsg.Response {
 func refuseOffsets(req *kmsg.OffsetFetchRequest) kmsg.Response {
 	resp := req.ResponseKind().(*kmsg.OffsetFetchResponse)
 	resp.ErrorCode = codeUnsupportedVersion
+	for _, t := range req.Topics { // up to version 1 there is no other place for the error
+		rt := kmsg.NewOffsetFetchResponseTopic()
+		rt.Topic = t.Topic
+		for _, p := range t.Partitions {
+			rp := kmsg.NewOffsetFetchResponseTopicPartition()
+			rp.Partition, rp.Offset, rp.ErrorCode = p, -1, codeUnsupportedVersion
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		resp.Topics = append(resp.Topics, rt)
+	}
 	for _, g := range req.Groups {
 		rg := kmsg.NewOffsetFetchResponseGroup()
 		rg.Group, rg.ErrorCode = g.Group, codeUnsupportedVersion

@@ -4,11 +4,12 @@
 //
 // One goroutine reads requests and starts them: a produce request's batches are
 // appended at once, straight from the read buffer, and the request waits in the
-// connection's queue for its tickets. A second goroutine takes requests from the
+// connection's queue for its tickets; other requests wait there as encoded answers. A second goroutine takes requests from the
 // queue in order, waits until each is durable (or, for a fetch, until there is
 // something to read), and writes the answers. So that pipelined requests share
 // the log's sync rounds, while answers keep the order of the requests. The queue
-// is bounded: a client that does not read its answers is not read from.
+// is bounded: a client that does not read its answers is not read from. What a client
+// may cost is in bounds.go; a panic in the service of one ends its connection alone.
 //
 // Batches of Kafka producers are stored and served as they were sent. Batches of
 // events that came by other protocols are translated for Kafka readers when they
@@ -32,6 +33,7 @@ import (
 
 	"spate/access"
 	"spate/hub"
+	"spate/listen/limit"
 	"spate/metric"
 )
 
@@ -53,10 +55,18 @@ type Options struct {
 
 	ClusterID string // default "spate"
 
-	Log     *slog.Logger     // default discards
-	Metrics *metric.Recorder // may be nil
+	Log       *slog.Logger     // default discards
+	ClientLog *limit.Log       // for what clients cause; default: one over Log
+	Answers   *limit.Memory    // for answers that clients have not read; default: 256 MiB
+	Metrics   *metric.Recorder // may be nil
 
-	idle time.Duration // a silent connection is closed after it; default 10 minutes
+	IdleTimeout  time.Duration // a client silent for so long is dropped; default 10 min
+	KeyTimeout   time.Duration // so long a client may take to show a key, or to ask anything; default 30 s
+	WriteTimeout time.Duration // a client that takes nothing, or stops in a request, for so long is dropped; default 30 s
+
+	// Ports are the addresses of the process's ports, by amqp, amqps, kafka and
+	// console, for whoever speaks to the wrong one; those that are not known may be left out.
+	Ports map[string]string
 }
 
 // Server answers Kafka requests on any number of listeners.
@@ -72,6 +82,8 @@ type Server struct {
 
 	running  sync.WaitGroup // connections
 	draining atomic.Bool
+
+	buffers buffers
 
 	connections    connectionCounters
 	requestsOfNone requestCounters
@@ -89,7 +101,11 @@ func New(o Options) (*Server, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.ClusterID = cmp.Or(o.ClusterID, "spate")
-	o.idle = cmp.Or(o.idle, 10*time.Minute)
+	o.IdleTimeout = cmp.Or(o.IdleTimeout, 10*time.Minute)
+	o.KeyTimeout = cmp.Or(o.KeyTimeout, 30*time.Second)
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, 30*time.Second)
+	o.ClientLog = cmp.Or(o.ClientLog, limit.NewLog(o.Log))
+	o.Answers = cmp.Or(o.Answers, limit.NewMemory(256<<20))
 	s := &Server{o: o, conns: make(map[*conn]struct{}), listeners: make(map[net.Listener]struct{})}
 	if o.Advertise != "" {
 		host, port, err := splitHostPort(o.Advertise)
@@ -172,14 +188,18 @@ func (s *Server) start(nc net.Conn) {
 	s.mu.Unlock()
 	s.connections.opened.Add(1)
 	go func() {
-		defer s.running.Done()
+		defer s.forget(c)
 		c.run()
-		s.mu.Lock()
-		delete(s.conns, c)
-		s.connections.active.Set(float64(len(s.conns)))
-		s.mu.Unlock()
-		s.connections.closed.Add(1)
 	}()
+}
+
+func (s *Server) forget(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	s.connections.active.Set(float64(len(s.conns)))
+	s.connections.closed.Add(1)
+	s.running.Done()
 }
 
 // Shutdown stops accepting and reading, lets what was read be answered, and closes
@@ -207,7 +227,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	for c := range s.conns {
-		c.abort()
+		c.Close()
 	}
 	s.mu.Unlock()
 	<-done

@@ -21,8 +21,14 @@ func (c *conn) topicByName(name []byte) *topic {
 	if !ok {
 		return nil
 	}
+	if t, ok := c.hubs[h.Name()]; ok { // spelled in another way
+		return t
+	}
+	if c.hubs == nil {
+		c.hubs = make(map[string]*topic)
+	}
 	t := c.newTopic(h)
-	c.hubs[string(name)] = t
+	c.hubs[h.Name()] = t
 	return t
 }
 
@@ -33,6 +39,9 @@ func (c *conn) topicByID(id [16]byte) *topic {
 	h, ok := c.s.o.Namespace.HubByID(id)
 	if !ok {
 		return nil
+	}
+	if c.ids == nil {
+		c.ids = make(map[[16]byte]*topic)
 	}
 	t := c.newTopic(h)
 	c.ids[id] = t

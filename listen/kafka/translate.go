@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -9,6 +10,7 @@ import (
 
 	"spate/hub"
 	"spate/hub/eventlog"
+	"spate/listen/limit"
 	"spate/wire/amqp"
 )
 
@@ -17,16 +19,62 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // translation re-encodes batches of events that came by other protocols: what an
 // AMQP event has and a Kafka record has not becomes record headers.
 type translation struct {
-	out     []byte // batches of one partition
 	record  []byte
 	headers []byte
 	value   []byte
 	count   int64 // headers
+	err     error // of a record whose headers could not all be read
 }
 
 // Names of the headers that stand for AMQP properties, by place in the properties
 // section. The others are not shown, as on the real service.
 var propertyHeaders = [...]string{0: "message-id", 1: "user-id", 2: "to", 4: "reply-to", 6: "content-type", 7: "content-encoding", 9: "creation-time"}
+
+// mapped reports whether Kafka readers cannot be served the batches as they are.
+func mapped(ch *hub.Chunk) bool {
+	for i := range ch.Batches {
+		if ch.Batches[i].Mapped {
+			return true
+		}
+	}
+	return false
+}
+
+// translate returns r's batches for Kafka readers, in a buffer that is the caller's; nil
+// if there is none that can be served.
+func (c *conn) translate(r *fetched, t *topic, ch *hub.Chunk) []byte {
+	b := c.s.buffers.get(len(ch.Data) + len(ch.Data)/2)
+	x, records := &c.translation, 0
+	for i := range ch.Batches {
+		batch := &ch.Batches[i]
+		if !batch.Mapped {
+			b = append(b, ch.Data[batch.Start:batch.End]...)
+			records += batch.Count
+			continue
+		}
+		var err error
+		x.err = nil
+		if b, err = x.appendBatch(b, ch, i); err != nil || x.err != nil {
+			c.log.Error("events cannot be translated for Kafka readers",
+				"hub", limit.Name(t.hub.Name()), "partition", r.index, "offset", batch.BaseOffset, "err", cmp.Or(err, x.err))
+		}
+		if err != nil {
+			r.end = batch.BaseOffset // what came before is good
+			break
+		}
+		records += batch.Count
+	}
+	r.records = records
+	if cap(x.record) > flushBytes || cap(x.headers) > flushBytes {
+		*x = translation{}
+	}
+	if len(b) == 0 {
+		c.s.buffers.put(b)
+		r.code = codeStorage
+		return nil
+	}
+	return b
+}
 
 // appendBatch appends batch i of chunk. Offsets, times and counts stay as they are.
 func (t *translation) appendBatch(dst []byte, chunk *hub.Chunk, i int) ([]byte, error) {
@@ -38,8 +86,8 @@ func (t *translation) appendBatch(dst []byte, chunk *hub.Chunk, i int) ([]byte, 
 	base := int64(binary.BigEndian.Uint64(raw[batchBaseTime:]))
 	for it.Next() {
 		r := &it.Record
-		if err := t.readHeaders(r, batch.Origin); err != nil {
-			return dst[:start], fmt.Errorf("offset %d: %w", r.Offset, err)
+		if err := t.readHeaders(r, batch.Origin); err != nil && t.err == nil {
+			t.err = fmt.Errorf("offset %d: %w", r.Offset, err) // it is served with the headers before that
 		}
 		b := append(t.record[:0], 0) // attributes
 		b = binary.AppendVarint(b, r.Time-base)

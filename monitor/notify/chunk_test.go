@@ -10,6 +10,7 @@ import (
 
 	"spate/hub"
 	"spate/hub/eventlog"
+	"spate/metric"
 )
 
 // chunkOf is a chunk of gzip batches of one event each, the first at offset 0. A
@@ -37,21 +38,29 @@ func chunkOf(t *testing.T, bodies ...[]byte) *hub.Chunk {
 	return c
 }
 
-func notifier(t *testing.T) *Notifier {
+func notifier(t *testing.T) (*Notifier, *metric.Recorder) {
 	t.Helper()
 	dir := t.TempDir()
-	ns, h := openHub(t, dir)
+	rec := new(metric.Recorder)
+	ns, err := hub.Open(t.Context(), hub.Options{Dir: dir, Metrics: rec})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { ns.Close() })
+	h, err := ns.Create(t.Context(), hub.Spec{Name: "alerts", Partitions: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
 	n, err := New(Options{Dir: filepath.Join(dir, "notify"), Name: "n", Hub: h, Receivers: []Receiver{{Name: "file", File: filepath.Join(dir, "f")}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { n.Close() })
-	return n
+	return n, rec
 }
 
 func TestABatchThatCannotBeTakenApartDoesNotStopThoseBehindIt(t *testing.T) {
-	n := notifier(t)
+	n, rec := notifier(t)
 	if err := n.put(0, 0, chunkOf(t, nil, []byte(`{"alert":"fire"}`)), new(reading)); err != nil {
 		t.Fatal(err)
 	}
@@ -61,10 +70,13 @@ func TestABatchThatCannotBeTakenApartDoesNotStopThoseBehindIt(t *testing.T) {
 	if err := n.put(1, 0, chunkOf(t, nil), new(reading)); err != nil || n.box.position(1) != 1 {
 		t.Errorf("nothing but damage: %v, position %d, want 1", err, n.box.position(1))
 	}
+	if v := rec.Counter("SkippedEvents", "EntityName", "alerts").Value(); v != 2 {
+		t.Errorf("%d events are counted as skipped, want 2", v)
+	}
 }
 
 func TestEventsThatCompressWellGoToTheOutboxInParts(t *testing.T) {
-	n := notifier(t)
+	n, _ := notifier(t)
 	body := []byte(strings.Repeat("x", 1<<20))
 	c := chunkOf(t, body, body, body, body, body, body)
 	if err := n.put(0, 0, c, new(reading)); err != nil || n.box.position(0) != 4 {

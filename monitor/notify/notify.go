@@ -236,8 +236,8 @@ type reading struct {
 }
 
 // put brings the events of a chunk from offset from on to the outbox, or as many of
-// them as go at a time. A batch that cannot be taken apart is logged and passed over:
-// compressed ones that were stored unseen must not stop those behind them.
+// them as go at a time. A batch that cannot be taken apart is logged, counted and passed
+// over: one that a log of before holds must not stop those behind it.
 func (n *Notifier) put(partition int, from int64, c *hub.Chunk, r *reading) error {
 	now := n.o.Clock().UnixMilli()
 	if cap(r.bodies) > 2*putBytes {
@@ -251,17 +251,20 @@ func (n *Notifier) put(partition int, from int64, c *hub.Chunk, r *reading) erro
 		}
 		b := &c.Batches[i]
 		it := c.Records(i)
+		last := max(from, b.BaseOffset) - 1
 		for it.Next() {
 			if it.Record.Offset < from {
 				continue
 			}
+			last = it.Record.Offset
 			r.messages = append(r.messages, message{partition: partition, offset: it.Record.Offset, enqueued: b.AppendTime, put: now})
 			r.bodies = append(r.bodies, it.Record.Value...)
 			r.ends = append(r.ends, len(r.bodies))
 		}
 		if err := it.Err(); err != nil {
 			n.o.Log.Error("events cannot be taken apart and are not notified", "hub", n.o.Hub.Name(), "partition", partition,
-				"offset", b.BaseOffset, "events", b.Count, "err", err)
+				"offset", last+1, "events", b.Next()-last-1, "err", err)
+			n.o.Hub.CountSkipped(int(b.Next() - last - 1))
 		}
 		next = b.Next()
 	}
