@@ -352,6 +352,7 @@ func (e *epochs) save(m *checkpoint.Manifest, frozen []frozenStep) error {
 	if err := e.job.commit(e.ctx, m); err != nil {
 		return err
 	}
+	e.job.saved.Store(int64(e.job.opts.Clock.Now()))
 	e.job.noted = len(m.Notes) > 0
 	m.Notes = nil
 	e.job.manifest = m
