@@ -30,7 +30,11 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t, func(o *listen.Options) { o.TLS = server })
+	var log *lines
+	w := newWorld(t, func(o *listen.Options) {
+		o.TLS = server
+		log = logged(o)
+	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -58,6 +62,9 @@ func TestTLS(t *testing.T) {
 	if n, _ := r.conn.Read(b); strings.HasPrefix(string(b[:n]), "AMQP") {
 		t.Errorf("% x", b[:n])
 	}
+	eventually(t, "the log names what it saw", func() bool {
+		return strings.Contains(log.String(), "this is AMQP without TLS; the AMQP port is another, by default 5672")
+	})
 }
 
 // B04, S03: when a token ends, so do its links; one that was refreshed goes on.
