@@ -352,11 +352,10 @@ func (e *epochs) save(m *checkpoint.Manifest, frozen []frozenStep) error {
 	if err := e.job.commit(e.ctx, m); err != nil {
 		return err
 	}
-	e.job.saved.Store(int64(e.job.opts.Clock.Now()))
 	e.job.noted = len(m.Notes) > 0
 	m.Notes = nil
 	e.job.manifest = m
-	e.job.progress.saved.Store(true)
+	e.job.progress.saved.Store(int64(e.job.opts.Clock.Now()))
 	e.join(m)
 	if e.closing {
 		return e.clear()

@@ -38,7 +38,6 @@ type Job struct {
 	letters     *deadletter.Log // nil: what is dropped is not kept
 	swept       time.Time       // when old letters were last deleted
 	watermark   atomic.Int64
-	saved       atomic.Int64 // when the newest checkpoint was committed, by the clock; 0: none in this life
 	rates       rates
 	hasty       atomic.Bool // a stop does not wait for the inputs
 	draining    atomic.Bool
@@ -343,9 +342,6 @@ func (j *Job) Checkpoint(ctx context.Context) error {
 // Hasten has the stop of the job, which may be under way, not wait for the inputs to be
 // read to their ends: what has come and is not read is read at the next start.
 func (j *Job) Hasten() { j.hasty.Store(true) }
-
-// Saved is when the newest checkpoint was committed by this life of the job; 0: none was.
-func (j *Job) Saved() column.Ticks { return column.Ticks(j.saved.Load()) }
 
 // Rates are the events and rows of a second, about a second ago.
 func (j *Job) Rates() (events, rows float64) {
