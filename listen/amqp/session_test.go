@@ -162,8 +162,8 @@ func edit(parts [][]byte, edits []byte) []byte {
 	return bytes.Join(parts, nil)
 }
 
-// FuzzSession changes what a real client says. Whatever comes of it, nothing panics, the
-// connection ends with its client, and the next client is served.
+// FuzzSession changes what a real client says. Whatever comes of it, nothing panics and
+// the connection ends with its client.
 func FuzzSession(f *testing.F) {
 	panics := new(lines)
 	w := newWorld(f, func(o *listen.Options) {

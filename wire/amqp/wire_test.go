@@ -99,6 +99,18 @@ func TestDecodeMakesLittleOfFewBytes(t *testing.T) {
 	}
 }
 
+// Of very many symbols few are read.
+func TestManySymbols(t *testing.T) {
+	many := make([]Symbol, 1000)
+	for i := range many {
+		many[i] = "s"
+	}
+	_, list, _, _ := Performative(AppendAttach(nil, &Attach{Name: "l", Desired: many, Offered: many[:1]}))
+	if a, err := DecodeAttach(list); err != nil || len(a.Desired) != maxSymbols || len(a.Offered) != 1 {
+		t.Errorf("%d desired, %d offered, %v", len(a.Desired), len(a.Offered), err)
+	}
+}
+
 // deepLists is n lists inside each other.
 func deepLists(n int) []byte {
 	b := []byte{0x45}
