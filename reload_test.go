@@ -192,7 +192,7 @@ func TestAStoppedJobStaysStopped(t *testing.T) {
 	}
 	p := run(t, o)
 	p.runs()
-	if err := p.Jobs().Stop(t.Context(), "j"); err != nil {
+	if err := p.Jobs().Stop(t.Context(), "j", true); err != nil {
 		t.Fatal(err)
 	}
 	o.Hubs = []pipeline.Hub{{Name: "in", Partitions: 2}}

@@ -174,10 +174,10 @@ type fakeJobs struct{ started pipeline.JobStart }
 
 func (f *fakeJobs) Start(_ context.Context, name string, start pipeline.JobStart) error {
 	f.started = start
-	return f.Stop(context.Background(), name)
+	return f.Stop(context.Background(), name, true)
 }
 
-func (f *fakeJobs) Stop(_ context.Context, name string) error {
+func (f *fakeJobs) Stop(_ context.Context, name string, _ bool) error {
 	switch name {
 	case "j":
 		return nil
@@ -188,15 +188,15 @@ func (f *fakeJobs) Stop(_ context.Context, name string) error {
 }
 
 func (f *fakeJobs) Explain(ctx context.Context, name string, sample int) (*stream.Explanation, error) {
-	return &stream.Explanation{Job: fmt.Sprint(name, " with ", sample)}, f.Stop(ctx, name)
+	return &stream.Explanation{Job: fmt.Sprint(name, " with ", sample)}, f.Stop(ctx, name, true)
 }
 
 func (f *fakeJobs) DropLetters(ctx context.Context, name string, c jobs.Letters) (int, error) {
-	return len(c.IDs), errors.Join(f.Stop(ctx, name), f.known(c))
+	return len(c.IDs), errors.Join(f.Stop(ctx, name, true), f.known(c))
 }
 
 func (f *fakeJobs) ReplayLetters(ctx context.Context, name string, c jobs.Letters) (*jobs.Replay, error) {
-	return &jobs.Replay{Events: len(c.IDs)}, errors.Join(f.Stop(ctx, name), f.known(c))
+	return &jobs.Replay{Events: len(c.IDs)}, errors.Join(f.Stop(ctx, name, true), f.known(c))
 }
 
 // known refuses the letter x.
@@ -211,7 +211,7 @@ func (f *fakeJobs) Why(ctx context.Context, name string, e jobs.Event) (*stream.
 	if e.Sequence > 9 {
 		return nil, jobs.ErrNoEvent
 	}
-	return &stream.Trace{Body: e.String()}, f.Stop(ctx, name)
+	return &stream.Trace{Body: e.String()}, f.Stop(ctx, name, true)
 }
 
 func TestJobsAreLookedIntoWithTheToken(t *testing.T) {

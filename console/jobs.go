@@ -20,7 +20,7 @@ import (
 // Jobs is the part of a *jobs.Room that people may use from outside.
 type Jobs interface {
 	Start(ctx context.Context, name string, start pipeline.JobStart) error
-	Stop(ctx context.Context, name string) error
+	Stop(ctx context.Context, name string, drain bool) error
 	Explain(ctx context.Context, name string, sample int) (*stream.Explanation, error)
 	Why(ctx context.Context, name string, e jobs.Event) (*stream.Trace, error)
 	DropLetters(ctx context.Context, name string, c jobs.Letters) (int, error)
@@ -42,7 +42,7 @@ func (c *console) job(w http.ResponseWriter, r *http.Request) {
 			err = c.o.Jobs.Start(r.Context(), name, start)
 		}
 	case "stop":
-		err = c.o.Jobs.Stop(r.Context(), name)
+		err = c.o.Jobs.Stop(r.Context(), name, r.URL.Query().Get("drain") != "false")
 	case "drop-letters", "replay-letters":
 		var chosen jobs.Letters
 		if chosen, err = lettersOf(r.URL.Query()); err != nil {

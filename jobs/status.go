@@ -14,8 +14,11 @@ type Status struct {
 	Error          string        `json:"error,omitempty"`
 	EventsIn       int64         `json:"eventsIn"`
 	RowsOut        int64         `json:"rowsOut"`
+	EventRate      float64       `json:"eventsPerSecond"`
+	RowRate        float64       `json:"rowsPerSecond"`
 	Errors         int64         `json:"runtimeErrors"` // rows for which an expression of the query failed
 	WatermarkDelay time.Duration `json:"watermarkDelayNanoseconds"`
+	Checkpoint     *time.Time    `json:"lastCheckpoint,omitempty"` // since the job was started
 
 	Capture bool `json:"-"` // the job captures a hub
 }
@@ -28,8 +31,16 @@ func (r *Room) Status() []Status {
 	for _, j := range r.all() {
 		s := Status{Name: j.name, Capture: j.made().capture != nil}
 		s.State, s.Error = j.state()
-		if w := j.current().Watermark(); w > 0 {
+		job := j.current()
+		if w := job.Watermark(); w > 0 {
 			s.WatermarkDelay = time.Duration(now-w) * 100
+		}
+		if at := job.Saved(); at > 0 {
+			t := at.Time()
+			s.Checkpoint = &t
+		}
+		if s.State == "Running" {
+			s.EventRate, s.RowRate = job.Rates()
 		}
 		place[strings.ToLower(j.name)] = len(out)
 		out = append(out, s)
