@@ -140,7 +140,7 @@ func TestAFetchOfOnePartitionManyTimes(t *testing.T) {
 	}
 	for range 3 {
 		c := dial(t, in)
-		c.send(manyTimes(in, 60_000), 1)
+		c.nc.Write(c.f.AppendRequest(nil, manyTimes(in, 60_000), 1))
 		c.wantClosed()
 	}
 	wantServed(t, in)
