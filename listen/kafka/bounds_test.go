@@ -490,3 +490,64 @@ func TestCompressedBatchesAreCheckedWhenTheyAreProduced(t *testing.T) {
 	}
 	wantServed(t, in)
 }
+
+// Before a key is shown a client may ask for versions as often as it likes, and is not read
+// from when it does not read.
+func TestQuestionsBeforeAKeyCostLittle(t *testing.T) {
+	answers := limit.NewMemory(32 << 20)
+	in, connection := secured(t, kafka.Options{Answers: answers, WriteTimeout: 200 * time.Millisecond})
+	before := held()
+	raw := bytes.Repeat(kmsg.NewRequestFormatter().AppendRequest(nil, kmsg.NewPtrApiVersionsRequest(), 1), 1000)
+	var wg sync.WaitGroup
+	for range 2 {
+		c := dial(t, in)
+		c.nc.(*net.TCPConn).SetReadBuffer(4 << 10)
+		wg.Go(func() {
+			for range 1000 {
+				if _, err := c.nc.Write(raw); err != nil {
+					return
+				}
+			}
+			t.Error("a client that does not read is read from all the time")
+		})
+	}
+	c := dial(t, in)
+	c.login(connection("root"))
+	c.roundTrip(produceRequest(9, in, 3, batch(1, nil)))
+	if grown := held() - before; grown > 2*4<<20 {
+		t.Errorf("%d MiB are held", grown>>20)
+	}
+	wg.Wait()
+}
+
+// When slow readers hold all there is, a fetch is answered without records, not late.
+func TestAFetchWithoutMemoryIsAnswered(t *testing.T) {
+	answers := limit.NewMemory(1 << 20)
+	in := open(t, kafka.Options{Answers: answers, WriteTimeout: 50 * time.Millisecond})
+	c := dial(t, in)
+	c.roundTrip(produceRequest(9, in, 0, batch(1, nil)))
+	c.roundTrip(produceRequest(9, in, 1, batch(1, nil)))
+	if !answers.TryTake(1 << 20) {
+		t.Fatal("no memory at all")
+	}
+	req := fetchRequest(12, in, 0, 0)
+	second := req.Topics[0].Partitions[0]
+	second.Partition = 1
+	req.Topics[0].Partitions = append(req.Topics[0].Partitions, second)
+	begin := time.Now()
+	for _, p := range c.roundTrip(req).(*kmsg.FetchResponse).Topics[0].Partitions {
+		if p.ErrorCode != 0 || len(p.RecordBatches) > 0 {
+			t.Errorf("partition %d: code %d, %d bytes", p.Partition, p.ErrorCode, len(p.RecordBatches))
+		}
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("answered after %v", took)
+	}
+	wantServed(t, in)
+	answers.Give(1 << 20)
+	for _, p := range c.roundTrip(req).(*kmsg.FetchResponse).Topics[0].Partitions {
+		if p.ErrorCode != 0 || len(p.RecordBatches) == 0 && p.Partition == 0 {
+			t.Errorf("partition %d: code %d, %d bytes", p.Partition, p.ErrorCode, len(p.RecordBatches))
+		}
+	}
+}

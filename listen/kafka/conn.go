@@ -53,6 +53,7 @@ type conn struct {
 	pass        uint64    // over the partitions of a fetch
 	results     []fetched // of the fetch in hand
 	lent        int64     // bytes taken from Answers for them
+	short       bool      // there was no more
 	buf         []byte    // that the log reads into
 	batches     []hub.Batch
 	translation translation
