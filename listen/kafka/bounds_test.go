@@ -551,3 +551,29 @@ func TestAFetchWithoutMemoryIsAnswered(t *testing.T) {
 		}
 	}
 }
+
+// A length alone costs nothing, and a large request what has come of it.
+func TestALargeRequestHoldsWhatHasCome(t *testing.T) {
+	in := open(t, kafka.Options{})
+	wantServed(t, in)
+	const n = 5
+	before := held()
+	var all []*rawConn
+	for range n {
+		c := dial(t, in)
+		c.nc.Write(binary.BigEndian.AppendUint32(nil, 35<<20))
+		c.nc.Write(append([]byte{0, 0, 0, 9}, make([]byte, 100<<10)...))
+		all = append(all, c)
+	}
+	wantServed(t, in)
+	if each := (held() - before) / n; each > 2<<20 {
+		t.Errorf("100 KiB of a request cost %d KiB", each>>10)
+	}
+	for _, c := range all {
+		c.nc.Write(make([]byte, 34<<20))
+	}
+	wantServed(t, in)
+	if each := (held() - before) / n; each > 64<<20 {
+		t.Errorf("a request of 35 MiB costs %d MiB", each>>20)
+	}
+}

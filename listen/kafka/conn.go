@@ -180,10 +180,10 @@ func (c *conn) read() error {
 
 // enqueue hands p to the writer.
 func (c *conn) enqueue(p *pending) error {
-	if p.cost = len(p.frame) + p.produce.size(); p.fetch != nil {
+	if p.cost = pendingCost + len(p.frame) + p.produce.size(); p.fetch != nil {
 		p.cost += fetchCost(p.fetch)
 	}
-	if p.cost > freeCost {
+	if p.cost > freeCost || !p.produce.active && c.queue.busy() {
 		if err := c.take(c.life, int64(p.cost), c.s.o.WriteTimeout); c.life.Err() != nil {
 			return net.ErrClosed
 		} else if err != nil {
