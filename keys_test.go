@@ -84,7 +84,7 @@ func changeRunning(t *testing.T, c configtest.Case, before, after pipeline.Optio
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
-	until(t, "the pipeline", func() bool { return p.Jobs().Running() })
+	until(t, "the pipeline", func() bool { return p.Jobs().Running() && p.simulation.running() })
 	did, err := p.Reload(ctx, after)
 	switch c.Key.Change {
 	case config.ChangeLive, config.ChangeGrow:

@@ -53,7 +53,7 @@ SELECT COUNT(*) AS c INTO counts FROM [in] TIMESTAMP BY t GROUP BY TumblingWindo
 		}
 	}
 	look("running")
-	if err := p.Jobs().Stop(t.Context(), "j"); err != nil {
+	if err := p.Jobs().Stop(t.Context(), "j", true); err != nil {
 		t.Fatal(err)
 	}
 	look("stopped")

@@ -15,7 +15,7 @@ import (
 // runs waits until the pipeline can be changed.
 func (p *testPipeline) runs() {
 	p.t.Helper()
-	until(p.t, "the pipeline", func() bool { return p.Jobs().Running() })
+	until(p.t, "the pipeline", func() bool { return p.Jobs().Running() && p.simulation.running() })
 }
 
 // While events come a script changes ten times, the hub gets more partitions, a job
@@ -192,7 +192,7 @@ func TestAStoppedJobStaysStopped(t *testing.T) {
 	}
 	p := run(t, o)
 	p.runs()
-	if err := p.Jobs().Stop(t.Context(), "j"); err != nil {
+	if err := p.Jobs().Stop(t.Context(), "j", true); err != nil {
 		t.Fatal(err)
 	}
 	o.Hubs = []pipeline.Hub{{Name: "in", Partitions: 2}}

@@ -87,13 +87,16 @@ func (s *simulation) Reload(ctx context.Context, o pipeline.Options) ([]string, 
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	s.wanted = o.Simulate
-	s.mu.Lock()
-	begun := s.launch != nil
-	s.mu.Unlock()
-	if !begun {
+	if !s.running() { // Run begins with it
 		return nil, nil
 	}
 	return s.take(ctx, o.Simulate)
+}
+
+func (s *simulation) running() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.launch != nil
 }
 
 // take makes the fleet what is wanted: another one is connected before the one that runs

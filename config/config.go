@@ -42,7 +42,8 @@ const (
 type Source struct {
 	Path string // a pipeline file or a folder; empty: the current folder
 	Data string // data folder, instead of the file's storage.path
-	// NoScripts leaves the queries unchecked: for the verbs that only look at names.
+	// NoScripts leaves the queries unchecked, and needs no variable that is not set: for the
+	// verbs that only look at names.
 	NoScripts bool
 	AutoPorts bool                        // any free port for every listener that is open
 	Env       func(string) (string, bool) // default os.LookupEnv
@@ -148,7 +149,7 @@ func loadBytes(src Source, file string, data []byte, at folder) (*Pipeline, erro
 	if env == nil {
 		env = os.LookupEnv
 	}
-	r := &reader{file: file, env: env, readFile: at.read}
+	r := &reader{file: file, env: env, readFile: at.read, lax: src.NoScripts}
 	l := &loader{reader: r, folder: at, data: src.Data}
 	if top := r.parse(data); top != nil {
 		fileKeys.read(l, top, &l.o)

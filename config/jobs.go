@@ -27,6 +27,8 @@ var jobKeys = section[pipeline.Job]{
 	key("eventsLateArrivalMaxDelayInSeconds", ChangeLive, "The same in Azure's form, -1 for infinite; one of the two.", lateSeconds()),
 	key("outputErrorPolicy", ChangeLive, "What happens to a row that its output cannot hold: `Drop` counts it and keeps it as a dead letter, `Stop` and `Retry` hold it.",
 		errorPolicy("Drop", func(j *pipeline.Job) *pipeline.OutputErrorPolicy { return &j.Policies.OutputError })),
+	key("runtimeErrorPolicy", ChangeLive, "What happens to a row for which an expression of the query fails: `fail` ends the job, `skipToDeadLetter` counts the row, keeps it as a dead letter and goes on without it.",
+		word(pipeline.FailJob, func(j *pipeline.Job) *pipeline.RuntimeErrorPolicy { return &j.Policies.RuntimeError }, "fail", "skipToDeadLetter")),
 	key("compatibilityLevel", ChangeNone, "Level of Stream Analytics.", word("1.2", func(j *pipeline.Job) *string { return &j.Policies.Compat }, "1.2")).unprinted(),
 	key("stringCompare", ChangeLive, "How texts compare.", either("ordinal", "ignoreCase", func(j *pipeline.Job) *bool { return &j.Policies.IgnoreCase })),
 	key("deadLetter", ChangeInside, "What is kept of dropped rows.", optional(deadLetterKeys, func(j *pipeline.Job) *pipeline.DeadLetter { return &j.Policies.DeadLetter })),
@@ -39,7 +41,7 @@ var jobKeys = section[pipeline.Job]{
 		keys: outputKeys, at: func(j *pipeline.Job) *[]pipeline.Output { return &j.Outputs }, name: func(out *pipeline.Output) *string { return &out.Alias },
 		check: (*loader).checkOutput,
 	}.value()),
-	later[pipeline.Job]("memoryLimit", "onTrimmed", "runtimeErrorPolicy", "dataLocale", "joinDatediff", "functions"),
+	later[pipeline.Job]("memoryLimit", "onTrimmed", "dataLocale", "joinDatediff", "functions"),
 }
 
 var deadLetterKeys = section[pipeline.DeadLetter]{

@@ -19,6 +19,7 @@ type reader struct {
 	readFile func(path string) ([]byte, error) // path as in the file
 	problems []Problem
 	secrets  []string
+	lax      bool // variables that are not set are no mistake: nothing runs
 }
 
 // place is a position in the file.
@@ -63,6 +64,9 @@ func (r *reader) parse(data []byte) *object {
 	r.src = strings.TrimPrefix(string(data), "\ufeff")
 	f, err := parser.ParseBytes([]byte(r.src), 0, parser.AllowDuplicateMapKey())
 	if err != nil {
+		if r.unclosed() {
+			return nil
+		}
 		at, msg := place{1, 1}, err.Error()
 		var ye yaml.Error
 		if errors.As(err, &ye) {

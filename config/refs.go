@@ -25,6 +25,10 @@ func (o *object) resolve(e *entry, s string) (string, bool) {
 		case "env":
 			name, def, hasDefault := strings.Cut(rest, ":-")
 			v, ok := o.r.env(name)
+			if !ok && !hasDefault && o.r.lax {
+				good = false
+				return m
+			}
 			if !ok && !hasDefault {
 				o.fail(e, "E302", "set "+name+", or give a default: ${env:"+name+":-value}", "the variable %s is not set", name)
 				good = false

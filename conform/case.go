@@ -37,6 +37,7 @@ type Case struct {
 	Inputs    []Input
 	Want      map[string][]column.Value // rows of each output as records
 	WantError string                    // part of the message; empty: no error
+	Skipped   []column.Value            // records of the rows that are skipped; nil: an error ends the run
 	KeyOrder  bool                      // the order of keys counts
 	Options   Options
 }
@@ -104,6 +105,11 @@ func (c *Case) file(name string, data []byte) error {
 		return c.settings(string(data))
 	case name == "want-error":
 		c.WantError = strings.TrimSpace(string(data))
+	case name == "skipped.jsonl":
+		rows, err := Records(data)
+		c.Options.SkipErrors = true
+		c.Skipped = rows
+		return err
 	case path.Dir(name) == "in":
 		rows, err := Records(data)
 		c.Inputs = append(c.Inputs, Input{base, rows})

@@ -64,7 +64,11 @@ func sameTimes(job, than *plan.Job) bool {
 func TestAChangedScriptGoesOn(t *testing.T) {
 	ran := 0
 	rapid.Check(t, func(t *rapid.T) {
-		a, b := conform.RandomScript(t), other(conform.RandomScript(t))
+		skip, random := rapid.Bool().Draw(t, "skip"), conform.RandomScript
+		if skip {
+			random = conform.RandomFailingScript
+		}
+		a, b := random(t), other(random(t))
 		first, then := a, b
 		switch both := a + b; rapid.IntRange(0, 3).Draw(t, "change") {
 		case 0:
@@ -75,6 +79,7 @@ func TestAChangedScriptGoesOn(t *testing.T) {
 			first, then = both, both+"\nSELECT k, COUNT(*) AS n INTO q FROM i TIMESTAMP BY t GROUP BY k, TumblingWindow(second, 7);"
 		}
 		events, o := conform.RandomStream(t)
+		o.SkipErrors = skip
 		if len(events) == 0 {
 			t.Skip("nothing is read") // another draw; at the end some must have run
 		}
@@ -100,7 +105,9 @@ func TestAChangedScriptGoesOn(t *testing.T) {
 			}
 			how.Behind = turns(rapid.SliceOfN(rapid.SampledFrom(kinds), 1, 7).Draw(t, "acts")...)
 		}
-		changed := func(first, then string) (before, after map[string][]conform.Row) {
+		changed := func(first, then string, letters *conform.Letters) (before, after map[string][]conform.Row) {
+			o := o
+			o.Skipped = letters.Add
 			before, after, err := how.RunChanged(t.Context(), compile(first), compile(then), at, events, o)
 			if err != nil && first == then {
 				t.Skip(err) // the script fails on these events, changed or not
@@ -110,9 +117,10 @@ func TestAChangedScriptGoesOn(t *testing.T) {
 			}
 			return before, after
 		}
-		_, want := changed(then, then)
-		before, _ := changed(first, first)
-		got, rest := changed(first, then)
+		var letters, wanted conform.Letters
+		_, want := changed(then, then, &wanted)
+		before, _ := changed(first, first, new(conform.Letters))
+		got, rest := changed(first, then, &letters)
 		ran++
 		compare := func(what string, got, want map[string][]conform.Row) {
 			drop := func(rows map[string][]conform.Row) map[string][]column.Value {
@@ -130,6 +138,9 @@ func TestAChangedScriptGoesOn(t *testing.T) {
 		}
 		compare("the old script", got, before)
 		compare("the new script", rest, want)
+		if d := letters.Differ(&wanted); d != "" {
+			t.Fatalf("%s\nchanged before message %d to\n%s\n%+v\n%s\n%+v\nrows that were skipped: %s", first, at, then, how, listed(events), o, d)
+		}
 	})
 	if ran == 0 {
 		t.Error("no script ran")

@@ -13,12 +13,16 @@
 //	-- in/NAME.jsonl --  events in arrival order, once per input
 //	-- want/NAME.jsonl -- rows of an output, in any order
 //	-- want-error --     instead of rows: a part of the message, in any case
+//	-- skipped.jsonl --  rows that a step cannot compute do not end the run; these are they
 //
 // The arrival time of an event is its field _arrival, which is taken out of the
 // payload; else its field t, if that is a time; else what TIMESTAMP BY gives; else
 // 2026-01-05T00:00:00Z. Rows are compared as multisets. Key spelling counts, key
 // order only with keyorder=true. 3 is a bigint and 3.0 a float; floats may differ
 // by 1e-9 of their size. A column that is null and one that is missing differ.
+//
+// A row that is skipped is written as {"step":NAME,"line":LINE,"row":{...}}, with "output"
+// in place of "step" where a statement cannot compute it.
 //
 // Settings: late and outoforder (seconds; late -1, the default, is unlimited),
 // policy (adjust or drop), start (a time), stringCompare (ordinal or ignoreCase),

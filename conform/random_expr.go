@@ -18,14 +18,57 @@ func (g *generator) named(sc scope, c class, literal string) string {
 	return pick(g, names...)
 }
 
-// numberExpr is an expression over numbers that cannot fail: no bigint is
-// divided, and values stay small.
+// fails is a number that some events do not have.
+func (g *generator) fails(sc scope) string {
+	n, s := g.named(sc, number, "0"), g.named(sc, text, "'b'")
+	switch g.int(1, 9) {
+	case 1:
+		return fmt.Sprintf("7 / CAST(%s AS bigint)", n)
+	case 2:
+		return fmt.Sprintf("CAST(%s AS bigint) + 9223372036854775802", n)
+	case 3:
+		return fmt.Sprintf("LEN(LEFT(%s, CAST(%s AS bigint)))", s, n)
+	case 4:
+		return fmt.Sprintf("LEN(TRANSLATE(%s, 'abc', %s))", s, s)
+	case 5:
+		return fmt.Sprintf("CAST(%s AS bigint)", g.named(sc, wide, s))
+	case 6:
+		return fmt.Sprintf("CAST(%s AS float)", s)
+	case 7:
+		return fmt.Sprintf("YEAR(DATEADD(year, 1000 * CAST(%s AS bigint), '2026-01-05'))", n)
+	}
+	return fmt.Sprintf("CAST(%s AS bigint)", g.named(sc, mixed, s))
+}
+
+// failingAggregate is an aggregate that does not take every event, or has no result for
+// every group, or is in an expression that has none.
+func (g *generator) failingAggregate(sc scope) string {
+	switch g.int(1, 7) {
+	case 1:
+		return fmt.Sprintf("SUM(CAST(%s AS bigint) * 4611686018427387904)", g.named(sc, number, "1"))
+	case 2:
+		return fmt.Sprintf("%s(COALESCE(%s, %s))", pick(g, "MIN", "MAX"), g.named(sc, moment, "'x'"), g.named(sc, number, "1"))
+	case 3:
+		return fmt.Sprintf("%s(%s)", pick(g, "MIN", "MAX", "SUM", "AVG"), g.named(sc, mixed, g.named(sc, text, "'x'")))
+	case 4:
+		return fmt.Sprintf("SUM(%s)", g.named(sc, wide, "1e308"))
+	case 5:
+		return "7 / (COUNT(*) - 1)"
+	}
+	return fmt.Sprintf(pick(g, "SUM(%s)", "MAX(%s)", "COUNT(%s)", "COUNT(DISTINCT %s)"), g.fails(sc))
+}
+
+// numberExpr is an expression over numbers that cannot fail, unless that is wanted: no
+// bigint is divided, and values stay small.
 func (g *generator) numberExpr(sc scope, depth int) string {
 	if depth == 0 || g.chance(30) {
 		if g.chance(25) {
 			return pick(g, "0", "1", "2", "0.5", "1.0", "10", "-3")
 		}
 		return g.named(sc, number, "1")
+	}
+	if g.failing && g.chance(5) {
+		return g.fails(sc)
 	}
 	a := g.numberExpr(sc, depth-1)
 	switch g.int(1, 20) {

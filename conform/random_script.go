@@ -44,8 +44,12 @@ var eventFields = []field{
 // RandomScript makes a script over the inputs i and j whose events are those of
 // RandomStream. It stays clear of what two engines may rightly do in different
 // ways: last digits of variances. Now and then an expression fails on some events.
-func RandomScript(t *rapid.T) string {
-	g := &generator{t: t}
+func RandomScript(t *rapid.T) string { return (&generator{t: t}).script() }
+
+// RandomFailingScript is a RandomScript in which expressions fail in many places.
+func RandomFailingScript(t *rapid.T) string { return (&generator{t: t, failing: true}).script() }
+
+func (g *generator) script() string {
 	g.scopes = []scope{
 		{from: "i TIMESTAMP BY t", fields: eventFields, open: true},
 		{from: "i", fields: eventFields, open: true},
@@ -76,8 +80,9 @@ func RandomScript(t *rapid.T) string {
 }
 
 type generator struct {
-	t      *rapid.T
-	scopes []scope
+	t       *rapid.T
+	scopes  []scope
+	failing bool // expressions may fail
 }
 
 func (g *generator) int(lo, hi int) int { return rapid.IntRange(lo, hi).Draw(g.t, "n") }
@@ -123,6 +128,9 @@ func (g *generator) plain(sc scope) (string, scope) {
 	if g.chance(2) {
 		add(fmt.Sprintf("CAST(%s AS bigint)", g.named(sc, mixed, "'7'")), field{class: number})
 	}
+	if g.failing && g.chance(20) {
+		add(g.fails(sc), field{class: number})
+	}
 	if g.chance(25) {
 		add("System.Timestamp()", field{class: moment})
 	}
@@ -148,7 +156,10 @@ func (g *generator) plain(sc scope) (string, scope) {
 
 // analytic makes one analytic call.
 func (g *generator) analytic(sc scope) (string, field) {
-	f := pick(g, sc.fields...)
+	f, called := pick(g, sc.fields...), false
+	if g.failing && g.chance(20) {
+		f, called = field{g.fails(sc), number, false}, true
+	}
 	keys := g.partition(sc)
 	var over []string
 	if len(keys) > 0 {
@@ -166,7 +177,7 @@ func (g *generator) analytic(sc scope) (string, field) {
 		offset := pick(g, 1, 1, 2, 3, 17)
 		if g.chance(25) {
 			other := pick(g, f.name, "NULL")
-			if sc.open && !strings.HasPrefix(sc.from, "j") {
+			if sc.open && !strings.HasPrefix(sc.from, "j") && !called {
 				other = pick(g, f.name, "NULL", "'none'", "0") // the type of a field is not known, but of j it may be declared
 			}
 			return fmt.Sprintf("LAG(%s, %d, %s) OVER (%s)", f.name, offset, other, strings.Join(over, " ")), field{class: mixed}
@@ -195,6 +206,9 @@ func (g *generator) partition(sc scope) []string {
 	}
 	if len(out) == 0 && g.chance(15) {
 		out = append(out, g.named(sc, mixed, "1"))
+	}
+	if g.failing && g.chance(15) {
+		out = append(out, g.fails(sc))
 	}
 	return out
 }
@@ -242,8 +256,16 @@ func (g *generator) grouped(sc scope) (string, scope) {
 			}
 		}
 	}
+	if g.failing && g.chance(15) {
+		k := g.fails(sc)
+		group = append(group, k)
+		add(k, field{class: number, key: true})
+	}
 	window := g.window(sc)
 	add("COUNT(*)", field{class: number})
+	if g.failing && g.chance(30) {
+		add(g.failingAggregate(sc), field{class: number})
+	}
 	nums := g.numbers(sc)
 	for range g.int(0, 3) {
 		if len(nums) == 0 {
@@ -275,6 +297,9 @@ func (g *generator) grouped(sc scope) (string, scope) {
 	}
 	if g.chance(25) {
 		having = fmt.Sprintf("\nHAVING COUNT(*) %s %d", pick(g, ">", ">=", "<", "<>"), g.int(1, 3))
+	}
+	if g.failing && g.chance(10) {
+		having = "\nHAVING 7 / (COUNT(*) - 2) < 7"
 	}
 	group = append(group, window)
 	return "SELECT " + strings.Join(items, ", ") + "\nFROM " + sc.from + where + "\nGROUP BY " + strings.Join(group, ", ") + having, out

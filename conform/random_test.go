@@ -11,13 +11,19 @@ import (
 
 // checked compiles a random script and runs it by definition.
 func checked(t *rapid.T) (script string, events []conform.Event, o conform.Options) {
-	script = conform.RandomScript(t)
+	skip := rapid.Bool().Draw(t, "skip")
+	if skip {
+		script = conform.RandomFailingScript(t)
+	} else {
+		script = conform.RandomScript(t)
+	}
 	events, o = conform.RandomStream(t)
+	o.SkipErrors = skip
 	return script, events, o
 }
 
 func TestRandomScriptsRun(t *testing.T) {
-	rows, runs, stopped := 0, 0, 0
+	rows, runs, stopped, skipped := 0, 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		script, events, o := checked(t)
 		job, err := conform.Compile(script)
@@ -25,6 +31,7 @@ func TestRandomScriptsRun(t *testing.T) {
 			t.Fatalf("compile: %v\n%s", err, script)
 		}
 		// Values of mixed kinds may stop a script, as the language says.
+		o.Skipped = func(conform.Skipped) { skipped++ }
 		out, err := conform.Reference(t.Context(), job, events, o)
 		runs++
 		if err != nil {
@@ -34,8 +41,8 @@ func TestRandomScriptsRun(t *testing.T) {
 			rows += len(list)
 		}
 	})
-	if rows == 0 || stopped*2 > runs {
-		t.Errorf("%d of %d random scripts stopped, the others gave %d rows", stopped, runs, rows)
+	if rows == 0 || skipped == 0 || stopped*2 > runs {
+		t.Errorf("%d of %d random scripts stopped, the others gave %d rows and skipped %d", stopped, runs, rows, skipped)
 	}
 }
 

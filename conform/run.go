@@ -34,8 +34,12 @@ func Compile(script string) (*plan.Job, error) {
 func (c *Case) Run(ctx context.Context, engine Engine) error {
 	job, err := Compile(c.Script)
 	var rows map[string][]Row
+	o, skipped := c.Options, map[string][]column.Value{}
+	if o.SkipErrors {
+		o.Skipped = func(s Skipped) { skipped["skipped"] = append(skipped["skipped"], skippedRecord(s)) }
+	}
 	if err == nil {
-		rows, err = engine(ctx, job, c.Events(job), c.Options)
+		rows, err = engine(ctx, job, c.Events(job), o)
 	}
 	if c.WantError != "" {
 		switch {
@@ -49,7 +53,20 @@ func (c *Case) Run(ctx context.Context, engine Engine) error {
 	if err != nil {
 		return err
 	}
-	return Compare(AsRecords(rows), c.Want, Published, c.KeyOrder)
+	if err := Compare(AsRecords(rows), c.Want, Published, c.KeyOrder); err != nil {
+		return err
+	}
+	return Compare(skipped, map[string][]column.Value{"skipped": c.Skipped}, Published, c.KeyOrder)
+}
+
+// skippedRecord is a row that was skipped as a case writes it.
+func skippedRecord(s Skipped) column.Value {
+	r := &column.RecordValue{Names: []string{"output", "line", "row"}, Values: []column.Value{column.TextOf(s.At.Output), column.IntOf(int64(s.At.Line)),
+		column.RecordOf(&column.RecordValue{Names: s.Row.Names, Values: s.Row.Values})}}
+	if s.At.Step != "" {
+		r.Names[0], r.Values[0] = "step", column.TextOf(s.At.Step)
+	}
+	return column.RecordOf(r)
 }
 
 // AsRecords turns rows into the records that printing them would give.

@@ -58,11 +58,12 @@ func (s Streaming) Run(ctx context.Context, job *plan.Job, events []Event, o Opt
 	if err := r.run(ctx, events); err != nil {
 		return nil, err
 	}
-	return r.rows(), nil
+	return r.rows(), r.skipped(ctx)
 }
 
 // RunChanged runs one job up to message `at` and goes on with another: what the first had
-// written before it, and what the second writes behind it.
+// written before it, and what the second writes behind it. Of rows that are skipped it
+// tells those of the second.
 func (s Streaming) RunChanged(ctx context.Context, first, then *plan.Job, at int, events []Event, o Options) (before, after map[string][]Row, err error) {
 	r, err := s.prepare(events, o, first, then)
 	if err != nil {
@@ -73,6 +74,9 @@ func (s Streaming) RunChanged(ctx context.Context, first, then *plan.Job, at int
 		r.how.Behind = func(int) Act { return GoOn }
 	}
 	if err := r.run(ctx, events); err != nil {
+		return nil, nil, err
+	}
+	if err := r.skipped(ctx); err != nil {
 		return nil, nil, err
 	}
 	after = r.rows()
@@ -138,6 +142,7 @@ type streamRun struct {
 	then   *plan.Job // nil: the script does not change
 	at     int       // message before which it does
 	before map[string][]Row
+	known  []string // the files of letters of the first
 }
 
 func (r *streamRun) jobOptions() stream.Options {
@@ -146,6 +151,9 @@ func (r *streamRun) jobOptions() stream.Options {
 		Policy:   exec.TimePolicy{Late: r.options.Late, Disorder: r.options.Disorder, Drop: r.options.Drop},
 		Start:    stream.Start{Oldest: r.options.Start == 0, First: r.options.Start},
 		IdleTick: -1, Interval: 1 << 40, Store: r.store, Prefix: "job", Clock: noClock{},
+	}
+	if r.options.SkipErrors {
+		o.SkipErrors, o.DeadLetters = true, letters
 	}
 	if n := len(r.how.Shards); n > 0 {
 		o.Parallelism = r.how.Shards[min(r.runs, n-1)]
@@ -221,6 +229,9 @@ func (r *streamRun) run(ctx context.Context, events []Event) error {
 				return err
 			}
 			r.job, r.before = r.then, r.rows()
+			if r.known, err = r.letterFiles(ctx); err != nil {
+				return err
+			}
 			if err := restart(); err != nil {
 				return err
 			}

@@ -142,16 +142,14 @@ func TestCasesInOtherShapes(t *testing.T) {
 					return // a case of an error
 				}
 				events := s.change(job, c.Events(job))
-				type outcome struct {
-					rows map[string][]conform.Row
-					err  error
-				}
-				outcomes := make(map[bool]outcome) // of an input that grows, and of one that does not
+				outcomes := make(map[bool]*outcome) // of an input that grows, and of one that does not
 				for _, grows := range []bool{false, true} {
 					o := c.Options
 					o.Grows = grows
-					rows, err := conform.Reference(t.Context(), job, events, o)
-					outcomes[grows] = outcome{rows, err}
+					out := new(outcome)
+					o.Skipped = out.letters.Add
+					out.rows, out.err = conform.Reference(t.Context(), job, events, o)
+					outcomes[grows] = out
 				}
 				for _, how := range hows {
 					want, wantErr := outcomes[how.Follow].rows, outcomes[how.Follow].err
@@ -163,7 +161,9 @@ func TestCasesInOtherShapes(t *testing.T) {
 							return conform.Restart
 						}
 					}
-					got, err := how.Run(t.Context(), job, events, c.Options)
+					o, letters := c.Options, conform.Letters{}
+					o.Skipped = letters.Add
+					got, err := how.Run(t.Context(), job, events, o)
 					if errors.Is(err, conform.ErrUnsupported) {
 						t.Skip(err)
 					}
@@ -175,6 +175,9 @@ func TestCasesInOtherShapes(t *testing.T) {
 						if err != nil {
 							t.Errorf("%s: %+v: %v", s.name, how, err)
 						}
+						if d := letters.Differ(&outcomes[how.Follow].letters); d != "" {
+							t.Errorf("%s: %+v: rows that were skipped:\n%s", s.name, how, d)
+						}
 					}
 				}
 			}
@@ -184,19 +187,24 @@ func TestCasesInOtherShapes(t *testing.T) {
 
 // agree checks that the engine gives the rows of the reference, to the last bit, and in
 // its order where a step has one.
-func agree(t *rapid.T, how conform.Streaming, job *plan.Job, script string, events []conform.Event, o conform.Options, want map[string][]conform.Row, wantErr error) {
+func agree(t *rapid.T, how conform.Streaming, job *plan.Job, script string, events []conform.Event, o conform.Options, want *outcome) {
+	var letters conform.Letters
+	o.Skipped = letters.Add
 	got, err := how.Run(t.Context(), job, events, o)
-	if (err != nil) != (wantErr != nil) {
-		t.Fatalf("%s\nengine: %v\nreference: %v", script, err, wantErr)
+	if (err != nil) != (want.err != nil) {
+		t.Fatalf("%s\nengine: %v\nreference: %v", script, err, want.err)
 	}
 	if err != nil {
 		return
 	}
-	if err := conform.Compare(conform.AsRecords(got), conform.AsRecords(want), conform.Exact, false); err != nil {
+	if d := letters.Differ(&want.letters); d != "" {
+		t.Fatalf("%+v\n%s\n%s\nrows that were skipped:\n%s", how, script, listed(events), d)
+	}
+	if err := conform.Compare(conform.AsRecords(got), conform.AsRecords(want.rows), conform.Exact, false); err != nil {
 		t.Fatalf("%+v\n%s\n%s\n%+v\n%v", how, script, listed(events), o, err)
 	}
 	for name := range inOrder(job) {
-		if err := sameOrder(got[name], want[name]); err != nil {
+		if err := sameOrder(got[name], want.rows[name]); err != nil {
 			t.Fatalf("%+v\n%s\noutput %s: %v", how, script, name, err)
 		}
 	}
@@ -220,9 +228,23 @@ func TestRandomScriptsAgree(t *testing.T) {
 			how.Behind, how.Follow = turns(acts...), rapid.Bool().Draw(t, "follow")
 		}
 		o.Grows = how.Follow
-		want, wantErr := conform.Reference(t.Context(), job, events, o)
-		agree(t, how, job, script, events, o, want, wantErr)
+		agree(t, how, job, script, events, o, byDefinition(t, job, events, o))
 	})
+}
+
+// outcome is what the reference makes of a job.
+type outcome struct {
+	rows    map[string][]conform.Row
+	err     error
+	letters conform.Letters
+}
+
+// byDefinition runs a job on the reference.
+func byDefinition(t *rapid.T, job *plan.Job, events []conform.Event, o conform.Options) *outcome {
+	out := new(outcome)
+	o.Skipped = out.letters.Add
+	out.rows, out.err = conform.Reference(t.Context(), job, events, o)
+	return out
 }
 
 // inTurn gives events arrivals of their own, and times that never go back.
@@ -261,7 +283,7 @@ func TestPartitionsDoNotShow(t *testing.T) {
 		for i := range events {
 			events[i].Partition = 0
 		}
-		want, wantErr := conform.Reference(t.Context(), job, events, o)
+		want := byDefinition(t, job, events, o)
 		partitions := rapid.IntRange(1, 5).Draw(t, "partitions")
 		for i := range events {
 			events[i].Partition = rapid.IntRange(0, partitions-1).Draw(t, "partition")
@@ -274,7 +296,7 @@ func TestPartitionsDoNotShow(t *testing.T) {
 			acts := rapid.SliceOfN(rapid.SampledFrom([]conform.Act{conform.GoOn, conform.Checkpoint, conform.Restart, conform.Crash}), 1, 7).Draw(t, "acts")
 			how.Behind, how.Follow = turns(acts...), rapid.Bool().Draw(t, "follow")
 		}
-		agree(t, how, job, script, events, o, want, wantErr)
+		agree(t, how, job, script, events, o, want)
 	})
 }
 

@@ -35,18 +35,17 @@ func TestTracesOfCases(t *testing.T) {
 
 func TestTracesOfRandomScripts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		script := conform.RandomScript(t)
+		script, events, o := checked(t)
 		job, err := conform.Compile(script)
 		if err != nil {
 			t.Fatal(err)
 		}
-		events, o := conform.RandomStream(t)
 		if len(events) > 12 {
 			events = events[:12]
 		}
 		how := conform.Streaming{Shards: []int{rapid.IntRange(1, 3).Draw(t, "shards")}}
 		if err := how.Traces(t.Context(), job, events, o); err != nil {
-			t.Fatalf("%v\n%s", err, script)
+			t.Fatalf("%v\n%s\n%s\n%+v", err, script, listed(events), o)
 		}
 	})
 }

@@ -119,7 +119,7 @@ func local(next http.Handler) http.Handler {
 
 func (c *console) index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	c.text(w, "Spate\n\n/metrics      for Prometheus\n/healthz      200 while healthy, else what is wrong\n/readyz       200 while events are taken, else why not\n/health       the same for both, as the emulator answers it\n/api/status   the pipeline as JSON\n/api/jobs     with the token of the instance: POST /api/jobs/NAME/start or stop, GET /api/jobs/NAME/explain?sample=5 or why?event=HUB/PARTITION/SEQUENCE\n"+
+	c.text(w, "Spate\n\n/metrics      for Prometheus\n/healthz      200 while healthy, else what is wrong\n/readyz       200 while events are taken, else why not\n/health       the same for both, as the emulator answers it\n/api/status   the pipeline as JSON\n/api/jobs     with the token of the instance: POST /api/jobs/NAME/start, stop, drop-letters or replay-letters, GET /api/jobs/NAME/explain?sample=5 or why?event=HUB/PARTITION/SEQUENCE\n"+
 		"/api/metrics  ?metricnames=InputEvents,OutputEvents&interval=PT1M\n")
 }
 

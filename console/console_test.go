@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -173,10 +174,10 @@ type fakeJobs struct{ started pipeline.JobStart }
 
 func (f *fakeJobs) Start(_ context.Context, name string, start pipeline.JobStart) error {
 	f.started = start
-	return f.Stop(context.Background(), name)
+	return f.Stop(context.Background(), name, true)
 }
 
-func (f *fakeJobs) Stop(_ context.Context, name string) error {
+func (f *fakeJobs) Stop(_ context.Context, name string, _ bool) error {
 	switch name {
 	case "j":
 		return nil
@@ -187,14 +188,30 @@ func (f *fakeJobs) Stop(_ context.Context, name string) error {
 }
 
 func (f *fakeJobs) Explain(ctx context.Context, name string, sample int) (*stream.Explanation, error) {
-	return &stream.Explanation{Job: fmt.Sprint(name, " with ", sample)}, f.Stop(ctx, name)
+	return &stream.Explanation{Job: fmt.Sprint(name, " with ", sample)}, f.Stop(ctx, name, true)
+}
+
+func (f *fakeJobs) DropLetters(ctx context.Context, name string, c jobs.Letters) (int, error) {
+	return len(c.IDs), errors.Join(f.Stop(ctx, name, true), f.known(c))
+}
+
+func (f *fakeJobs) ReplayLetters(ctx context.Context, name string, c jobs.Letters) (*jobs.Replay, error) {
+	return &jobs.Replay{Events: len(c.IDs)}, errors.Join(f.Stop(ctx, name, true), f.known(c))
+}
+
+// known refuses the letter x.
+func (f *fakeJobs) known(c jobs.Letters) error {
+	if slices.Contains(c.IDs, "x") {
+		return jobs.ErrNoLetter
+	}
+	return nil
 }
 
 func (f *fakeJobs) Why(ctx context.Context, name string, e jobs.Event) (*stream.Trace, error) {
 	if e.Sequence > 9 {
 		return nil, jobs.ErrNoEvent
 	}
-	return &stream.Trace{Body: e.String()}, f.Stop(ctx, name)
+	return &stream.Trace{Body: e.String()}, f.Stop(ctx, name, true)
 }
 
 func TestJobsAreLookedIntoWithTheToken(t *testing.T) {
@@ -255,6 +272,8 @@ func TestJobsAreStartedAndStoppedWithTheToken(t *testing.T) {
 		"j/stop": 200, "j/start": 200, "k/stop": 404, "stopped/stop": 409, "j/sing": 404,
 		"j/start?outputStartMode=CustomTime": 400, "j/start?outputStartTime=2026-11-22T10:00:00Z": 400,
 		"j/start?outputStartMode=CustomTime&outputStartTime=noon": 400,
+		"j/drop-letters?id=a&id=b":                                200, "j/drop-letters": 400, "j/drop-letters?id=x": 404, "k/drop-letters?all=true": 404, "j/drop-letters?before=noon": 400,
+		"j/replay-letters?all=true": 200, "j/replay-letters?again=true": 400, "j/replay-letters?id=x": 404,
 	} {
 		if got := post("secret", path); got != want {
 			t.Errorf("%s: %d, want %d", path, got, want)

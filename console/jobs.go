@@ -20,17 +20,20 @@ import (
 // Jobs is the part of a *jobs.Room that people may use from outside.
 type Jobs interface {
 	Start(ctx context.Context, name string, start pipeline.JobStart) error
-	Stop(ctx context.Context, name string) error
+	Stop(ctx context.Context, name string, drain bool) error
 	Explain(ctx context.Context, name string, sample int) (*stream.Explanation, error)
 	Why(ctx context.Context, name string, e jobs.Event) (*stream.Trace, error)
+	DropLetters(ctx context.Context, name string, c jobs.Letters) (int, error)
+	ReplayLetters(ctx context.Context, name string, c jobs.Letters) (*jobs.Replay, error)
 }
 
-// job starts or stops a job: POST /api/jobs/NAME/VERB?PARAMETERS.
+// job starts or stops a job, or drops or replays its dead letters: POST /api/jobs/NAME/VERB?PARAMETERS.
 func (c *console) job(w http.ResponseWriter, r *http.Request) {
 	if !c.trusted(w, r) {
 		return
 	}
 	name, verb := r.PathValue("name"), r.PathValue("verb")
+	answer := map[string]any{"job": name, "done": verb}
 	var err error
 	switch verb {
 	case "start":
@@ -39,7 +42,17 @@ func (c *console) job(w http.ResponseWriter, r *http.Request) {
 			err = c.o.Jobs.Start(r.Context(), name, start)
 		}
 	case "stop":
-		err = c.o.Jobs.Stop(r.Context(), name)
+		err = c.o.Jobs.Stop(r.Context(), name, r.URL.Query().Get("drain") != "false")
+	case "drop-letters", "replay-letters":
+		var chosen jobs.Letters
+		if chosen, err = lettersOf(r.URL.Query()); err != nil {
+			break
+		}
+		if verb == "drop-letters" {
+			answer["letters"], err = c.o.Jobs.DropLetters(r.Context(), name, chosen)
+		} else {
+			answer["replay"], err = c.o.Jobs.ReplayLetters(r.Context(), name, chosen)
+		}
 	default:
 		err = &monitor.Error{Status: 404, Code: "NotFound", Message: fmt.Sprintf("%q cannot be done to a job", verb)}
 	}
@@ -47,7 +60,21 @@ func (c *console) job(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, answerOf(err))
 		return
 	}
-	c.write(w, 200, map[string]string{"job": name, "done": verb})
+	c.write(w, 200, answer)
+}
+
+// lettersOf reads which dead letters are meant.
+func lettersOf(v url.Values) (c jobs.Letters, err error) {
+	c = jobs.Letters{IDs: v["id"], All: v.Get("all") == "true", Again: v.Get("again") == "true"}
+	if before := v.Get("before"); before != "" {
+		if c.Before, err = time.Parse(time.RFC3339Nano, before); err != nil {
+			return c, &monitor.Error{Status: 400, Code: "BadRequest", Message: fmt.Sprintf("before %q: want a time as 2026-11-22T10:00:00Z", before)}
+		}
+	}
+	if len(c.IDs) == 0 && !c.All && c.Before.IsZero() {
+		return c, &monitor.Error{Status: 400, Code: "BadRequest", Message: "say which dead letters: id=ID, all=true or before=TIME"}
+	}
+	return c, nil
 }
 
 // trusted says whether the request shows the token of the instance; it answers one that
@@ -136,7 +163,7 @@ func answerOf(err error) error {
 	switch {
 	case errors.As(err, &said):
 		return said
-	case errors.Is(err, jobs.ErrNoJob), errors.Is(err, jobs.ErrNoEvent):
+	case errors.Is(err, jobs.ErrNoJob), errors.Is(err, jobs.ErrNoEvent), errors.Is(err, jobs.ErrNoLetter):
 		return &monitor.Error{Status: 404, Code: "ResourceNotFound", Message: err.Error()}
 	case errors.Is(err, jobs.ErrJobState):
 		return &monitor.Error{Status: 409, Code: "Conflict", Message: err.Error()}

@@ -34,6 +34,7 @@ type Options struct {
 	Policy     exec.TimePolicy
 	IgnoreCase bool // texts compare ignoring case
 	HoldErrors bool // a row that an output cannot hold ends the run instead of being dropped
+	SkipErrors bool // a row for which an expression fails is dropped and does not end the run
 
 	ArrivalField string    // field with the arrival time; empty: none
 	ArrivalDrop  bool      // and it is not part of the event
@@ -173,7 +174,7 @@ type run struct {
 func (r *run) bind(ctx context.Context, compiled *plan.Job) error {
 	o := r.o
 	so := stream.Options{
-		Name: "eval", Plan: compiled, Policy: o.Policy, Inputs: make(map[string]stream.Input), Outputs: make(map[string]connector.Sink),
+		Name: "eval", Plan: compiled, Policy: o.Policy, SkipErrors: o.SkipErrors, Inputs: make(map[string]stream.Input), Outputs: make(map[string]connector.Sink),
 		Hold: make(map[string]bool), IdleTick: -1, NoFlush: o.NoFlush, Log: o.Log, Clock: stillClock{}, Drain: time.Nanosecond,
 		Diagnostic: r.tally.fault,
 	}

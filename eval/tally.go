@@ -14,10 +14,12 @@ import (
 // Diagnostic is one event that was dropped or whose time was changed.
 type Diagnostic struct {
 	// Kind is late, early, outOfOrder, timestamp, deserialization, declaration,
-	// conversion, or arrival (raised to that of the event before it).
+	// conversion, runtime (a row for which an expression fails), or arrival (raised to that
+	// of the event before it).
 	Kind   string `json:"kind"`
 	Input  string `json:"input,omitempty"`
 	Output string `json:"output,omitempty"`
+	Step   string `json:"step,omitempty"` // of WITH
 	File   string `json:"file,omitempty"` // where the input has several
 	Line   int64  `json:"line,omitempty"` // from 1; of JSON the number of the event
 	Drop   bool   `json:"dropped"`
@@ -106,7 +108,7 @@ func (t *tally) fault(d stream.Diagnostic) {
 	if d.Moved > 0 {
 		reason += fmt.Sprintf(": moved by %s", span(d.Moved))
 	}
-	t.keep(record{Diagnostic{Kind: d.Kind, Input: d.Input, Output: d.Output, Drop: d.Dropped, Reason: reason}, d.Offset})
+	t.keep(record{Diagnostic{Kind: d.Kind, Input: d.Input, Output: d.Output, Step: d.Step, Drop: d.Dropped, Reason: reason}, d.Offset})
 }
 
 // raised takes an arrival that would have run backwards.
@@ -147,7 +149,7 @@ func (t *tally) report(_ int32, text []byte) error {
 	if err := json.Unmarshal(text, &r); err != nil {
 		return err
 	}
-	if in := t.inputs[r.Input]; in != nil && r.Output == "" {
+	if in := t.inputs[r.Input]; in != nil {
 		r.File, r.Line = in.place(r.Offset)
 	}
 	t.o.Diagnostic(r.Diagnostic)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +40,7 @@ func (r *Room) optionsOfJob(ctx context.Context, s *spec) (o stream.Options, err
 	o = r.jobOptions(j.Name, compiled)
 	o.DeadLetters = deadLettersOf(j.Policies.DeadLetter)
 	o.Policy = TimePolicy(j.Policies)
+	o.SkipErrors = j.Policies.RuntimeError == pipeline.SkipRow
 	o.Parallelism = stream.Shards(j.Parallelism)
 	o.Start = r.firstOutput(j.Start)
 	for _, in := range compiled.Inputs {
@@ -103,7 +103,7 @@ func (r *Room) firstOutput(s pipeline.JobStart) stream.Start {
 func (r *Room) jobOptions(name string, compiled *plan.Job) stream.Options {
 	return stream.Options{
 		Name: name, Plan: compiled, Inputs: make(map[string]stream.Input), Outputs: make(map[string]connector.Sink), Targets: make(map[string]string), Hold: make(map[string]bool),
-		Store: r.o.Store, Prefix: "jobs/" + url.PathEscape(name), Metrics: r.o.Metrics, Log: r.o.Log,
+		Store: r.o.Store, Prefix: prefixOf(name), Metrics: r.o.Metrics, Log: r.o.Log,
 		Clock: jobClock(r.o.Clock), Drain: r.o.Drain, Former: r.former,
 	}
 }

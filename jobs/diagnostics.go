@@ -19,8 +19,8 @@ type diagnostics struct {
 }
 
 type diagnosticKind struct {
-	kind, typ, input, output string
-	dropped                  bool
+	kind, typ, input, output, step string
+	dropped                        bool
 }
 
 type diagnosticCount struct {
@@ -33,7 +33,7 @@ func newDiagnostics(log *slog.Logger, clock func() time.Time) *diagnostics {
 }
 
 func (d *diagnostics) report(x stream.Diagnostic) {
-	k := diagnosticKind{x.Kind, x.Type, x.Input, x.Output, x.Dropped}
+	k := diagnosticKind{x.Kind, x.Type, x.Input, x.Output, x.Step, x.Dropped}
 	now := d.clock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -68,7 +68,7 @@ func (d *diagnostics) rest(k diagnosticKind, c *diagnosticCount) {
 
 func (k diagnosticKind) what() string {
 	switch {
-	case k.output != "":
+	case k.output != "" || k.step != "":
 		return "row dropped"
 	case k.dropped:
 		return "event dropped"
@@ -78,10 +78,12 @@ func (k diagnosticKind) what() string {
 
 func (k diagnosticKind) args() []any {
 	args := []any{"kind", k.kind, "type", k.typ}
-	if k.output != "" {
-		return append(args, "output", k.output)
+	for _, of := range [][2]string{{"step", k.step}, {"output", k.output}, {"input", k.input}} {
+		if of[1] != "" {
+			args = append(args, of[0], of[1])
+		}
 	}
-	return append(args, "input", k.input)
+	return args
 }
 
 // end writes all counts.

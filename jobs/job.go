@@ -19,6 +19,7 @@ type job struct {
 	room    *Room
 	name    string
 	dropped *diagnostics
+	letters sync.Mutex    // guards the files of dead letters; nothing else is locked meanwhile
 	turn    sync.Mutex    // one start, stop or replacement at a time
 	start   chan struct{} // a life is wanted
 	gone    chan struct{} // closed when the room has forgotten the job
@@ -97,6 +98,9 @@ func (j *job) open(ctx context.Context, change func(*stream.Options)) error {
 		return err
 	}
 	o.Diagnostic = j.dropped.report
+	if o.DeadLetters != nil {
+		o.DeadLetters.Guard = &j.letters
+	}
 	if change != nil {
 		change(&o)
 	}

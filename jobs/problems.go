@@ -29,7 +29,7 @@ func (j *job) problem(now time.Time) error {
 	case "Degraded":
 		return fmt.Errorf("starts again and again: %w", j.err)
 	case "Running":
-		if j.fell != nil && !j.job.Saved() && now.Sub(j.began) < longRun {
+		if j.fell != nil && j.job.Saved() == 0 && now.Sub(j.began) < longRun {
 			return fmt.Errorf("has started again and saved nothing yet: %w", j.fell)
 		}
 		if since := j.job.Saving(); !since.IsZero() && now.Sub(since) > slowCheckpoint {

@@ -156,8 +156,9 @@ func (r *Room) Has(name string) bool {
 	return err == nil
 }
 
-// Stop stops a job as an orderly stop of the pipeline does, and returns when it has stopped.
-func (r *Room) Stop(ctx context.Context, name string) error {
+// Stop stops a job as an orderly stop of the pipeline does, and returns when it has
+// stopped. Without drain it does not wait until what has come is read.
+func (r *Room) Stop(ctx context.Context, name string, drain bool) error {
 	j, err := r.inTurn(name)
 	if err != nil {
 		return err
@@ -166,6 +167,9 @@ func (r *Room) Stop(ctx context.Context, name string) error {
 	if !j.alive() {
 		now, _ := j.state()
 		return fmt.Errorf("stopping job %s: it is %s: %w", j.name, now, ErrJobState)
+	}
+	if !drain {
+		j.current().Hasten()
 	}
 	return j.end(ctx)
 }

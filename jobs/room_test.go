@@ -21,10 +21,10 @@ func TestJobsStopAndStart(t *testing.T) {
 	state := func() string { return p.Status()[0].State }
 	p.send("in", `{"n":1}`)
 	until(t, "a row", func() bool { return len(p.rowsOf("o")) == 1 })
-	if err := p.Stop(t.Context(), "J"); err != nil || state() != "Stopped" {
+	if err := p.Stop(t.Context(), "J", true); err != nil || state() != "Stopped" {
 		t.Fatalf("%v, %s", err, state())
 	}
-	if err := p.Stop(t.Context(), "j"); !errors.Is(err, ErrJobState) {
+	if err := p.Stop(t.Context(), "j", true); !errors.Is(err, ErrJobState) {
 		t.Errorf("stopped twice: %v", err)
 	}
 	p.send("in", `{"n":2}`)
@@ -34,11 +34,11 @@ func TestJobsStopAndStart(t *testing.T) {
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 2 { // whoever asks may not wait for the answer
-		if err := p.Stop(gone, "j"); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrJobState) {
+		if err := p.Stop(gone, "j", true); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrJobState) {
 			t.Error(err)
 		}
 	}
-	if err := p.Stop(t.Context(), "j"); err != nil && !errors.Is(err, ErrJobState) {
+	if err := p.Stop(t.Context(), "j", true); err != nil && !errors.Is(err, ErrJobState) {
 		t.Fatal(err)
 	}
 	for range 3 {
@@ -48,7 +48,7 @@ func TestJobsStopAndStart(t *testing.T) {
 		if err := p.Start(t.Context(), "j", pipeline.JobStart{}); !errors.Is(err, ErrJobState) {
 			t.Errorf("started twice: %v", err)
 		}
-		if err := p.Stop(t.Context(), "j"); err != nil {
+		if err := p.Stop(t.Context(), "j", true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -100,7 +100,7 @@ func TestAJobBeginsAnew(t *testing.T) {
 	rows("1<<nil> 2<1")
 	again := func(start pipeline.JobStart) {
 		t.Helper()
-		if err := p.Stop(t.Context(), "j"); err != nil {
+		if err := p.Stop(t.Context(), "j", true); err != nil {
 			t.Fatal(err)
 		}
 		p.send("in", fmt.Sprintf(`{"n":%d}`, len(p.rowsOf("o"))+1))

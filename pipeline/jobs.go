@@ -57,6 +57,15 @@ const (
 	Stop    OutputErrorPolicy = "Stop" // hold the row, retry
 )
 
+// RuntimeErrorPolicy is what happens to a row for which an expression of the query fails.
+type RuntimeErrorPolicy string
+
+// Runtime error policies.
+const (
+	FailJob RuntimeErrorPolicy = "fail"
+	SkipRow RuntimeErrorPolicy = "skipToDeadLetter" // count, and dead-letter where that is on
+)
+
 // Infinite is a MaxLate without bound.
 const Infinite time.Duration = -1
 
@@ -69,6 +78,8 @@ type Policies struct {
 	Compat      string            // compatibility level; default "1.2"
 	IgnoreCase  bool              // texts compare ignoring case
 	DeadLetter  DeadLetter
+
+	RuntimeError RuntimeErrorPolicy // default FailJob
 }
 
 // DeadLetter says what is kept of dropped rows.

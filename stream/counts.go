@@ -2,6 +2,7 @@ package stream
 
 import (
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"spate/column"
@@ -100,6 +101,7 @@ func (j *Job) reached(o *outputCounts, statement int, w column.Ticks) {
 // nothing for an output that has not seen an event.
 func (j *Job) measure() {
 	j.steps.tick(time.Now())
+	j.rate(time.Now())
 	now := j.opts.Clock.Now()
 	for _, o := range j.counts.outputs {
 		w := o.watermark()
@@ -111,6 +113,35 @@ func (j *Job) measure() {
 		}
 		o.delay.Set(float64(now-w) / float64(column.Second))
 	}
+}
+
+// rates are how much a job reads and writes, in events and rows an hour.
+type rates struct {
+	in, out atomic.Int64
+
+	at           time.Time // of the last look, which is the tail's, and the counts then
+	events, rows int64
+}
+
+// rate works out how much came and went since the last look.
+func (j *Job) rate(now time.Time) {
+	r := &j.rates
+	took := now.Sub(r.at)
+	if took < time.Second/2 {
+		return
+	}
+	events, rows := int64(0), int64(0)
+	for _, p := range j.parts {
+		events += p.count.events.Value()
+	}
+	for _, o := range j.counts.outputs {
+		rows += o.rows.Value()
+	}
+	if !r.at.IsZero() {
+		r.in.Store(int64(float64(events-r.events) / took.Hours()))
+		r.out.Store(int64(float64(rows-r.rows) / took.Hours()))
+	}
+	r.at, r.events, r.rows = now, events, rows
 }
 
 // suppress takes the rows that lie before the first output time from a batch.

@@ -355,7 +355,7 @@ func (e *epochs) save(m *checkpoint.Manifest, frozen []frozenStep) error {
 	e.job.noted = len(m.Notes) > 0
 	m.Notes = nil
 	e.job.manifest = m
-	e.job.progress.saved.Store(true)
+	e.job.progress.saved.Store(int64(e.job.opts.Clock.Now()))
 	e.join(m)
 	if e.closing {
 		return e.clear()

@@ -77,10 +77,7 @@ func wantText(t *testing.T, err error, parts ...string) {
 }
 
 // busy is a source that always has another message, and says how many were taken.
-type busy struct {
-	endless
-	taken *atomic.Int64
-}
+type busy struct{ taken *atomic.Int64 }
 
 func (busy) Partitions(context.Context) (int, error) { return 1, nil }
 
@@ -97,7 +94,9 @@ func (r *busyReader) Read(ctx context.Context, c *connector.Chunk, _ <-chan stru
 	r.taken.Store(int64(r.n))
 	now := make(chan struct{})
 	close(now)
-	return r.endlessReader.Read(ctx, c, now)
+	err := r.endlessReader.Read(ctx, c, now)
+	c.CaughtUp = false
+	return err
 }
 
 // A checkpoint that somebody asks for holds what was read before, also while another one
@@ -107,7 +106,7 @@ func TestACheckpointHoldsWhatWasRead(t *testing.T) {
 	var out table
 	var taken atomic.Int64
 	o := options(t, passThrough, nil, store, &out)
-	o.Inputs = map[string]stream.Input{"i": {Source: busy{taken: &taken}}}
+	o.Inputs = map[string]stream.Input{"i": {Source: busy{&taken}}}
 	o.Interval, o.Drain = 100*time.Microsecond, time.Millisecond
 	j, err := stream.New(t.Context(), o)
 	if err != nil {
@@ -140,5 +139,41 @@ func TestACheckpointHoldsWhatWasRead(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// A stop that does not drain ends with a checkpoint of what was read, and not at the ends
+// of the inputs: this one has none.
+func TestAHastyStop(t *testing.T) {
+	var out table
+	var taken atomic.Int64
+	o := options(t, passThrough, nil, blob.NewMemory(), &out)
+	o.Inputs = map[string]stream.Input{"i": {Source: busy{&taken}}}
+	o.Drain = time.Hour
+	j, err := stream.New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- j.Run(ctx) }()
+	if err := j.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if j.Saved() == 0 {
+		t.Error("no checkpoint is said to be there")
+	}
+	j.Hasten()
+	stop()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("it waits for the ends of the inputs")
+	}
+	if len(out.rows) < int(taken.Load())-1 {
+		t.Errorf("%d rows of %d messages", len(out.rows), taken.Load())
 	}
 }

@@ -170,10 +170,7 @@ func (l *rowsLink) Rows(b *column.Batch) error {
 		l.s.tell(0, edgeRows{l.edge, b})
 		return nil
 	}
-	var err error
-	if l.groups, err = l.router.Groups(b, l.groups); err != nil {
-		return err
-	}
+	l.groups = l.router.Groups(b, l.groups)
 	for k, part := range l.router.Split(b, l.groups, len(l.s.outlets)-1) {
 		if part != nil {
 			l.s.tell(1+k, edgeRows{l.edge, part})

@@ -27,6 +27,7 @@ type graph struct {
 	nodes     []plan.Node // in topological order
 	steps     map[plan.Node]*exec.Step
 	ids       map[plan.Node]string // what state is kept under
+	parts     map[plan.Node]plan.Part
 	place     map[plan.Node]place
 	key       map[plan.Node][]string // of nodes in shards: the key by which their rows are split
 	from      map[plan.Node][]int    // the Inputs that the rows of a node come from
@@ -69,7 +70,7 @@ func buildGraph(job *plan.Job, shards int, immediate map[string]bool) (*graph, e
 	g := &graph{
 		shards: max(shards, 1), steps: make(map[plan.Node]*exec.Step), ids: make(map[plan.Node]string),
 		place: make(map[plan.Node]place), key: make(map[plan.Node][]string), from: make(map[plan.Node][]int),
-		consumers: make(map[plan.Node][]*consumer), outputs: job.Outputs, canon: plan.NewCanon(), immediate: immediate,
+		consumers: make(map[plan.Node][]*consumer), parts: job.Parts(), outputs: job.Outputs, canon: plan.NewCanon(), immediate: immediate,
 	}
 	for i, o := range job.Outputs {
 		if err := g.visit(o.In); err != nil {

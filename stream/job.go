@@ -38,6 +38,8 @@ type Job struct {
 	letters     *deadletter.Log // nil: what is dropped is not kept
 	swept       time.Time       // when old letters were last deleted
 	watermark   atomic.Int64
+	rates       rates
+	hasty       atomic.Bool // a stop does not wait for the inputs
 	draining    atomic.Bool
 	hurry       chan struct{} // rows wait for partitions that are wanted
 	abandoned   atomic.Bool   // steps make no more rows: the job has waited too long for them
@@ -77,6 +79,7 @@ func New(ctx context.Context, o Options) (*Job, error) {
 		j.log = checkpoint.NewLog(o.Store, o.Prefix)
 		if d := o.DeadLetters; d != nil {
 			j.letters = deadletter.NewLog(o.Store, o.Prefix+"/dead-letter", d.Retain, d.MaxBytes)
+			j.letters.Share(d.Guard)
 		}
 		if err := j.load(ctx); err != nil {
 			return nil, err
@@ -284,6 +287,11 @@ func (j *Job) loop(ctx context.Context, e *epochs) error {
 			}
 			stopping = nil
 			patience = time.After(j.opts.Drain)
+			if j.hasty.Load() {
+				patience = nil
+				e.stop()
+				continue
+			}
 			j.draining.Store(true)
 			for _, p := range j.parts {
 				p.rouse()
@@ -329,6 +337,15 @@ func (j *Job) Checkpoint(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// Hasten has the stop of the job, which may be under way, not wait for the inputs to be
+// read to their ends: what has come and is not read is read at the next start.
+func (j *Job) Hasten() { j.hasty.Store(true) }
+
+// Rates are the events and rows of a second, about a second ago.
+func (j *Job) Rates() (events, rows float64) {
+	return float64(j.rates.in.Load()) / 3600, float64(j.rates.out.Load()) / 3600
 }
 
 // Watermark is how far the job's outputs are in event time; 0 before the first.

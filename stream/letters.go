@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"sync"
 	"time"
 
 	"spate/stream/checkpoint"
@@ -14,6 +15,7 @@ import (
 type DeadLetters struct {
 	Retain   time.Duration
 	MaxBytes int64
+	Guard    *sync.Mutex // of those who change the files besides the job; may be nil
 }
 
 // letters are lines of JSON on their way into a checkpoint.

@@ -44,6 +44,7 @@ type Options struct {
 	Outputs     map[string]connector.Sink // by output name as the plan spells it
 	Hold        map[string]bool           // outputs, by name, for which a row that they cannot hold ends the job instead of being dropped
 	Policy      exec.TimePolicy
+	SkipErrors  bool  // a row that a step cannot compute is dropped, and does not end the job
 	Start       Start // of a job without a checkpoint, or Anew
 	Anew        bool  // leave the checkpoint: the job begins at Start, and its outputs know it as another
 	Parallelism int   // shards of the steps that need order by key; default 1. Results do not depend on it
@@ -121,9 +122,11 @@ type Start struct {
 
 // Diagnostic is one event or row that was dropped or changed.
 type Diagnostic struct {
-	Kind    string // deserialization, late, early, outOfOrder, timestamp, conversion, declaration
-	Input   string
-	Output  string
+	Kind    string // deserialization, late, early, outOfOrder, timestamp, conversion, declaration, runtime
+	Input   string // of an event, and of a row if it is known which event it came from
+	Output  string // that a row was for
+	Step    string // of WITH that cannot compute the row
+	Line    int    // of the name of the step or output in the script; 0: of no row
 	Part    int
 	Offset  int64
 	Dropped bool

@@ -39,7 +39,6 @@ type partition struct {
 	stampers []int    // decoder column of each of its columns
 	count    *inputCounts
 	branches []*branch // one per Input of the plan
-	letters  letters
 	position connector.Position
 	ended    bool
 

@@ -61,6 +61,7 @@ func (s *shard) run(ctx context.Context) {
 			if err != nil {
 				out.pending.err = err
 			}
+			out.pending.letters, s.letters = s.letters, letters{}
 			if out.send(ctx, s.producer) != nil || err != nil {
 				return
 			}

@@ -28,6 +28,7 @@ type site struct {
 	ends    []*orderedLink   // of the tail: outputs behind it whose rows stand in their places
 	ordered []*orderedOutput // of the tail
 	output  func(c *consumer) (exec.Emit, error)
+	letters letters // since they were handed on
 }
 
 // running is a step of a site.
@@ -100,6 +101,7 @@ func (s *site) leave(e *edge) (exec.Emit, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.skipping(e.to.node, add)
 		l := &partialLink{s: s, edge: e, add: add, count: s.count(e.to.node)}
 		s.partial = append(s.partial, l)
 		return l, nil
@@ -143,6 +145,11 @@ func (s *site) step(n plan.Node) (*running, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if r.finish != nil {
+		s.skipping(n, r.finish)
+	} else {
+		s.skipping(n, r.op)
 	}
 	s.built[n] = r
 	return r, nil
@@ -206,19 +213,14 @@ func (s *site) buffer(n plan.Node, in, sources int) (*reorder.Buffer, error) {
 	return b, nil
 }
 
-// groupOf tells the key group of rows that wait. A row whose key cannot be computed
-// fails where it is used; until then it waits in group 0.
+// groupOf tells the key group of rows that wait.
 func groupOf(r *exec.Router) func(b *column.Batch, row int) uint8 {
 	var last *column.Batch
 	var groups []uint8
-	var failed error
 	return func(b *column.Batch, row int) uint8 {
 		if b != last {
 			last = b
-			groups, failed = r.Groups(b, groups)
-		}
-		if failed != nil {
-			return 0
+			groups = r.Groups(b, groups)
 		}
 		return groups[row]
 	}
@@ -286,9 +288,7 @@ func (s *site) freeze() ([]frozenStep, error) {
 // take runs what a packet brings through the steps.
 func (s *site) take(k *packet) error {
 	for _, p := range k.partials {
-		if err := s.entries[p.edge].finish.Merge(p.p); err != nil {
-			return err
-		}
+		s.entries[p.edge].finish.Merge(p.p)
 	}
 	for _, r := range k.rows {
 		en := s.entries[r.edge]

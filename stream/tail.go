@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"spate/column"
 	"spate/column/format"
 	"spate/connector"
-	"spate/stream/deadletter"
+	"spate/sql/plan"
 	"spate/stream/exec"
 )
 
@@ -24,7 +25,6 @@ type tail struct {
 	barrier []*partState // of the epoch under way, by partition
 	frozen  []frozenStep // since the last saved epoch, in order
 	seen    int          // barriers
-	letters letters      // since the last barrier
 }
 
 // outputWriter writes one output of the job; several statements may share it.
@@ -34,6 +34,7 @@ type outputWriter struct {
 	writer connector.Writer
 	rows   int64 // since the last barrier
 	count  *outputCounts
+	reads  []plan.Node // by statement
 
 	ordered *orderedOutput // nil: rows may come as they like
 }
@@ -85,6 +86,7 @@ func (t *tail) write(ctx context.Context, c *consumer) (exec.Emit, error) {
 			}
 		}
 	}
+	w.reads = append(w.reads, o.In)
 	if w.ordered != nil {
 		l := &orderedLink{t: t, to: w.ordered, source: w.ordered.sources[c.statement], number: w.count.statement()}
 		if t.job.graph.inPlace(o.In) {
@@ -153,12 +155,16 @@ func (t *tail) dropRows(w *outputWriter, b *column.Batch, bad []connector.BadRow
 			return fmt.Errorf("output %s cannot hold the row of %s, %.200s: %s: %w", w.name, b.Time[r.Row], format.AppendRow(nil, b, r.Row), r.Reason, ErrHeld)
 		}
 		d := Diagnostic{Kind: "conversion", Type: conversionError, Output: w.name, Dropped: true, Reason: r.Reason}
+		if !slices.ContainsFunc(w.reads, func(n plan.Node) bool { return !t.job.graph.exact(n) }) {
+			d.Input, d.Part, d.Offset = t.job.originOf(w.reads[0], b, r.Row)
+		}
 		t.job.diagnose(d)
 		if t.job.letters == nil {
 			continue
 		}
 		t.job.counts.deadLetter(w.name, d.Type)
-		t.letters.add(&deadletter.Letter{Kind: d.Kind, Reason: d.Type + ": " + d.Reason, Output: w.name, Time: b.Time[r.Row], Row: format.AppendRow(nil, b, r.Row)})
+		l := letterOf(d, b, r.Row)
+		t.letters.add(&l)
 	}
 	return nil
 }

@@ -18,13 +18,6 @@ func fileSystem(dir string) string {
 	return fmt.Sprintf("0x%x", st.Type)
 }
 
-// cpuTime is what the process has used, user and system, in ns.
-func cpuTime() (int64, error) {
-	var r unix.Rusage
-	err := unix.Getrusage(unix.RUSAGE_SELF, &r)
-	return r.Utime.Nano() + r.Stime.Nano(), err
-}
-
 // peakMemory is the most that an ended process has held, in bytes.
 func peakMemory(p *os.ProcessState) int64 {
 	if u, ok := p.SysUsage().(*syscall.Rusage); ok {

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+
+	"spate/internal/cputime"
 )
 
 // Report is the outcome of a workload with its conditions.
@@ -90,13 +92,13 @@ type usage struct {
 }
 
 func used() usage {
-	cpu, err := cpuTime()
+	cpu, err := cputime.Used()
 	if err != nil {
 		return usage{}
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return usage{cpu, m.Mallocs}
+	return usage{int64(cpu), m.Mallocs}
 }
 
 func (u usage) since(old usage) usage { return usage{u.cpu - old.cpu, u.allocs - old.allocs} }

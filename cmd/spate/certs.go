@@ -15,7 +15,7 @@ import (
 
 func (a *app) certs() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "certs",
+		Use: "certs", Annotations: oneForm,
 		Short: "Show the certificates of the TLS ports, and how clients trust them",
 		Args:  cobra.NoArgs,
 		RunE: do(func(*cobra.Command, []string) error {
@@ -37,7 +37,7 @@ func (a *app) certs() *cobra.Command {
 	var force bool
 	var days int
 	init := &cobra.Command{
-		Use:   "init",
+		Use: "init", Annotations: oneForm,
 		Short: "Make a local certificate authority and a server certificate",
 		Args:  cobra.NoArgs,
 		RunE: do(func(*cobra.Command, []string) error {

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"spate/config"
+	"spate/stream/deadletter"
 )
 
 func (a *app) deadletter() *cobra.Command {
@@ -27,17 +28,11 @@ func (a *app) deadletter() *cobra.Command {
 		RunE: do(func(*cobra.Command, []string) error { return a.listLetters() })}
 	var kind string
 	var most int
-	show := &cobra.Command{Use: "show JOB", Short: "The dropped events and rows of a job as JSON lines, the oldest first", Args: cobra.ExactArgs(1),
+	show := &cobra.Command{Use: "show JOB", Annotations: oneForm, Short: "The dropped events and rows of a job as JSON lines, the oldest first", Args: cobra.ExactArgs(1),
 		RunE: do(func(_ *cobra.Command, args []string) error { return a.showLetters(args[0], kind, most) })}
-	show.Flags().StringVar(&kind, "kind", "", "only these: deserialization, declaration, timestamp, late, early, outOfOrder, conversion")
+	show.Flags().StringVar(&kind, "kind", "", "only these: deserialization, declaration, timestamp, late, early, outOfOrder, conversion, runtime")
 	show.Flags().IntVar(&most, "max", 0, "so many at most, the newest")
-	cmd.AddCommand(list, show)
-	for _, verb := range []string{"replay", "drop"} {
-		cmd.AddCommand(&cobra.Command{Use: verb, Hidden: true, DisableFlagParsing: true,
-			RunE: do(func(*cobra.Command, []string) error {
-				return withCode(usage, fmt.Errorf("deadletter %s is not supported yet", verb))
-			})})
-	}
+	cmd.AddCommand(list, show, a.replayLetters(), a.dropLetters())
 	return cmd
 }
 
@@ -48,8 +43,14 @@ type letter struct {
 	Reason string `json:"reason"`
 	Input  string `json:"input,omitempty"`
 	Output string `json:"output,omitempty"`
-	Count  int64  `json:"count"` // of the kind omitted: how many are not there
+	Step   string `json:"step,omitempty"`
+
+	Replayed string `json:"replayed,omitempty"` // when; yes in a list
+	Count    int64  `json:"count"`              // of the kind omitted: how many are not there
 }
+
+// where is what dropped it: of a row the step or output, though the input may be known.
+func (l letter) where() string { return cmp.Or(l.Step, l.Output, l.Input) }
 
 // eachLetter calls visit for every dead letter of a job, the oldest first; for all jobs
 // if name is empty.
@@ -58,18 +59,17 @@ func (a *app) eachLetter(name string, visit func(l letter, line []byte) error) e
 	if err != nil {
 		return err
 	}
-	jobs, err := os.ReadDir(filepath.Join(p.Options.Dir, "jobs"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	jobs, err := jobFolders(p.Options.Dir)
+	if err != nil {
 		return err
 	}
 	found := false
-	for _, dir := range jobs {
-		job, err := url.PathUnescape(dir.Name())
-		if err != nil || name != "" && !strings.EqualFold(job, name) {
+	for _, job := range jobs {
+		if name != "" && !strings.EqualFold(job, name) {
 			continue
 		}
 		found = true
-		files, err := filepath.Glob(filepath.Join(p.Options.Dir, "jobs", dir.Name(), "dead-letter", "*.jsonl"))
+		files, err := filepath.Glob(filepath.Join(p.Options.Dir, "jobs", url.PathEscape(job), "dead-letter", "*.jsonl"))
 		if err != nil {
 			return err
 		}
@@ -81,9 +81,41 @@ func (a *app) eachLetter(name string, visit func(l letter, line []byte) error) e
 		}
 	}
 	if name != "" && !found {
-		return withCode(notFound, fmt.Errorf("no job %s has run on %s", name, shortPath(p.Options.Dir)))
+		return noSuchJob(p.Options.Dir, name)
 	}
 	return nil
+}
+
+// jobFolders are the names of the jobs that have run on a data folder.
+func jobFolders(dir string) (names []string, err error) {
+	folders, err := os.ReadDir(filepath.Join(dir, "jobs"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, f := range folders {
+		if name, err := url.PathUnescape(f.Name()); err == nil {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// jobWithFolder is the name of a job, as its folder spells it.
+func (a *app) jobWithFolder(dir, name string) (string, error) {
+	names, err := jobFolders(dir)
+	if err != nil {
+		return "", err
+	}
+	for _, job := range names {
+		if strings.EqualFold(job, name) {
+			return job, nil
+		}
+	}
+	return "", noSuchJob(dir, name)
+}
+
+func noSuchJob(dir, name string) error {
+	return withCode(notFound, fmt.Errorf("no job %s has run on %s", name, shortPath(dir)))
 }
 
 func lettersOf(job, file string, visit func(l letter, line []byte) error) error {
@@ -103,7 +135,7 @@ func lettersOf(job, file string, visit func(l letter, line []byte) error) error 
 			if err := json.Unmarshal(line, &l); err != nil {
 				return fmt.Errorf("reading %s: %w", file, err)
 			}
-			if err := visit(l, line); err != nil {
+			if err := visit(l, identified(line)); err != nil {
 				return err
 			}
 		}
@@ -116,6 +148,11 @@ func lettersOf(job, file string, visit func(l letter, line []byte) error) error 
 	}
 }
 
+// identified puts the id of a letter in front of what it says.
+func identified(line []byte) []byte {
+	return append(fmt.Appendf(nil, `{"id":%q,`, deadletter.ID(line)), line[1:]...)
+}
+
 func (a *app) listLetters() error {
 	form, err := a.form("table", "json", "tsv")
 	if err != nil {
@@ -126,6 +163,9 @@ func (a *app) listLetters() error {
 		n := l.Count
 		l.Count = 0
 		l.Reason, _, _ = strings.Cut(l.Reason, ":")
+		if l.Replayed != "" {
+			l.Replayed = "yes"
+		}
 		counts[l] += n
 		return nil
 	})
@@ -138,7 +178,7 @@ func (a *app) listLetters() error {
 		list = append(list, l)
 	}
 	slices.SortFunc(list, func(x, y letter) int {
-		return cmp.Or(cmp.Compare(x.Job, y.Job), cmp.Compare(y.Count, x.Count), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Reason, y.Reason), cmp.Compare(x.Input+x.Output, y.Input+y.Output))
+		return cmp.Or(cmp.Compare(x.Job, y.Job), cmp.Compare(y.Count, x.Count), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Reason, y.Reason), cmp.Compare(x.where(), y.where()), cmp.Compare(x.Replayed, y.Replayed))
 	})
 	if form == "json" {
 		data, err := marshal(list)
@@ -153,9 +193,9 @@ func (a *app) listLetters() error {
 	if form == "table" {
 		out = table
 	}
-	fmt.Fprintln(out, "Job\tCount\tKind\tWhere\tReason")
+	fmt.Fprintln(out, "Job\tCount\tKind\tWhere\tReason\tReplayed")
 	for _, l := range list {
-		fmt.Fprintf(out, "%s\t%d\t%s\t%s\t%s\n", l.Job, l.Count, l.Kind, cmp.Or(l.Input, l.Output, "-"), cmp.Or(l.Reason, "-"))
+		fmt.Fprintf(out, "%s\t%d\t%s\t%s\t%s\t%s\n", l.Job, l.Count, l.Kind, cmp.Or(l.where(), "-"), cmp.Or(l.Reason, "-"), cmp.Or(l.Replayed, "no"))
 	}
 	return table.Flush()
 }

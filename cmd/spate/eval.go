@@ -22,6 +22,7 @@ type evalFlags struct {
 	inputs                              []string
 	start, outputStart, until           string
 	late, disorder, policy, errorPolicy string
+	runtimeErrorPolicy                  string
 	outputDir, diagnostics              string
 	failOnDrop, explain                 bool
 	stringCompare, joinDatediff         string
@@ -60,6 +61,7 @@ func (a *app) eval() *cobra.Command {
 	fl.StringVar(&f.disorder, "disorder", "", "disorder tolerance (default 0)")
 	fl.StringVar(&f.policy, "policy", "", "Adjust or Drop (default Adjust)")
 	fl.StringVar(&f.errorPolicy, "error-policy", "", "Drop or Stop (default Drop)")
+	fl.StringVar(&f.runtimeErrorPolicy, "runtime-error-policy", "", "fail or skipToDeadLetter: drop and report a row for which an expression fails (default fail)")
 	fl.StringVar(&o.Policies.Compat, "compat", "1.2", "compatibility level")
 	fl.StringVar(&f.job, "job", "", "take script and policies of this job of the pipeline file")
 	fl.StringVar(&f.outputDir, "output-dir", "", "write NAME.jsonl per output there")
@@ -213,10 +215,18 @@ func (f *evalFlags) policies(o *evalRun) error {
 	default:
 		return fmt.Errorf("--error-policy %s: want Drop or Stop", f.errorPolicy)
 	}
+	switch p := pipeline.RuntimeErrorPolicy(f.runtimeErrorPolicy); p {
+	case "":
+	case pipeline.FailJob, pipeline.SkipRow:
+		o.Policies.RuntimeError = p
+	default:
+		return fmt.Errorf("--runtime-error-policy %s: want fail or skipToDeadLetter", p)
+	}
 	if f.diagnostics != "" && f.diagnostics != "json" {
 		return fmt.Errorf("--diagnostics %s: want json", f.diagnostics)
 	}
 	o.Policy, o.HoldErrors = jobs.TimePolicy(o.Policies), o.Policies.OutputError == pipeline.Stop
+	o.SkipErrors = o.Policies.RuntimeError == pipeline.SkipRow
 	return nil
 }
 

@@ -251,6 +251,9 @@ func printTrace(w io.Writer, event string, t *stream.Trace) {
 	}
 	for _, v := range t.Verdicts {
 		what := "dropped"
+		if v.Kind == "runtime" {
+			what = "a row of it is dropped"
+		}
 		if !v.Dropped {
 			what = fmt.Sprintf("its time is moved by %gs", v.Moved)
 		}
@@ -276,7 +279,7 @@ func printTrace(w io.Writer, event string, t *stream.Trace) {
 	if t.Short {
 		short = "; the log does not reach back as far as the steps do, and what was removed may change this"
 	}
-	fmt.Fprintf(w, "\nread %d messages again%s\n", t.Replayed, short)
+	fmt.Fprintf(w, "\nby the script as it is now; read %d messages again%s\n", t.Replayed, short)
 }
 
 func outcome(o *stream.TracedOutput) string {

@@ -19,7 +19,8 @@ func (a *app) job() *cobra.Command {
 	list := &cobra.Command{Use: "list", Short: "What every job does", Args: cobra.NoArgs,
 		RunE: do(func(cmd *cobra.Command, _ []string) error { return a.listJobs(cmd.Context()) })}
 	var mode, at string
-	start := &cobra.Command{Use: "start NAME", Short: "Start a job that has stopped or failed: where it was, or anew", Args: cobra.ExactArgs(1),
+	var hasty bool
+	start := &cobra.Command{Use: "start NAME", Annotations: oneForm, Short: "Start a job that has stopped or failed: where it was, or anew", Args: cobra.ExactArgs(1),
 		RunE: do(func(cmd *cobra.Command, args []string) error {
 			v := url.Values{}
 			if mode != "" {
@@ -37,8 +38,15 @@ func (a *app) job() *cobra.Command {
 	f := start.Flags()
 	f.StringVar(&mode, "output-start-mode", "", "LastOutputEventTime: go on (default); JobStartTime or CustomTime: forget the state and begin anew, now or at a time")
 	f.StringVar(&at, "output-start-time", "", "first output time, for CustomTime")
-	stop := &cobra.Command{Use: "stop NAME", Short: "Stop a job: it reads what has come, and takes a checkpoint", Args: cobra.ExactArgs(1),
-		RunE: do(func(cmd *cobra.Command, args []string) error { return a.doToJob(cmd.Context(), args[0], "stop", nil) })}
+	stop := &cobra.Command{Use: "stop NAME", Annotations: oneForm, Short: "Stop a job: it reads what has come, and takes a checkpoint", Args: cobra.ExactArgs(1),
+		RunE: do(func(cmd *cobra.Command, args []string) error {
+			v := url.Values{}
+			if hasty {
+				v.Set("drain", "false")
+			}
+			return a.doToJob(cmd.Context(), args[0], "stop", v)
+		})}
+	stop.Flags().BoolVar(&hasty, "no-drain", false, "do not wait until what has come is read: it is read at the next start")
 	cmd.AddCommand(list, start, stop, a.explainJob())
 	return cmd
 }

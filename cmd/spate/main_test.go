@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
 )
 
 // TestMain makes the test binary the command of the scripts and the child of the query engine.
@@ -53,6 +54,36 @@ func TestExitCodes(t *testing.T) {
 		var out, errs bytes.Buffer
 		if got := run(c.args, strings.NewReader(""), &out, &errs); got != c.code {
 			t.Errorf("spate %v: exit %d, want %d; %s", c.args, got, c.code, errs.String())
+		}
+	}
+}
+
+// Every verb honours -o or refuses it: none prints what was not asked for.
+func TestEveryVerbKnowsItsForms(t *testing.T) {
+	var leaves [][]string
+	var walk func(cmd *cobra.Command, path []string)
+	walk = func(cmd *cobra.Command, path []string) {
+		for _, c := range cmd.Commands() {
+			if c.HasSubCommands() {
+				walk(c, append(path, c.Name()))
+			}
+			if c.Runnable() && !c.Hidden && c.Name() != "help" && c.Name() != "completion" && cmd.Name() != "completion" && !(c.HasSubCommands() && c.Annotations[formless] == "") {
+				leaves = append(leaves, append(append([]string{}, path...), c.Name()))
+			}
+		}
+	}
+	walk((&app{}).root(), nil)
+	if len(leaves) < 15 {
+		t.Fatalf("%d verbs: %v", len(leaves), leaves)
+	}
+	needs := map[string][]string{"job start": {"x"}, "job stop": {"x"}, "job explain": {"x"}, "deadletter show": {"x"}, "deadletter drop": {"x"}, "deadletter replay": {"x"}, "query": {"SELECT 1"}, "bench": {"seed3"},
+		"metrics list": {"--metric", "X"}, "eval": {"-e", "SELECT 1"}}
+	t.Chdir(t.TempDir())
+	for _, path := range leaves {
+		args := append(append(append([]string{}, path...), needs[strings.Join(path, " ")]...), "-o", "nonsense")
+		var out, errs bytes.Buffer
+		if code := run(args, strings.NewReader(""), &out, &errs); code != usage || !strings.Contains(errs.String(), "nonsense") || out.Len() > 0 {
+			t.Errorf("%v: exit %d, %s%s", args, code, out.String(), errs.String())
 		}
 	}
 }

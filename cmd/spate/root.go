@@ -39,7 +39,15 @@ func (a *app) root() *cobra.Command {
 		SilenceUsage:  true,
 		Args:          noVerb,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:       versionText(),
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if a.output != "" && cmd.Annotations[formless] != "" {
+				return withCode(usage, fmt.Errorf("-o %s: this verb has one form", a.output))
+			}
+			return nil
+		},
 	}
+	root.SetVersionTemplate("{{.Version}}")
 	f := root.PersistentFlags()
 	f.StringVarP(&a.file, "file", "f", "", "pipeline file, or a folder that holds spate.yaml (default: the current folder)")
 	f.StringVar(&a.data, "data", "", "data folder, instead of the pipeline file's")
@@ -83,6 +91,11 @@ func (a *app) load(path string, src config.Source) (*config.Pipeline, error) {
 	}
 	return p, err
 }
+
+// formless marks verbs that print in one form only: they refuse -o.
+const formless = "formless"
+
+var oneForm = map[string]string{formless: "true"}
 
 // form is the value of -o, which must be one of forms; the first is the default.
 func (a *app) form(forms ...string) (string, error) {

@@ -65,9 +65,14 @@ func printJobs(w io.Writer, form string, list []jobs.Status) error {
 	slices.SortStableFunc(list, func(x, y jobs.Status) int {
 		return slices.Index(stateOrder, x.State) - slices.Index(stateOrder, y.State)
 	})
-	fmt.Fprintln(out, "Name\tState\tWatermark delay\tEvents in\tRows out\tError")
+	fmt.Fprintln(out, "Name\tState\tWatermark delay\tEvents in\tEvents/s\tRows out\tRows/s\tRuntime errors\tLast checkpoint\tError")
 	for _, j := range list {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%d\t%d\t%s\n", j.Name, j.State, seconds(j.WatermarkDelay), j.EventsIn, j.RowsOut, strings.ReplaceAll(j.Error, "\n", " "))
+		last := ""
+		if j.Checkpoint != nil {
+			last = j.Checkpoint.UTC().Format(time.RFC3339)
+		}
+		fmt.Fprintf(out, "%s\t%s\t%s\t%d\t%.1f\t%d\t%.1f\t%d\t%s\t%s\n", j.Name, j.State, seconds(j.WatermarkDelay), j.EventsIn, j.EventRate, j.RowsOut, j.RowRate,
+			j.Errors, last, strings.ReplaceAll(j.Error, "\n", " "))
 	}
 	return table.Flush()
 }

@@ -27,7 +27,7 @@ func (a *app) up() *cobra.Command {
 	var ports string
 	var drain time.Duration
 	cmd := &cobra.Command{
-		Use:   "up [FILE|DIR]",
+		Use: "up [FILE|DIR]", Annotations: oneForm,
 		Short: "Run the pipeline; without one, the built-in example",
 		Args:  cobra.MaximumNArgs(1),
 	}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -51,7 +50,7 @@ func startUp(t *testing.T, dir string, args ...string) (stop func() int, out, er
 		}
 	}
 	return sync.OnceValue(func() int {
-		if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
+		if err := interruptSelf(); err != nil {
 			t.Error(err)
 		}
 		return <-code

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -24,30 +25,44 @@ func (a *app) version() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			revision, date := "unknown revision", "unknown date"
-			if info, ok := debug.ReadBuildInfo(); ok {
-				for _, s := range info.Settings {
-					switch s.Key {
-					case "vcs.revision":
-						revision = s.Value[:min(12, len(s.Value))]
-					case "vcs.time":
-						date = s.Value
-					}
-				}
-			}
-			platform := runtime.GOOS + "/" + runtime.GOARCH
 			if form == "json" {
-				data, err := marshal(map[string]string{"version": release, "revision": revision, "date": date, "go": runtime.Version(), "platform": platform})
+				revision, date := built()
+				data, err := marshal(map[string]string{"version": release, "revision": revision, "date": date, "go": runtime.Version(), "platform": platform()})
 				if err != nil {
 					return err
 				}
 				_, err = a.stdout.Write(data)
 				return err
 			}
-			_, err = fmt.Fprintf(a.stdout, "spate %s (%s, %s, %s, %s)\n", release, revision, date, runtime.Version(), platform)
+			_, err = io.WriteString(a.stdout, versionText())
 			return err
 		}),
 	}
+}
+
+func versionText() string {
+	revision, date := built()
+	return fmt.Sprintf("spate %s (%s, %s, %s, %s)\n", release, revision, date, runtime.Version(), platform())
+}
+
+func platform() string { return runtime.GOOS + "/" + runtime.GOARCH }
+
+// built says of which revision this build is.
+func built() (revision, date string) {
+	revision, date = "unknown revision", "unknown date"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			revision = s.Value[:min(12, len(s.Value))]
+		case "vcs.time":
+			date = s.Value
+		}
+	}
+	return
 }
 
 // worker is the child process of the query engine.

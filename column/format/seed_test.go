@@ -6,8 +6,9 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
+
+	"spate/internal/cputime"
 )
 
 // device is one of the seed producer's devices: a random walk whose clamps are
@@ -121,8 +122,7 @@ func benchmarkDecode(b *testing.B, events []string, cols []Column, o Options) {
 	b.SetBytes(int64(len(data) / len(events)))
 	b.ReportAllocs()
 	first := 0
-	var from, to syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &from)
+	from, _ := cputime.Used() // 0 where it is not known
 	b.ResetTimer()
 	for n := 0; n < b.N; {
 		r := d.Decode(data, starts, ends, first)
@@ -131,9 +131,8 @@ func benchmarkDecode(b *testing.B, events []string, cols []Column, o Options) {
 			first = 0
 		}
 	}
-	syscall.Getrusage(syscall.RUSAGE_SELF, &to)
-	cpu := func(r *syscall.Rusage) int64 { return r.Utime.Nano() + r.Stime.Nano() }
-	b.ReportMetric(float64(cpu(&to)-cpu(&from))/float64(b.N), "cpu-ns/op")
+	to, _ := cputime.Used()
+	b.ReportMetric(float64(to-from)/float64(b.N), "cpu-ns/op")
 }
 
 // BenchmarkDecodeSeed reads 8 of the 10 fields of the seed's events; an

@@ -24,18 +24,13 @@ func (r *runner) aggregate(n *plan.Aggregate) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys := make([][]column.Value, len(in)) // of each row
-	for i := range in {
-		keys[i] = make([]column.Value, len(n.Keys))
-		for k := range n.Keys {
-			if keys[i][k], err = r.eval(n.Keys[k].Expr, &in[i]); err != nil {
-				return nil, err
-			}
-		}
+	in, keys, overs, err := r.aggregateArgs(n, in)
+	if err != nil {
+		return nil, err
 	}
 	var out []row
 	for w := range n.Windows {
-		groups, err := r.window(&n.Windows[w], in, keys)
+		groups, err := window(&n.Windows[w], in, keys, overs[w])
 		if err != nil {
 			return nil, err
 		}
@@ -43,10 +38,12 @@ func (r *runner) aggregate(n *plan.Aggregate) ([]row, error) {
 			x := row{time: g.end, at: g.rows[0].at, vals: append([]column.Value(nil), g.keys...)}
 			x.at.branch += plan.WindowBranch(n, w)
 			x.traced = slices.ContainsFunc(g.rows, func(in row) bool { return in.traced })
+			x.result = true
+			var failed error
 			for a := range n.Aggs {
-				v, err := r.agg(&n.Aggs[a], g.rows)
-				if err != nil {
-					return nil, err
+				v, err := r.agg(&n.Aggs[a], a, g.rows)
+				if err != nil && failed == nil {
+					failed = err
 				}
 				x.vals = append(x.vals, v)
 			}
@@ -57,33 +54,129 @@ func (r *runner) aggregate(n *plan.Aggregate) ([]row, error) {
 				}
 				x.vals = append(x.vals, id)
 			}
-			out = append(out, x)
+			if failed == nil {
+				x.result = false
+				out = append(out, x)
+			} else if err := r.skip(n, n.Columns(), &x, failed); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return out, nil
 }
 
-// agg computes one aggregate over a set of rows.
-func (r *runner) agg(a *plan.Agg, rows []row) (column.Value, error) {
+// aggregateArgs computes keys and arguments of every row that belongs to a window, and by
+// window the keys of its sessions, before any window looks at a row. It returns the rows
+// for which nothing fails.
+func (r *runner) aggregateArgs(n *plan.Aggregate, in []row) (out []row, keys [][]column.Value, overs [][]string, err error) {
+	overs = make([][]string, len(n.Windows))
+	for i := range in {
+		x := in[i]
+		if !inSomeWindow(n, x.time) {
+			continue
+		}
+		key, over, failed := r.aggregateArg(n, &x)
+		if failed != nil {
+			if err := r.skip(n, n.In.Columns(), &in[i], failed); err != nil {
+				return nil, nil, nil, err
+			}
+			continue
+		}
+		out, keys = append(out, x), append(keys, key)
+		for w := range overs {
+			overs[w] = append(overs[w], over[w])
+		}
+	}
+	return out, keys, overs, nil
+}
+
+// inSomeWindow reports whether a row of time t belongs to a window: hopping windows may
+// have gaps.
+func inSomeWindow(n *plan.Aggregate, t column.Ticks) bool {
+	for _, w := range n.Windows {
+		if w.Kind != plan.Hopping || ceil(t, w.Hop, w.Offset)-w.Size < t {
+			return true
+		}
+	}
+	return false
+}
+
+// aggregateArg computes the keys of a row, its arguments, and its session key by window.
+func (r *runner) aggregateArg(n *plan.Aggregate, x *row) (keys []column.Value, overs []string, err error) {
+	for k := range n.Keys {
+		v, err := r.eval(n.Keys[k].Expr, x)
+		if err != nil {
+			return nil, nil, err
+		}
+		keys = append(keys, v)
+	}
+	for a := range n.Aggs {
+		v, err := r.argument(&n.Aggs[a], x)
+		if err != nil {
+			return nil, nil, err
+		}
+		x.args = append(x.args, v)
+	}
+	for _, w := range n.Windows {
+		var id []byte
+		for _, e := range w.OverKey {
+			v, err := r.eval(e, x)
+			if err != nil {
+				return nil, nil, err
+			}
+			id = appendKey(id, v)
+		}
+		overs = append(overs, string(id))
+	}
+	return keys, overs, nil
+}
+
+// argument is what an aggregate makes of a row; an error if it cannot take that.
+func (r *runner) argument(a *plan.Agg, x *row) (column.Value, error) {
+	if a.Arg == nil {
+		return null, nil
+	}
+	v, err := r.eval(a.Arg, x)
+	if err != nil {
+		return null, err
+	}
+	extreme := a.Func == plan.Min || a.Func == plan.Max
+	if a.Func != plan.Count && (a.ArgType == column.Null || a.ArgType == column.Text && !extreme) {
+		if v, err = untyped(a.Func, v); err != nil {
+			return null, err
+		}
+	}
+	if extreme && a.ArgType == column.Float64 && (v.Kind == column.Int64 || v.Kind == column.Bool) {
+		v = column.FloatOf(floatOf(v))
+	}
+	switch a.Func {
+	case plan.Count, plan.Min, plan.Max:
+		return v, nil
+	}
+	if v.IsNull() {
+		return v, nil
+	}
+	if !isNumber(v) && v.Kind != column.Bool {
+		return null, wrongType(string(a.Func), 1, v, column.Int64, column.Float64)
+	}
+	if a.Func != plan.Sum && a.Func != plan.Avg { // over floats whose squares are floats
+		v = column.FloatOf(floatOf(v))
+		if math.IsInf(v.Float()*v.Float(), 0) {
+			return null, errOverflow
+		}
+	}
+	return v, nil
+}
+
+// agg computes aggregate number k over a set of rows.
+func (r *runner) agg(a *plan.Agg, k int, rows []row) (column.Value, error) {
 	if a.Arg == nil {
 		return column.IntOf(int64(len(rows))), nil
 	}
 	var vals []column.Value
 	seen := map[string]bool{}
 	for i := range rows {
-		v, err := r.eval(a.Arg, &rows[i])
-		if err != nil {
-			return null, err
-		}
-		extreme := a.Func == plan.Min || a.Func == plan.Max
-		if a.Func != plan.Count && (a.ArgType == column.Null || a.ArgType == column.Text && !extreme) {
-			if v, err = untyped(a.Func, v); err != nil {
-				return null, err
-			}
-		}
-		if extreme && a.ArgType == column.Float64 && (v.Kind == column.Int64 || v.Kind == column.Bool) {
-			v = column.FloatOf(floatOf(v))
-		}
+		v := rows[i].args[k]
 		if v.IsNull() {
 			continue
 		}
@@ -107,16 +200,7 @@ func (r *runner) agg(a *plan.Agg, rows []row) (column.Value, error) {
 	sum, squares := new(big.Rat), new(big.Rat)
 	floats := false
 	for _, v := range vals {
-		if !isNumber(v) && v.Kind != column.Bool {
-			return null, wrongType(string(a.Func), 1, v, column.Int64, column.Float64)
-		}
 		floats = floats || v.Kind == column.Float64
-		if a.Func != plan.Sum && a.Func != plan.Avg { // over floats whose squares are floats
-			v = column.FloatOf(floatOf(v))
-			if math.IsInf(v.Float()*v.Float(), 0) {
-				return null, errOverflow
-			}
-		}
 		x := exact(v)
 		sum.Add(sum, x)
 		squares.Add(squares, x.Mul(x, x))

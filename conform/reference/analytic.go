@@ -13,13 +13,17 @@ func (r *runner) analytic(n *plan.Analytic) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
+	in, args, err := r.analyticArgs(n, in)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]row, len(in))
 	for i := range in {
 		out[i] = in[i]
 		out[i].vals = append([]column.Value(nil), in[i].vals...)
 	}
 	for f := range n.Funcs {
-		vals, err := r.analyticFunc(&n.Funcs[f], in)
+		vals, err := analyticFunc(&n.Funcs[f], in, args[f])
 		if err != nil {
 			return nil, err
 		}
@@ -30,35 +34,72 @@ func (r *runner) analytic(n *plan.Analytic) ([]row, error) {
 	return out, nil
 }
 
-func (r *runner) analyticFunc(f *plan.AnalyticFunc, in []row) ([]column.Value, error) {
-	keys := make([]string, len(in))
-	when := make([]bool, len(in))
-	args := make([]column.Value, len(in))
+// analyticArg is what a function is given of a row. The argument is computed for rows
+// that WHEN takes, the default for all.
+type analyticArg struct {
+	key      string
+	when     bool
+	arg, def column.Value
+}
+
+// analyticArgs computes the arguments of all functions, by function and row, before any
+// function looks at a row. It returns the rows for which nothing fails.
+func (r *runner) analyticArgs(n *plan.Analytic, in []row) ([]row, [][]analyticArg, error) {
+	args := make([][]analyticArg, len(n.Funcs))
+	var out []row
 	for i := range in {
-		var key []byte
-		for _, k := range f.Keys {
-			v, err := r.eval(k, &in[i])
-			if err != nil {
-				return nil, err
-			}
-			key = appendKey(key, v)
-		}
-		keys[i], when[i] = string(key), true
-		var err error
-		if f.When != nil {
-			if when[i], err = r.holds(f.When, &in[i]); err != nil {
-				return nil, err
+		own := make([]analyticArg, len(n.Funcs))
+		var failed error
+		for f := range n.Funcs {
+			if own[f], failed = r.analyticArg(&n.Funcs[f], &in[i]); failed != nil {
+				break
 			}
 		}
-		if f.Arg != nil && when[i] {
-			if args[i], err = r.eval(f.Arg, &in[i]); err != nil {
-				return nil, err
+		if failed != nil {
+			if err := r.skip(n, n.In.Columns(), &in[i], failed); err != nil {
+				return nil, nil, err
 			}
+			continue
+		}
+		out = append(out, in[i])
+		for f := range own {
+			args[f] = append(args[f], own[f])
 		}
 	}
+	return out, args, nil
+}
+
+func (r *runner) analyticArg(f *plan.AnalyticFunc, x *row) (analyticArg, error) {
+	out := analyticArg{when: true}
+	var key []byte
+	for _, k := range f.Keys {
+		v, err := r.eval(k, x)
+		if err != nil {
+			return out, err
+		}
+		key = appendKey(key, v)
+	}
+	out.key = string(key)
+	var err error
+	if f.When != nil {
+		if out.when, err = r.holds(f.When, x); err != nil {
+			return out, err
+		}
+	}
+	if f.Arg != nil && out.when {
+		if out.arg, err = r.eval(f.Arg, x); err != nil {
+			return out, err
+		}
+	}
+	if f.Default != nil {
+		out.def, err = r.eval(f.Default, x)
+	}
+	return out, err
+}
+
+func analyticFunc(f *plan.AnalyticFunc, in []row, args []analyticArg) ([]column.Value, error) {
 	out := make([]column.Value, len(in))
 	for i := range in {
-		var err error
 		switch f.Kind {
 		case plan.Lag, plan.Last:
 			at, left := i-1, f.Offset
@@ -66,32 +107,27 @@ func (r *runner) analyticFunc(f *plan.AnalyticFunc, in []row) ([]column.Value, e
 				at, left = i, 1
 			}
 			for ; at >= 0; at-- {
-				if keys[at] == keys[i] && when[at] {
+				if args[at].key == args[i].key && args[at].when {
 					if left--; left == 0 {
 						break
 					}
 				}
 			}
-			switch {
-			case at >= 0 && in[i].time-in[at].time <= f.Limit:
-				out[i] = args[at]
-			case f.Default != nil:
-				out[i], err = r.eval(f.Default, &in[i])
+			out[i] = args[i].def
+			if at >= 0 && in[i].time-in[at].time <= f.Limit {
+				out[i] = args[at].arg
 			}
 		case plan.IsFirst:
-			first := when[i]
+			first := args[i].when
 			for at := i - 1; at >= 0 && first; at-- {
-				first = keys[at] != keys[i] || !when[at] || ceil(in[at].time, f.Limit, 0) != ceil(in[i].time, f.Limit, 0)
+				first = args[at].key != args[i].key || !args[at].when || ceil(in[at].time, f.Limit, 0) != ceil(in[i].time, f.Limit, 0)
 			}
 			out[i] = column.IntOf(0)
 			if first {
 				out[i] = column.IntOf(1)
 			}
 		default:
-			err = fmt.Errorf("analytic function %d is not supported yet", f.Kind)
-		}
-		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("analytic function %d is not supported yet", f.Kind)
 		}
 	}
 	return out, nil

@@ -7,6 +7,11 @@ import (
 	"spate/sql/plan"
 )
 
+// unsupported is what the interpreter cannot compute, whatever the row.
+type unsupported string
+
+func (u unsupported) Error() string { return string(u) + " is not supported yet" }
+
 // holds reports whether a condition is TRUE; UNKNOWN is not.
 func (r *runner) holds(e plan.Expr, x *row) (bool, error) {
 	v, err := r.eval(e, x)
@@ -63,7 +68,7 @@ func (r *runner) eval(e plan.Expr, x *row) (column.Value, error) {
 		}
 		return v, nil
 	}
-	return null, fmt.Errorf("an expression of type %T is not supported yet", e)
+	return null, unsupported(fmt.Sprintf("an expression of type %T", e))
 }
 
 func (r *runner) evalCase(e *plan.Case, x *row) (column.Value, error) {
@@ -156,7 +161,7 @@ func (r *runner) call(e *plan.Call, x *row) (column.Value, error) {
 	}
 	f, ok := lookup(e.Func)
 	if !ok {
-		return null, fmt.Errorf("function %s is not supported yet", e.Func)
+		return null, unsupported("function " + e.Func)
 	}
 	if !f.nulls {
 		for _, a := range args {

@@ -11,7 +11,10 @@ func (r *runner) filter(n *plan.Filter) ([]row, error) {
 	for i := range in {
 		ok, err := r.holds(n.Cond, &in[i])
 		if err != nil {
-			return nil, err
+			if err := r.skip(n, n.In.Columns(), &in[i], err); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		if ok {
 			out = append(out, in[i])

@@ -10,13 +10,19 @@ func (r *runner) project(n *plan.Project) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]row, len(in))
+	var out []row
 	for i := range in {
-		out[i] = row{time: in[i].time, at: in[i].at, traced: in[i].traced, vals: make([]column.Value, len(n.Items))}
+		x := row{time: in[i].time, at: in[i].at, traced: in[i].traced, vals: make([]column.Value, len(n.Items))}
+		var failed error
 		for k := range n.Items {
-			if out[i].vals[k], err = r.eval(n.Items[k].Expr, &in[i]); err != nil {
-				return nil, err
+			if x.vals[k], failed = r.eval(n.Items[k].Expr, &in[i]); failed != nil {
+				break
 			}
+		}
+		if failed == nil {
+			out = append(out, x)
+		} else if err := r.skip(n, n.In.Columns(), &in[i], failed); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil

@@ -9,6 +9,7 @@ package reference
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,9 +39,21 @@ type Options struct {
 	// first event of it. Its time begins where the least of the others is by then.
 	Grows bool
 
+	// SkipErrors drops a row for which an expression of a step fails, at that step, and
+	// tells Skipped, if that is set. Without it the run ends there.
+	SkipErrors bool
+	Skipped    func(Skipped)
+
 	// SystemColumns appends EventProcessedUtcTime, PartitionId and
 	// EventEnqueuedUtcTime to events read whole.
 	SystemColumns bool
+}
+
+// Skipped is a row that a step could not compute: as it came to the step, or a row of a
+// window that has no result, with NULL for what has none.
+type Skipped struct {
+	At  plan.Part
+	Row Row
 }
 
 // Row is one row of an output, Star columns expanded.
@@ -57,7 +70,7 @@ type Counts struct {
 
 // Run runs job over events and returns the rows of each output, in time order.
 func Run(job *plan.Job, events []Event, o Options) (map[string][]Row, Counts, error) {
-	r := &runner{events: events, options: o, done: map[plan.Node][]row{}, inputs: job.Inputs, traced: -1}
+	r := &runner{events: events, options: o, done: map[plan.Node][]row{}, inputs: job.Inputs, parts: job.Parts(), traced: -1}
 	out := map[string][]Row{}
 	for _, output := range job.Outputs {
 		if _, ok := out[output.Name]; !ok {
@@ -98,7 +111,9 @@ type row struct {
 	time   column.Ticks
 	at     position
 	vals   []column.Value
-	traced bool // the traced event has come into it
+	traced bool           // the traced event has come into it
+	args   []column.Value // of the aggregates that the row comes to
+	result bool           // of a window, on its way out of the step
 }
 
 // sortRows brings rows into total order.
@@ -144,10 +159,36 @@ type runner struct {
 	counts  Counts
 	done    map[plan.Node][]row // a step read twice is computed once
 	inputs  []*plan.Input
+	parts   map[plan.Node]plan.Part
 
 	traced   int       // the event that is traced; -1: none
 	seq      int       // the event whose time is worked out
 	verdicts []Verdict // of the traced event
+}
+
+// skip says what becomes of a row, with columns cols, for which step n fails: nil, or the
+// error that ends the run.
+func (r *runner) skip(n plan.Node, cols []plan.Column, x *row, err error) error {
+	if cannot := unsupported(""); !r.options.SkipErrors || errors.As(err, &cannot) {
+		return err
+	}
+	if x.traced && !x.result && ofEvents(n) {
+		r.verdicts = append(r.verdicts, Verdict{"runtime", true})
+	}
+	if r.options.Skipped != nil {
+		r.options.Skipped(Skipped{r.parts[n], Expand(x.time, cols, x.vals)})
+	}
+	return nil
+}
+
+// ofEvents reports whether the rows that come to a node are events, each in its place.
+func ofEvents(n plan.Node) bool {
+	for _, in := range n.Inputs() {
+		if _, window := in.(*plan.Aggregate); window || !ofEvents(in) {
+			return false
+		}
+	}
+	return true
 }
 
 // ordinal is the place of an input among those of the job, by name: rows of one time of

@@ -44,8 +44,9 @@ func ceil(t, step, offset column.Ticks) column.Ticks {
 	return t + step - d
 }
 
-// window forms all groups of one window definition. in is in total order.
-func (r *runner) window(w *plan.Window, in []row, keys [][]column.Value) ([]*group, error) {
+// window forms all groups of one window definition. in is in total order; overs are the
+// session keys of its rows.
+func window(w *plan.Window, in []row, keys [][]column.Value, overs []string) ([]*group, error) {
 	var c collect
 	switch w.Kind {
 	case plan.Tumbling:
@@ -63,11 +64,9 @@ func (r *runner) window(w *plan.Window, in []row, keys [][]column.Value) ([]*gro
 			c.add("", in[i].time, keys[i], in[i])
 		}
 	case plan.Sliding:
-		r.sliding(w, in, keys, &c)
+		sliding(w, in, keys, &c)
 	case plan.Session:
-		if err := r.sessions(w, in, keys, &c); err != nil {
-			return nil, err
-		}
+		sessions(w, in, keys, overs, &c)
 	default:
 		return nil, fmt.Errorf("window kind %d is not supported yet", w.Kind)
 	}
@@ -76,7 +75,7 @@ func (r *runner) window(w *plan.Window, in []row, keys [][]column.Value) ([]*gro
 
 // sliding reports each key at every instant at which rows enter or leave,
 // unless the window is empty then.
-func (r *runner) sliding(w *plan.Window, in []row, keys [][]column.Value, c *collect) {
+func sliding(w *plan.Window, in []row, keys [][]column.Value, c *collect) {
 	var byKey collect
 	for i := range in {
 		byKey.add("", 0, keys[i], in[i])
@@ -125,20 +124,12 @@ type session struct {
 
 // sessions cuts the rows of each session key into sessions, then groups the
 // rows of each session by key.
-func (r *runner) sessions(w *plan.Window, in []row, keys [][]column.Value, c *collect) error {
+func sessions(w *plan.Window, in []row, keys [][]column.Value, overs []string, c *collect) {
 	open := map[string]*session{}
 	var all []*session
 	for i := range in {
-		var id []byte
-		for _, e := range w.OverKey {
-			v, err := r.eval(e, &in[i])
-			if err != nil {
-				return err
-			}
-			id = appendKey(id, v)
-		}
 		t := in[i].time
-		s := open[string(id)]
+		s := open[overs[i]]
 		switch {
 		case s != nil && t-s.last <= w.Size && t <= s.bound:
 		case s != nil && t-s.last <= w.Size: // goes on behind a cut
@@ -150,7 +141,7 @@ func (r *runner) sessions(w *plan.Window, in []row, keys [][]column.Value, c *co
 		}
 		s.last = t
 		s.members = append(s.members, i)
-		open[string(id)] = s
+		open[overs[i]] = s
 	}
 	for n, s := range all {
 		end := min(s.last+w.Size, s.bound)
@@ -158,5 +149,4 @@ func (r *runner) sessions(w *plan.Window, in []row, keys [][]column.Value, c *co
 			c.add(fmt.Sprint(n), end, keys[i], in[i])
 		}
 	}
-	return nil
 }

@@ -200,7 +200,7 @@ func (p *Partition) commit(g *group, at int, e *entry, payload int64) *Ticket {
 	if n := len(g.parts); n == 0 || g.parts[n-1].seg != p.active {
 		g.parts = append(g.parts, part{seg: p.active, at: p.tail.length, from: at, to: at})
 	}
-	sealEntry(g.buf[at:], e.flags, e.appendTime, p.durable.Load(), e.base, p.epoch)
+	sealEntry(g.buf[at:], e.flags, p.placeOf(p.active.base, p.tail.length), e.appendTime, p.durable.Load(), e.base, p.epoch)
 	if ix, ok := p.tail.add(p.active.base, e); ok {
 		last := &g.parts[len(g.parts)-1]
 		last.index = append(last.index, ix)

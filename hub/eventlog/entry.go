@@ -50,6 +50,7 @@ func crcOf(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 type entry struct {
 	length     int
 	flags      uint16
+	place      uint16 // 0: written before entries had one
 	appendTime int64
 	mark       int64 // offsets below were durable when this was written
 	base       int64
@@ -81,6 +82,7 @@ func parseHead(b []byte) (e entry, err error) {
 	if e.flags&flagsMandatory != 0 {
 		return e, fmt.Errorf("entry flags %04x are of a newer version: %w", e.flags, ErrDamaged)
 	}
+	e.place = be.Uint16(b[14:])
 	e.appendTime = int64(be.Uint64(b[16:]))
 	e.mark = int64(be.Uint64(b[24:]))
 	r := b[entryHead:]
@@ -115,12 +117,12 @@ func (e *entry) checkBody(b []byte) error {
 
 // sealEntry fills the entry header in front of the batch in b and patches the
 // batch's base offset and leader epoch.
-func sealEntry(b []byte, flags uint16, appendTime, mark, base int64, epoch int32) {
+func sealEntry(b []byte, flags, place uint16, appendTime, mark, base int64, epoch int32) {
 	be := binary.BigEndian
 	be.PutUint32(b, entryMagic)
 	be.PutUint32(b[8:], uint32(len(b)))
 	be.PutUint16(b[12:], flags)
-	be.PutUint16(b[14:], 0)
+	be.PutUint16(b[14:], place)
 	be.PutUint64(b[16:], uint64(appendTime))
 	be.PutUint64(b[24:], uint64(mark))
 	be.PutUint64(b[entryHead:], uint64(base))

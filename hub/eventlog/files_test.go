@@ -229,7 +229,7 @@ func writeSegments(t *testing.T, o Options, n int) {
 		x := emptyExtent(k, testTime, floor)
 		b := appendSegmentHeader(nil, o.ID, 0, 0, k, &x)
 		b = appendEvents(b, bodies(fmt.Sprintf("event %d", k)), testTime, -1, -1, -1)
-		sealEntry(b[segHeader:], uint16(Kafka), testTime, k, k, 0)
+		sealEntry(b[segHeader:], uint16(Kafka), 0, testTime, k, k, 0)
 		e, err := parseHead(b[segHeader:])
 		if err != nil {
 			t.Fatal(err)

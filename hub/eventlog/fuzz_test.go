@@ -66,7 +66,7 @@ func FuzzCheckBatch(f *testing.F) {
 			return
 		}
 		raw := append(make([]byte, entryHead), b...)
-		sealEntry(raw, 1, 5, 0, 10, 0)
+		sealEntry(raw, 1, 0, 5, 0, 10, 0)
 		c := Chunk{Data: append(raw, make([]byte, slack)...)}
 		if _, _, err := c.take(len(raw), 0); err != nil || len(c.Batches) != 1 {
 			t.Fatalf("an accepted batch does not read: %v", err)

@@ -137,7 +137,7 @@ func (p *Partition) openSegment(s *segment, last bool, m *manifestPartition, che
 			return false, nil
 		}
 	}
-	sc := scan{window: w, base: s.base, x: x}
+	sc := scan{p: p, window: w, base: s.base, x: x}
 	bad, err := sc.run()
 	if err != nil {
 		return false, fmt.Errorf("scan %s: %w", s.path, err)

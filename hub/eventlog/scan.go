@@ -42,10 +42,12 @@ func (w *window) bytes(pos int64, n int) ([]byte, error) {
 // scan is one walk over a segment's entries.
 type scan struct {
 	window
+	p     *Partition
 	base  int64
 	x     extent // grows with every good entry; x.length is the place of the next
 	index []indexEntry
 	mark  int64
+	place bool           // the last good entry has one, and so has what is behind it
 	visit func(e *entry) // may be nil
 }
 
@@ -61,7 +63,7 @@ func (s *scan) run() (bad, err error) {
 		if bad != nil || err != nil {
 			return bad, err
 		}
-		s.mark = e.mark
+		s.mark, s.place = e.mark, e.place != 0
 		if ix, ok := s.x.add(s.base, e); ok {
 			s.index = append(s.index, ix)
 		}
@@ -106,7 +108,7 @@ func (s *scan) fits(e *entry) error {
 	return nil
 }
 
-// provesLoss searches behind the first bad entry for one that was written when
+// provesLoss searches behind the first bad entry for one that was written there when
 // offsets from next on were durable already.
 func (s *scan) provesLoss(next int64) (bool, error) {
 	var magic [4]byte
@@ -126,7 +128,8 @@ func (s *scan) provesLoss(next int64) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if bad == nil && e.mark > next {
+		here := bad == nil && (e.place == s.p.placeOf(s.base, pos) || e.place == 0 && !s.place)
+		if here && e.mark > next {
 			return true, nil
 		}
 		pos++
@@ -144,7 +147,7 @@ func (p *Partition) rescan(s *segment, x extent) (sc *scan, bad, err error) {
 		return nil, nil, err
 	}
 	defer s.fileMu.RUnlock()
-	sc = &scan{window: window{f: f, size: x.length}, base: s.base, x: emptyExtent(s.base, x.created, x.floor)}
+	sc = &scan{p: p, window: window{f: f, size: x.length}, base: s.base, x: emptyExtent(s.base, x.created, x.floor)}
 	bad, err = sc.run()
 	if err != nil {
 		err = fmt.Errorf("%s: scan %s: %w", p.where(), s.path, err)

@@ -56,6 +56,12 @@ REPLICATE('ab', 3) => ababab
 CONCAT('a', NULL, 1) => a1
 PATINDEX('%[0-9]%', 'ab3c') => 3
 UPPER('abc') => ABC
+UPPER('straße äé') => STRAßE ÄÉ
+DATEDIFF(hour, GETDATE() - 1, GETDATE()) => 24
+CAST('2026-03-01' AS datetime) - 1 => 2026-02-28T00:00:00.000000Z
+CAST('2026-03-01' AS datetime) + 0.5 => 2026-03-01T12:00:00.000000Z
+2 + CAST('2026-03-01' AS datetime) => 2026-03-03T00:00:00.000000Z
+CAST('2026-03-01' AS datetime2(3)) - 1 => error: line 1, column 8: Msg 8117: Operand data type datetime2(3) is invalid for subtract operator. Use DATEADD or DATEDIFF.
 CASE WHEN 'a' = 'a  ' THEN 1 ELSE 0 END => 1
 CASE WHEN 'abc' LIKE '[a-c]%' THEN 1 ELSE 0 END => 1
 CASE WHEN 'a' = 'A' THEN 1 ELSE 0 END => 0

@@ -18,6 +18,12 @@ func (b *binder) arith(op string, l, r *node, at syntax.Span) (*node, error) {
 	if op == "+" && (l.typ.isText() || l.null) && (r.typ.isText() || r.null) && !(l.null && r.null) {
 		return concat(l, r), nil
 	}
+	switch {
+	case (op == "+" || op == "-") && l.typ.ID == DateTime && r.typ.isNumber():
+		return b.addDays(op, l, r, at)
+	case op == "+" && l.typ.isNumber() && r.typ.ID == DateTime:
+		return b.addDays(op, r, l, at)
+	}
 	typ := common(l.typ, r.typ)
 	if typ.ID == Unknown {
 		typ.ID = Int
@@ -58,6 +64,40 @@ func (b *binder) arith(op string, l, r *node, at syntax.Span) (*node, error) {
 		sql = guardZero(sql, r, rs)
 	}
 	return &node{sql: sql, typ: typ}, nil
+}
+
+// addDays adds a number of days, with fractions, to a datetime, which is a number to this
+// language. A datetime2 is none.
+func (b *binder) addDays(op string, t, days *node, at syntax.Span) (*node, error) {
+	whole := days.typ.isInteger() || days.typ.ID == Bit
+	to := Type{ID: Float}
+	if whole {
+		to = Type{ID: BigInt}
+	}
+	n, err := b.convert(days, to, castImplicit, at)
+	if err != nil {
+		return nil, err
+	}
+	if whole && n.con != nil && t.con != nil {
+		num := n.con.num
+		if op == "-" {
+			num = -num
+		}
+		sum, ok := addPart(t.con.Ticks(), "day", num)
+		if !ok {
+			return nil, errorf(8115, at, "Arithmetic overflow error converting expression to data type datetime.")
+		}
+		return constant(t.typ, timeValue(KindTime, sum)), nil
+	}
+	sql := interval("day", n.sql)
+	if !whole {
+		sql = interval("microsecond", "round("+n.sql+" * 86400000000)")
+	}
+	sql = "(" + t.sql + " " + op + " " + sql + ")"
+	if !whole {
+		sql = dateTimeSQL(sql)
+	}
+	return &node{sql: sql, typ: t.typ}, nil
 }
 
 // guardZero raises error 8134 when the divisor is zero.

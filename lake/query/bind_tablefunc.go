@@ -10,6 +10,9 @@ import (
 // tableFunc binds STRING_SPLIT and GENERATE_SERIES.
 func (b *binder) tableFunc(f *syntax.TableFunc, in, sees *env) (string, error) {
 	name := strings.ToUpper(nameText(f.Call.Name))
+	if name != "STRING_SPLIT" && name != "GENERATE_SERIES" { // before its arguments, which may be of another language
+		return "", unsupported(f.Loc(), "The table function "+name)
+	}
 	e := &env{outer: sees, ctes: in.ctes, noAgg: "as an argument in FROM"}
 	var args []*node
 	for _, a := range f.Call.Args {
@@ -51,10 +54,8 @@ func (b *binder) tableFunc(f *syntax.TableFunc, in, sees *env) (string, error) {
 		}
 		rel.sql = "SELECT CAST(unnest(generate_series(" + strings.Join(texts, ", ") + ")) AS " + typ.engine() + ") AS c1"
 		rel.cols = []relColumn{{name: "value", typ: typ}}
-	case name == "STRING_SPLIT" || name == "GENERATE_SERIES":
-		return "", unsupported(f.Loc(), "This form of "+name)
 	default:
-		return "", unsupported(f.Loc(), "The table function "+name)
+		return "", unsupported(f.Loc(), "This form of "+name)
 	}
 	id, err := b.addRelation(rel, alias, f.Columns, in, f.Loc())
 	if err != nil {

@@ -20,7 +20,7 @@ var functions = map[string]function{
 	"ASCII": {1, 1, charCode(255)}, "UNICODE": {1, 1, charCode(0)}, "CHAR": {1, 1, character(VarChar, 255)}, "NCHAR": {1, 1, character(NVarChar, 0x10ffff)},
 	"CHARINDEX": {2, 3, bindCharIndex}, "PATINDEX": {2, 2, bindPatIndex}, "CONCAT": {2, 254, concatFunc("concat")}, "CONCAT_WS": {3, 254, concatFunc("concat_ws")},
 	"LEFT": {2, 2, sideFunc("left")}, "RIGHT": {2, 2, sideFunc("right")}, "LEN": {1, 1, bindLen}, "LOWER": {1, 1, textual("lower(%s)")},
-	"UPPER": {1, 1, textual("upper(%s)")}, "LTRIM": {1, 2, trimFunc("ltrim")}, "RTRIM": {1, 2, trimFunc("rtrim")}, "TRIM": {1, 2, trimFunc("trim")},
+	"UPPER": {1, 1, textual("replace(upper(replace(%s, 'ß', chr(57344))), chr(57344), 'ß')")}, "LTRIM": {1, 2, trimFunc("ltrim")}, "RTRIM": {1, 2, trimFunc("rtrim")}, "TRIM": {1, 2, trimFunc("trim")},
 	"QUOTENAME": {1, 2, bindQuoteName}, "REPLACE": {3, 3, textual("replace(%s, %s, %s)")}, "REPLICATE": {2, 2, bindReplicate},
 	"REVERSE": {1, 1, textual("reverse(%s)")}, "SPACE": {1, 1, bindSpace}, "STR": {1, 3, bindStr}, "STUFF": {4, 4, bindStuff},
 	"SUBSTRING": {2, 3, bindSubstring}, "TRANSLATE": {3, 3, bindTranslate}, "DATALENGTH": {1, 1, bindDataLength},

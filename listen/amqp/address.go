@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"spate/access"
+	"spate/listen/limit"
 )
 
 // node says what stands at an address.
@@ -23,6 +24,26 @@ type address struct {
 	partition string // as written, "" if none
 	group     string
 	publisher string
+}
+
+// entity names what the address is of as the service does in its texts. Names that
+// nothing can have are cut.
+func (a *address) entity() string {
+	const longest = 256
+	name := func(s string) string {
+		if len(s) > longest {
+			return limit.Name(s)
+		}
+		return s
+	}
+	e := ":eventhub:" + name(a.hub)
+	if a.partition != "" {
+		e += "~" + name(a.partition)
+	}
+	if a.group != "" {
+		e += "|" + name(a.group)
+	}
+	return e
 }
 
 // parseAddress reads an address of the forms

@@ -45,13 +45,7 @@ func (s *Server) tail(a *address) string {
 	rand.Read(id[:])
 	where := s.o.Host
 	if a != nil && a.hub != "" {
-		where += ":eventhub:" + a.hub
-		if a.partition != "" {
-			where += "~" + a.partition
-		}
-		if a.group != "" {
-			where += "|" + a.group
-		}
+		where += a.entity()
 	}
 	return fmt.Sprintf(" TrackingId:%x, SystemTracker:%s, Timestamp:%s", id, where,
 		s.o.Clock().UTC().Format("2006-01-02T15:04:05"))
@@ -67,14 +61,7 @@ func (s *Server) withTail(e *wire.Error, a *address) *wire.Error {
 
 // notFound is the sentence that makes the condition final in three SDKs.
 func (s *Server) notFound(a *address) *wire.Error {
-	name := s.o.Host + ":eventhub:" + a.hub
-	if a.partition != "" {
-		name += "~" + a.partition
-	}
-	if a.group != "" {
-		name += "|" + a.group
-	}
-	return fault(condNotFound, "The messaging entity '%s' could not be found.", name)
+	return fault(condNotFound, "The messaging entity '%s' could not be found.", s.o.Host+a.entity())
 }
 
 func badPartition(n int) *wire.Error {

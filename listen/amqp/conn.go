@@ -7,107 +7,100 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
-	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"spate/hub"
+	"spate/listen/limit"
 	wire "spate/wire/amqp"
-)
-
-const (
-	ourMaxFrame  = 65536
-	ourChannels  = 4999 // highest channel
-	ourHandles   = 255  // highest handle
-	ourWindow    = 5000 // frames
-	readBuffer   = 2 * ourMaxFrame
-	softOut      = 1 << 20 // bytes waiting to be written at which pumps stop
-	hardOut      = 8 << 20 // and at which the reader stops
-	writeTimeout = 30 * time.Second
-	openTimeout  = 30 * time.Second // from the first byte to open
 )
 
 // conn is one connection.
 type conn struct {
-	s      *Server
-	raw    net.Conn
-	id     string
-	log    *slog.Logger
-	ctx    context.Context // ends when the connection stops reading
-	cancel context.CancelFunc
-	acks   queue
-	killed chan struct{} // closed by kill
-	pumps  sync.WaitGroup
-	once   sync.Once // of kill
+	s       *Server
+	raw     net.Conn
+	id      string
+	log     *slog.Logger
+	began   time.Time
+	ctx     context.Context // ends when the connection stops reading
+	cancel  context.CancelFunc
+	killed  chan struct{}  // closed by Close
+	once    sync.Once      // of Close
+	workers sync.WaitGroup // pumps and answerers
 
-	lastRead atomic.Int64 // Unix nanoseconds
-	forced   atomic.Bool  // Shutdown was called
+	forced atomic.Bool // Shutdown was called
+	bulky  atomic.Bool // the writer keeps a large buffer
 
-	// The reader's own.
-	buf      []byte
-	at, end  int
+	// The reader's own. opened and maxFrame are written under mu.
+	in       input
 	begun    [(ourChannels + 64) / 64]uint64 // channels that were begun once
+	shown    bool                            // a key was shown, or none is asked for
+	held     int                             // bytes that hold counts
+	links    int
 	opened   bool
 	maxFrame uint32 // the largest we send
 
-	mu        sync.Mutex // guards the fields below
-	space     sync.Cond  // credit, window or room in out has grown, or a link is gone
-	toWrite   sync.Cond  // out has grown, or ending
-	out       []byte
-	spare     []byte
-	lastWrite time.Time
-	peerIdle  time.Duration // 0: the client announced none
-	ending    bool          // the writer stops when out is empty
-	dead      bool          // nothing can be written any more
-	sessions  map[uint16]*session
-	grants    grants
+	mu    sync.Mutex // guards the fields below
+	space sync.Cond  // credit, window or room has grown, or something is gone
+	output
+	places     int           // slots in use
+	wanted     int           // receivers that wait for one
+	peerIdle   time.Duration // 0: the client announced none
+	ending     bool          // nothing more is read
+	sessions   map[uint16]*session
+	grants     grants
+	queues     map[*hub.Partition][]pending // deliveries that wait for their append
+	unanswered int                          // deliveries
 }
 
 func newConn(s *Server, raw net.Conn) *conn {
 	var id [8]byte
 	rand.Read(id[:])
-	c := &conn{s: s, raw: raw, id: hex.EncodeToString(id[:]), sessions: make(map[uint16]*session), maxFrame: 512, killed: make(chan struct{})}
-	c.log = s.o.Log.With("conn", c.id, "client", raw.RemoteAddr().String())
+	now := time.Now()
+	c := &conn{s: s, raw: raw, id: hex.EncodeToString(id[:]), began: now, maxFrame: 512, killed: make(chan struct{}), shown: !s.o.RequireAuth}
+	c.log = s.o.ClientLog.For(raw.RemoteAddr().String()).With("conn", c.id)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.space.L = &c.mu
-	c.toWrite.L = &c.mu
-	c.acks.init()
-	c.lastRead.Store(time.Now().UnixNano())
-	c.lastWrite = time.Now()
+	c.in.lastRead, c.lastWrite = now, now
 	return c
 }
 
-// errPeerClosed says that the client sent close.
-var errPeerClosed = errors.New("the client closed the connection")
+var (
+	errPeerClosed = errors.New("the client closed the connection")
+	errPanicked   = errors.New("a panic, which was logged")
+)
 
 // run serves the connection to its end.
 func (c *conn) run() {
-	var workers sync.WaitGroup
-	writer := make(chan struct{})
-	go func() { c.write(); close(writer) }()
-	answerer := make(chan struct{})
-	go func() { c.answer(); close(answerer) }()
-	workers.Add(1)
-	go func() { defer workers.Done(); c.keep() }()
-
-	err := c.read()
+	err := errPanicked
+	limit.Guard(c.log, c, func() { err = c.read() })
 	c.cancel()
-	c.mu.Lock()
-	var all []*session
-	for _, s := range c.sessions {
-		all = append(all, s)
-	}
-	c.space.Broadcast()
-	c.mu.Unlock()
-	for _, s := range all {
+	for _, s := range c.stop() {
 		s.release()
 	}
-	c.pumps.Wait()
-	c.acks.close()
-	<-answerer // dispositions that are due go out before the close (A30)
+	c.workers.Wait() // dispositions that are due go out before the close (A30)
+	c.say(err)
+	c.finish()
+	c.raw.Close()
+}
 
+// stop wakes everybody who waits and returns the sessions.
+func (c *conn) stop() []*session {
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ending = true
+	c.space.Broadcast()
+	return slices.Collect(maps.Values(c.sessions))
+}
+
+// say logs why the connection ends, and tells the client.
+func (c *conn) say(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var e *wire.Error
 	switch {
 	case errors.Is(err, errPeerClosed):
@@ -119,25 +112,17 @@ func (c *conn) run() {
 		c.sendClose(fault(condForced, "The namespace is stopping.%s", c.s.tail(nil)))
 	case errors.Is(err, io.EOF):
 	case !c.opened: // TLS or AMQP did not come about
-		c.log.Info("refused connection", "err", err)
+		c.log.Info("refused connection", "err", c.s.reason(err))
 	default:
 		c.log.Debug("connection lost", "err", err)
 	}
-	c.ending = true
-	c.toWrite.Broadcast()
-	c.space.Broadcast()
-	c.mu.Unlock()
-	<-writer
-	workers.Wait()
 }
 
 // sendClose appends a close if the connection was opened. c.mu is held.
 func (c *conn) sendClose(e *wire.Error) {
-	if !c.opened {
-		return
+	if c.opened {
+		c.sendLocked(0, func(dst []byte) []byte { return wire.AppendClose(dst, e) })
 	}
-	out, at := wire.OpenFrame(c.out, wire.FrameAMQP, 0)
-	c.out = wire.CloseFrame(wire.AppendClose(out, e), at)
 }
 
 // shutdown makes the reader stop.
@@ -145,154 +130,25 @@ func (c *conn) shutdown() {
 	c.forced.Store(true)
 	c.raw.SetReadDeadline(time.Unix(1, 0))
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.space.Broadcast()
-	c.mu.Unlock()
 }
 
-// kill closes the socket as it is.
-func (c *conn) kill() {
+// Close ends the connection as it is.
+func (c *conn) Close() error {
 	c.once.Do(func() { close(c.killed) })
 	c.cancel()
 	c.raw.Close()
-	c.acks.close()
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.dead = true
 	c.space.Broadcast()
-	c.toWrite.Broadcast()
-	c.mu.Unlock()
-}
-
-// write sends what the others appended to out.
-func (c *conn) write() {
-	defer c.raw.Close()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for {
-		for len(c.out) == 0 && !c.ending && !c.dead {
-			c.toWrite.Wait()
-		}
-		if c.dead || len(c.out) == 0 {
-			return
-		}
-		b := c.out
-		c.out = c.spare[:0]
-		c.space.Broadcast()
-		c.mu.Unlock()
-		c.raw.SetWriteDeadline(time.Now().Add(writeTimeout))
-		_, err := c.raw.Write(b)
-		c.mu.Lock()
-		c.lastWrite = time.Now()
-		if c.spare = b; cap(b) > 2*softOut {
-			c.spare = nil
-		}
-		if err != nil {
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				c.log.Warn("dropped a client that takes nothing", "err", err)
-			} else {
-				c.log.Debug("connection lost while writing", "err", err) // A31: clients close and go
-			}
-			c.dead = true
-			c.cancel()
-			c.space.Broadcast()
-			return
-		}
-	}
-}
-
-// wake lets the writer run. c.mu is held.
-func (c *conn) wake() { c.toWrite.Signal() }
-
-// send appends one performative frame and wakes the writer.
-func (c *conn) send(channel uint16, f func(dst []byte) []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.sendLocked(channel, f)
-}
-
-func (c *conn) sendLocked(channel uint16, f func(dst []byte) []byte) {
-	if c.dead {
-		return
-	}
-	out, at := wire.OpenFrame(c.out, wire.FrameAMQP, channel)
-	c.out = wire.CloseFrame(f(out), at)
-	c.wake()
-}
-
-// keep sends heartbeats, drops silent clients and ends what expired tokens covered.
-func (c *conn) keep() {
-	tick := time.NewTicker(min(time.Second, c.s.o.IdleTimeout/4))
-	defer tick.Stop()
-	for {
-		select {
-		case <-c.ctx.Done():
-			return
-		case now := <-tick.C:
-			if now.UnixNano()-c.lastRead.Load() > int64(c.s.o.IdleTimeout) {
-				c.raw.SetReadDeadline(time.Unix(1, 0)) // read tells this from Shutdown by lastRead
-				continue
-			}
-			c.mu.Lock()
-			if c.peerIdle > 0 && len(c.out) == 0 && now.Sub(c.lastWrite) >= min(c.peerIdle/2, time.Minute)-tickSlack(c.peerIdle) {
-				c.out = wire.AppendHeartbeat(c.out)
-				c.lastWrite = now
-				c.wake()
-			}
-			expired := c.expired(c.s.o.Clock())
-			c.mu.Unlock()
-			for _, l := range expired {
-				l.detachBehind(c.s.withTail(fault(condUnauthorized, "ExpiredToken: The token is expired."), &l.addr))
-			}
-		}
-	}
-}
-
-// tickSlack makes up for the keeper looking only once a second.
-func tickSlack(idle time.Duration) time.Duration { return min(time.Second, idle/4) }
-
-// fill reads more bytes behind those that are there.
-func (c *conn) fill() error {
-	if c.at > 0 && (c.at == c.end || len(c.buf)-c.end < ourMaxFrame/2) {
-		c.end = copy(c.buf, c.buf[c.at:c.end])
-		c.at = 0
-	}
-	n, err := c.raw.Read(c.buf[c.end:])
-	c.end += n
-	if n > 0 {
-		c.lastRead.Store(time.Now().UnixNano())
-		return nil
-	}
-	if err == nil {
-		return io.ErrNoProgress
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) && !c.forced.Load() && c.opened &&
-		time.Now().UnixNano()-c.lastRead.Load() > int64(c.s.o.IdleTimeout) {
-		return fault(condLimit, "The connection was idle for more than %s.%s", c.s.o.IdleTimeout, c.s.tail(nil))
-	}
-	return err
-}
-
-// frame returns the next frame; it is good until the next call.
-func (c *conn) frame() (wire.Frame, error) {
-	for {
-		f, n, err := wire.ParseFrame(c.buf[c.at:c.end], ourMaxFrame)
-		if err != nil {
-			return f, fault(condFraming, "%v", err)
-		}
-		if n > 0 {
-			c.at += n
-			return f, nil
-		}
-		if err := c.fill(); err != nil {
-			return f, err
-		}
-	}
+	return nil
 }
 
 // read runs the connection until it ends, and says why it did. A *wire.Error
 // is told to the client.
 func (c *conn) read() error {
-	c.buf = make([]byte, readBuffer)
-	c.raw.SetReadDeadline(time.Now().Add(openTimeout))
 	if err := c.negotiate(); err != nil {
 		return err
 	}
@@ -329,13 +185,7 @@ func (c *conn) read() error {
 			}
 			return err
 		}
-		c.mu.Lock()
-		for len(c.out) > hardOut && !c.dead { // a client that asks and never reads
-			c.space.Wait()
-		}
-		dead := c.dead
-		c.mu.Unlock()
-		if dead {
+		if !c.waitForReader() {
 			return io.ErrClosedPipe
 		}
 	}
@@ -346,12 +196,23 @@ func (c *conn) open(fields []byte) error {
 	if err != nil {
 		return fault(condDecode, "%v", err)
 	}
+	c.welcome(&o)
+	if o.MaxFrameSize < 512 {
+		return fault(condInvalidField, "max-frame-size is %d, at least 512 is required.", o.MaxFrameSize)
+	}
+	agent, _ := wire.Text(wire.Lookup(o.Properties, "user-agent"))
+	c.log.Debug("opened connection", "agent", limit.Name(string(agent)))
+	return nil
+}
+
+// welcome answers an open.
+func (c *conn) welcome(o *wire.Open) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.opened = true
-	c.maxFrame = min(o.MaxFrameSize, ourMaxFrame)
+	c.maxFrame = min(max(o.MaxFrameSize, 512), ourMaxFrame)
 	c.peerIdle = time.Duration(o.IdleTimeout) * time.Millisecond
-	c.mu.Unlock()
-	c.send(0, func(dst []byte) []byte {
+	c.sendLocked(0, func(dst []byte) []byte {
 		return wire.AppendOpen(dst, &wire.Open{
 			ContainerID:  c.id,
 			MaxFrameSize: ourMaxFrame,
@@ -359,18 +220,6 @@ func (c *conn) open(fields []byte) error {
 			IdleTimeout:  uint32(c.s.o.IdleTimeout / time.Millisecond),
 		})
 	})
-	if o.MaxFrameSize < 512 {
-		return fault(condInvalidField, "max-frame-size is %d, at least 512 is required.", o.MaxFrameSize)
-	}
-	if !c.forced.Load() {
-		c.raw.SetReadDeadline(time.Time{})
-		if c.forced.Load() { // Shutdown came in between
-			c.raw.SetReadDeadline(time.Unix(1, 0))
-		}
-	}
-	agent, _ := o.Properties.Get("user-agent").(string)
-	c.log.Debug("opened connection", "agent", agent)
-	return nil
 }
 
 func (c *conn) dispatch(channel uint16, code byte, fields, payload []byte) error {
@@ -384,10 +233,11 @@ func (c *conn) dispatch(channel uint16, code byte, fields, payload []byte) error
 		}
 		return fault(condNotAllowed, "A frame came on channel %d, which was not begun.", channel)
 	}
+	if code == wire.CodeEnd {
+		s.end()
+		return nil
+	}
 	if s.ended {
-		if code == wire.CodeEnd {
-			c.forget(s)
-		}
 		return nil
 	}
 	switch code {
@@ -401,22 +251,6 @@ func (c *conn) dispatch(channel uint16, code byte, fields, payload []byte) error
 		return s.disposition(fields)
 	case wire.CodeDetach:
 		return s.detach(fields)
-	case wire.CodeEnd:
-		s.release()
-		c.forget(s)
-		c.behind(func() {
-			c.send(channel, func(dst []byte) []byte { return wire.AppendEnd(dst, nil) })
-		})
-		return nil
 	}
 	return fault(condNotAllowed, "The performative %#02x is not allowed here.", code)
-}
-
-// behind does f after the answers that wait now.
-func (c *conn) behind(f func()) {
-	if c.acks.idle() {
-		f()
-		return
-	}
-	c.acks.push(pending{do: f})
 }

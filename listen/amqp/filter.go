@@ -1,9 +1,11 @@
 package amqp
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
+	"spate/listen/limit"
 	wire "spate/wire/amqp"
 )
 
@@ -51,11 +53,11 @@ func parseFilter(raw []byte) (start, *wire.Error) {
 			}
 		}
 		if !ok || !isSelector(d.Descriptor) {
-			return start{}, fault(condNotBuilt, "The filter '%v' is not supported.", e.Key)
+			return start{}, fault(condNotBuilt, "The filter '%s' is not supported.", limit.Name(fmt.Sprint(e.Key)))
 		}
 		text, ok := d.Value.(string)
 		if !ok {
-			return start{}, fault(condInvalidField, "The filter '%v' holds no text.", e.Key)
+			return start{}, fault(condInvalidField, "The filter '%s' holds no text.", limit.Name(fmt.Sprint(e.Key)))
 		}
 		var bad *wire.Error
 		if st, bad = parseSelector(text); bad != nil {
@@ -79,7 +81,7 @@ func isSelector(descriptor any) bool {
 
 // parseSelector reads amqp.annotation.NAME > 'value' or >=.
 func parseSelector(text string) (start, *wire.Error) {
-	invalid := fault(condInvalidField, "The filter expression \"%s\" is not supported.", text)
+	invalid := fault(condInvalidField, "The filter expression \"%s\" is not supported.", limit.Name(text))
 	rest, ok := strings.CutPrefix(strings.TrimSpace(text), "amqp.annotation.")
 	if !ok {
 		return start{}, invalid
@@ -115,9 +117,9 @@ func parseSelector(text string) (start, *wire.Error) {
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil {
 		if st.by == byOffset {
-			return start{}, fault(condArgument, "The supplied offset '%s' is invalid.", value)
+			return start{}, fault(condArgument, "The supplied offset '%s' is invalid.", limit.Name(value))
 		}
-		return start{}, fault(condArgument, "The supplied value '%s' of %s is invalid.", value, name)
+		return start{}, fault(condArgument, "The supplied value '%s' of %s is invalid.", limit.Name(value), name)
 	}
 	st.value = n
 	return st, nil

@@ -1,10 +1,12 @@
 package amqp
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
 	"spate/access"
+	"spate/listen/limit"
 	wire "spate/wire/amqp"
 )
 
@@ -12,11 +14,16 @@ import (
 // token for an audience replaces the one before.
 type grants map[string]access.Claims
 
-func (g *grants) add(audience string, c access.Claims) {
+func (g *grants) add(audience string, c access.Claims) bool {
 	if *g == nil {
 		*g = make(grants)
 	}
-	(*g)[strings.ToLower(audience)] = c
+	audience = strings.ToLower(audience)
+	if _, again := (*g)[audience]; !again && len(*g) >= maxTokens {
+		return false
+	}
+	(*g)[audience] = c
+	return true
 }
 
 // cover reports whether a grant gives right on path, and whether any, with whatever rights,
@@ -86,20 +93,34 @@ func (c *conn) expired(now time.Time) []*link {
 
 // putToken verifies a token and keeps what it allows.
 func (c *conn) putToken(token, audience string) (status int32, text string) {
-	if !access.IsToken(token) {
+	switch {
+	case !access.IsToken(token):
 		return 401, "InvalidToken: Only shared access signatures are supported."
+	case len(audience) > maxAudience:
+		return 400, "The name of the token's audience is too long."
 	}
 	claims, err := c.s.o.Rules.VerifyToken(token, audience, c.s.o.Clock())
 	if err != nil {
 		rule := access.TokenRule(token)
 		if c.s.o.RequireAuth || rule == "" || c.s.o.Rules.Known(rule) {
-			c.log.Info("refused token", "rule", rule, "err", err)
+			c.log.Info("refused token", "rule", limit.Name(rule), "err", limit.Name(err.Error()))
 			return 401, err.Error() + "." + c.s.tail(nil)
 		}
 		claims = access.Claims{Rule: rule, Rights: access.Manage, Scope: access.Path(audience)}
 	}
+	if !c.grant(audience, claims) {
+		return 403, fmt.Sprintf("The connection has %d tokens.", maxTokens)
+	}
+	return 202, "Accepted"
+}
+
+// grant keeps what a token or key allows; false: there are too many.
+func (c *conn) grant(audience string, claims access.Claims) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.grants.add(audience, claims)
-	return 202, "Accepted"
+	if !c.grants.add(audience, claims) {
+		return false
+	}
+	c.shown = true
+	return true
 }

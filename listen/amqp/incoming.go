@@ -12,8 +12,7 @@ import (
 )
 
 const (
-	answerWithin  = 30 * time.Second // A26
-	overshoot     = 100              // deliveries beyond credit that are tolerated (A25)
+	overshoot     = 100 // deliveries beyond credit that are tolerated (A25)
 	maxKeyLetters = 128
 )
 
@@ -33,9 +32,6 @@ type incoming struct {
 	buf     []byte
 	size    int // bytes so far, kept or not
 
-	events  []hub.Event // scratch
-	scratch []byte
-
 	// conn.mu guards:
 	credit   uint32 // how many unanswered deliveries are allowed
 	received uint32 // deliveries; the link's delivery-count
@@ -47,115 +43,184 @@ type incoming struct {
 // in one frame is not copied before the append does.
 func (l *link) transfer(t *wire.Transfer, payload []byte) error {
 	in := l.in
+	c := l.s.c
 	if !in.partial {
 		if !t.HasID {
 			return fault(condInvalidField, "The first transfer of a delivery has no delivery-id.")
 		}
 		in.partial, in.id, in.format, in.settled = true, t.ID, t.Format, false
-		in.buf, in.size = in.buf[:0], 0
+		in.size = 0
 	}
 	in.settled = in.settled || t.Settled
 	if t.Aborted {
-		in.partial = false
-		in.buf = in.buf[:0]
-		l.s.c.mu.Lock()
-		in.received++
-		in.answered++
-		l.sendCreditWhenDue()
-		l.s.c.mu.Unlock()
+		l.drop()
+		l.countAborted()
 		return nil
 	}
-	limit := l.s.c.s.o.MaxMessageBytes
+	limit := l.limit()
 	in.size += len(payload)
-	if in.size > 2*limit {
-		in.partial = false
-		l.detachBehind(l.s.c.s.withTail(fault(condTooLarge, "The message is larger than twice the limit of %d bytes.", limit), &l.addr))
-		in.buf = nil
+	switch {
+	case in.size > 2*limit:
+		l.drop()
+		l.detachBehind(c.s.withTail(fault(condTooLarge, "The message is larger than twice the limit of %d bytes.", limit), &l.addr))
 		return nil
+	case in.size > limit:
+		l.giveBuffer() // it will be refused
+	case t.More || len(in.buf) > 0:
+		if !l.keep(payload) {
+			l.drop()
+			l.detachBehind(c.s.withTail(tooMuch(), &l.addr))
+			return nil
+		}
+		payload = in.buf
 	}
 	if t.More {
-		if in.size <= limit {
-			in.buf = append(in.buf, payload...)
-		}
 		return nil
 	}
-	in.partial = false
-	msg := payload
-	if len(in.buf) > 0 && in.size <= limit {
-		in.buf = append(in.buf, payload...)
-		msg = in.buf
+	l.delivery(payload)
+	l.drop()
+	return nil
+}
+
+// limit is the size of the largest message.
+func (l *link) limit() int {
+	if l.addr.node != nodeEvents {
+		return min(maxRequest, l.s.c.s.o.MaxMessageBytes)
 	}
-	return l.delivery(msg)
+	return l.s.c.s.o.MaxMessageBytes
+}
+
+// keep adds a part to the delivery that is arriving; false: the connection holds too much.
+func (l *link) keep(part []byte) bool {
+	in, c := l.in, l.s.c
+	if in.buf == nil && c.in.spare != nil && l.hold(cap(c.in.spare)) {
+		in.buf, c.in.spare = c.in.spare[:0], nil
+	}
+	need := len(in.buf) + len(part)
+	if need > cap(in.buf) {
+		size := min(max(need, 2*cap(in.buf), 2*smallBuffer), max(need, l.limit()))
+		if !l.hold(size - cap(in.buf)) {
+			return false
+		}
+		in.buf = append(make([]byte, 0, size), in.buf...)
+	}
+	in.buf = append(in.buf, part...)
+	return true
+}
+
+// drop ends the delivery that is arriving.
+func (l *link) drop() {
+	l.in.partial = false
+	l.giveBuffer()
+}
+
+// giveBuffer hands the buffer of a delivery to the next that needs one.
+func (l *link) giveBuffer() {
+	in, c := l.in, l.s.c
+	l.free(cap(in.buf))
+	if cap(in.buf) > cap(c.in.spare) {
+		c.in.spare = in.buf
+		c.bulky.Store(true)
+	}
+	in.buf = nil
+}
+
+func (l *link) countAborted() {
+	l.s.c.mu.Lock()
+	defer l.s.c.mu.Unlock()
+	l.in.received++
+	l.in.answered++
+	l.sendCreditWhenDue()
+}
+
+// countReceived counts a delivery and returns by how many the client has gone beyond its
+// credit.
+func (l *link) countReceived() int32 {
+	l.s.c.mu.Lock()
+	defer l.s.c.mu.Unlock()
+	in := l.in
+	in.received++
+	return int32(in.received - in.answered - in.credit)
 }
 
 // delivery handles a whole message.
-func (l *link) delivery(msg []byte) error {
+func (l *link) delivery(msg []byte) {
 	in := l.in
 	c := l.s.c
-	c.mu.Lock()
-	in.received++
-	over := int32(in.received - in.answered - in.credit)
-	c.mu.Unlock()
-	if over > overshoot {
+	if over := l.countReceived(); over > overshoot {
 		l.detachBehind(c.s.withTail(fault(condTransferLimit, "%d deliveries came beyond the credit.", over), &l.addr))
-		return nil
+		return
 	}
 	p := pending{link: l, id: in.id, settled: in.settled, since: time.Now()}
+	var part *hub.Partition
 	switch {
-	case in.size > c.s.o.MaxMessageBytes:
-		p.refused = fault(condTooLarge, "The received message (delivery-id:%d, size:%d bytes) exceeds the limit (%d bytes) currently allowed on the link.", in.id, in.size, c.s.o.MaxMessageBytes)
+	case in.size > l.limit():
+		p.refused = fault(condTooLarge, "The received message (delivery-id:%d, size:%d bytes) exceeds the limit (%d bytes) currently allowed on the link.", in.id, in.size, l.limit())
 	case l.addr.node == nodeEvents:
-		p.ticket, p.refused = l.store(msg)
+		var t *hub.Ticket
+		if part, t, p.refused = l.store(msg); t != nil {
+			p.ended, p.err = t.Done(), t.Err
+		}
 	default:
 		p.refused = l.request(msg, in.settled)
 	}
 	if p.refused != nil {
 		p.refused = c.s.withTail(p.refused, &l.addr)
 	}
-	c.acks.push(p)
-	return nil
+	c.expect(p, part)
 }
 
 // store appends the events of a message.
-func (l *link) store(msg []byte) (*hub.Ticket, *wire.Error) {
-	in := l.in
-	in.events, in.scratch = in.events[:0], in.scratch[:0]
+func (l *link) store(msg []byte) (*hub.Partition, *hub.Ticket, *wire.Error) {
+	in, c := l.in, &l.s.c.in
+	defer func() {
+		clear(c.events)
+		c.events, c.scratch = c.events[:0], c.scratch[:0]
+		if cap(c.events) > keptEvents {
+			c.events = nil
+		}
+		if cap(c.scratch) > largeBuffer {
+			c.scratch = nil
+		}
+		l.s.c.bulky.Store(true)
+	}()
 	var key []byte
 	var err error
 	if in.format == wire.BatchFormat {
 		key, err = l.splitBatch(msg)
 	} else {
 		var m wire.Message
-		m, in.scratch, err = wire.Split(msg, in.publisher, in.scratch)
+		m, c.scratch, err = wire.Split(msg, in.publisher, c.scratch)
 		key = m.Key
-		in.events = append(in.events, hub.Event(m))
+		c.events = append(c.events, hub.Event(m))
 	}
 	if err != nil {
-		return nil, fault(condDecode, "The message cannot be read: %s.", strings.TrimPrefix(err.Error(), "amqp: "))
+		return nil, nil, fault(condDecode, "The message cannot be read: %s.", strings.TrimPrefix(err.Error(), "amqp: "))
 	}
 	if len(key) > maxKeyLetters && utf8.RuneCount(key) > maxKeyLetters {
-		return nil, fault(condArgument, "The partition key has more than %d characters.", maxKeyLetters)
+		return nil, nil, fault(condArgument, "The partition key has more than %d characters.", maxKeyLetters)
 	}
-	if len(in.events) == 0 {
-		return nil, nil
+	if len(c.events) == 0 {
+		return nil, nil, nil
 	}
-	part := in.partition
+	number := in.partition
 	switch {
-	case part >= 0:
+	case number >= 0:
 	case in.publisher != "":
-		part = in.hub.PartitionForKey(in.publisher)
+		number = in.hub.PartitionForKey(in.publisher)
 	case key != nil:
-		part = in.hub.PartitionForKey(string(key))
+		number = in.hub.PartitionForKey(string(key))
 	default:
-		part = in.hub.NextPartition()
+		number = in.hub.NextPartition()
 	}
-	return in.hub.Partition(part).Append(eventlog.AMQP, in.events), nil
+	part := in.hub.Partition(number)
+	return part, part.Append(eventlog.AMQP, c.events), nil
 }
 
 // splitBatch takes apart an Event Hubs batch: each Data section is a message.
 // It returns the envelope's partition key, or the first event's.
 func (l *link) splitBatch(msg []byte) (key []byte, err error) {
-	in := l.in
+	in := &l.s.c.in
 	for rest := msg; len(rest) > 0; {
 		s, after, err := wire.NextSection(rest)
 		if err != nil {
@@ -182,7 +247,7 @@ func (l *link) splitBatch(msg []byte) (key []byte, err error) {
 				return nil, fmt.Errorf("%w: event %d of the batch is null", wire.ErrDecode, len(in.events))
 			}
 			var m wire.Message
-			if m, in.scratch, err = wire.Split(inner, in.publisher, in.scratch); err != nil {
+			if m, in.scratch, err = wire.Split(inner, l.in.publisher, in.scratch); err != nil {
 				return nil, fmt.Errorf("event %d of the batch: %w", len(in.events), err)
 			}
 			in.events = append(in.events, hub.Event(m))
@@ -218,109 +283,4 @@ func (l *link) sendCreditWhenDue() {
 	if !l.detached && in.answered+in.credit-in.limit >= in.credit/2 {
 		l.sendCredit()
 	}
-}
-
-// run is a range of deliveries with the same answer.
-type run struct {
-	s           *session
-	first, last uint32
-	set         bool
-}
-
-// answer sends the dispositions, in order of arrival, each when its append is
-// durable.
-func (c *conn) answer() {
-	var accepted run
-	flush := func() {
-		if accepted.set {
-			c.dispose(accepted, nil)
-			accepted.set = false
-		}
-	}
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for {
-		p, ok := c.acks.pop(false)
-		if !ok {
-			flush()
-			if p, ok = c.acks.pop(true); !ok {
-				return
-			}
-		}
-		if p.do != nil {
-			flush()
-			p.do()
-			continue
-		}
-		refused := p.refused
-		if p.ticket != nil {
-			select {
-			case <-p.ticket.Done():
-				refused = c.outcome(&p)
-			default:
-				flush()
-				timer.Reset(answerWithin - time.Since(p.since))
-				select {
-				case <-p.ticket.Done():
-					refused = c.outcome(&p)
-				case <-timer.C:
-					refused = c.s.withTail(fault(condTimeout, "The message could not be stored in time."), &p.link.addr)
-				case <-c.killed:
-				}
-			}
-		}
-		l := p.link
-		if l.addr.node == nodeEvents {
-			l.in.count.count(refused)
-		} else {
-			c.s.count.node.count(refused)
-		}
-		switch {
-		case p.settled:
-			if refused != nil {
-				c.log.Warn("lost a settled delivery", "hub", l.addr.hub, "err", refused.Description)
-			}
-		case refused != nil:
-			flush()
-			c.dispose(run{l.s, p.id, p.id, true}, refused)
-		case accepted.set && accepted.s == l.s && p.id == accepted.last+1:
-			accepted.last = p.id
-		default:
-			flush()
-			accepted = run{l.s, p.id, p.id, true}
-		}
-		c.mu.Lock()
-		l.in.answered++
-		l.sendCreditWhenDue()
-		c.mu.Unlock()
-	}
-}
-
-// outcome is what a finished append means to the client.
-func (c *conn) outcome(p *pending) *wire.Error {
-	err := p.ticket.Err()
-	if err == nil {
-		return nil
-	}
-	e := c.s.withTail(ofHub(err), &p.link.addr)
-	c.log.Warn("append refused", "hub", p.link.addr.hub, "condition", string(e.Condition), "err", err)
-	return e
-}
-
-// dispose settles a range: accepted, or rejected with e. Nothing else is ever
-// sent (A22).
-func (c *conn) dispose(r run, e *wire.Error) {
-	var state [64]byte
-	s := wire.AppendAccepted(state[:0])
-	if e != nil {
-		s = wire.AppendRejected(state[:0], e)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.sessions[r.s.channel] != r.s || r.s.ended {
-		return
-	}
-	c.sendLocked(r.s.channel, func(dst []byte) []byte {
-		return wire.AppendDisposition(dst, &wire.Disposition{Receiver: true, First: r.first, Last: r.last, Settled: true, State: s})
-	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"spate/access"
 	"spate/hub"
+	"spate/listen/limit"
 	wire "spate/wire/amqp"
 )
 
@@ -24,8 +25,13 @@ type link struct {
 	in  *incoming
 	out *outgoing
 
-	detached bool // by us or by the client; conn.mu
-	once     sync.Once
+	held int // bytes that hold counts for the link; the reader's own
+	once sync.Once
+
+	// conn.mu guards:
+	detached   bool   // by us or by the client
+	unanswered int    // deliveries
+	then       func() // done, once, when none is unanswered; conn.mu is held then
 }
 
 const (
@@ -41,31 +47,36 @@ func (s *session) attach(fields []byte) error {
 	if err != nil {
 		return err
 	}
-	if old := s.links[a.Handle]; old != nil {
-		s.c.mu.Lock()
-		gone := old.detached
-		s.c.mu.Unlock()
-		if !gone {
-			return s.fail(fault(condHandleInUse, "Handle %d is in use by link %s.", a.Handle, old.name))
-		}
-	}
+	c := s.c
 	if a.Handle > ourHandles {
 		return fault(condFraming, "Handle %d is above %d.", a.Handle, ourHandles)
 	}
-	l := &link{s: s, handle: a.Handle, name: a.Name}
-	reply := &wire.Attach{
-		Name: a.Name, Handle: a.Handle, Receiver: !a.Receiver,
-		SndSettle: a.SndSettle, RcvSettle: a.RcvSettle, // A6
-		Properties: a.Properties, HasProps: a.HasProps,
+	if old := s.links[a.Handle]; old != nil {
+		if !old.isDetached() {
+			return s.fail(fault(condHandleInUse, "Handle %d is in use by link %s.", a.Handle, limit.Name(old.name)))
+		}
+		old.forget()
 	}
+	l := &link{s: s, handle: a.Handle, name: a.Name}
 	terminus := a.Target
 	if a.Receiver {
 		terminus = a.Source
 	}
+	if !c.shown && c.links >= unknownLinks {
+		return fault(condLimit, "A connection without a token may have %d links.", unknownLinks)
+	}
+	c.links++
+	if !l.hold(linkSize(&a)) {
+		c.links--
+		return s.fail(tooMuch())
+	}
+	reply := &wire.Attach{
+		Name: a.Name, Handle: a.Handle, Receiver: !a.Receiver,
+		SndSettle: a.SndSettle, RcvSettle: a.RcvSettle, // A6
+		Properties: a.Properties,
+	}
 	refused := l.prepare(&a, terminus, reply)
-	s.c.mu.Lock()
-	s.links[a.Handle] = l
-	s.c.mu.Unlock()
+	s.take(l)
 	if refused != nil {
 		l.refuse(reply, refused)
 		return nil
@@ -75,6 +86,53 @@ func (s *session) attach(fields []byte) error {
 		return l.attachOut(&a, reply)
 	}
 	return l.attachIn(reply)
+}
+
+// linkSize is what a link counts for.
+func linkSize(a *wire.Attach) int {
+	n := linkBytes + len(a.Name)
+	for _, t := range []*wire.Terminus{a.Source, a.Target} {
+		if t != nil {
+			n += len(t.Address)
+		}
+	}
+	return n
+}
+
+func (s *session) take(l *link) {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.links[l.handle] = l
+}
+
+func (l *link) isDetached() bool {
+	l.s.c.mu.Lock()
+	defer l.s.c.mu.Unlock()
+	return l.detached
+}
+
+// hold counts n bytes more for the link until forget.
+func (l *link) hold(n int) bool {
+	if !l.s.c.hold(n) {
+		return false
+	}
+	l.held += n
+	return true
+}
+
+// free counts n bytes less.
+func (l *link) free(n int) {
+	l.held -= n
+	l.s.c.free(n)
+}
+
+// forget frees what the link holds inside its connection, when it goes.
+func (l *link) forget() {
+	l.free(l.held)
+	l.s.c.links--
+	if l.in != nil {
+		l.in.buf = nil
+	}
 }
 
 // rebuilt is a terminus with the fields that are echoed; never nil (A3).
@@ -153,7 +211,7 @@ func (l *link) prepare(a *wire.Attach, t *wire.Terminus, reply *wire.Attach) *wi
 // of them knows only as the detach of a link that was attached.
 func (l *link) refuse(reply *wire.Attach, e *wire.Error) {
 	e = l.s.c.s.withTail(e, &l.addr)
-	l.s.c.log.Info("refused link", "link", l.name, "hub", l.addr.hub, "partition", l.addr.partition, "condition", string(e.Condition), "err", e.Description)
+	l.s.c.log.Info("refused link", "link", limit.Name(l.name), "hub", limit.Name(l.addr.hub), "partition", limit.Name(l.addr.partition), "condition", string(e.Condition), "err", e.Description)
 	reply.Source, reply.Target = nil, nil
 	l.s.c.mu.Lock()
 	defer l.s.c.mu.Unlock()
@@ -164,15 +222,7 @@ func (l *link) refuse(reply *wire.Attach, e *wire.Error) {
 
 // sendAttach sends an attach. conn.mu is held.
 func (s *session) sendAttach(a *wire.Attach) {
-	s.c.sendLocked(s.channel, func(dst []byte) []byte {
-		n := len(dst)
-		out, err := wire.AppendAttach(dst, a)
-		if err != nil { // properties of a kind we cannot write back
-			a.Properties = wire.Map{}
-			out, _ = wire.AppendAttach(dst[:n], a)
-		}
-		return out
-	})
+	s.c.sendLocked(s.channel, func(dst []byte) []byte { return wire.AppendAttach(dst, a) })
 }
 
 // sendDetach sends a closing detach. conn.mu is held.
@@ -184,28 +234,45 @@ func (l *link) sendDetach(e *wire.Error) {
 
 // detach ends the link with e, once.
 func (l *link) detach(e *wire.Error) {
-	c := l.s.c
-	c.mu.Lock()
-	first := !l.detached && !l.s.ended && c.sessions[l.s.channel] == l.s
-	l.detached = true
-	if first {
-		l.sendDetach(e)
-	}
-	c.space.Broadcast()
-	c.mu.Unlock()
-	if first {
-		c.log.Info("detached link", "link", l.name, "hub", l.addr.hub, "partition", l.addr.partition, "condition", string(e.Condition), "err", e.Description)
-	}
-	l.release()
+	defer l.release()
+	l.s.c.mu.Lock()
+	defer l.s.c.mu.Unlock()
+	l.detachLocked(e)
 }
 
-// detachBehind is detach after the answers that wait now (A30).
+// detachLocked is detach for a link that holds nothing outside its connection. conn.mu is
+// held.
+func (l *link) detachLocked(e *wire.Error) {
+	c := l.s.c
+	if !l.detached && !l.s.ended {
+		l.sendDetach(e)
+		c.log.Info("detached link", "link", limit.Name(l.name), "hub", limit.Name(l.addr.hub), "partition", limit.Name(l.addr.partition), "condition", string(e.Condition), "err", e.Description)
+	}
+	l.detached = true
+	c.space.Broadcast()
+}
+
+// detachBehind is detach after the answers that wait now (A30). Until then the link takes
+// nothing more.
 func (l *link) detachBehind(e *wire.Error) {
 	if l.in == nil {
 		l.detach(e)
 		return
 	}
-	l.s.c.behind(func() { l.detach(e) })
+	l.s.c.mu.Lock()
+	defer l.s.c.mu.Unlock()
+	if !l.detached && l.then == nil {
+		l.then = func() { l.detachLocked(e) }
+		l.runThen()
+	}
+}
+
+// runThen does what waited for the answers of the link, if none is due. conn.mu is held.
+func (l *link) runThen() {
+	if l.then != nil && l.unanswered == 0 {
+		l.then()
+		l.then = nil
+	}
 }
 
 // release frees what the link holds outside its connection. It may be called
@@ -251,8 +318,12 @@ func (l *link) prepareOut(a *wire.Attach, h *hub.Hub, partition int) *wire.Error
 	if refused != nil {
 		return refused
 	}
+	if !l.hold(receiverBytes) {
+		return tooMuch()
+	}
 	o := l.out
 	o.hub, o.part = h, h.Partition(partition)
+	o.skipped = c.s.count.rec.Counter("UnreadableMessages", "EntityName", h.Name())
 	offsetAt := func(ms int64) (int64, error) { return o.part.OffsetAt(time.UnixMilli(ms)) }
 	if o.next, o.minTime, refused = st.resolve(o.part.Bounds().Next, offsetAt); refused != nil {
 		return refused
@@ -261,16 +332,21 @@ func (l *link) prepareOut(a *wire.Attach, h *hub.Hub, partition int) *wire.Error
 		o.runtime = o.runtime || s == "com.microsoft:enable-receiver-runtime-metric"
 	}
 	o.seat = &reader{seat: seatOf(h.Name(), l.addr.group, partition), link: l}
-	o.seat.name, _ = a.Properties.Get("com.microsoft:receiver-name").(string)
-	switch epoch := a.Properties.Get("com.microsoft:epoch").(type) {
-	case int64:
-		o.seat.epoch = &epoch
-	case int32:
-		wide := int64(epoch)
-		o.seat.epoch = &wide
-	case uint64:
-		wide := int64(epoch)
-		o.seat.epoch = &wide
+	if name, ok := wire.Text(wire.Lookup(a.Properties, "com.microsoft:receiver-name")); ok {
+		o.seat.name = limit.Name(string(name))
+	}
+	if v := wire.Lookup(a.Properties, "com.microsoft:epoch"); v != nil {
+		epoch, _, _ := wire.Decode(v)
+		switch epoch := epoch.(type) {
+		case int64:
+			o.seat.epoch = &epoch
+		case int32:
+			wide := int64(epoch)
+			o.seat.epoch = &wide
+		case uint64:
+			wide := int64(epoch)
+			o.seat.epoch = &wide
+		}
 	}
 	return nil
 }
@@ -291,14 +367,7 @@ func (l *link) attachOut(a *wire.Attach, reply *wire.Attach) error {
 	ctx, cancel := context.WithCancel(c.ctx)
 	l.out.cancel = cancel
 	l.out.wake = make(chan struct{}, 1)
-	// Under conn.mu, so that who takes the place from us at once sends its
-	// detach behind our attach.
-	c.mu.Lock()
-	losers, refused := c.s.readers.admit(l.out.seat)
-	if refused == nil || refused.Condition == condStolen {
-		l.s.sendAttach(reply)
-	}
-	c.mu.Unlock()
+	losers, refused := l.admit(reply)
 	switch {
 	case refused != nil && refused.Condition == condStolen:
 		l.detach(c.s.withTail(refused, &l.addr))
@@ -311,8 +380,21 @@ func (l *link) attachOut(a *wire.Attach, reply *wire.Attach) error {
 	for loser, why := range losers {
 		loser.link.detach(c.s.withTail(why, &loser.link.addr))
 	}
-	c.pumps.Go(func() { l.pump(ctx) })
+	c.workers.Go(func() { limit.Guard(c.log, c, func() { l.pump(ctx) }) })
 	return nil
+}
+
+// admit takes the place of a receiver and sends the attach: under conn.mu, so that who
+// takes the place from us at once sends its detach behind our attach.
+func (l *link) admit(reply *wire.Attach) (losers map[*reader]*wire.Error, refused *wire.Error) {
+	c := l.s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	losers, refused = c.s.readers.admit(l.out.seat)
+	if refused == nil || refused.Condition == condStolen {
+		l.s.sendAttach(reply)
+	}
+	return losers, refused
 }
 
 // flow takes the client's word on credit.

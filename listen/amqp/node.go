@@ -1,30 +1,25 @@
 package amqp
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 
 	"spate/access"
+	"spate/listen/limit"
 	wire "spate/wire/amqp"
 )
 
-// request is a message to $cbs or $management.
+// request is a message to $cbs or $management. Its slices lie in the message.
 type request struct {
 	id      []byte // message-id as encoded: the answer repeats its type (A16)
 	replyTo string
-	props   wire.Map // application properties
-	body    any      // of an amqp-value
+	props   []byte // application properties, an encoded map
+	body    []byte // of an amqp-value, encoded
 }
 
 func (r *request) text(name string) string {
-	switch v := r.props.Get(name).(type) {
-	case string:
-		return v
-	case wire.Symbol:
-		return string(v)
-	}
-	return ""
+	b, _ := wire.Text(wire.Lookup(r.props, name))
+	return string(b)
 }
 
 func parseRequest(msg []byte) (*request, error) {
@@ -51,20 +46,13 @@ func parseRequest(msg []byte) (*request, error) {
 			if err != nil {
 				return nil, err
 			}
-		case wire.SectionAppProperties, wire.SectionValue:
-			v, _, err := wire.Decode(s.Value)
-			if err != nil {
+		case wire.SectionValue:
+			r.body = s.Value
+		case wire.SectionAppProperties:
+			if err := wire.Pairs(s.Value, func(_, _ []byte) bool { return true }); err != nil {
 				return nil, err
 			}
-			if s.Code == wire.SectionValue {
-				r.body = v
-				continue
-			}
-			m, ok := v.(wire.Map)
-			if !ok && v != nil {
-				return nil, errors.New("application properties are not a map")
-			}
-			r.props = m
+			r.props = s.Value
 		}
 	}
 	return r, nil
@@ -96,9 +84,9 @@ func (l *link) request(msg []byte, settled bool) *wire.Error {
 	var a answer
 	switch {
 	case operation != want && !settled:
-		return fault(condNotAllowed, "Invalid command '%s'.", operation)
+		return fault(condNotAllowed, "Invalid command '%s'.", limit.Name(operation))
 	case operation != want:
-		a = answer{status: 400, text: "Invalid command '" + operation + "'.", condition: condNotAllowed}
+		a = answer{status: 400, text: "Invalid command '" + limit.Name(operation) + "'.", condition: condNotAllowed}
 	case l.addr.node == nodeCBS:
 		a = l.putToken(r)
 	default:
@@ -109,11 +97,11 @@ func (l *link) request(msg []byte, settled bool) *wire.Error {
 }
 
 func (l *link) putToken(r *request) answer {
-	token, ok := r.body.(string)
+	token, ok := wire.Text(r.body)
 	if !ok || r.text("name") == "" {
 		return answer{status: 400, text: "The request needs a name and a token as its value."}
 	}
-	status, text := l.s.c.putToken(token, r.text("name"))
+	status, text := l.s.c.putToken(string(token), r.text("name"))
 	return answer{status: status, text: text}
 }
 
@@ -128,8 +116,9 @@ func (l *link) readEntity(r *request) answer {
 	if _, refused := c.authorize(addr.path, access.Any); refused != nil {
 		token := r.text("security_token")
 		if token == "" || c.s.o.Rules.Check(token, addr.path, access.Any, c.s.o.Clock()) != nil {
-			return fail(401, fault(condUnauthorized, "Unauthorized access. A token for '%s' is required to perform this operation.", name))
+			return fail(401, fault(condUnauthorized, "Unauthorized access. A token for '%s' is required to perform this operation.", limit.Name(name)))
 		}
+		c.shown = true
 	}
 	h, ok := c.s.o.Namespace.Hub(name)
 	if !ok {
@@ -168,26 +157,26 @@ func (l *link) readEntity(r *request) answer {
 			{Key: "is_partition_empty", Value: b.Empty},
 		}}
 	default:
-		return fail(400, fault(condArgument, "The type '%s' is unknown.", kind))
+		return fail(400, fault(condArgument, "The type '%s' is unknown.", limit.Name(kind)))
 	}
 }
 
 // reply queues a's message on the link that the answer belongs to.
 func (c *conn) reply(from *link, r *request, a *answer) {
-	to := c.replyLink(from, r.replyTo)
-	if to == nil {
-		c.log.Info("dropped an answer", "node", from.addr.path, "err", "no link to send it on")
-		return
-	}
 	msg, err := encodeAnswer(r, a)
 	if err != nil {
-		c.log.Error("encode an answer", "node", from.addr.path, "err", err)
+		c.log.Error("encode an answer", "node", limit.Name(from.addr.path), "err", err)
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(to.out.queued) > 1000 {
-		c.log.Warn("dropped an answer", "node", from.addr.path, "err", "the client gives no credit")
+	to := c.replyLink(from, r.replyTo)
+	switch {
+	case to == nil:
+		c.log.Info("dropped an answer", "node", limit.Name(from.addr.path), "err", "no link to send it on")
+		return
+	case len(to.out.queued) >= maxQueued || !to.hold(len(msg)):
+		c.log.Warn("dropped an answer", "node", limit.Name(from.addr.path), "err", "the client gives no credit")
 		return
 	}
 	to.out.queued = append(to.out.queued, msg)
@@ -196,10 +185,10 @@ func (c *conn) reply(from *link, r *request, a *answer) {
 
 // replyLink finds the link for an answer: in the same session the one whose
 // target or name is reply-to, else one of the same node there, else anywhere
-// on the connection (A17).
+// on the connection (A17). c.mu is held.
 func (c *conn) replyLink(from *link, replyTo string) *link {
 	for _, l := range from.s.links {
-		if l.out != nil && !l.detached && replyTo != "" && (l.out.target == replyTo || l.name == replyTo) {
+		if l.out != nil && !l.detached && replyTo != "" && (l.out.target == replyTo || l.name == replyTo) && l.addr.node != nodeEvents {
 			return l
 		}
 	}
@@ -237,7 +226,8 @@ func encodeAnswer(r *request, a *answer) ([]byte, error) {
 		dst = wire.AppendNull(dst)
 	}
 	dst = wire.CloseCompound(dst, open)
-	props := wire.Map{{Key: "status-code", Value: a.status}, {Key: "status-description", Value: a.text}}
+	props := wire.Map{{Key: "status-code", Value: a.status}, {Key: "status-description", Value: a.text},
+		{Key: "statusDescription", Value: a.text}} // what some clients read alone
 	if a.condition != "" {
 		props = append(props, wire.Entry{Key: "error-condition", Value: a.condition})
 	}

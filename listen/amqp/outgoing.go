@@ -4,15 +4,12 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"strconv"
-	"unicode/utf8"
 
 	"spate/hub"
+	"spate/listen/limit"
+	"spate/metric"
 	wire "spate/wire/amqp"
 )
-
-// readBytes is how much a receiver takes from the log at once.
-const readBytes = 256 << 10
 
 // outgoing is the half of a link that the client receives on.
 type outgoing struct {
@@ -26,6 +23,7 @@ type outgoing struct {
 	minTime int64 // append time in milliseconds below which nothing is sent
 	runtime bool  // the client wants the runtime metric
 	seat    *reader
+	skipped *metric.Counter
 	cancel  context.CancelFunc
 	wake    chan struct{}
 
@@ -33,6 +31,7 @@ type outgoing struct {
 	credit    uint32
 	delivered uint32 // the link's delivery-count
 	drain     bool
+	tag       [4]byte
 	queued    [][]byte // answers of a node that wait for credit
 }
 
@@ -40,27 +39,21 @@ type outgoing struct {
 func (l *link) pump(ctx context.Context) {
 	o := l.out
 	c := l.s.c
-	var chunk hub.Chunk
-	var enc encoder
 	for l.waitForCredit() {
 		if l.drained() {
 			continue
 		}
-		if b := o.part.Bounds(); o.next < b.First {
-			o.next = b.First // trimmed: go on at the start of the log
+		err := l.waitForEvents(ctx)
+		if err == nil {
+			err = l.sendSome(ctx)
 		}
-		err := o.part.Read(ctx, o.next, readBytes, &chunk, o.wake)
 		switch {
 		case ctx.Err() != nil:
 			return
-		case errors.Is(err, hub.ErrOffsetOutOfRange) && o.next < o.part.Bounds().First:
-			continue
-		case err != nil:
-			c.log.Warn("read for a receiver", "hub", l.addr.hub, "partition", l.addr.partition, "offset", o.next, "err", err)
+		case err == nil, errors.Is(err, hub.ErrOffsetOutOfRange) && o.next < o.part.Bounds().First:
+		default:
+			c.log.Warn("read for a receiver", "hub", limit.Name(l.addr.hub), "partition", l.addr.partition, "offset", o.next, "err", err)
 			l.detach(c.s.withTail(ofHub(err), &l.addr))
-			return
-		}
-		if !l.sendChunk(&chunk, &enc) {
 			return
 		}
 	}
@@ -71,7 +64,7 @@ func (l *link) waitForCredit() bool {
 	c := l.s.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for l.alive() && (l.out.credit == 0 || l.s.window == 0 || len(c.out) > softOut) {
+	for l.alive() && (l.out.credit == 0 || l.s.window == 0 || c.room(1) == 0) {
 		c.wake()
 		c.space.Wait()
 	}
@@ -95,23 +88,55 @@ func (l *link) drained() bool {
 	return true
 }
 
-// sendChunk sends the events of a chunk. False: the link is gone or damaged.
-func (l *link) sendChunk(chunk *hub.Chunk, enc *encoder) bool {
+// waitForEvents waits until there is something to send, or a drain. It keeps nothing of
+// what it has to read for that.
+func (l *link) waitForEvents(ctx context.Context) error {
+	o := l.out
+	b := o.part.Bounds()
+	if o.next < b.First {
+		o.next = b.First // trimmed: go on at the start of the log
+	}
+	if o.next < b.Next {
+		return nil
+	}
+	var first hub.Chunk
+	return o.part.Read(ctx, o.next, 1, &first, o.wake)
+}
+
+// sendSome sends what one read of the log brings.
+func (l *link) sendSome(ctx context.Context) error {
+	o := l.out
+	if b := o.part.Bounds(); o.next < b.First || o.next >= b.Next { // woken for a drain, or trimmed
+		return nil
+	}
+	s := l.takeSlot(ctx)
+	if s == nil {
+		return nil
+	}
+	defer l.s.c.giveSlot(s)
+	if err := o.part.Read(ctx, o.next, readBytes, &s.chunk, o.wake); err != nil {
+		return err
+	}
+	l.sendChunk(s)
+	return nil
+}
+
+// sendChunk sends the events of a chunk as far as the client takes them.
+func (l *link) sendChunk(sl *slot) {
 	o := l.out
 	c := l.s.c
+	sl.enc.metric = sl.enc.metric[:0]
 	if o.runtime {
 		b := o.part.Bounds()
-		enc.runtime(&b, c.s.o.Clock().UnixMilli())
+		sl.enc.runtime(&b, c.s.o.Clock().UnixMilli())
 	}
 	events, size := 0, int64(0)
 	defer func() {
 		o.hub.CountOutgoing(events, size)
-		c.mu.Lock()
-		c.wake()
-		c.mu.Unlock()
+		c.push()
 	}()
-	for i := range chunk.Batches {
-		b := &chunk.Batches[i]
+	for i := range sl.chunk.Batches {
+		b := &sl.chunk.Batches[i]
 		if b.Next() <= o.next {
 			continue
 		}
@@ -119,198 +144,144 @@ func (l *link) sendChunk(chunk *hub.Chunk, enc *encoder) bool {
 			o.next = b.Next()
 			continue
 		}
-		it := chunk.Records(i)
+		it := sl.chunk.Records(i)
 		for it.Next() {
 			if it.Record.Offset < o.next {
 				continue
 			}
-			msg, err := enc.message(&it.Record, b)
+			msg, err := sl.enc.message(&it.Record, b)
 			if err != nil {
-				c.log.Error("an event cannot be sent", "hub", l.addr.hub, "partition", l.addr.partition, "offset", it.Record.Offset, "err", err)
-				l.detach(c.s.withTail(fault(condInternal, "The event at offset %d is damaged.", it.Record.Offset), &l.addr))
-				return false
+				l.skip(it.Record.Offset, 1, err)
+				o.next = it.Record.Offset + 1
+				continue
 			}
 			if !l.deliver(msg) {
-				return false
+				return
 			}
 			o.next = it.Record.Offset + 1
 			events++
 			size += int64(len(it.Record.Key) + len(it.Record.Value))
 		}
 		if err := it.Err(); err != nil {
-			c.log.Error("read for a receiver", "hub", l.addr.hub, "partition", l.addr.partition, "offset", b.BaseOffset, "err", err)
-			l.detach(c.s.withTail(ofHub(err), &l.addr))
-			return false
+			l.skip(max(o.next, b.BaseOffset), b.Next()-max(o.next, b.BaseOffset), err)
 		}
 		o.next = max(o.next, b.Next())
 	}
-	return true
+}
+
+// skip notes that events cannot be read and are left out: a receiver that stopped at them
+// would never see what lies behind.
+func (l *link) skip(offset, events int64, err error) {
+	l.out.skipped.Add(events)
+	l.s.c.log.Error("skipped events that cannot be read", "hub", l.out.hub.Name(), "partition", l.out.part.ID(), "offset", offset, "events", events, "err", err)
+}
+
+// push lets the writer run.
+func (c *conn) push() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wake()
 }
 
 // deliver sends one message, in as many frames as it takes, waiting for credit,
-// window and room. False: the link is gone.
+// window and room. False: the link is gone, or does not get on and another wants its slot.
 func (l *link) deliver(msg []byte) bool {
-	l.s.c.mu.Lock()
-	defer l.s.c.mu.Unlock()
-	return l.deliverLocked(msg, true)
-}
-
-// deliverLocked is deliver with conn.mu held, which it gives up while it waits;
-// without wait, only credit is heeded, and by the caller.
-func (l *link) deliverLocked(msg []byte, wait bool) bool {
 	c := l.s.c
-	s := l.s
-	for wait && l.alive() && (l.out.credit == 0 || len(c.out) > softOut) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := l.room(msg)
+	for ; l.alive() && (l.out.credit == 0 || n == 0); n = l.room(msg) {
+		if c.yields() {
+			return false
+		}
 		c.wake()
 		c.space.Wait()
 	}
 	if !l.alive() {
 		return false
 	}
-	l.out.credit--
-	l.out.delivered++
-	id := s.nextDelivery
-	s.nextDelivery++
-	var tag [4]byte
-	binary.BigEndian.PutUint32(tag[:], id)
-	t := wire.Transfer{Handle: l.handle, HasID: true, ID: id, Tag: tag[:], Settled: l.out.settled}
-	for first := true; first || len(msg) > 0; first = false {
-		for wait && s.window == 0 && l.alive() {
+	for t := l.transferOf(); ; {
+		if msg = l.appendFrame(&t, msg, n); len(msg) == 0 {
+			break
+		}
+		for n = l.room(msg); n == 0 && l.alive(); n = l.room(msg) {
 			c.wake()
 			c.space.Wait()
 		}
 		if !l.alive() {
 			return false
 		}
-		const overhead = 64 // a frame's head and its transfer
-		n := min(len(msg), int(c.maxFrame)-overhead)
-		t.More = n < len(msg)
-		out, at := wire.OpenFrame(c.out, wire.FrameAMQP, s.channel)
-		out = append(wire.AppendTransfer(out, &t), msg[:n]...)
-		c.out = wire.CloseFrame(out, at)
-		msg = msg[n:]
-		t.HasID = false
-		s.nextOutgoing++
-		if s.window > 0 {
-			s.window--
-		}
 	}
+	l.delivered()
+	return true
+}
+
+// room is how large the next frame of a message may be; 0: none may be sent now. conn.mu
+// is held.
+func (l *link) room(msg []byte) int {
+	if l.s.window == 0 {
+		return 0
+	}
+	return l.s.c.room(l.frameSize(msg))
+}
+
+// transferOf begins a delivery. conn.mu is held.
+func (l *link) transferOf() wire.Transfer {
+	l.out.credit--
+	l.out.delivered++
+	id := l.s.nextDelivery
+	l.s.nextDelivery++
+	tag := binary.BigEndian.AppendUint32(l.out.tag[:0], id)
+	return wire.Transfer{Handle: l.handle, HasID: true, ID: id, Tag: tag, Settled: l.out.settled}
+}
+
+const overhead = 64 // a frame's head and its transfer
+
+// frameSize is how large the next frame of a message is, at most.
+func (l *link) frameSize(msg []byte) int { return min(len(msg)+overhead, int(l.s.c.maxFrame)) }
+
+// appendFrame sends the next frame of a message, of size bytes at most, and returns what
+// is left of it. conn.mu is held.
+func (l *link) appendFrame(t *wire.Transfer, msg []byte, size int) []byte {
+	c, s := l.s.c, l.s
+	n := min(len(msg), size-overhead)
+	t.More = n < len(msg)
+	out, at := wire.OpenFrame(c.out, wire.FrameAMQP, s.channel)
+	out = append(wire.AppendTransfer(out, t), msg[:n]...)
+	c.out = wire.CloseFrame(out, at)
+	t.HasID = false
+	s.nextOutgoing++
+	if s.window > 0 {
+		s.window--
+	}
+	return msg[n:]
+}
+
+// delivered ends a delivery. conn.mu is held.
+func (l *link) delivered() {
 	if l.out.drain && l.out.credit == 0 {
 		l.finishDrain()
 	}
-	if len(c.out) > 64<<10 {
-		c.wake()
+	if len(l.s.c.out) > 64<<10 {
+		l.s.c.wake()
 	}
-	return true
 }
 
 // sendQueued sends the answers of a node that credit allows (A15). conn.mu is
 // held.
 func (l *link) sendQueued() {
 	c := l.s.c
-	for len(l.out.queued) > 0 && l.out.credit > 0 {
+	for len(l.out.queued) > 0 && l.out.credit > 0 && l.alive() {
 		msg := l.out.queued[0]
 		l.out.queued = l.out.queued[1:]
-		l.deliverLocked(msg, false)
+		l.free(len(msg))
+		t := l.transferOf()
+		for {
+			if msg = l.appendFrame(&t, msg, int(c.maxFrame)); len(msg) == 0 {
+				break
+			}
+		}
+		l.delivered()
 	}
 	c.wake()
-}
-
-// encoder builds the messages of one receiver; its results are good until the
-// next.
-type encoder struct {
-	buf     []byte
-	headers []byte
-	metric  []byte // the delivery annotations, with descriptor
-}
-
-// runtime builds the delivery annotations that tell of the partition's end.
-func (e *encoder) runtime(b *hub.Bounds, now int64) {
-	seq, offset, at := lastOf(b)
-	dst, open := wire.OpenMap(wire.AppendDescriptor(e.metric[:0], wire.SectionDeliveryAnnotations), 8)
-	dst = wire.AppendLong(wire.AppendSymbol(dst, "last_enqueued_sequence_number"), seq)
-	dst = wire.AppendString(wire.AppendSymbol(dst, "last_enqueued_offset"), offset)
-	dst = wire.AppendTimestamp(wire.AppendSymbol(dst, "last_enqueued_time_utc"), at)
-	dst = wire.AppendTimestamp(wire.AppendSymbol(dst, "runtime_info_retrieval_time_utc"), now)
-	e.metric = wire.CloseCompound(dst, open)
-}
-
-// lastOf is the last event of a partition as clients see it.
-func lastOf(b *hub.Bounds) (seq int64, offset string, ms int64) {
-	if b.LastSequence < 0 {
-		return -1, "-1", neverTime
-	}
-	return b.LastSequence, strconv.FormatInt(b.LastSequence, 10), b.LastTime.UnixMilli()
-}
-
-// message encodes one event: annotations, then what is stored of the sender's
-// message, verbatim.
-func (e *encoder) message(r *hub.Record, b *hub.Batch) ([]byte, error) {
-	var st wire.Stored
-	var err error
-	if b.Mapped {
-		if st, err = wire.ParseStored(r.AMQP()); err != nil {
-			return nil, err
-		}
-	} else if r.Value == nil {
-		st.Kind = wire.BodyNull
-	}
-	dst := append(e.buf[:0], e.metric...)
-	pairs := 3 + st.Annotations
-	hasKey := r.Key != nil && utf8.Valid(r.Key)
-	if hasKey {
-		pairs++
-	}
-	dst, open := wire.OpenMap(wire.AppendDescriptor(dst, wire.SectionAnnotations), 2*pairs)
-	dst = wire.AppendLong(wire.AppendSymbol(dst, wire.KeySequenceNumber), r.Offset)
-	dst = wire.AppendSymbol(dst, wire.KeyOffset)
-	dst = appendDecimal(dst, r.Offset)
-	dst = wire.AppendTimestamp(wire.AppendSymbol(dst, wire.KeyEnqueuedTime), b.AppendTime)
-	if hasKey {
-		dst = wire.AppendString(wire.AppendSymbol(dst, wire.KeyPartitionKey), r.Key)
-	}
-	dst = wire.CloseCompound(append(dst, st.Pairs...), open)
-	dst = append(dst, st.Properties...)
-	if !b.Mapped && r.HeaderCount() > 0 {
-		dst = e.kafkaHeaders(dst, r)
-	}
-	if dst, err = st.AppendBody(dst, r.Value); err != nil {
-		return nil, err
-	}
-	e.buf = append(dst, st.Footer...)
-	return e.buf, nil
-}
-
-func appendDecimal(dst []byte, n int64) []byte {
-	var text [20]byte
-	return wire.AppendString(dst, strconv.AppendInt(text[:0], n, 10))
-}
-
-// kafkaHeaders appends Kafka headers as application properties; of a name that
-// occurs twice the last counts.
-func (e *encoder) kafkaHeaders(dst []byte, r *hub.Record) []byte {
-	n := 0
-	e.headers = e.headers[:0]
-	i := 0
-	r.EachHeader(func(name, value []byte) bool {
-		later, j := false, 0
-		r.EachHeader(func(other, _ []byte) bool {
-			later = j > i && string(other) == string(name)
-			j++
-			return !later
-		})
-		i++
-		if later {
-			return true
-		}
-		n++
-		if value == nil {
-			e.headers = wire.AppendNull(wire.AppendString(e.headers, name))
-			return true
-		}
-		e.headers = wire.AppendTextProperty(e.headers, string(name), value)
-		return true
-	})
-	dst, open := wire.OpenMap(wire.AppendDescriptor(dst, wire.SectionAppProperties), 2*n)
-	return wire.CloseCompound(append(dst, e.headers...), open)
 }

@@ -1,10 +1,13 @@
 package amqp
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,29 +90,6 @@ func TestStartsResolve(t *testing.T) {
 	}
 }
 
-func TestQueueKeepsOrder(t *testing.T) {
-	var q queue
-	q.init()
-	const n = 3 * maxPending
-	go func() {
-		for i := range n {
-			q.push(pending{id: uint32(i)})
-		}
-		q.close()
-	}()
-	for i := range n {
-		if p, ok := q.pop(true); !ok || p.id != uint32(i) {
-			t.Fatalf("pop %d: %d, %v", i, p.id, ok)
-		}
-	}
-	if p, ok := q.pop(true); ok {
-		t.Fatalf("pop of an empty, closed queue: %d", p.id)
-	}
-	if !q.idle() {
-		t.Error("an empty queue is not idle")
-	}
-}
-
 func FuzzAddress(f *testing.F) {
 	f.Add("amqps://h/a/ConsumerGroups/g/Partitions/0")
 	f.Add("//Partitions//")
@@ -144,7 +124,8 @@ func FuzzConnection(f *testing.F) {
 	if _, err := ns.Create(f.Context(), hub.Spec{Name: "h", Partitions: 1}); err != nil {
 		f.Fatal(err)
 	}
-	s, err := New(Options{Namespace: ns})
+	panics := new(panicLog)
+	s, err := New(Options{Namespace: ns, Log: slog.New(panics)})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -157,11 +138,7 @@ func FuzzConnection(f *testing.F) {
 	for _, addr := range []string{"h", "$cbs", "h/ConsumerGroups/$Default/Partitions/0"} {
 		for _, receiver := range []bool{false, true} {
 			end := &wire.Terminus{HasAddress: true, Address: addr}
-			b, err := wire.AppendAttach(nil, &wire.Attach{Name: "l", Receiver: receiver, Source: end, Target: end})
-			if err != nil {
-				f.Fatal(err)
-			}
-			seed := frame(nil, b)
+			seed := frame(nil, wire.AppendAttach(nil, &wire.Attach{Name: "l", Receiver: receiver, Source: end, Target: end}))
 			seed = frame(seed, append(wire.AppendTransfer(nil, &wire.Transfer{HasID: true}), "\x00\x53\x75\xa0\x01x"...))
 			seed = frame(seed, wire.AppendFlow(nil, &wire.Flow{Link: true, HasCredit: true, Credit: 5, Drain: true, Echo: true}))
 			seed = frame(seed, wire.AppendDetach(nil, &wire.Detach{Closed: true}))
@@ -181,7 +158,25 @@ func FuzzConnection(f *testing.F) {
 		case <-time.After(60 * time.Second):
 			t.Fatal("the connection did not end")
 		}
+		if text := panics.text.Load(); text != nil {
+			t.Fatal(*text)
+		}
 	})
+}
+
+// panicLog keeps what is logged of panics, which end nothing but their connection.
+type panicLog struct{ text atomic.Pointer[string] }
+
+func (p *panicLog) Enabled(context.Context, slog.Level) bool { return true }
+func (p *panicLog) WithAttrs([]slog.Attr) slog.Handler       { return p }
+func (p *panicLog) WithGroup(string) slog.Handler            { return p }
+func (p *panicLog) Handle(_ context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, "panic") {
+		text := r.Message
+		r.Attrs(func(a slog.Attr) bool { text += "\n" + a.String(); return true })
+		p.text.Store(&text)
+	}
+	return nil
 }
 
 // P15, P16: which condition an error of the hub becomes, and how it is counted.

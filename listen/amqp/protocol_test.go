@@ -270,7 +270,7 @@ func TestNodes(t *testing.T) {
 		"other hub":     {append(put[:2:2], wire.Entry{Key: "name", Value: "sb://h/other"}), token, 401},
 	} {
 		_, props, _ := ask(0, false, "id", f.props, f.body)
-		if props.Get("status-code") != f.want || props.Get("status-description") == nil {
+		if props.Get("status-code") != f.want || props.Get("status-description") == nil || props.Get("statusDescription") != props.Get("status-description") {
 			t.Errorf("%s: %v, want %d", name, props, f.want)
 		}
 	}

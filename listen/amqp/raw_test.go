@@ -147,11 +147,7 @@ func (r *raw) openAs(o wire.Open) {
 
 func (r *raw) attach(a wire.Attach) {
 	r.t.Helper()
-	b, err := wire.AppendAttach(nil, &a)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.perform(0, b)
+	r.perform(0, wire.AppendAttach(nil, &a))
 }
 
 func at(address string) *wire.Terminus { return &wire.Terminus{HasAddress: true, Address: address} }

@@ -5,27 +5,9 @@ import (
 	"io"
 
 	"spate/access"
+	"spate/listen/limit"
 	wire "spate/wire/amqp"
 )
-
-// header reads the eight bytes that open a protocol.
-func (c *conn) header() (string, error) {
-	for c.end-c.at < 8 {
-		if err := c.fill(); err != nil {
-			return "", err
-		}
-	}
-	h := string(c.buf[c.at : c.at+8])
-	c.at += 8
-	return h, nil
-}
-
-func (c *conn) raws(b []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.out = append(c.out, b...)
-	c.wake()
-}
 
 // negotiate answers the protocol headers and SASL. Clients may send all of it,
 // and open, without waiting.
@@ -39,7 +21,7 @@ func (c *conn) negotiate() error {
 		c.raws([]byte(wire.HeaderAMQP))
 		return nil
 	case h != wire.HeaderSASL:
-		c.log.Info("refused connection", "err", "unknown protocol header")
+		c.log.Info("refused connection", "err", c.s.saw(h))
 		c.raws([]byte(wire.HeaderSASL))
 		return io.EOF
 	}
@@ -72,7 +54,7 @@ func (c *conn) negotiate() error {
 	out, at = wire.OpenFrame(nil, wire.FrameSASL, 0)
 	c.raws(wire.CloseFrame(wire.AppendOutcome(out, outcome), at))
 	if outcome != wire.SASLOk {
-		c.log.Info("refused connection", "err", "SASL failed", "mechanism", init.Mechanism)
+		c.log.Info("refused connection", "err", "SASL failed", "mechanism", limit.Name(init.Mechanism))
 		return io.EOF
 	}
 	if h, err = c.header(); err != nil {
@@ -99,8 +81,5 @@ func (c *conn) plain(response []byte) bool {
 		}
 		claims = access.Claims{Rule: name, Rights: access.Manage}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.grants.add("", claims)
-	return true
+	return c.grant("", claims)
 }

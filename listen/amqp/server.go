@@ -2,10 +2,14 @@
 // over TCP, with or without TLS, in front of a hub.Namespace.
 //
 // A delivery is accepted when its append is durable; until then the connection
-// reads on. Each connection has a reader, which owns sessions and links, a
-// writer, an answerer, which waits for appends in order of arrival, a keeper of
-// time-outs, and a pump for every link that receives events. Lock order:
-// Server.mu, then conn.mu, then queue.mu or book.mu.
+// reads on. Each connection has a reader, which owns sessions and links, and a pump
+// for every link that receives events; a writer while there is something to write, and
+// for each partition an answerer while deliveries wait for it. One keeper looks after
+// the heartbeats and tokens of all connections. Lock order: Server.mu, then conn.mu,
+// then book.mu.
+//
+// What a client may cost is in bounds.go. A panic in any of its goroutines ends its
+// connection alone; for that no lock is held without a deferred unlock.
 //
 // Letters and numbers such as A8 or P13 in comments name the traps and rows of
 // the behaviour table that a piece of code answers.
@@ -14,6 +18,7 @@
 package amqp
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -25,6 +30,7 @@ import (
 
 	"spate/access"
 	"spate/hub"
+	"spate/listen/limit"
 	"spate/metric"
 )
 
@@ -34,6 +40,8 @@ type Options struct {
 	Rules     *access.Rules    // shared access policies; nil: none
 	TLS       *tls.Config      // required by ServeTLS
 	Log       *slog.Logger     // default: nothing is logged
+	ClientLog *limit.Log       // for what clients cause; default: one over Log
+	Answers   *limit.Memory    // for answers that clients have not read; default: 256 MiB
 	Metrics   *metric.Recorder // may be nil
 	Host      string           // name of the namespace in error texts; default "spate"
 
@@ -44,20 +52,30 @@ type Options struct {
 
 	MaxMessageBytes int              // default 1 MiB
 	IdleTimeout     time.Duration    // a peer silent for so long is dropped; default 4 min
+	KeyTimeout      time.Duration    // so long a peer may take to open and show a key; default 30 s
+	WriteTimeout    time.Duration    // a peer that takes nothing for so long is dropped; default 30 s
 	Clock           func() time.Time // for the expiry of tokens; default time.Now
+
+	// Ports are the addresses of the process's ports, by amqp, amqps, kafka and
+	// console, for whoever speaks to the wrong one; those that are not known may be left out.
+	Ports map[string]string
+
+	rest time.Duration // of silence until large buffers go; default restAfter
 }
 
 // Server serves one namespace. It may serve several listeners.
 type Server struct {
 	o       Options
 	readers book
+	slots   slots
 	count   counters
 
 	mu        sync.Mutex // guards the fields below
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]struct{}
+	keeper    chan struct{} // closed to end the keeper, which runs while there are connections
 	stopping  bool
-	wg        sync.WaitGroup // of connections
+	wg        sync.WaitGroup // of connections and the keeper
 }
 
 // New returns a Server.
@@ -77,6 +95,11 @@ func New(o Options) (*Server, error) {
 	if o.IdleTimeout == 0 {
 		o.IdleTimeout = 4 * time.Minute
 	}
+	o.KeyTimeout = cmp.Or(o.KeyTimeout, 30*time.Second)
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, 30*time.Second)
+	o.rest = cmp.Or(o.rest, restAfter)
+	o.ClientLog = cmp.Or(o.ClientLog, limit.NewLog(o.Log))
+	o.Answers = cmp.Or(o.Answers, limit.NewMemory(256<<20))
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -125,23 +148,41 @@ func (s *Server) ServeTLS(l net.Listener) error {
 // connections themselves. It closes raw.
 func (s *Server) ServeConn(raw net.Conn) {
 	c := newConn(s, raw)
-	s.mu.Lock()
-	if s.stopping {
-		s.mu.Unlock()
+	if !s.add(c) {
 		raw.Close()
 		return
 	}
-	s.conns[c] = struct{}{}
+	defer s.remove(c)
+	limit.Guard(c.log, c, c.run)
+}
+
+// add counts a connection; false: the server stops.
+func (s *Server) add(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return false
+	}
+	if s.conns[c] = struct{}{}; s.keeper == nil {
+		s.keeper = make(chan struct{})
+		stop := s.keeper
+		s.wg.Go(func() { s.keep(stop) })
+	}
 	s.wg.Add(1)
 	s.count.active.Set(float64(len(s.conns)))
-	s.mu.Unlock()
 	s.count.opened.Add(1)
-	defer s.wg.Done()
-	c.run()
+	return true
+}
+
+func (s *Server) remove(c *conn) {
 	s.mu.Lock()
-	delete(s.conns, c)
+	defer s.mu.Unlock()
+	if delete(s.conns, c); len(s.conns) == 0 {
+		close(s.keeper)
+		s.keeper = nil
+	}
+	s.wg.Done()
 	s.count.active.Set(float64(len(s.conns)))
-	s.mu.Unlock()
 	s.count.closed.Add(1)
 }
 
@@ -149,15 +190,7 @@ func (s *Server) ServeConn(raw net.Conn) {
 // then every connection closed with amqp:connection:forced. When ctx ends
 // first, the sockets are closed as they are and its error is returned.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.mu.Lock()
-	s.stopping = true
-	for l := range s.listeners {
-		l.Close()
-	}
-	for c := range s.conns {
-		c.shutdown()
-	}
-	s.mu.Unlock()
+	s.stop()
 	done := make(chan struct{})
 	go func() {
 		s.wg.Wait()
@@ -168,13 +201,24 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	s.mu.Lock()
-	for c := range s.conns {
-		c.kill()
+	for _, c := range s.open(nil) {
+		c.Close()
 	}
-	s.mu.Unlock()
 	<-done
 	return fmt.Errorf("close AMQP connections in order: %w", ctx.Err())
+}
+
+// stop ends listeners and tells connections to end.
+func (s *Server) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopping = true
+	for l := range s.listeners {
+		l.Close()
+	}
+	for c := range s.conns {
+		c.shutdown()
+	}
 }
 
 // entityNone is the entity of requests that belong to no hub.

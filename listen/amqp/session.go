@@ -10,7 +10,11 @@ type session struct {
 	c       *conn
 	channel uint16 // the same in both directions
 	links   map[uint32]*link
-	ended   bool // we have sent end and wait for the client's
+	ended   bool // frames are ignored until the client's end
+	gone    bool // an end was sent, or came: nothing is sent any more
+
+	unanswered int    // deliveries
+	then       func() // done, once, when none is unanswered; conn.mu is held then
 
 	nextIncoming uint32 // transfer-id that comes next, counted per frame
 	unreported   int    // frames since the last flow
@@ -26,11 +30,15 @@ func (c *conn) begin(channel uint16, fields []byte) error {
 	if err != nil {
 		return err
 	}
-	if channel > ourChannels {
+	switch {
+	case channel > ourChannels:
 		return fault(condNotAllowed, "Channel %d is above %d.", channel, ourChannels)
-	}
-	if c.sessions[channel] != nil {
+	case c.sessions[channel] != nil:
 		return fault(condNotAllowed, "Channel %d was begun already.", channel)
+	case !c.shown && len(c.sessions) >= unknownSessions:
+		return fault(condLimit, "A connection without a token may have %d sessions.", unknownSessions)
+	case !c.hold(sessionBytes):
+		return tooMuch()
 	}
 	s := &session{
 		c: c, channel: channel, links: make(map[uint32]*link),
@@ -40,6 +48,9 @@ func (c *conn) begin(channel uint16, fields []byte) error {
 	c.begun[channel/64] |= 1 << (channel % 64)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.sessions == nil {
+		c.sessions = make(map[uint16]*session)
+	}
 	c.sessions[channel] = s
 	c.sendLocked(channel, func(dst []byte) []byte {
 		return wire.AppendBegin(dst, &wire.Begin{
@@ -50,16 +61,26 @@ func (c *conn) begin(channel uint16, fields []byte) error {
 	return nil
 }
 
-// forget takes the session off the connection.
-func (c *conn) forget(s *session) {
+// end takes the session off the connection, at the client's end, and answers it if we
+// have not ended before.
+func (s *session) end() {
+	s.release()
+	for _, l := range s.links {
+		l.forget()
+	}
+	c := s.c
+	c.free(sessionBytes)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !s.gone {
+		c.sendLocked(s.channel, func(dst []byte) []byte { return wire.AppendEnd(dst, nil) })
+	}
+	s.ended, s.gone = true, true
 	delete(c.sessions, s.channel)
-	s.ended = true
 	c.space.Broadcast()
 }
 
-// release frees what the session's links hold.
+// release frees what the session's links hold outside the connection.
 func (s *session) release() {
 	for _, l := range s.links {
 		l.release()
@@ -70,13 +91,25 @@ func (s *session) release() {
 func (s *session) fail(e *wire.Error) error {
 	s.release()
 	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
 	s.ended = true
+	s.then = func() {
+		if !s.gone {
+			s.c.sendLocked(s.channel, func(dst []byte) []byte { return wire.AppendEnd(dst, e) })
+		}
+		s.gone = true
+	}
+	s.runThen()
 	s.c.space.Broadcast()
-	s.c.mu.Unlock()
-	s.c.behind(func() {
-		s.c.send(s.channel, func(dst []byte) []byte { return wire.AppendEnd(dst, e) })
-	})
 	return nil
+}
+
+// runThen does what waited for the answers of the session, if none is due. conn.mu is held.
+func (s *session) runThen() {
+	if s.then != nil && s.unanswered == 0 {
+		s.then()
+		s.then = nil
+	}
 }
 
 // sendFlow sends a flow with the session's fields filled in. c.mu is held.
@@ -95,7 +128,22 @@ func (s *session) flow(fields []byte) error {
 	if err != nil {
 		return err
 	}
+	s.moveWindow(&f)
+	if !f.Link {
+		return nil
+	}
+	l := s.links[f.Handle]
+	if l == nil {
+		return s.fail(fault(condUnattached, "Handle %d is not attached.", f.Handle))
+	}
+	l.flow(&f)
+	return nil
+}
+
+// moveWindow takes the client's word on how many frames it takes.
+func (s *session) moveWindow(f *wire.Flow) {
 	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
 	next := uint32(1)
 	if f.HasNextIncoming {
 		next = f.NextIncomingID
@@ -105,20 +153,9 @@ func (s *session) flow(fields []byte) error {
 		s.window = 0
 	}
 	s.c.space.Broadcast()
-	if !f.Link {
-		if f.Echo {
-			s.sendFlow(wire.Flow{})
-		}
-		s.c.mu.Unlock()
-		return nil
+	if !f.Link && f.Echo {
+		s.sendFlow(wire.Flow{})
 	}
-	l := s.links[f.Handle]
-	s.c.mu.Unlock()
-	if l == nil {
-		return s.fail(fault(condUnattached, "Handle %d is not attached.", f.Handle))
-	}
-	l.flow(&f)
-	return nil
 }
 
 // transfer takes one frame of a delivery.
@@ -127,15 +164,8 @@ func (s *session) transfer(fields, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	s.c.mu.Lock()
-	s.nextIncoming++
-	// A10, A11: the window is announced again in good time and never enforced.
-	if s.unreported++; s.unreported >= ourWindow/2 {
-		s.sendFlow(wire.Flow{})
-	}
 	l := s.links[t.Handle]
-	ignored := l != nil && l.detached
-	s.c.mu.Unlock()
+	ignored := s.countFrame(l)
 	switch {
 	case l == nil:
 		return s.fail(fault(condUnattached, "Handle %d is not attached.", t.Handle))
@@ -145,6 +175,18 @@ func (s *session) transfer(fields, payload []byte) error {
 		return fault(condNotAllowed, "A transfer came on a link that receives.")
 	}
 	return l.transfer(&t, payload)
+}
+
+// countFrame counts a frame of a delivery, and reports whether l takes no more.
+func (s *session) countFrame(l *link) (ignored bool) {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.nextIncoming++
+	// A10, A11: the window is announced again in good time and never enforced.
+	if s.unreported++; s.unreported >= ourWindow/2 {
+		s.sendFlow(wire.Flow{})
+	}
+	return l != nil && (l.detached || l.then != nil)
 }
 
 // disposition answers unsettled dispositions of receivers and ignores the rest:
@@ -166,31 +208,28 @@ func (s *session) detach(fields []byte) error {
 	if err != nil {
 		return err
 	}
-	s.c.mu.Lock()
 	l := s.links[d.Handle]
-	delete(s.links, d.Handle)
-	answered := l != nil && l.detached
-	if l != nil {
-		l.detached = true
-	}
-	s.c.space.Broadcast()
-	s.c.mu.Unlock()
 	if l == nil {
 		return s.fail(fault(condUnattached, "Handle %d is not attached.", d.Handle))
 	}
+	l.forget()
 	l.release()
-	if answered {
-		return nil // A29
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	delete(s.links, d.Handle)
+	answered := l.detached // A29
+	l.detached = true
+	if !answered {
+		l.then = func() {
+			if s.gone {
+				return
+			}
+			s.c.sendLocked(s.channel, func(dst []byte) []byte {
+				return wire.AppendDetach(dst, &wire.Detach{Handle: d.Handle, Closed: true}) // A9
+			})
+		}
+		l.runThen()
 	}
-	answer := func() {
-		s.c.send(s.channel, func(dst []byte) []byte {
-			return wire.AppendDetach(dst, &wire.Detach{Handle: d.Handle, Closed: true}) // A9
-		})
-	}
-	if l.in != nil {
-		s.c.behind(answer)
-	} else {
-		answer()
-	}
+	s.c.space.Broadcast()
 	return nil
 }

@@ -13,19 +13,19 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"golang.org/x/sys/unix"
 
+	"spate/internal/cputime"
 	"spate/listen/kafka"
 	"spate/simulator"
 )
 
 // cpuSeconds is what this process has used.
 func cpuSeconds(b *testing.B) float64 {
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+	used, err := cputime.Used()
+	if err != nil {
 		b.Fatal(err)
 	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+	return used.Seconds()
 }
 
 // BenchmarkProduce is one kgo client on loopback, every event acknowledged after

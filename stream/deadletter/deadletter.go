@@ -1,8 +1,10 @@
-// Package deadletter keeps what a job dropped: messages that could not be read
-// and rows that their output could not hold, as JSON lines in the job's folder.
+// Package deadletter keeps what a job dropped: messages that could not be read, rows
+// that their output could not hold and rows that a step could not compute, as JSON lines
+// in the job's folder.
 //
 // The letters of an epoch are part of its checkpoint and become one file when it
-// is committed; a repeated commit finds the file.
+// is committed; a repeated commit finds the file. Letters may be deleted and marked later
+// (Edit): who does so while the job runs shares its guard.
 //
 // Stability: importable, not promised before 1.0.
 package deadletter
@@ -16,6 +18,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -25,16 +28,18 @@ import (
 
 // Letter is one event or row that was dropped.
 type Letter struct {
-	Kind   string // deserialization, declaration, timestamp, late, early, outOfOrder, conversion
+	Kind   string // deserialization, declaration, timestamp, late, early, outOfOrder, conversion, runtime
 	Reason string
 
-	Input     string // of events
+	Input     string // of events, and of rows if it is known which event they came from
 	Partition int
 	Offset    int64
 	Enqueued  column.Ticks
 	Body      []byte
 
-	Output string       // of rows
+	Step   string       // of rows that a step of WITH could not compute
+	Output string       // of other rows
+	Line   int          // of the name of the step or output in the script; 0: not known
 	Time   column.Ticks // System.Timestamp()
 	Row    []byte       // JSON object
 }
@@ -49,16 +54,29 @@ func (l *Letter) AppendTo(dst []byte) []byte {
 	dst = append(dst, '{')
 	text("kind", l.Kind)
 	text("reason", l.Reason)
+	number := func(key string, n int64) {
+		dst = append(append(dst, '"'), key...)
+		dst = append(strconv.AppendInt(append(dst, `":`...), n, 10), ',')
+	}
+	if l.Step != "" {
+		text("step", l.Step)
+	}
 	if l.Output != "" {
 		text("output", l.Output)
+	}
+	if l.Line > 0 {
+		number("line", int64(l.Line))
+	}
+	if l.Input != "" {
+		text("input", l.Input)
+		number("partition", int64(l.Partition))
+		number("offset", l.Offset)
+	}
+	if l.Row != nil {
 		text("time", l.Time.String())
 		dst = append(append(dst, `"row":`...), l.Row...)
 		return append(dst, "}\n"...)
 	}
-	text("input", l.Input)
-	dst = strconv.AppendInt(append(dst, `"partition":`...), int64(l.Partition), 10)
-	dst = strconv.AppendInt(append(dst, `,"offset":`...), l.Offset, 10)
-	dst = append(dst, ',')
 	text("enqueued", l.Enqueued.String())
 	if utf8.Valid(l.Body) {
 		dst = column.AppendQuoted(append(dst, `"body":`...), string(l.Body))
@@ -74,12 +92,20 @@ type Log struct {
 	prefix   string
 	retain   time.Duration
 	maxBytes int64
+	guard    *sync.Mutex // held while files change
 }
 
 // NewLog returns the log of a job: files are deleted when they are older than
 // retain, and the oldest ones while all hold more than maxBytes.
 func NewLog(store blob.Store, prefix string, retain time.Duration, maxBytes int64) *Log {
-	return &Log{store, strings.TrimSuffix(prefix, "/") + "/", retain, maxBytes}
+	return &Log{store, strings.TrimSuffix(prefix, "/") + "/", retain, maxBytes, new(sync.Mutex)}
+}
+
+// Share makes several logs of one job take turns.
+func (l *Log) Share(guard *sync.Mutex) {
+	if guard != nil {
+		l.guard = guard
+	}
 }
 
 // file is one file: the letters of the epochs from to to, the first kept at at.
@@ -115,6 +141,8 @@ func (l *Log) parse(info blob.Info) (file, bool) {
 
 // Write keeps the lines of an epoch. Repeated, it changes nothing.
 func (l *Log) Write(ctx context.Context, epoch int64, incarnation string, at time.Time, lines []byte) error {
+	l.guard.Lock()
+	defer l.guard.Unlock()
 	f := file{from: epoch, to: epoch, at: at.Unix(), incarnation: incarnation}
 	done, err := l.merged(ctx, f)
 	if done || err != nil {
@@ -163,6 +191,8 @@ const (
 // that a merged one holds are deleted last: a crash between leaves them to the
 // next Sweep.
 func (l *Log) Sweep(ctx context.Context, now time.Time) error {
+	l.guard.Lock()
+	defer l.guard.Unlock()
 	files, err := l.files(ctx)
 	if err != nil {
 		return err

@@ -144,3 +144,50 @@ func TestOldAndTooMany(t *testing.T) {
 		t.Errorf("lines %v, want 20 bytes of them", lines)
 	}
 }
+
+// Letters are named, marked and deleted in their files: what is committed again, or merged
+// later, does not bring them back.
+func TestLettersAreMarkedAndDeleted(t *testing.T) {
+	store := blob.NewMemory()
+	l := NewLog(store, "dl", time.Hour, 1<<20)
+	one, two, three := `{"a":1,"replayed":"x"}`+"\n", `{"a":{"replayed":"x"}}`+"\n", `{"a":3}`+"\n"
+	write(t, l, 1, noon, one+two)
+	write(t, l, 2, noon, three)
+	marked := string(Replayed([]byte(two), noon))
+	if want := `{"a":{"replayed":"x"},"replayed":"2026-03-01T12:00:00Z"}` + "\n"; marked != want || !IsReplayed([]byte(marked)) || IsReplayed([]byte(two)) {
+		t.Errorf("marked %s, want %s", marked, want)
+	}
+	if again := string(Replayed([]byte(marked), noon.Add(time.Minute))); strings.Count(again, "replayed") != 2 || !strings.Contains(again, "12:01:00Z") {
+		t.Errorf("marked twice: %s", again)
+	}
+	if ID([]byte(marked)) != ID([]byte(two)) || ID([]byte(two)) == ID([]byte(three)) {
+		t.Error("a mark changes the ID, or two letters have one")
+	}
+	n, err := l.Edit(t.Context(), func(line []byte) ([]byte, error) {
+		switch string(line) {
+		case two:
+			return Replayed(line, noon), nil
+		case three:
+			return nil, nil
+		}
+		return line, nil
+	})
+	if err != nil || n != 2 {
+		t.Fatalf("%d changed, %v", n, err)
+	}
+	write(t, l, 2, noon, three)
+	var lines []string
+	if err := l.Each(t.Context(), func(line []byte) error { lines = append(lines, string(line)); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(lines, []string{one, marked}) {
+		t.Errorf("%q are left", lines)
+	}
+	for e := int64(3); e < 20; e++ {
+		write(t, l, e, noon, three)
+	}
+	sweep(t, l, noon)
+	if files, lines := kept(t, store); files != 1 || len(lines) != 19 || lines[1]+"\n" != marked {
+		t.Errorf("merged: %d files, %q", files, lines)
+	}
+}

@@ -1,8 +1,6 @@
 package exec
 
 import (
-	"fmt"
-
 	"spate/column"
 	"spate/column/compute"
 	"spate/sql/plan"
@@ -10,16 +8,17 @@ import (
 
 // accumulators are the states of one aggregate function, one per group of a table
 // or of an operator, by a number that their owner gives. An aggregate function is one
-// implementation.
+// implementation. Nothing but a result fails: what aggregate.argument has passed can be
+// added, and so can parts.
 type accumulators interface {
 	// grow makes the states 0..n-1 exist; new ones are empty.
 	grow(n int)
 	// reserve makes place for n states, which grow then needs not look for.
 	reserve(n int)
 	// addRows adds the argument of each live row to the state ids[row].
-	addRows(ids []int32, arg compute.Operand, rows compute.Rows) *compute.RowError
+	addRows(ids []int32, arg compute.Operand, rows compute.Rows)
 	// add adds one value to state g. COUNT(*) looks at no value.
-	add(g int32, v column.Value) error
+	add(g int32, v column.Value)
 	// remove takes back a value that add took, the oldest first. It must not be called
 	// where invertible is false.
 	remove(g int32, v column.Value)
@@ -27,7 +26,7 @@ type accumulators interface {
 	invertible() bool
 	// merge adds state og of from, which is of the same function, to state g. The rows
 	// of g come before those of og.
-	merge(g int32, from accumulators, og int32) error
+	merge(g int32, from accumulators, og int32)
 	// unmerge takes back what merge added. It must not be called where invertible is
 	// false.
 	unmerge(g int32, from accumulators, og int32)
@@ -95,26 +94,6 @@ func compileAggregate(a plan.Agg) (aggregate, error) {
 	var err error
 	out.arg, err = compile(a.Arg)
 	return out, err
-}
-
-// rowError is the error of one row of the aggregate's argument.
-func (a *aggregate) rowError(row int, err error) *compute.RowError {
-	return &compute.RowError{Row: row, Err: &placed{err, a.spec.Where}}
-}
-
-// float reads an argument of a function that computes with floats.
-func (a *aggregate) float(v column.Value) (float64, error) {
-	switch v.Kind {
-	case column.Int64, column.Float64, column.Bool:
-		f, _ := v.Number()
-		return f, nil
-	case column.Text:
-		if f, ok := column.ParseFloat(v.Text()); ok {
-			return f.Float(), nil
-		}
-		return 0, fmt.Errorf("Cannot convert value '%s' of type 'nvarchar(max)' to type 'float' for aggregate %s", v.Text(), a.spec.Func)
-	}
-	return 0, fmt.Errorf("aggregate %s cannot take a value of type '%s'", a.spec.Func, v.Kind)
 }
 
 // lengthened returns s with at least n elements; new ones are zero.

@@ -61,27 +61,24 @@ func TestAccumulatorsAreFunctionsOfTheirValues(t *testing.T) {
 				bl := column.NewBuilder(nil)
 				for i, v := range values {
 					bl.Append(v)
-					if err := s.add(3, v); err != nil {
-						t.Fatal(err)
-					}
-					if err := s.add(1+int32(i%2), v); err != nil {
-						t.Fatal(err)
-					}
+					s.add(3, v)
+					s.add(1+int32(i%2), v)
 				}
 				vec := bl.Vector()
 				var live []int32
 				if rapid.Bool().Draw(t, "listed") {
 					live = upTo(len(values))
 				}
-				if err := s.addRows(ids, compute.Operand{Vec: &vec}, compute.Rows{N: len(values), Live: live}); err != nil {
-					t.Fatal(err)
+				rows := compute.Rows{N: len(values), Live: live}
+				arg, failed := c.argument(compute.Operand{Vec: &vec}, rows)
+				if failed != nil {
+					t.Fatal(failed)
 				}
+				s.addRows(ids, arg, rows)
 				want := stateOf(s, 3)
 				odd := stateOf(s, 2)
 				copied := s.clone([]int32{2, 1})
-				if err := s.merge(2, s, 1); err != nil {
-					t.Fatal(err)
-				}
+				s.merge(2, s, 1)
 				for g, how := range map[int32]string{0: "rows", 2: "merged"} {
 					if stateOf(s, g) != want {
 						t.Fatalf("%s: state %x, want %x", how, stateOf(s, g), want)
@@ -120,34 +117,72 @@ func TestAccumulatorsAreFunctionsOfTheirValues(t *testing.T) {
 	}
 }
 
-// MIN and MAX over a column without a static type cannot compare times with numbers,
-// on whatever way the two meet.
+// MIN and MAX over a column without a static type cannot compare times with numbers: such
+// a group has no result, on whatever way and in whatever order the two meet.
 func TestExtremesOfTimesAndNumbersAreAnError(t *testing.T) {
 	c, _ := compileAggregate(agg(plan.Min, 0, column.Null, false))
 	date, three := column.TextOf("2026-01-01T00:00:00Z"), column.FloatOf(3)
 	floats := column.Vector{Kind: column.Float64, Floats: []float64{3}}
-	for name, meet := range map[string]func(s accumulators) error{
-		"value": func(s accumulators) error { return s.add(0, three) },
-		"rows": func(s accumulators) error {
-			if err := s.addRows([]int32{0}, compute.Operand{Vec: &floats}, compute.Rows{N: 1}); err != nil {
-				return err
-			}
-			return nil
-		},
-		"merge": func(s accumulators) error {
-			if err := s.add(1, three); err != nil {
-				return nil
-			}
-			return s.merge(0, s, 1)
+	for name, meet := range map[string]func(s accumulators){
+		"value":   func(s accumulators) { s.add(0, three) },
+		"rows":    func(s accumulators) { s.addRows([]int32{0}, compute.Operand{Vec: &floats}, compute.Rows{N: 1}) },
+		"merge":   func(s accumulators) { s.add(1, three); s.merge(0, s, 1) },
+		"a third": func(s accumulators) { s.add(0, three); s.add(0, date); s.add(0, three) },
+		"merged into": func(s accumulators) {
+			s.add(1, three)
+			s.merge(1, s, 0)
+			s.reset(0)
+			s.merge(0, s, 1)
 		},
 	} {
 		s := newAccumulators(&c)
 		s.grow(2)
-		if err := s.add(0, date); err != nil {
+		s.add(0, date)
+		meet(s)
+		back := newAccumulators(&c)
+		back.grow(1)
+		back.readFrom(&stateReader{b: s.appendTo(nil, 0)}, 0)
+		for _, of := range []accumulators{s, back, s.clone([]int32{0})} {
+			if _, err := of.result(0); err == nil || !strings.Contains(err.Error(), "cannot compare") {
+				t.Errorf("%s: error %v", name, err)
+			}
+		}
+		s.reset(0)
+		s.add(0, three)
+		if v, err := s.result(0); err != nil || v.Float() != 3 {
+			t.Errorf("%s: emptied and filled again: %v, %v", name, v, err)
+		}
+	}
+}
+
+// What the accumulators cannot add is the error of its row, before anything is added.
+func TestArgumentsThatCannotBeTaken(t *testing.T) {
+	text, record := column.TextOf("x"), column.RecordOf(&column.RecordValue{})
+	for _, x := range []struct {
+		spec plan.Agg
+		bad  column.Value
+	}{
+		{agg(plan.Sum, 0, column.Null, false), text}, {agg(plan.Avg, 0, column.Float64, false), record}, {agg(plan.Sum, 0, column.Int64, false), column.FloatOf(1.5)},
+		{agg(plan.Max, 0, column.Null, false), text}, {agg(plan.Min, 0, column.Null, false), record},
+		{agg(plan.Var, 0, column.Float64, false), column.FloatOf(1e200)}, {agg(plan.StdevP, 0, column.Null, false), text},
+	} {
+		c, err := compileAggregate(x.spec)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := meet(s); err == nil || !strings.Contains(err.Error(), "cannot compare") {
-			t.Errorf("%s: error %v", name, err)
+		bl := column.NewBuilder(nil)
+		for _, v := range []column.Value{column.IntOf(1), {}, x.bad, x.bad, column.IntOf(2)} {
+			bl.Append(v)
+		}
+		v := bl.Vector()
+		if _, failed := c.argument(compute.Operand{Vec: &v}, compute.Rows{N: 5}); failed == nil || failed.Row != 2 {
+			t.Errorf("%s of %s: %v, want an error of row 2", x.spec.Func, x.bad.Kind, failed)
+		}
+		if _, failed := c.argument(compute.Operand{Vec: &v}, compute.Rows{N: 5, Live: []int32{0, 1, 4}}); failed != nil {
+			t.Errorf("%s: rows that do not come: %v", x.spec.Func, failed)
+		}
+		if _, failed := c.argument(compute.Operand{Const: x.bad}, compute.Rows{N: 5, Live: []int32{3}}); failed == nil || failed.Row != 3 {
+			t.Errorf("%s of a constant %s: %v, want an error of row 3", x.spec.Func, x.bad.Kind, failed)
 		}
 	}
 }
@@ -158,16 +193,12 @@ func TestBigintSumOverflowsInTheEndOnly(t *testing.T) {
 	s := newAccumulators(&c)
 	s.grow(1)
 	for _, v := range []int64{math.MaxInt64, 1} {
-		if err := s.add(0, column.IntOf(v)); err != nil {
-			t.Fatal(err)
-		}
+		s.add(0, column.IntOf(v))
 	}
 	if _, err := s.result(0); err == nil {
 		t.Error("2^63 is no error")
 	}
-	if err := s.add(0, column.IntOf(-1)); err != nil {
-		t.Fatal(err)
-	}
+	s.add(0, column.IntOf(-1))
 	if v, err := s.result(0); err != nil || v.Int() != math.MaxInt64 {
 		t.Errorf("got %v, %v", v.Int(), err)
 	}

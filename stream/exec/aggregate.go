@@ -5,12 +5,14 @@ import (
 	"fmt"
 
 	"spate/column"
+	"spate/column/compute"
 	"spate/sql/plan"
 )
 
 // grouping is what the two halves of an aggregation share: the compiled keys,
 // windows and aggregates.
 type grouping struct {
+	skips
 	node   *plan.Aggregate
 	keys   []value
 	aggs   []aggregate
@@ -46,6 +48,39 @@ func newGrouping(n *plan.Aggregate) (*grouping, error) {
 		}
 	}
 	return g, nil
+}
+
+// evaluate computes the keys and arguments of the live rows of a batch.
+func (g *grouping) evaluate(b *column.Batch, keys, args []compute.Operand) *compute.RowError {
+	rows := compute.Rows{N: b.Rows, Live: b.Live}
+	if err := operands(g.keys, b, keys); err != nil {
+		return err
+	}
+	for i := range g.aggs {
+		if g.aggs[i].arg == nil {
+			continue
+		}
+		o, err := g.aggs[i].arg.eval(b, rows)
+		if err != nil {
+			return err
+		}
+		if args[i], err = g.aggs[i].argument(o, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// operands computes several expressions for the live rows of a batch.
+func operands(of []value, b *column.Batch, to []compute.Operand) *compute.RowError {
+	rows := compute.Rows{N: b.Rows, Live: b.Live}
+	for k, v := range of {
+		var err *compute.RowError
+		if to[k], err = v.eval(b, rows); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // OrderFree reports whether an aggregation gives the same result whatever the

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"spate/column"
+	"spate/column/compute"
 	"spate/sql/plan"
 	"spate/stream/state"
 )
@@ -20,6 +21,10 @@ func NewAggregate(n *plan.Aggregate) (Operator, error) {
 			return newOrderedAggregate(n)
 		}
 	}
+	return newOrderFree(n)
+}
+
+func newOrderFree(n *plan.Aggregate) (*aggregateOperator, error) {
 	add, err := NewAggregator(n)
 	if err != nil {
 		return nil, err
@@ -31,28 +36,31 @@ func NewAggregate(n *plan.Aggregate) (Operator, error) {
 // Process implements Operator.
 func (a *aggregateOperator) Process(_ int, b *column.Batch, _ Emit) error { return a.add.Add(b) }
 
+// SkipTo implements Skipper.
+func (a *aggregateOperator) SkipTo(f Skip) {
+	a.add.SkipTo(f)
+	a.end.SkipTo(f)
+}
+
+func (a *aggregateOperator) compute(b *column.Batch) *compute.RowError { return a.add.compute(b) }
+
+func (a *aggregateOperator) take(b *column.Batch) { a.add.take(b) }
+
 // Advance implements Operator.
 func (a *aggregateOperator) Advance(w column.Ticks, out Emit) error {
-	if err := a.flush(w); err != nil {
-		return err
-	}
+	a.flush(w)
 	return a.end.Advance(w, out)
 }
 
-func (a *aggregateOperator) flush(w column.Ticks) error {
+func (a *aggregateOperator) flush(w column.Ticks) {
 	for _, p := range a.add.Take(w) {
-		if err := a.end.Merge(p); err != nil {
-			return err
-		}
+		a.end.Merge(p)
 	}
-	return nil
 }
 
 // Freeze implements Operator.
 func (a *aggregateOperator) Freeze() (state.Frozen, error) {
-	if err := a.flush(column.EndOfTime); err != nil {
-		return nil, err
-	}
+	a.flush(column.EndOfTime)
 	return a.end.Freeze()
 }
 

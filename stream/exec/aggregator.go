@@ -23,7 +23,8 @@ type Aggregator struct {
 	ids   []int32 // scratch: dictionary number of each row
 	slots []int32 // scratch: slot of each row
 	run   []int32
-	args  []compute.Operand
+	row   []compute.Operand // the keys of the batch that was computed last
+	args  []compute.Operand // and its arguments
 }
 
 // NewAggregator compiles n.
@@ -32,7 +33,7 @@ func NewAggregator(n *plan.Aggregate) (*Aggregator, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Aggregator{grouping: g, dict: newFormKeys(len(g.keys)), last: make([]*pane, len(n.Windows)), sizes: make([]int, len(n.Windows)), gaps: true, args: make([]compute.Operand, len(g.aggs))}
+	a := &Aggregator{grouping: g, dict: newFormKeys(len(g.keys)), last: make([]*pane, len(n.Windows)), sizes: make([]int, len(n.Windows)), gaps: true, row: make([]compute.Operand, len(g.keys)), args: make([]compute.Operand, len(g.aggs))}
 	for w := range g.grids {
 		a.windows = append(a.windows, newPaneQueue())
 		a.gaps = a.gaps && g.grids[w].hop > g.grids[w].size
@@ -42,40 +43,37 @@ func NewAggregator(n *plan.Aggregate) (*Aggregator, error) {
 
 // Add adds the rows of a batch.
 func (a *Aggregator) Add(b *column.Batch) error {
+	b, err := sound(a, b, a.skip)
+	if b != nil {
+		a.take(b)
+	}
+	return err
+}
+
+// compute evaluates the keys and arguments of a batch.
+func (a *Aggregator) compute(b *column.Batch) *compute.RowError {
 	if a.gaps {
-		b = a.outsideGaps(b)
+		if b = a.outsideGaps(b); b.LiveRows() == 0 {
+			return nil
+		}
+	}
+	return a.evaluate(b, a.row, a.args)
+}
+
+// take adds the rows of the batch that was computed last.
+func (a *Aggregator) take(b *column.Batch) {
+	if a.gaps {
+		if b = a.outsideGaps(b); b.LiveRows() == 0 {
+			return
+		}
 	}
 	rows := compute.Rows{N: b.Rows, Live: b.Live}
-	if rows.Len() == 0 {
-		return nil
-	}
-	keys := make([]compute.Operand, len(a.keys))
-	for i, k := range a.keys {
-		o, err := k.eval(b, rows)
-		if err != nil {
-			return rowError(b, err)
-		}
-		keys[i] = o
-	}
-	for i := range a.aggs {
-		if a.aggs[i].arg == nil {
-			continue
-		}
-		o, err := a.aggs[i].arg.eval(b, rows)
-		if err != nil {
-			return rowError(b, err)
-		}
-		a.args[i] = o
-	}
 	a.ids, a.slots = grown(a.ids, b.Rows), grown(a.slots, b.Rows)
-	a.dict.idsOf(keys, b, rows, a.ids)
+	a.dict.idsOf(a.row, b, rows, a.ids)
 	sorted := inOrder(b, rows)
 	for w := range a.windows {
-		if err := a.addWindow(w, b, rows, sorted); err != nil {
-			return rowError(b, err)
-		}
+		a.addWindow(w, b, rows, sorted)
 	}
-	return nil
 }
 
 // inOrder reports whether the rows stand in total order.
@@ -92,7 +90,7 @@ func inOrder(b *column.Batch, rows compute.Rows) bool {
 }
 
 // addWindow cuts the rows into runs of one pane and adds each run.
-func (a *Aggregator) addWindow(w int, b *column.Batch, rows compute.Rows, sorted bool) *compute.RowError {
+func (a *Aggregator) addWindow(w int, b *column.Batch, rows compute.Rows, sorted bool) {
 	grid := &a.grids[w]
 	n := rows.Len()
 	for k := 0; k < n; {
@@ -116,11 +114,8 @@ func (a *Aggregator) addWindow(w int, b *column.Batch, rows compute.Rows, sorted
 			}
 			sub.Live = a.run
 		}
-		if err := a.addRun(a.pane(w, end), b, sub, sorted); err != nil {
-			return err
-		}
+		a.addRun(a.pane(w, end), b, sub, sorted)
 	}
-	return nil
 }
 
 func (a *Aggregator) pane(w int, end column.Ticks) *pane {
@@ -138,7 +133,7 @@ func (a *Aggregator) pane(w int, end column.Ticks) *pane {
 }
 
 // addRun adds rows to one pane: slots first, then the aggregates.
-func (a *Aggregator) addRun(p *pane, b *column.Batch, rows compute.Rows, sorted bool) *compute.RowError {
+func (a *Aggregator) addRun(p *pane, b *column.Batch, rows compute.Rows, sorted bool) {
 	known := len(p.ids)
 	if sorted && !column.PositionOf(b, rows.Row(0)).Before(p.newest) {
 		a.slotsInOrder(p, b, rows)
@@ -149,11 +144,8 @@ func (a *Aggregator) addRun(p *pane, b *column.Batch, rows compute.Rows, sorted 
 	a.live += len(p.ids) - known
 	p.room()
 	for k := range p.accs {
-		if err := p.accs[k].addRows(a.slots, a.args[k], rows); err != nil {
-			return err
-		}
+		p.accs[k].addRows(a.slots, a.args[k], rows)
 	}
-	return nil
 }
 
 // slotsInOrder finds the slots of rows that stand behind all others of the pane.

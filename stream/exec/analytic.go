@@ -12,6 +12,7 @@ import (
 // Analytic appends a column per LAG, LAST or ISFIRST. Its input is in total
 // order.
 type Analytic struct {
+	skips
 	funcs  []*analyticFunc
 	schema *column.Schema
 }
@@ -25,8 +26,12 @@ type analyticFunc struct {
 	when   predicate
 	args   []value // PARTITION BY
 	ids    []int32 // history of each row
-	truth  []compute.Truth
 	tuple  []compute.Operand
+
+	// What compute has found for each row.
+	truth              []compute.Truth // of WHEN
+	argValue, defValue compute.Operand
+	chosen             []int32 // scratch
 }
 
 // maxAnalytic is how many functions one step may have: the number of a function is
@@ -79,19 +84,28 @@ func (a *Analytic) Process(_ int, b *column.Batch, out Emit) error {
 	if b.Live != nil && len(b.Live)*2 < b.Rows {
 		b = b.Compact()
 	}
+	b, err := sound(a, b, a.skip)
+	if b == nil {
+		return err
+	}
 	rows := compute.Rows{N: b.Rows, Live: b.Live}
 	res := *b
 	res.Schema = a.schema
 	res.Cols = make([]column.Vector, len(b.Cols), len(b.Cols)+len(a.funcs))
 	copy(res.Cols, b.Cols)
 	for _, f := range a.funcs {
-		v, err := f.process(b, rows)
-		if err != nil {
-			return rowError(b, err)
-		}
-		res.Cols = append(res.Cols, v)
+		res.Cols = append(res.Cols, f.process(b, rows))
 	}
 	return out.Rows(&res)
+}
+
+func (a *Analytic) compute(b *column.Batch) *compute.RowError {
+	for _, f := range a.funcs {
+		if err := f.compute(b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Advance implements Operator. Histories that are too old for any row to come are
@@ -141,49 +155,68 @@ func (a *Analytic) Load(e state.Entry) error {
 	return a.funcs[e.Key[0]].load(e.Value)
 }
 
-func (f *analyticFunc) process(b *column.Batch, rows compute.Rows) (column.Vector, *compute.RowError) {
-	for k, key := range f.args {
-		o, err := key.eval(b, rows)
-		if err != nil {
-			return column.Vector{}, err
-		}
-		f.tuple[k] = o
-	}
-	f.ids = grown(f.ids, b.Rows)
-	f.idsOf(f.tuple, b, rows, f.ids)
-	clear(f.tuple)
-	var arg, other compute.Operand
-	var err *compute.RowError
-	if f.arg != nil {
-		if arg, err = f.arg.eval(b, rows); err != nil {
-			return column.Vector{}, err
-		}
-	}
-	if f.other != nil {
-		if other, err = f.other.eval(b, rows); err != nil {
-			return column.Vector{}, err
-		}
+// compute evaluates the expressions of the function: the argument for rows that WHEN
+// takes, the others for all.
+func (f *analyticFunc) compute(b *column.Batch) *compute.RowError {
+	rows := compute.Rows{N: b.Rows, Live: b.Live}
+	if err := operands(f.args, b, f.tuple); err != nil {
+		return err
 	}
 	if f.when != nil {
 		f.truth = grown(f.truth, b.Rows)
-		if err = f.when.test(b, rows, f.truth); err != nil {
-			return column.Vector{}, err
+		if err := f.when.test(b, rows, f.truth); err != nil {
+			return err
 		}
 	}
+	var err *compute.RowError
+	if f.arg != nil {
+		if f.argValue, err = f.arg.eval(b, f.taken(rows)); err != nil {
+			return err
+		}
+	}
+	if f.other != nil {
+		f.defValue, err = f.other.eval(b, rows)
+	}
+	return err
+}
+
+// taken are the rows for which the argument is computed.
+func (f *analyticFunc) taken(rows compute.Rows) compute.Rows {
+	if _, plain := f.arg.(columnRef); f.when == nil || plain {
+		return rows // it cannot fail
+	}
+	if f.chosen = f.chosen[:0]; f.chosen == nil {
+		f.chosen = []int32{} // nil were all rows
+	}
+	for k := range rows.Len() {
+		if i := rows.Row(k); f.truth[i] == compute.True {
+			f.chosen = append(f.chosen, int32(i))
+		}
+	}
+	return compute.Rows{N: rows.N, Live: f.chosen}
+}
+
+// process computes the function for the rows of the batch that was computed last.
+func (f *analyticFunc) process(b *column.Batch, rows compute.Rows) column.Vector {
+	f.ids = grown(f.ids, b.Rows)
+	f.idsOf(f.tuple, b, rows, f.ids)
+	arg, other := f.argValue, f.defValue
+	clear(f.tuple)
+	f.argValue, f.defValue = compute.Operand{}, compute.Operand{}
 	if f.kind == plan.IsFirst {
-		return f.first(b, rows), nil
+		return f.first(b, rows)
 	}
 	if v := arg.Vec; v != nil && f.offset == 1 && f.other == nil {
 		switch {
 		case v.Kind == column.Float64 && f.kinds.within(floatKinds):
-			return f.floats(b, rows, v), nil
+			return f.floats(b, rows, v)
 		case v.Kind == column.Text && f.kinds.within(kindsOf(column.Text)):
-			return f.texts(b, rows, v), nil
+			return f.texts(b, rows, v)
 		case isInts(v.Kind) && f.kinds.within(kindsOf(v.Kind)):
-			return f.ints(b, rows, v), nil
+			return f.ints(b, rows, v)
 		}
 	}
-	return f.values(b, rows, arg, other), nil
+	return f.values(b, rows, arg, other)
 }
 
 func isInts(k column.Kind) bool {

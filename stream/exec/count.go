@@ -17,12 +17,12 @@ func (s *counts) grow(n int) { s.n = lengthened(s.n, n) }
 
 func (s *counts) reserve(n int) { s.n = reserved(s.n, n) }
 
-func (s *counts) addRows(ids []int32, arg compute.Operand, rows compute.Rows) *compute.RowError {
+func (s *counts) addRows(ids []int32, arg compute.Operand, rows compute.Rows) {
 	n := s.n
 	switch {
 	case !s.all && arg.Vec == nil:
 		if arg.Const.IsNull() {
-			return nil
+			return
 		}
 	case !s.all && (arg.Vec.Kind == column.Any || arg.Vec.Valid != nil):
 		for j := range rows.Len() {
@@ -30,25 +30,23 @@ func (s *counts) addRows(ids []int32, arg compute.Operand, rows compute.Rows) *c
 				n[ids[i]]++
 			}
 		}
-		return nil
+		return
 	}
 	if rows.Live == nil {
 		for _, g := range ids[:rows.N] {
 			n[g]++
 		}
-		return nil
+		return
 	}
 	for _, i := range rows.Live {
 		n[ids[i]]++
 	}
-	return nil
 }
 
-func (s *counts) add(g int32, v column.Value) error {
+func (s *counts) add(g int32, v column.Value) {
 	if s.all || !v.IsNull() {
 		s.n[g]++
 	}
-	return nil
 }
 
 func (s *counts) remove(g int32, v column.Value) {
@@ -59,10 +57,7 @@ func (s *counts) remove(g int32, v column.Value) {
 
 func (s *counts) invertible() bool { return true }
 
-func (s *counts) merge(g int32, from accumulators, og int32) error {
-	s.n[g] += from.(*counts).n[og]
-	return nil
-}
+func (s *counts) merge(g int32, from accumulators, og int32) { s.n[g] += from.(*counts).n[og] }
 
 func (s *counts) unmerge(g int32, from accumulators, og int32) { s.n[g] -= from.(*counts).n[og] }
 

@@ -20,7 +20,7 @@ func (s *distinctCounts) grow(n int) { s.seen = lengthened(s.seen, n) }
 
 func (s *distinctCounts) reserve(n int) { s.seen = reserved(s.seen, n) }
 
-func (s *distinctCounts) addRows(ids []int32, arg compute.Operand, rows compute.Rows) *compute.RowError {
+func (s *distinctCounts) addRows(ids []int32, arg compute.Operand, rows compute.Rows) {
 	for j := range rows.Len() {
 		i := rows.Row(j)
 		if v := arg.Vec; v != nil && v.Kind == column.Text {
@@ -35,7 +35,6 @@ func (s *distinctCounts) addRows(ids []int32, arg compute.Operand, rows compute.
 			s.count(ids[i])
 		}
 	}
-	return nil
 }
 
 // count counts the value in buf.
@@ -48,12 +47,11 @@ func (s *distinctCounts) count(g int32) {
 	m[string(s.buf)]++
 }
 
-func (s *distinctCounts) add(g int32, v column.Value) error {
+func (s *distinctCounts) add(g int32, v column.Value) {
 	if !v.IsNull() {
 		s.buf = column.AppendKey(s.buf[:0], v)
 		s.count(g)
 	}
-	return nil
 }
 
 func (s *distinctCounts) remove(g int32, v column.Value) {
@@ -74,16 +72,15 @@ func (s *distinctCounts) less(g int32, k string, n int64) {
 
 func (s *distinctCounts) invertible() bool { return true }
 
-func (s *distinctCounts) merge(g int32, from accumulators, og int32) error {
+func (s *distinctCounts) merge(g int32, from accumulators, og int32) {
 	o := from.(*distinctCounts).seen[og]
 	if s.seen[g] == nil && len(o) > 0 {
 		s.seen[g] = maps.Clone(o)
-		return nil
+		return
 	}
 	for k, n := range o {
 		s.seen[g][k] += n
 	}
-	return nil
 }
 
 func (s *distinctCounts) unmerge(g int32, from accumulators, og int32) {

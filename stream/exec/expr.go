@@ -35,8 +35,8 @@ func at(e plan.Expr, err *compute.RowError) *compute.RowError {
 	return &compute.RowError{Row: err.Row, Err: &placed{err.Err, e.Span()}}
 }
 
-// rowError turns the error of a row into that of the job.
-func rowError(b *column.Batch, err *compute.RowError) error {
+// errorOf turns the error of a row into that of the job.
+func errorOf(b *column.Batch, err *compute.RowError) *Error {
 	e := &Error{Time: b.Time[err.Row], Err: err.Err}
 	if p, ok := err.Err.(*placed); ok {
 		e.Err, e.Where = p.err, p.where
@@ -393,7 +393,7 @@ func Evaluate(e plan.Expr, b *column.Batch) (column.Vector, error) {
 	}
 	o, rowErr := v.eval(b, compute.Rows{N: b.Rows, Live: b.Live})
 	if rowErr != nil {
-		return column.Vector{}, rowError(b, rowErr)
+		return column.Vector{}, errorOf(b, rowErr)
 	}
 	if o.Vec == nil {
 		return column.Constant(o.Const, b.Rows), nil

@@ -9,14 +9,18 @@ import (
 )
 
 // extremes are MIN and MAX. Numbers, bits and times lie in eight bytes; other
-// kinds, and the rules of mixed ones, are the general path.
+// kinds, and the rules of mixed ones, are the general path. Values of a group that have
+// no common order spoil its result, whichever came first.
 type extremes struct {
 	agg    *aggregate
 	max    bool
-	kinds  []column.Kind  // of the best value; Null: none yet
+	kinds  []column.Kind  // of the best value; Null: none yet; unordered: there is none
 	bits   []uint64       // Float64: its bits; Bool, Int64, Time: the number
 	others []column.Value // of other kinds; nil until there is one
 }
+
+// unordered is the kind of the best value of a group whose values have no common order.
+const unordered column.Kind = 255
 
 func (s *extremes) grow(n int) {
 	s.kinds, s.bits = lengthened(s.kinds, n), lengthened(s.bits, n)
@@ -59,25 +63,24 @@ func (s *extremes) setBest(g int32, v column.Value) {
 	}
 }
 
-func (s *extremes) addRows(ids []int32, arg compute.Operand, rows compute.Rows) *compute.RowError {
+func (s *extremes) addRows(ids []int32, arg compute.Operand, rows compute.Rows) {
 	v := arg.Vec
 	switch {
 	case v == nil:
 	case v.Kind == column.Float64 && !s.agg.ints && s.agg.spec.ArgType != column.Text:
-		return s.addFloats(ids, v, rows)
+		s.addFloats(ids, v, rows)
+		return
 	case v.Kind == s.agg.spec.ArgType && (v.Kind == column.Int64 || v.Kind == column.Time):
-		return s.addInts(ids, v, rows)
+		s.addInts(ids, v, rows)
+		return
 	}
 	for j := range rows.Len() {
 		i := rows.Row(j)
-		if err := s.add(ids[i], arg.At(i)); err != nil {
-			return s.agg.rowError(i, err)
-		}
+		s.add(ids[i], arg.At(i))
 	}
-	return nil
 }
 
-func (s *extremes) addFloats(ids []int32, v *column.Vector, rows compute.Rows) *compute.RowError {
+func (s *extremes) addFloats(ids []int32, v *column.Vector, rows compute.Rows) {
 	for j := range rows.Len() {
 		i := rows.Row(j)
 		if v.Valid != nil && !column.Bit(v.Valid, i) {
@@ -93,16 +96,13 @@ func (s *extremes) addFloats(ids []int32, v *column.Vector, rows compute.Rows) *
 		case column.Null:
 			s.kinds[g], s.bits[g] = column.Float64, math.Float64bits(f)
 		default:
-			if err := s.add(g, column.FloatOf(f)); err != nil {
-				return s.agg.rowError(i, err)
-			}
+			s.add(g, column.FloatOf(f))
 		}
 	}
-	return nil
 }
 
 // addInts adds bigints or times whose kind is the static one.
-func (s *extremes) addInts(ids []int32, v *column.Vector, rows compute.Rows) *compute.RowError {
+func (s *extremes) addInts(ids []int32, v *column.Vector, rows compute.Rows) {
 	for j := range rows.Len() {
 		i := rows.Row(j)
 		if v.Valid != nil && !column.Bit(v.Valid, i) {
@@ -117,46 +117,43 @@ func (s *extremes) addInts(ids []int32, v *column.Vector, rows compute.Rows) *co
 		case column.Null:
 			s.kinds[g], s.bits[g] = v.Kind, uint64(x)
 		default:
-			if err := s.add(g, v.At(i)); err != nil {
-				return s.agg.rowError(i, err)
-			}
+			s.add(g, v.At(i))
 		}
 	}
-	return nil
 }
 
-// add keeps the least or greatest value. Values without a static type are numbers
-// (as floats), datetimes, or text that reads as one of the two.
-func (s *extremes) add(g int32, v column.Value) error {
+// add keeps the least or greatest value.
+func (s *extremes) add(g int32, v column.Value) {
 	if v.IsNull() {
-		return nil
+		return
 	}
 	switch t := s.agg.spec.ArgType; {
 	case t == column.Null || t == column.Any:
-		var err error
-		if v, err = s.agg.untypedExtreme(v); err != nil {
-			return err
-		}
+		v, _ = s.agg.untypedExtreme(v) // argument took it
 	case v.Kind == column.Bool && t != column.Bool, v.Kind == column.Int64 && t == column.Float64:
 		v, _ = column.Cast(v, column.Float64)
 	}
-	return s.addBest(g, v)
+	s.addBest(g, v)
 }
 
 // addBest compares a value that has its final kind.
-func (s *extremes) addBest(g int32, v column.Value) error {
+func (s *extremes) addBest(g int32, v column.Value) {
 	kind := s.kinds[g]
-	if kind == column.Null {
+	switch {
+	case kind == column.Null:
 		s.setBest(g, v)
-		return nil
-	}
-	if kind != v.Kind && (kind == column.Time || v.Kind == column.Time || kind == column.Text || v.Kind == column.Text) {
-		return fmt.Errorf("aggregate %s cannot compare values of types '%s' and '%s'", s.agg.spec.Func, kind, v.Kind)
+		return
+	case kind == unordered:
+		return
+	case kind != v.Kind && (kind == column.Time || v.Kind == column.Time || kind == column.Text || v.Kind == column.Text):
+		s.kinds[g] = unordered
+		return
 	}
 	old := s.best(g)
 	o, err := column.Compare(v, old)
 	if err != nil {
-		return err
+		s.kinds[g] = unordered
+		return
 	}
 	if o == column.Equal && v.Kind == column.Float64 && kind == column.Float64 {
 		switch {
@@ -169,7 +166,6 @@ func (s *extremes) addBest(g int32, v column.Value) error {
 	if !s.max && o == column.Less || s.max && o == column.Greater {
 		s.setBest(g, v)
 	}
-	return nil
 }
 
 // below tells the zeros apart: -0 lies below +0. So MIN and MAX do not depend on
@@ -178,49 +174,39 @@ func below(a, b float64) bool {
 	return a == 0 && b == 0 && math.Signbit(a) && !math.Signbit(b)
 }
 
-func (a *aggregate) untypedExtreme(v column.Value) (column.Value, error) {
-	switch v.Kind {
-	case column.Time:
-		return v, nil
-	case column.Text:
-		if f, ok := column.ParseFloat(v.Text()); ok {
-			return f, nil
-		}
-		if t, ok := column.ParseTicks(v.Text()); ok {
-			return column.TimeOf(t), nil
-		}
-		return v, fmt.Errorf("Cannot convert value '%s' of type 'nvarchar(max)' to type 'float' for aggregate %s", v.Text(), a.spec.Func)
-	case column.Record, column.Array:
-		return v, fmt.Errorf("aggregate %s cannot take a value of type '%s'", a.spec.Func, v.Kind)
-	}
-	f, _ := v.Number()
-	return column.FloatOf(f), nil
-}
-
 // remove is never called: what lies behind a least value is not known.
 func (s *extremes) remove(int32, column.Value) {}
 
 func (s *extremes) invertible() bool { return false }
 
-func (s *extremes) merge(g int32, from accumulators, og int32) error {
+func (s *extremes) merge(g int32, from accumulators, og int32) {
 	o := from.(*extremes)
-	if o.kinds[og] == column.Null {
-		return nil
+	switch o.kinds[og] {
+	case column.Null:
+		return
+	case unordered:
+		s.kinds[g] = unordered
+		return
 	}
 	if s.kinds[g] == column.Float64 && o.kinds[og] == column.Float64 {
 		a, b := math.Float64frombits(s.bits[g]), math.Float64frombits(o.bits[og])
 		if !s.max && (b < a || below(b, a)) || s.max && (b > a || below(a, b)) {
 			s.bits[g] = o.bits[og]
 		}
-		return nil
+		return
 	}
-	return s.addBest(g, o.best(og))
+	s.addBest(g, o.best(og))
 }
 
 // unmerge is never called.
 func (s *extremes) unmerge(int32, accumulators, int32) {}
 
-func (s *extremes) result(g int32) (column.Value, error) { return s.best(g), nil }
+func (s *extremes) result(g int32) (column.Value, error) {
+	if s.kinds[g] == unordered {
+		return column.Value{}, fmt.Errorf("aggregate %s cannot compare datetimes with other values", s.agg.spec.Func)
+	}
+	return s.best(g), nil
+}
 
 func (s *extremes) reset(g int32) {
 	s.kinds[g] = column.Null
@@ -242,6 +228,19 @@ func (s *extremes) clone(groups []int32) accumulators {
 	return out
 }
 
-func (s *extremes) appendTo(dst []byte, g int32) []byte { return column.AppendBinary(dst, s.best(g)) }
+// appendTo writes an array, which is never the best value, where there is no order.
+func (s *extremes) appendTo(dst []byte, g int32) []byte {
+	if s.kinds[g] == unordered {
+		return column.AppendBinary(dst, column.ArrayOf(nil))
+	}
+	return column.AppendBinary(dst, s.best(g))
+}
 
-func (s *extremes) readFrom(r *stateReader, g int32) { s.setBest(g, r.value()) }
+func (s *extremes) readFrom(r *stateReader, g int32) {
+	v := r.value()
+	if v.Kind == column.Array {
+		s.kinds[g] = unordered
+		return
+	}
+	s.setBest(g, v)
+}

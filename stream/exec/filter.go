@@ -9,6 +9,7 @@ import (
 // Filter keeps the rows for which a condition is TRUE. It copies nothing.
 type Filter struct {
 	stateless
+	skips
 	cond  predicate
 	truth []compute.Truth
 }
@@ -21,11 +22,11 @@ func NewFilter(f *plan.Filter) (*Filter, error) {
 
 // Process implements Operator.
 func (f *Filter) Process(_ int, b *column.Batch, out Emit) error {
-	rows := compute.Rows{N: b.Rows, Live: b.Live}
-	f.truth = grown(f.truth, b.Rows)
-	if err := f.cond.test(b, rows, f.truth); err != nil {
-		return rowError(b, err)
+	b, err := sound(f, b, f.skip)
+	if b == nil {
+		return err
 	}
+	rows := compute.Rows{N: b.Rows, Live: b.Live}
 	n := 0
 	for k := range rows.Len() {
 		if f.truth[rows.Row(k)] == compute.True {
@@ -45,4 +46,9 @@ func (f *Filter) Process(_ int, b *column.Batch, out Emit) error {
 		}
 	}
 	return out.Rows(b.WithLive(live))
+}
+
+func (f *Filter) compute(b *column.Batch) *compute.RowError {
+	f.truth = grown(f.truth, b.Rows)
+	return f.cond.test(b, compute.Rows{N: b.Rows, Live: b.Live}, f.truth)
 }

@@ -60,7 +60,7 @@ func NewFinisher(n *plan.Aggregate) (*Finisher, error) {
 }
 
 // Merge takes a pane, whose rows are all at or behind the last Advance.
-func (f *Finisher) Merge(part Partial) error {
+func (f *Finisher) Merge(part Partial) {
 	t := f.from[part.from]
 	if t == nil || t.from.owner != part.keys.owner {
 		t = newTranslation(part.keys, f.dict)
@@ -76,16 +76,12 @@ func (f *Finisher) Merge(part Partial) error {
 		p.reserve(w.size)
 		f.put(p)
 		f.change(p)
-		return nil
+		return
 	}
 	known := len(to.ids)
-	a, err := to.merge(p, f.dict.groups)
+	to.merge(p, f.dict.groups)
 	f.live += len(to.ids) - known
 	f.change(to)
-	if err != nil {
-		return &Error{Where: f.aggs[a].spec.Where, Time: p.end, Err: err}
-	}
-	return nil
 }
 
 // put takes a pane whose groups are of the finisher's dictionary.
@@ -124,9 +120,7 @@ func (f *Finisher) Advance(w column.Ticks, out Emit) error {
 	}
 	f.done = max(f.done, w)
 	for i := range f.windows {
-		if err := f.expire(&f.windows[i]); err != nil {
-			return err
-		}
+		f.expire(&f.windows[i])
 	}
 	return out.Advance(w)
 }
@@ -149,7 +143,8 @@ func (f *Finisher) emit(w column.Ticks, out Emit) error {
 	if err := f.rows.flush(); err != nil {
 		return err
 	}
-	return f.renew()
+	f.renew()
+	return nil
 }
 
 // emitEnd emits the windows that end at a time.
@@ -160,14 +155,10 @@ func (f *Finisher) emitEnd(end column.Ticks) error {
 			continue
 		}
 		e := endedWindow{window: &f.node.Windows[i], branch: f.windows[i].branch}
-		var err error
 		if f.windows[i].rolling != nil {
-			err = f.roll(i, &e)
+			f.roll(i, &e)
 		} else {
 			f.close(i, &e)
-		}
-		if err != nil {
-			return err
 		}
 		f.ended = append(f.ended, e)
 	}
@@ -185,21 +176,17 @@ func (f *Finisher) close(i int, e *endedWindow) {
 }
 
 // roll moves a rolling window to its next end that holds rows.
-func (f *Finisher) roll(i int, e *endedWindow) error {
+func (f *Finisher) roll(i int, e *endedWindow) {
 	w := &f.windows[i]
 	r, end := w.rolling, w.next
-	if err := f.leave(w, end-w.grid.size); err != nil {
-		return err
-	}
+	f.leave(w, end-w.grid.size)
 	for w.waiting.least() <= end {
 		p := w.waiting.pop()
 		if p.end <= end-w.grid.size { // its windows had been emitted when it was loaded
 			f.drop(w, p)
 			continue
 		}
-		if a, err := r.enter(p, f.dict.groups); err != nil {
-			return &Error{Where: f.aggs[a].spec.Where, Time: end, Err: err}
-		}
+		r.enter(p, f.dict.groups)
 	}
 	of := &rollingGroups{r, f.dict}
 	e.of, e.groups = of, r.sorted(of, f.rows)
@@ -210,32 +197,28 @@ func (f *Finisher) roll(i int, e *endedWindow) error {
 	if after := end + w.grid.hop; len(r.inside) > 0 && r.inside[len(r.inside)-1].end > after-w.grid.size {
 		w.next = min(w.next, after)
 	}
-	return nil
 }
 
 // leave takes out the panes of a rolling window that end at or before a time.
-func (f *Finisher) leave(w *windowState, until column.Ticks) error {
+func (f *Finisher) leave(w *windowState, until column.Ticks) {
 	r := w.rolling
 	for len(r.inside) > 0 && r.inside[0].end <= until {
 		p := r.inside[0]
-		if a, err := r.leave(); err != nil {
-			return &Error{Where: f.aggs[a].spec.Where, Time: p.end, Err: err}
-		}
+		r.leave()
 		f.drop(w, p)
 	}
-	return nil
 }
 
 // expire forgets the panes of a rolling window that no later window holds.
-func (f *Finisher) expire(w *windowState) error {
+func (f *Finisher) expire(w *windowState) {
 	if w.rolling == nil || len(w.rolling.inside) == 0 || f.done <= w.rolling.inside[0].end+w.grid.size-w.grid.hop {
-		return nil
+		return
 	}
 	until := column.EndOfTime
 	if f.done <= farthest {
 		until = w.grid.next(f.done) - w.grid.size
 	}
-	return f.leave(w, until)
+	f.leave(w, until)
 }
 
 // drop forgets a pane.
@@ -249,14 +232,13 @@ func (f *Finisher) drop(w *windowState, p *pane) {
 
 // renew begins a new dictionary if most groups of this one have not been seen for a
 // while.
-func (f *Finisher) renew() error {
+func (f *Finisher) renew() {
 	if f.dict.worn(max(f.recent, f.live)) {
-		return f.newDictionary()
+		f.newDictionary()
 	}
-	return nil
 }
 
-func (f *Finisher) newDictionary() error {
+func (f *Finisher) newDictionary() {
 	t := newTranslation(f.dict.view(), newFormKeys(len(f.keys)))
 	for i := range f.windows {
 		w := &f.windows[i]
@@ -269,11 +251,8 @@ func (f *Finisher) newDictionary() error {
 		for _, p := range w.rolling.inside {
 			t.pane(p)
 		}
-		if a, err := w.rolling.renew(t.to.groups); err != nil {
-			return &Error{Where: f.aggs[a].spec.Where, Time: f.done, Err: err}
-		}
+		w.rolling.renew(t.to.groups)
 	}
 	f.dict = t.to
 	clear(f.from)
-	return nil
 }

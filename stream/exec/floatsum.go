@@ -25,16 +25,14 @@ func (s *floatSums) grow(n int) { s.sums = lengthened(s.sums, n) }
 
 func (s *floatSums) reserve(n int) { s.sums = reserved(s.sums, n) }
 
-func (s *floatSums) addRows(ids []int32, arg compute.Operand, rows compute.Rows) *compute.RowError {
+func (s *floatSums) addRows(ids []int32, arg compute.Operand, rows compute.Rows) {
 	v := arg.Vec
 	if v == nil || v.Kind != column.Float64 {
 		for j := range rows.Len() {
 			i := rows.Row(j)
-			if err := s.add(ids[i], arg.At(i)); err != nil {
-				return s.agg.rowError(i, err)
-			}
+			s.add(ids[i], arg.At(i))
 		}
-		return nil
+		return
 	}
 	sums := s.sums
 	if v.Valid == nil && rows.Live == nil {
@@ -44,7 +42,7 @@ func (s *floatSums) addRows(ids []int32, arg compute.Operand, rows compute.Rows)
 			to.n++
 			to.sum.add(floats[i])
 		}
-		return nil
+		return
 	}
 	for j := range rows.Len() {
 		i := rows.Row(j)
@@ -54,38 +52,32 @@ func (s *floatSums) addRows(ids []int32, arg compute.Operand, rows compute.Rows)
 			to.sum.add(v.Floats[i])
 		}
 	}
-	return nil
 }
 
-func (s *floatSums) add(g int32, v column.Value) error {
+func (s *floatSums) add(g int32, v column.Value) {
 	if v.IsNull() {
-		return nil
+		return
 	}
-	f, err := s.agg.float(v)
-	if err != nil {
-		return err
-	}
+	f, _ := s.agg.float(v) // argument took it
 	s.sums[g].n++
 	s.sums[g].sum.add(f)
-	return nil
 }
 
 func (s *floatSums) remove(g int32, v column.Value) {
 	if v.IsNull() {
 		return
 	}
-	f, _ := s.agg.float(v) // add took it
+	f, _ := s.agg.float(v) // as add did
 	s.sums[g].n--
 	s.sums[g].sum.sub(f)
 }
 
 func (s *floatSums) invertible() bool { return true }
 
-func (s *floatSums) merge(g int32, from accumulators, og int32) error {
+func (s *floatSums) merge(g int32, from accumulators, og int32) {
 	o := &from.(*floatSums).sums[og]
 	s.sums[g].n += o.n
 	s.sums[g].sum.merge(&o.sum)
-	return nil
 }
 
 func (s *floatSums) unmerge(g int32, from accumulators, og int32) {

@@ -2,7 +2,6 @@ package exec
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math/big"
 	"math/bits"
 
@@ -59,7 +58,7 @@ func (s *intSums) grow(n int) { s.sums = lengthened(s.sums, n) }
 
 func (s *intSums) reserve(n int) { s.sums = reserved(s.sums, n) }
 
-func (s *intSums) addRows(ids []int32, arg compute.Operand, rows compute.Rows) *compute.RowError {
+func (s *intSums) addRows(ids []int32, arg compute.Operand, rows compute.Rows) {
 	v := arg.Vec
 	if v != nil && (v.Kind == column.Int64 || v.Kind == column.Bool) {
 		for j := range rows.Len() {
@@ -68,26 +67,18 @@ func (s *intSums) addRows(ids []int32, arg compute.Operand, rows compute.Rows) *
 				s.sums[ids[i]].add(v.Ints[i])
 			}
 		}
-		return nil
+		return
 	}
 	for j := range rows.Len() {
 		i := rows.Row(j)
-		if err := s.add(ids[i], arg.At(i)); err != nil {
-			return s.agg.rowError(i, err)
-		}
+		s.add(ids[i], arg.At(i))
 	}
-	return nil
 }
 
-func (s *intSums) add(g int32, v column.Value) error {
-	switch v.Kind {
-	case column.Null:
-	case column.Int64, column.Bool:
+func (s *intSums) add(g int32, v column.Value) {
+	if !v.IsNull() {
 		s.sums[g].add(v.Int())
-	default: // the static type excludes it
-		return fmt.Errorf("aggregate %s cannot take a value of type '%s'", s.agg.spec.Func, v.Kind)
 	}
-	return nil
 }
 
 func (s *intSums) remove(g int32, v column.Value) {
@@ -98,13 +89,12 @@ func (s *intSums) remove(g int32, v column.Value) {
 
 func (s *intSums) invertible() bool { return true }
 
-func (s *intSums) merge(g int32, from accumulators, og int32) error {
+func (s *intSums) merge(g int32, from accumulators, og int32) {
 	a, o := &s.sums[g], &from.(*intSums).sums[og]
 	var carry uint64
 	a.lo, carry = bits.Add64(a.lo, o.lo, 0)
 	a.hi += o.hi + int64(carry)
 	a.n += o.n
-	return nil
 }
 
 func (s *intSums) unmerge(g int32, from accumulators, og int32) {

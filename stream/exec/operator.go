@@ -35,11 +35,12 @@ type Emit interface {
 	Advance(w column.Ticks) error
 }
 
-// Error is a runtime error of a query: it stops the job.
+// Error is a runtime error of a query, of one row: it stops the job, or costs the row.
 type Error struct {
-	Where syntax.Span
-	Time  column.Ticks
-	Err   error
+	Where  syntax.Span
+	Time   column.Ticks
+	Err    error
+	Result bool // of a group: the row is one that the step was to make
 }
 
 // Error implements error.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"spate/column"
+	"spate/column/compute"
 	"spate/sql/plan"
 	"spate/stream/state"
 )
@@ -12,9 +13,20 @@ import (
 // session windows: its rows come in total order. Windows of other kinds beside them
 // run as always. It emits the rows of all in order of time and place.
 type orderedAggregate struct {
-	subs []Operator // by window
+	skips
+	subs []window // by window
 	rows *orderedRows
 	from []int64 // by window: the branch of its rows
+}
+
+// window is the operator of one window of an aggregation: it takes a batch when all of
+// them have computed it.
+type window interface {
+	Operator
+	Skipper
+	computer
+	// take takes the rows of the batch that was computed last.
+	take(b *column.Batch)
 }
 
 // newOrderedAggregate makes the operator of an aggregation with a sliding or session
@@ -26,7 +38,8 @@ func newOrderedAggregate(n *plan.Aggregate) (Operator, error) {
 	if len(n.Windows) > maxWindows {
 		return nil, fmt.Errorf("GROUP BY has %d windows, one of them sliding or a session window: more than %d are not supported", len(n.Windows), maxWindows)
 	}
-	o := &orderedAggregate{rows: newOrderedRows(SchemaOf(n.Columns()))}
+	o := new(orderedAggregate)
+	o.rows = newOrderedRows(SchemaOf(n.Columns()), &o.skips)
 	for i, w := range n.Windows {
 		one := *n
 		one.Windows = []plan.Window{w}
@@ -40,20 +53,39 @@ func newOrderedAggregate(n *plan.Aggregate) (Operator, error) {
 }
 
 // newOrderedWindow makes the operator of an aggregation with one window.
-func newOrderedWindow(n *plan.Aggregate) (Operator, error) {
+func newOrderedWindow(n *plan.Aggregate) (window, error) {
 	switch n.Windows[0].Kind {
 	case plan.Sliding:
 		return newSliding(n)
 	case plan.Session:
 		return newSession(n)
 	}
-	return NewAggregate(n)
+	return newOrderFree(n)
 }
 
 // Process implements Operator.
 func (o *orderedAggregate) Process(_ int, b *column.Batch, _ Emit) error {
+	b, err := sound(o, b, o.skip)
+	if b == nil {
+		return err
+	}
 	for _, s := range o.subs {
-		if err := s.Process(0, b, nil); err != nil { // rows come with Advance alone
+		s.take(b) // rows come with Advance alone
+	}
+	return nil
+}
+
+// SkipTo implements Skipper.
+func (o *orderedAggregate) SkipTo(f Skip) {
+	o.skip = f
+	for _, s := range o.subs {
+		s.SkipTo(f)
+	}
+}
+
+func (o *orderedAggregate) compute(b *column.Batch) *compute.RowError {
+	for _, s := range o.subs {
+		if err := s.compute(b); err != nil {
 			return err
 		}
 	}

@@ -390,7 +390,7 @@ func checkWindow(t *testing.T, group string, shards int, routing func(*modelRow)
 			t.Fatalf("rows, want an error: %v", failure)
 		case err == nil:
 			k.check(want)
-		case !strings.Contains(err.Error(), "cannot compare values of types"):
+		case !strings.Contains(err.Error(), "cannot compare datetimes"):
 			t.Fatalf("error %v, want one about types", err)
 		}
 		k.settled()

@@ -20,10 +20,12 @@ type orderedRows struct {
 	seq     []int64
 	index   []int64
 	indexed bool // some index is not 0
+	failed  failedRows
+	skips   *skips
 }
 
-func newOrderedRows(schema *column.Schema) *orderedRows {
-	r := &orderedRows{schema: schema}
+func newOrderedRows(schema *column.Schema, s *skips) *orderedRows {
+	r := &orderedRows{schema: schema, skips: s}
 	for range schema.Fields {
 		r.cols = append(r.cols, column.NewBuilder(nil))
 	}
@@ -37,6 +39,10 @@ func (r *orderedRows) begin(at column.Ticks, p column.Position) {
 	r.seq, r.index = append(r.seq, p.Seq), append(r.index, p.Index)
 	r.indexed = r.indexed || p.Index != 0
 }
+
+// fails says that the row that has been begun has no result. What is returned ends the
+// job.
+func (r *orderedRows) fails(err *Error) error { return r.failed.add(len(r.time)-1, err, r.skips.skip) }
 
 // end ends a row. It emits the batch if that is full.
 func (r *orderedRows) end(out Emit) error {
@@ -85,6 +91,9 @@ func (r *orderedRows) flush(out Emit) error {
 	n := len(r.time) // as many rows may well follow
 	r.time, r.arrived = make([]column.Ticks, 0, n), make([]column.Ticks, 0, n)
 	r.seq, r.index, r.indexed = make([]int64, 0, n), make([]int64, 0, n), false
+	if b = r.failed.without(b, r.skips.skip); b == nil {
+		return nil
+	}
 	return out.Rows(b)
 }
 
@@ -98,48 +107,29 @@ func windowID(w *plan.Window) column.Value {
 
 // evaluated are the keys and arguments of an aggregation over one batch.
 type evaluated struct {
-	rows       compute.Rows
 	keys, args []compute.Operand
 	texts      bool // every key is a vector of texts
 }
 
-func (g *grouping) evaluate(b *column.Batch) (*evaluated, error) {
-	e := &evaluated{rows: compute.Rows{N: b.Rows, Live: b.Live}, args: make([]compute.Operand, len(g.aggs))}
-	var err error
-	if e.keys, err = operands(g.keys, b, e.rows); err != nil {
-		return nil, err
+func newEvaluated(g *grouping) evaluated {
+	return evaluated{keys: make([]compute.Operand, len(g.keys)), args: make([]compute.Operand, len(g.aggs))}
+}
+
+// of computes a batch.
+func (e *evaluated) of(g *grouping, b *column.Batch) *compute.RowError {
+	if err := g.evaluate(b, e.keys, e.args); err != nil {
+		return err
 	}
 	e.texts = true
 	for _, k := range e.keys {
 		e.texts = e.texts && k.Vec != nil && k.Vec.Kind == column.Text
 	}
-	for i := range g.aggs {
-		if g.aggs[i].arg == nil {
-			continue
-		}
-		var err *compute.RowError
-		if e.args[i], err = g.aggs[i].arg.eval(b, e.rows); err != nil {
-			return nil, rowError(b, err)
-		}
-	}
-	return e, nil
+	return nil
 }
 
 // failed is an error of an aggregate.
-func (g *grouping) failed(a int, t column.Ticks, err error) error {
-	return &Error{Where: g.aggs[a].spec.Where, Time: t, Err: err}
-}
-
-// operands evaluates several expressions over a batch.
-func operands(of []value, b *column.Batch, rows compute.Rows) ([]compute.Operand, error) {
-	out := make([]compute.Operand, len(of))
-	for k, v := range of {
-		var err *compute.RowError
-		if out[k], err = v.eval(b, rows); err != nil {
-			return nil, rowError(b, err)
-		}
-	}
-	return out, nil
+func (g *grouping) failed(a int, t column.Ticks, err error) *Error {
+	return &Error{Where: g.aggs[a].spec.Where, Time: t, Err: err, Result: true}
 }
 
 // spelling returns the keys of row i if they print otherwise than those by which

@@ -87,7 +87,7 @@ func (p *pane) setForm(s int32, k int, form uint32) {
 
 // merge adds a pane of the same window and end, whose groups are of the same
 // dictionary. touch is called for every slot that changes.
-func (p *pane) merge(o *pane, dict int) (aggregate int, err error) {
+func (p *pane) merge(o *pane, dict int) {
 	for os, id := range o.ids {
 		s, fresh := p.slot(id, dict)
 		if fresh {
@@ -101,12 +101,9 @@ func (p *pane) merge(o *pane, dict int) (aggregate int, err error) {
 		}
 		p.touch(s)
 		for a := range p.accs {
-			if err := p.accs[a].merge(s, o.accs[a], int32(os)); err != nil {
-				return a, err
-			}
+			p.accs[a].merge(s, o.accs[a], int32(os))
 		}
 	}
-	return 0, nil
 }
 
 // touched lists the slots that have changed.

@@ -9,8 +9,10 @@ import (
 // Project computes the columns of a SELECT list.
 type Project struct {
 	stateless
+	skips
 	items  []value
 	schema *column.Schema
+	cols   []column.Vector // of the batch that was computed last
 }
 
 // NewProject compiles the items of p.
@@ -40,10 +42,18 @@ func (p *Project) Process(_ int, b *column.Batch, out Emit) error {
 	if b.Live != nil && len(b.Live)*4 < b.Rows {
 		b = b.Compact()
 	}
-	rows := compute.Rows{N: b.Rows, Live: b.Live}
+	b, err := sound(p, b, p.skip)
+	if b == nil {
+		return err
+	}
 	res := *b
-	res.Schema = p.schema
-	res.Cols = make([]column.Vector, len(p.items))
+	res.Schema, res.Cols = p.schema, p.cols
+	return out.Rows(&res)
+}
+
+func (p *Project) compute(b *column.Batch) *compute.RowError {
+	rows := compute.Rows{N: b.Rows, Live: b.Live}
+	p.cols = make([]column.Vector, len(p.items))
 	var first *compute.RowError
 	for i, it := range p.items {
 		o, err := it.eval(b, rows)
@@ -54,13 +64,10 @@ func (p *Project) Process(_ int, b *column.Batch, out Emit) error {
 			continue
 		}
 		if o.Vec != nil {
-			res.Cols[i] = *o.Vec
+			p.cols[i] = *o.Vec
 		} else {
-			res.Cols[i] = column.Constant(o.Const, b.Rows)
+			p.cols[i] = column.Constant(o.Const, b.Rows)
 		}
 	}
-	if first != nil {
-		return rowError(b, first)
-	}
-	return out.Rows(&res)
+	return first
 }

@@ -47,7 +47,7 @@ func newRolling(g *grouping) *rolling {
 }
 
 // enter adds a pane behind all others.
-func (r *rolling) enter(p *pane, dict int) (aggregate int, err error) {
+func (r *rolling) enter(p *pane, dict int) {
 	r.groups = lengthened(r.groups, dict)
 	for _, t := range r.totals {
 		t.grow(dict)
@@ -65,17 +65,14 @@ func (r *rolling) enter(p *pane, dict int) (aggregate int, err error) {
 	}
 	for a, t := range r.totals {
 		for s, id := range p.ids {
-			if err := t.merge(id, p.accs[a], int32(s)); err != nil {
-				return a, err
-			}
+			t.merge(id, p.accs[a], int32(s))
 		}
 	}
 	r.inside = append(r.inside, p)
-	return 0, nil
 }
 
 // leave takes out the oldest pane.
-func (r *rolling) leave() (aggregate int, err error) {
+func (r *rolling) leave() {
 	p := r.inside[0]
 	r.inside[0] = nil
 	r.inside = r.inside[1:]
@@ -99,15 +96,12 @@ func (r *rolling) leave() (aggregate int, err error) {
 		switch {
 		case len(r.stack) == 0:
 		case g.border == nil:
-			if a, err := r.restack(id); err != nil {
-				return a, err
-			}
+			r.restack(id)
 		case g.border == p:
 			g.border = nil
 		}
 	}
 	p.link, p.tops = nil, nil
-	return 0, nil
 }
 
 func (r *rolling) move(id int32) {
@@ -118,7 +112,7 @@ func (r *rolling) move(id int32) {
 }
 
 // restack makes tops of the whole chain of a group, and empties its totals.
-func (r *rolling) restack(id int32) (aggregate int, err error) {
+func (r *rolling) restack(id int32) {
 	g := &r.groups[id]
 	r.chain = r.chain[:0]
 	for at := g.head; at.pane != nil; at = at.pane.link[at.slot] {
@@ -135,14 +129,10 @@ func (r *rolling) restack(id int32) (aggregate int, err error) {
 		for _, a := range r.stack {
 			top := at.pane.tops[a]
 			top.reset(at.slot)
-			if err := top.merge(at.slot, at.pane.accs[a], at.slot); err != nil {
-				return a, err
-			}
+			top.merge(at.slot, at.pane.accs[a], at.slot)
 			if i+1 < len(r.chain) {
 				behind := r.chain[i+1]
-				if err := top.merge(at.slot, behind.pane.tops[a], behind.slot); err != nil {
-					return a, err
-				}
+				top.merge(at.slot, behind.pane.tops[a], behind.slot)
 			}
 		}
 	}
@@ -150,7 +140,6 @@ func (r *rolling) restack(id int32) (aggregate int, err error) {
 		r.totals[a].reset(id)
 	}
 	g.border = g.tail.pane
-	return 0, nil
 }
 
 // place implements windowGroups.
@@ -167,13 +156,9 @@ func (r *rolling) result(a int, id int32) (column.Value, error) {
 	}
 	j := r.joined[a]
 	j.reset(0)
-	if err := j.merge(0, g.head.pane.tops[a], g.head.slot); err != nil {
-		return column.Value{}, err
-	}
+	j.merge(0, g.head.pane.tops[a], g.head.slot)
 	if g.tail.pane != g.border {
-		if err := j.merge(0, r.totals[a], id); err != nil {
-			return column.Value{}, err
-		}
+		j.merge(0, r.totals[a], id)
 	}
 	return j.result(0)
 }
@@ -215,16 +200,13 @@ func (r *rolling) sorted(of windowGroups, rows *windowRows) []int32 {
 }
 
 // renew begins anew with the panes inside, whose groups have new numbers.
-func (r *rolling) renew(dict int) (aggregate int, err error) {
+func (r *rolling) renew(dict int) {
 	inside := r.inside
 	*r = *newRolling(r.grouping)
 	for _, p := range inside {
 		p.tops = nil
-		if a, err := r.enter(p, dict); err != nil {
-			return a, err
-		}
+		r.enter(p, dict)
 	}
-	return 0, nil
 }
 
 // rollingGroups are the groups of a rolling window, with their keys.

@@ -8,9 +8,11 @@ import (
 )
 
 // Router tells which key group a row is of, and which shard holds it. Rows with
-// equal keys are of one group, in every process.
+// equal keys are of one group, in every process. A row whose key cannot be computed is of
+// group 0: it fails in the step that has the key.
 type Router struct {
 	keys   []value
+	row    []compute.Operand // the keys of the batch that was computed last
 	known  groupKeys
 	groups []uint8 // by number in known
 	ids    []int32
@@ -23,36 +25,34 @@ const routerKeys = 1 << 17
 // NewRouter compiles the key.
 func NewRouter(key []plan.Expr) (*Router, error) {
 	keys, err := compileAll(key)
-	return &Router{keys: keys, known: newGroupKeys(len(keys))}, err
+	return &Router{keys: keys, row: make([]compute.Operand, len(keys)), known: newGroupKeys(len(keys))}, err
 }
 
 // Groups writes the key group of each live row to dst[row], which it returns grown.
-func (r *Router) Groups(b *column.Batch, dst []uint8) ([]uint8, error) {
-	rows := compute.Rows{N: b.Rows, Live: b.Live}
-	ops := make([]compute.Operand, len(r.keys))
-	for k, key := range r.keys {
-		o, err := key.eval(b, rows)
-		if err != nil {
-			return dst, rowError(b, err)
-		}
-		ops[k] = o
+func (r *Router) Groups(b *column.Batch, dst []uint8) []uint8 {
+	dst = grown(dst, b.Rows)
+	b, _ = sound(r, b, func(_ *column.Batch, row int, _ *Error) { dst[row] = 0 })
+	if b == nil {
+		return dst
 	}
 	if r.known.groups > routerKeys {
 		r.known, r.groups = newGroupKeys(len(r.keys)), r.groups[:0]
 	}
+	rows := compute.Rows{N: b.Rows, Live: b.Live}
 	r.ids = grown(r.ids, b.Rows)
-	r.known.idsOf(ops, b, rows, r.ids)
+	r.known.idsOf(r.row, b, rows, r.ids)
 	for g := len(r.groups); g < r.known.groups; g++ {
 		r.buf = r.known.appendKey(r.buf[:0], g)
 		r.groups = append(r.groups, state.Group(state.Hash(0, r.buf)))
 	}
-	dst = grown(dst, b.Rows)
 	for k := range rows.Len() {
 		i := rows.Row(k)
 		dst[i] = r.groups[r.ids[i]]
 	}
-	return dst, nil
+	return dst
 }
+
+func (r *Router) compute(b *column.Batch) *compute.RowError { return operands(r.keys, b, r.row) }
 
 // Split cuts the live rows of a batch into one batch per shard, nil where it has none.
 func (r *Router) Split(b *column.Batch, groups []uint8, shards int) []*column.Batch {

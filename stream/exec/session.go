@@ -34,6 +34,8 @@ type session struct {
 	overIDs, keyIDs, ids []int32 // scratch of Process
 	closing              []closedGroup
 	rows                 *orderedRows
+	e                    evaluated
+	overKeys             []compute.Operand // the session keys of the batch that was computed last
 
 	changed sessionChanges
 }
@@ -91,7 +93,7 @@ func newSession(n *plan.Aggregate) (*session, error) {
 	w := &n.Windows[0]
 	s := &session{
 		grouping: g, timeout: w.Size, longest: w.Hop, id: windowID(w),
-		more: make(map[groupOf]int32), odd: make(map[int32][]column.Value), rows: newOrderedRows(g.schema),
+		more: make(map[groupOf]int32), odd: make(map[int32][]column.Value), rows: newOrderedRows(g.schema, &g.skips), e: newEvaluated(g),
 	}
 	for a := range g.aggs {
 		s.accs = append(s.accs, newAccumulators(&g.aggs[a]))
@@ -99,6 +101,7 @@ func newSession(n *plan.Aggregate) (*session, error) {
 	if s.over, err = compileAll(w.OverKey); err != nil {
 		return nil, err
 	}
+	s.overKeys = make([]compute.Operand, len(s.over))
 	s.alike = slices.EqualFunc(s.over, s.keys, sameColumn)
 	s.newTables()
 	return s, nil
@@ -124,34 +127,40 @@ func newKeys(n int) *groupKeys {
 
 // Process implements Operator.
 func (s *session) Process(_ int, b *column.Batch, _ Emit) error {
-	if b.LiveRows() == 0 {
-		return nil
+	b, err := sound(s, b, s.skip)
+	if b != nil {
+		s.take(b)
 	}
-	e, err := s.evaluate(b)
-	if err != nil {
+	return err
+}
+
+func (s *session) compute(b *column.Batch) *compute.RowError {
+	if err := s.e.of(s.grouping, b); err != nil || s.alike {
 		return err
 	}
+	return operands(s.over, b, s.overKeys)
+}
+
+// take adds the rows of the batch that was computed last to their sessions.
+func (s *session) take(b *column.Batch) {
+	rows := compute.Rows{N: b.Rows, Live: b.Live}
 	s.keyIDs, s.ids = grown(s.keyIDs, b.Rows), grown(s.ids, b.Rows)
-	s.table.idsOf(e.keys, b, e.rows, s.keyIDs)
+	s.table.idsOf(s.e.keys, b, rows, s.keyIDs)
 	overIDs := s.keyIDs
 	if !s.alike {
-		over, err := operands(s.over, b, e.rows)
-		if err != nil {
-			return err
-		}
 		s.overIDs = grown(s.overIDs, b.Rows)
 		overIDs = s.overIDs
-		s.overs.idsOf(over, b, e.rows, overIDs)
+		s.overs.idsOf(s.overKeys, b, rows, overIDs)
 	}
 	s.room()
-	for k := range e.rows.Len() {
-		i := e.rows.Row(k)
+	for k := range rows.Len() {
+		i := rows.Row(k)
 		t := b.Time[i]
 		id := s.sessionAt(overIDs[i], t)
 		g, fresh := s.groupIn(id, s.keyIDs[i])
 		if fresh {
 			s.groups[g].first = column.PositionOf(b, i)
-			if keys := e.spelling(s.table, s.keyIDs[i], i); keys != nil {
+			if keys := s.e.spelling(s.table, s.keyIDs[i], i); keys != nil {
 				s.odd[g] = keys
 			}
 		}
@@ -159,22 +168,10 @@ func (s *session) Process(_ int, b *column.Batch, _ Emit) error {
 		s.touch(g)
 		s.ids[i] = g
 	}
-	return s.add(b, e)
-}
-
-// add adds the arguments of a batch to the groups of its rows.
-func (s *session) add(b *column.Batch, e *evaluated) error {
-	var first *compute.RowError
 	for a := range s.aggs {
 		s.accs[a].grow(len(s.groups))
-		if err := s.accs[a].addRows(s.ids, e.args[a], e.rows); err != nil && (first == nil || err.Row < first.Row) {
-			first = err
-		}
+		s.accs[a].addRows(s.ids, s.e.args[a], rows)
 	}
-	if first != nil {
-		return rowError(b, first)
-	}
-	return nil
 }
 
 // room makes place for every session key.
@@ -361,7 +358,9 @@ func (s *session) emit(c closedGroup, out Emit) error {
 	for a := range s.aggs {
 		v, err := s.accs[a].result(c.group)
 		if err != nil {
-			return s.failed(a, c.end, err)
+			if err := s.rows.fails(s.failed(a, c.end, err)); err != nil {
+				return err
+			}
 		}
 		s.rows.cols[len(s.keys)+a].Append(v)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"spate/column"
+	"spate/column/compute"
 	"spate/sql/plan"
 	"spate/stream/state"
 )
@@ -36,6 +37,7 @@ type sliding struct {
 	touched []int32      // groups that the present instant touches
 	ids     []int32
 	rows    *orderedRows
+	e       evaluated
 
 	saved slidingSaved
 }
@@ -62,7 +64,7 @@ func newSliding(n *plan.Aggregate) (*sliding, error) {
 	s := &sliding{
 		grouping: g, size: n.Windows[0].Size, id: windowID(&n.Windows[0]),
 		table: newGroupKeys(len(g.keys)), log: rowLog{args: len(g.aggs)},
-		odd: make(map[int64][]column.Value), extreme: make([]*slidingExtremes, len(g.aggs)), rows: newOrderedRows(g.schema),
+		odd: make(map[int64][]column.Value), extreme: make([]*slidingExtremes, len(g.aggs)), rows: newOrderedRows(g.schema, &g.skips), e: newEvaluated(g),
 	}
 	for a := range g.aggs {
 		acc := newAccumulators(&g.aggs[a])
@@ -80,28 +82,30 @@ func (s *sliding) recomputed(a int) bool { return s.extreme[a] == nil && !s.accs
 
 // Process implements Operator.
 func (s *sliding) Process(_ int, b *column.Batch, _ Emit) error {
-	if b.LiveRows() == 0 {
-		return nil
+	b, err := sound(s, b, s.skip)
+	if b != nil {
+		s.take(b)
 	}
-	e, err := s.evaluate(b)
-	if err != nil {
-		return err
-	}
+	return err
+}
+
+func (s *sliding) compute(b *column.Batch) *compute.RowError { return s.e.of(s.grouping, b) }
+
+// take lets the rows of the batch that was computed last wait.
+func (s *sliding) take(b *column.Batch) {
+	rows := compute.Rows{N: b.Rows, Live: b.Live}
 	s.ids = grown(s.ids, b.Rows)
-	s.table.idsOf(e.keys, b, e.rows, s.ids)
+	s.table.idsOf(s.e.keys, b, rows, s.ids)
 	s.room()
-	for k := range e.rows.Len() {
-		i := e.rows.Row(k)
-		if err := s.wait(e, column.PositionOf(b, i), s.ids[i], i); err != nil {
-			return err
-		}
+	for k := range rows.Len() {
+		i := rows.Row(k)
+		s.wait(column.PositionOf(b, i), s.ids[i], i)
 	}
-	return nil
 }
 
 // wait puts row i of a batch behind the rows that wait for their instants.
-func (s *sliding) wait(e *evaluated, p column.Position, group int32, i int) error {
-	if keys := e.spelling(&s.table, group, i); keys != nil {
+func (s *sliding) wait(p column.Position, group int32, i int) {
+	if keys := s.e.spelling(&s.table, group, i); keys != nil {
 		s.odd[s.log.to] = keys
 	}
 	s.hold(group)
@@ -110,16 +114,12 @@ func (s *sliding) wait(e *evaluated, p column.Position, group int32, i int) erro
 		if s.aggs[a].arg == nil {
 			continue
 		}
-		v := e.args[a].At(i)
+		v := s.e.args[a].At(i)
 		if x := s.extreme[a]; x != nil {
-			var err error
-			if v, err = x.normal(v); err != nil {
-				return s.failed(a, p.Time, err)
-			}
+			v = x.normal(v)
 		}
 		block.args[a].append(v)
 	}
-	return nil
 }
 
 // room makes place for every group of the table.
@@ -204,9 +204,7 @@ func (s *sliding) instant(at column.Ticks, out Emit) error {
 			break
 		}
 		s.touch(b.group[i])
-		if err := s.enter(b, i); err != nil {
-			return err
-		}
+		s.enter(b, i)
 	}
 	live := s.touched[:0]
 	for _, g := range s.touched {
@@ -247,7 +245,7 @@ func (s *sliding) order(g, h int32) int {
 }
 
 // enter takes the first row that waits into the window.
-func (s *sliding) enter(b *rowBlock, i int) error {
+func (s *sliding) enter(b *rowBlock, i int) {
 	row, id := s.entered, b.group[i]
 	g := &s.groups[id]
 	if g.inside == 0 {
@@ -266,11 +264,10 @@ func (s *sliding) enter(b *rowBlock, i int) error {
 		v := s.arg(a, b, i)
 		if x := s.extreme[a]; x != nil {
 			x.enter(&s.log, id, row, v)
-		} else if err := s.accs[a].add(id, v); err != nil {
-			return s.failed(a, b.time[i], err)
+		} else {
+			s.accs[a].add(id, v)
 		}
 	}
-	return nil
 }
 
 // leave takes the oldest row out of the window.
@@ -326,9 +323,11 @@ func (s *sliding) emit(group int32, at column.Ticks, out Emit) error {
 		}
 	}
 	for a := range s.aggs {
-		v, err := s.result(a, group, at)
+		v, err := s.result(a, group)
 		if err != nil {
-			return err
+			if err := s.rows.fails(s.failed(a, at, err)); err != nil {
+				return err
+			}
 		}
 		s.rows.cols[len(s.keys)+a].Append(v)
 	}
@@ -338,35 +337,26 @@ func (s *sliding) emit(group int32, at column.Ticks, out Emit) error {
 	return s.rows.end(out)
 }
 
-func (s *sliding) result(a int, group int32, at column.Ticks) (column.Value, error) {
+func (s *sliding) result(a int, group int32) (column.Value, error) {
 	if x := s.extreme[a]; x != nil && !x.mixed(group, s.groups[group].oldest) {
 		return x.result(&s.log, group), nil
 	} else if x != nil || s.recomputed(a) {
-		if err := s.recompute(a, group); err != nil {
-			return column.Value{}, err
-		}
+		s.recompute(a, group)
 	}
-	v, err := s.accs[a].result(group)
-	if err != nil {
-		return v, s.failed(a, at, err)
-	}
-	return v, nil
+	return s.accs[a].result(group)
 }
 
 // recompute adds the rows of a window anew, in order. For MIN and MAX it is the way to
 // the error of values that cannot be compared.
-func (s *sliding) recompute(a int, group int32) error {
+func (s *sliding) recompute(a int, group int32) {
 	s.accs[a].reset(group)
 	g := &s.groups[group]
 	row := g.oldest
 	for range g.inside {
 		b, i := s.log.at(row)
-		if err := s.accs[a].add(group, s.arg(a, b, i)); err != nil {
-			return s.failed(a, b.time[i], err)
-		}
+		s.accs[a].add(group, s.arg(a, b, i))
 		row += int64(b.next[i])
 	}
-	return nil
 }
 
 // renumber forgets the keys of groups without rows, once they are the most.

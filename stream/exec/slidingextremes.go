@@ -36,15 +36,14 @@ func newSlidingExtremes(a *aggregate, arg int) *slidingExtremes {
 }
 
 // normal is the value that the function compares in place of v.
-func (x *slidingExtremes) normal(v column.Value) (column.Value, error) {
+func (x *slidingExtremes) normal(v column.Value) column.Value {
 	if v.Kind == column.Null || v.Kind == column.Float64 {
-		return v, nil
+		return v
 	}
 	x.one.reset(0)
-	if err := x.one.add(0, v); err != nil {
-		return v, err
-	}
-	return x.one.result(0)
+	x.one.add(0, v)
+	v, _ = x.one.result(0) // one value alone always has an order
+	return v
 }
 
 // grow makes the groups 0..n-1 exist.

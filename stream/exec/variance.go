@@ -2,7 +2,6 @@ package exec
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 	"math/big"
 
@@ -78,59 +77,41 @@ func (s *variances) grow(n int) { s.sums = lengthened(s.sums, n) }
 
 func (s *variances) reserve(n int) { s.sums = reserved(s.sums, n) }
 
-func (s *variances) addRows(ids []int32, arg compute.Operand, rows compute.Rows) *compute.RowError {
+func (s *variances) addRows(ids []int32, arg compute.Operand, rows compute.Rows) {
 	v := arg.Vec
 	if v == nil || v.Kind != column.Float64 {
 		for j := range rows.Len() {
 			i := rows.Row(j)
-			if err := s.add(ids[i], arg.At(i)); err != nil {
-				return s.agg.rowError(i, err)
-			}
+			s.add(ids[i], arg.At(i))
 		}
-		return nil
+		return
 	}
 	for j := range rows.Len() {
 		i := rows.Row(j)
-		if v.Valid != nil && !column.Bit(v.Valid, i) {
-			continue
-		}
-		if err := s.addFloat(ids[i], v.Floats[i]); err != nil {
-			return s.agg.rowError(i, err)
+		if v.Valid == nil || column.Bit(v.Valid, i) {
+			s.sums[ids[i]].add(v.Floats[i])
 		}
 	}
-	return nil
 }
 
-func (s *variances) addFloat(g int32, f float64) error {
-	if math.IsInf(f*f, 0) {
-		return fmt.Errorf("%s: the square of %v does not fit a float", s.agg.spec.Func, f)
+func (s *variances) add(g int32, v column.Value) {
+	if !v.IsNull() {
+		f, _ := s.agg.float(v) // argument took it
+		s.sums[g].add(f)
 	}
-	s.sums[g].add(f)
-	return nil
-}
-
-func (s *variances) add(g int32, v column.Value) error {
-	if v.IsNull() {
-		return nil
-	}
-	f, err := s.agg.float(v)
-	if err != nil {
-		return err
-	}
-	return s.addFloat(g, f)
 }
 
 func (s *variances) remove(g int32, v column.Value) {
 	if v.IsNull() {
 		return
 	}
-	f, _ := s.agg.float(v) // add took it
+	f, _ := s.agg.float(v) // as add did
 	s.sums[g].sub(f)
 }
 
 func (s *variances) invertible() bool { return true }
 
-func (s *variances) merge(g int32, from accumulators, og int32) error {
+func (s *variances) merge(g int32, from accumulators, og int32) {
 	a, o := &s.sums[g], &from.(*variances).sums[og]
 	a.n += o.n
 	a.sum.merge(&o.sum)
@@ -138,7 +119,6 @@ func (s *variances) merge(g int32, from accumulators, og int32) error {
 	if o.tiny != nil {
 		a.addTiny(o.tiny)
 	}
-	return nil
 }
 
 func (s *variances) unmerge(g int32, from accumulators, og int32) {

@@ -29,7 +29,8 @@ type windowRows struct {
 	batch   *column.Batch
 	indexed bool // some row has a place in its message other than 0
 	cols    []*column.Builder
-	a, b    []byte // scratch of compare
+	bad     failedRows // of batch
+	a, b    []byte     // scratch of compare
 }
 
 func newWindowRows(g *grouping) *windowRows {
@@ -149,13 +150,15 @@ func (r *windowRows) part(w *endedWindow, end column.Ticks, groups []int32) erro
 	}
 	for a := range r.aggs {
 		to := r.cols[len(r.keys)+a]
-		for _, g := range groups {
+		for k, g := range groups {
 			v, err := of.result(a, g)
 			if err != nil {
-				if err := r.flushFirst(b.Rows - len(groups)); err != nil {
-					return err
+				if failed := r.bad.add(b.Rows-len(groups)+k, r.failed(a, end, err), r.skip); failed != nil {
+					if err := r.flushFirst(b.Rows - len(groups)); err != nil {
+						return err
+					}
+					return failed
 				}
-				return &Error{Where: r.aggs[a].spec.Where, Time: end, Err: err}
 			}
 			to.Append(v)
 		}
@@ -185,6 +188,9 @@ func (r *windowRows) flush() error {
 		b.Index = nil
 	}
 	r.begin()
+	if b = r.bad.without(b, r.skip); b == nil {
+		return nil
+	}
 	return r.out.Rows(b)
 }
 

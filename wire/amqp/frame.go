@@ -214,47 +214,60 @@ func variable(v []byte) ([]byte, bool) {
 	return nil, false
 }
 
+// maxSymbols is how many symbols of an array are read; who sends more than a few
+// means nothing by them.
+const maxSymbols = 64
+
 // symbols reads one symbol or an array of them.
 func (f *fields) symbols() []Symbol {
 	v := f.next()
 	if v == nil {
 		return nil
 	}
-	d, _, err := Decode(v)
+	switch v[0] {
+	case 0xa3, 0xb3:
+		b, _ := variable(v)
+		return []Symbol{Symbol(b)}
+	case 0xe0, 0xf0:
+	default:
+		f.wrong(v, "symbols")
+		return nil
+	}
+	count, p, err := compound(v[0], v[1:])
+	if err == nil && count > 0 && len(p) == 0 {
+		err = short("array")
+	}
 	if err != nil {
 		f.err = err
 		return nil
 	}
-	switch d := d.(type) {
-	case Symbol:
-		return []Symbol{d}
-	case Array:
-		var out []Symbol
-		for _, item := range d.Items {
-			if s, ok := item.(Symbol); ok {
-				out = append(out, s)
-			}
-		}
-		return out
+	if count == 0 || p[0] != 0xa3 && p[0] != 0xb3 {
+		return nil
 	}
-	f.wrong(v, "symbols")
-	return nil
+	code, p := p[0], p[1:]
+	var out []Symbol
+	for range min(count, maxSymbols) {
+		n, err := bareSize(code, p)
+		if err != nil {
+			f.err = err
+			return nil
+		}
+		if code == 0xa3 {
+			out = append(out, Symbol(p[1:n]))
+		} else {
+			out = append(out, Symbol(p[4:n]))
+		}
+		p = p[n:]
+	}
+	return out
 }
 
-// mapping reads a map; set tells an empty one from none.
-func (f *fields) mapping() (m Map, set bool) {
+// mapping reads a map as it is encoded, nil if there is none.
+func (f *fields) mapping() []byte {
 	v := f.next()
-	if v == nil {
-		return nil, false
-	}
-	d, _, err := Decode(v)
-	if err != nil {
-		f.err = err
-		return nil, false
-	}
-	m, ok := d.(Map)
-	if !ok {
+	if v != nil && v[0] != 0xc1 && v[0] != 0xd1 {
 		f.wrong(v, "a map")
+		return nil
 	}
-	return m, ok
+	return v
 }

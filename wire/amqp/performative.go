@@ -46,10 +46,10 @@ type Open struct {
 	MaxFrameSize uint32
 	ChannelMax   uint16
 	IdleTimeout  uint32 // milliseconds, 0: none
-	Properties   Map
+	Properties   []byte // an encoded map, nil if none
 }
 
-// DecodeOpen decodes the fields of an open.
+// DecodeOpen decodes the fields of an open; Properties lies in b.
 func DecodeOpen(b []byte) (Open, error) {
 	f := openFields(b)
 	o := Open{
@@ -62,7 +62,7 @@ func DecodeOpen(b []byte) (Open, error) {
 	for range 4 { // locales and capabilities
 		f.next()
 	}
-	o.Properties, _ = f.mapping()
+	o.Properties = f.mapping()
 	return o, f.err
 }
 
@@ -82,7 +82,15 @@ func AppendOpen(dst []byte, o *Open) []byte {
 	} else {
 		dst = AppendUint(dst, o.IdleTimeout)
 	}
-	return CloseCompound(append(dst, 0x40, 0x40, 0x40, 0x40, 0x40), at)
+	return CloseCompound(appendEncoded(append(dst, 0x40, 0x40, 0x40, 0x40), o.Properties), at)
+}
+
+// appendEncoded appends a value that is encoded already, null for nil.
+func appendEncoded(dst, v []byte) []byte {
+	if v == nil {
+		return AppendNull(dst)
+	}
+	return append(dst, v...)
 }
 
 // Begin is the performative that begins a session.
@@ -149,11 +157,10 @@ type Attach struct {
 	MaxMessage   uint64 // bytes, 0: no limit
 	Desired      []Symbol
 	Offered      []Symbol
-	Properties   Map
-	HasProps     bool // tells an empty map from none
+	Properties   []byte // an encoded map, nil if none
 }
 
-// DecodeAttach decodes the fields of an attach.
+// DecodeAttach decodes the fields of an attach; filters and properties lie in b.
 func DecodeAttach(b []byte) (Attach, error) {
 	f := openFields(b)
 	a := Attach{
@@ -171,7 +178,7 @@ func DecodeAttach(b []byte) (Attach, error) {
 	a.MaxMessage, _ = f.uint(0)
 	a.Offered = f.symbols()
 	a.Desired = f.symbols()
-	a.Properties, a.HasProps = f.mapping()
+	a.Properties = f.mapping()
 	return a, f.err
 }
 
@@ -219,7 +226,7 @@ func (f *fields) terminus(want byte) (t *Terminus, coordinator bool) {
 
 // AppendAttach appends an attach. Source and target are written with all their
 // fields, null for nil.
-func AppendAttach(dst []byte, a *Attach) ([]byte, error) {
+func AppendAttach(dst []byte, a *Attach) []byte {
 	dst, at := OpenList(AppendDescriptor(dst, CodeAttach), 14)
 	dst = AppendString(dst, a.Name)
 	dst = AppendUint(dst, a.Handle)
@@ -236,19 +243,7 @@ func AppendAttach(dst []byte, a *Attach) ([]byte, error) {
 	dst = AppendUlong(dst, a.MaxMessage)
 	dst = appendSymbols(dst, a.Offered)
 	dst = appendSymbols(dst, a.Desired)
-	if !a.HasProps && a.Properties == nil {
-		dst = AppendNull(dst)
-	} else {
-		var err error
-		props := a.Properties
-		if props == nil {
-			props = Map{}
-		}
-		if dst, err = AppendValue(dst, props); err != nil {
-			return dst, err
-		}
-	}
-	return CloseCompound(dst, at), nil
+	return CloseCompound(appendEncoded(dst, a.Properties), at)
 }
 
 func appendSymbols(dst []byte, s []Symbol) []byte {
@@ -286,11 +281,7 @@ func appendTerminus(dst []byte, code byte, t *Terminus) []byte {
 		return CloseCompound(AppendNull(dst), at)
 	}
 	dst = AppendNull(dst) // distribution-mode
-	if t.Filter == nil {
-		dst = AppendNull(dst)
-	} else {
-		dst = append(dst, t.Filter...)
-	}
+	dst = appendEncoded(dst, t.Filter)
 	return CloseCompound(append(dst, 0x40, 0x40, 0x40), at)
 }
 
@@ -436,11 +427,7 @@ func AppendDisposition(dst []byte, d *Disposition) []byte {
 	dst = AppendUint(dst, d.First)
 	dst = AppendUint(dst, d.Last)
 	dst = AppendBool(dst, d.Settled)
-	if d.State == nil {
-		dst = AppendNull(dst)
-	} else {
-		dst = append(dst, d.State...)
-	}
+	dst = appendEncoded(dst, d.State)
 	return CloseCompound(AppendBool(dst, false), at)
 }
 

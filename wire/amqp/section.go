@@ -105,6 +105,19 @@ func Pairs(value []byte, f func(key, value []byte) bool) error {
 	return nil
 }
 
+// Lookup returns the encoded value under a string or symbol key of an encoded map,
+// nil if there is none.
+func Lookup(m []byte, key string) (value []byte) {
+	_ = Pairs(m, func(k, v []byte) bool {
+		if string(k) != key {
+			return true
+		}
+		value = v
+		return false
+	})
+	return value
+}
+
 // Text returns the content of an encoded string or symbol.
 func Text(value []byte) ([]byte, bool) {
 	if len(value) == 0 || value[0] == 0xa0 || value[0] == 0xb0 {

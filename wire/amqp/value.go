@@ -9,8 +9,10 @@ import (
 // ErrDecode is wrapped by every error that says that bytes are not AMQP.
 var ErrDecode = errors.New("amqp: malformed")
 
-// maxDepth bounds how deep values may nest.
-const maxDepth = 32
+const (
+	maxDepth = 32      // how deep values may nest
+	maxItems = 8 << 10 // values in one Decode, those inside of others counted too
+)
 
 // The Go types of decoded values, beside the plain ones (nil, bool, uint8,
 // uint16, uint32, uint64, int8, int16, int32, int64, float32, float64, string,
@@ -142,29 +144,46 @@ func be32(b []byte) uint32 {
 func be64(b []byte) uint64 { return uint64(be32(b))<<32 | uint64(be32(b[4:])) }
 
 // Decode decodes the first value in b and returns what follows it. The value
-// shares nothing with b, Raw excepted.
-func Decode(b []byte) (v any, rest []byte, err error) { return decode(b, 0) }
+// shares nothing with b, Raw excepted. A value of more than 8192 items is refused,
+// since items of no width would make much of few bytes.
+func Decode(b []byte) (v any, rest []byte, err error) {
+	left := budget(maxItems)
+	return left.decode(b, 0)
+}
 
-func decode(b []byte, depth int) (any, []byte, error) {
+// budget is how many more values a Decode may make.
+type budget int
+
+func (left *budget) take() error {
+	if *left--; *left < 0 {
+		return fmt.Errorf("%w: a value holds more than %d items", ErrDecode, maxItems)
+	}
+	return nil
+}
+
+func (left *budget) decode(b []byte, depth int) (any, []byte, error) {
 	if depth > maxDepth {
 		return nil, nil, fmt.Errorf("%w: values nest deeper than %d", ErrDecode, maxDepth)
+	}
+	if err := left.take(); err != nil {
+		return nil, nil, err
 	}
 	if len(b) == 0 {
 		return nil, nil, short("value")
 	}
 	if b[0] == 0 {
-		d, rest, err := decode(b[1:], depth+1)
+		d, rest, err := left.decode(b[1:], depth+1)
 		if err != nil {
 			return nil, nil, err
 		}
-		v, rest, err := decode(rest, depth+1)
+		v, rest, err := left.decode(rest, depth+1)
 		return Described{d, v}, rest, err
 	}
 	n, err := plainSize(b)
 	if err != nil {
 		return nil, nil, err
 	}
-	v, err := decodeAs(b[0], b[1:n], depth)
+	v, err := left.decodeAs(b[0], b[1:n], depth)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -176,7 +195,7 @@ func decode(b []byte, depth int) (any, []byte, error) {
 
 // decodeAs decodes the bytes behind a constructor. It returns a nil Raw for
 // values that are kept as they are.
-func decodeAs(code byte, p []byte, depth int) (any, error) {
+func (left *budget) decodeAs(code byte, p []byte, depth int) (any, error) {
 	switch code {
 	case 0x40:
 		return nil, nil
@@ -241,10 +260,10 @@ func decodeAs(code byte, p []byte, depth int) (any, error) {
 	case 0xb3:
 		return Symbol(p[4:]), nil
 	case 0xc0, 0xd0:
-		items, err := decodeItems(code, p, depth)
+		items, err := left.items(code, p, depth)
 		return List(items), err
 	case 0xc1, 0xd1:
-		items, err := decodeItems(code, p, depth)
+		items, err := left.items(code, p, depth)
 		if err != nil {
 			return nil, err
 		}
@@ -257,7 +276,7 @@ func decodeAs(code byte, p []byte, depth int) (any, error) {
 		}
 		return m, nil
 	case 0xe0, 0xf0:
-		return decodeArray(code, p, depth)
+		return left.array(code, p, depth)
 	}
 	return nil, fmt.Errorf("%w: unknown constructor %#02x", ErrDecode, code)
 }
@@ -276,7 +295,7 @@ func compound(code byte, p []byte) (count uint32, items []byte, err error) {
 	return be32(p[4:]), p[8:], nil
 }
 
-func decodeItems(code byte, p []byte, depth int) ([]any, error) {
+func (left *budget) items(code byte, p []byte, depth int) ([]any, error) {
 	count, p, err := compound(code, p)
 	if err != nil {
 		return nil, err
@@ -287,7 +306,7 @@ func decodeItems(code byte, p []byte, depth int) ([]any, error) {
 	items := make([]any, 0, min(count, 64))
 	for range count {
 		var v any
-		if v, p, err = decode(p, depth+1); err != nil {
+		if v, p, err = left.decode(p, depth+1); err != nil {
 			return nil, err
 		}
 		items = append(items, v)
@@ -298,7 +317,7 @@ func decodeItems(code byte, p []byte, depth int) ([]any, error) {
 	return items, nil
 }
 
-func decodeArray(code byte, p []byte, depth int) (any, error) {
+func (left *budget) array(code byte, p []byte, depth int) (any, error) {
 	count, p, err := compound(code, p)
 	if err != nil {
 		return nil, err
@@ -312,7 +331,7 @@ func decodeArray(code byte, p []byte, depth int) (any, error) {
 	var desc any
 	described := p[0] == 0
 	if described {
-		if desc, p, err = decode(p[1:], depth+1); err != nil {
+		if desc, p, err = left.decode(p[1:], depth+1); err != nil {
 			return nil, err
 		}
 		if len(p) == 0 {
@@ -324,17 +343,19 @@ func decodeArray(code byte, p []byte, depth int) (any, error) {
 	if item == 0 {
 		return nil, fmt.Errorf("%w: array items nest descriptors", ErrDecode)
 	}
-	// Items of no width cost nothing but the slice: bound them too.
-	if uint64(count) > uint64(len(p)) && (item>>4 != 4 || count > 1<<16) {
+	if uint64(count) > uint64(len(p)) && item>>4 != 4 { // items of no width cost the budget alone
 		return nil, fmt.Errorf("%w: %d array items in %d bytes", ErrDecode, count, len(p))
 	}
 	a := Array{Constructor: item, Items: make([]any, 0, min(count, 64))}
 	for range count {
+		if err := left.take(); err != nil {
+			return nil, err
+		}
 		n, err := bareSize(item, p)
 		if err != nil {
 			return nil, err
 		}
-		v, err := decodeAs(item, p[:n], depth+1)
+		v, err := left.decodeAs(item, p[:n], depth+1)
 		if err != nil {
 			return nil, err
 		}

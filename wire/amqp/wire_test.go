@@ -2,8 +2,10 @@ package amqp
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -60,6 +62,43 @@ func TestDecodeIsBounded(t *testing.T) {
 	}
 }
 
+// Items of no width take no bytes: what a Decode may make of few bytes has an end.
+func TestDecodeMakesLittleOfFewBytes(t *testing.T) {
+	array := func(count uint32) []byte {
+		return binary.BigEndian.AppendUint32([]byte{0xf0, 0, 0, 0, 5}, count)
+	}
+	if v, _, err := Decode(append(array(1000), 0x41)); err != nil || len(v.(Array).Items) != 1000 {
+		t.Errorf("1000 times true: %v", err)
+	}
+	var arrays []byte
+	for range 200 {
+		arrays = append(append(arrays, array(65536)...), 0x40)
+	}
+	list, at := OpenList(nil, 200)
+	list = CloseCompound(append(list, arrays...), at)
+	nulls, at := OpenList(nil, 1<<20)
+	nulls = CloseCompound(append(nulls, bytes.Repeat([]byte{0x40}, 1<<20)...), at)
+	for name, b := range map[string][]byte{"arrays": list, "nulls": nulls} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _, err := Decode(b)
+		runtime.ReadMemStats(&after)
+		if made := after.TotalAlloc - before.TotalAlloc; err == nil || made > 1<<20 {
+			t.Errorf("%s: %d bytes made of %d, %v", name, made, len(b), err)
+		}
+	}
+	open, at := OpenList(nil, 10)
+	open = append(append(AppendString(open, "c"), bytes.Repeat([]byte{0x40}, 8)...), list...)
+	open[len(open)-len(list)] = 0xd1 // a map now
+	if n := testing.AllocsPerRun(10, func() {
+		if o, err := DecodeOpen(CloseCompound(open, at)); err != nil || len(o.Properties) != len(list) {
+			t.Fatal(err)
+		}
+	}); n > 2 {
+		t.Errorf("%v allocations for an open whose properties nobody reads", n)
+	}
+}
+
 // deepLists is n lists inside each other.
 func deepLists(n int) []byte {
 	b := []byte{0x45}
@@ -70,10 +109,7 @@ func deepLists(n int) []byte {
 }
 
 func TestPerformativesHaveAllFields(t *testing.T) {
-	attach, err := AppendAttach(nil, &Attach{Name: "l", Source: new(Terminus), Target: new(Terminus)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	attach := AppendAttach(nil, &Attach{Name: "l", Source: new(Terminus), Target: new(Terminus)})
 	for name, f := range map[string]struct {
 		b []byte
 		n uint32
@@ -110,22 +146,23 @@ func TestPerformativesHaveAllFields(t *testing.T) {
 
 func TestPerformativesRoundTrip(t *testing.T) {
 	filter, _ := AppendValue(nil, Map{{Symbol("f"), Described{Symbol("f"), "x"}}})
+	properties, _ := AppendValue(nil, Map{{Symbol("p"), int64(1)}, {"q", "text"}})
 	attach := Attach{
 		Name: "l", Handle: 300, Receiver: false, SndSettle: 1, RcvSettle: 1, InitialCount: 7, MaxMessage: 1 << 40,
 		Source:  &Terminus{HasAddress: true, Address: "a", Durable: 1, Expiry: "session-end", Timeout: 5, Filter: filter},
 		Target:  &Terminus{HasAddress: true, Address: "b"},
-		Desired: []Symbol{"d", "e"}, Offered: []Symbol{"o"}, Properties: Map{{Symbol("p"), int64(1)}}, HasProps: true,
+		Desired: []Symbol{"d", "e"}, Offered: []Symbol{"o"}, Properties: properties,
 	}
-	b, err := AppendAttach(nil, &attach)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := AppendAttach(nil, &attach)
 	code, list, _, err := Performative(b)
 	if err != nil || code != CodeAttach {
 		t.Fatal(code, err)
 	}
 	if got, err := DecodeAttach(list); err != nil || !reflect.DeepEqual(got, attach) {
 		t.Errorf("attach\ngot  %+v\nwant %+v\n%v", got, attach, err)
+	}
+	if text, ok := Text(Lookup(attach.Properties, "q")); !ok || string(text) != "text" || Lookup(attach.Properties, "r") != nil {
+		t.Errorf("a property is %q", text)
 	}
 	flow := Flow{HasNextIncoming: true, NextIncomingID: 5, IncomingWindow: 5000, NextOutgoingID: 6, OutgoingWindow: 1, Link: true, Handle: 2, HasCount: true, Count: 9, HasCredit: true, Credit: 1000, HasAvailable: true, Available: 3, Drain: true, Echo: true}
 	_, list, _, _ = Performative(AppendFlow(nil, &flow))
