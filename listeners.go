@@ -18,8 +18,9 @@ func (p *Pipeline) openPorts() (err error) {
 		{
 			Name:  "AMQP",
 			Ports: []listen.Port{{Key: "amqp", Name: "AMQP", At: at.AMQP}, {Key: "amqps", Name: "AMQPS", At: at.AMQPS, TLS: true}},
-			New: func(listen.Addresses) (listen.Server, error) {
-				return amqp.New(amqp.Options{Namespace: p.hubs.namespace, Rules: p.policies.access, Log: p.log, Metrics: p.metrics, Host: o.Namespace, RequireAuth: true, Clock: o.Clock})
+			New: func(bound listen.Addresses) (listen.Server, error) {
+				return amqp.New(amqp.Options{Namespace: p.hubs.namespace, Rules: p.policies.access, Log: p.log, Metrics: p.metrics, Host: o.Namespace, RequireAuth: true, Clock: o.Clock,
+					ClientLog: p.limits.log, Answers: p.limits.memory, Ports: bound})
 			},
 		},
 		{

@@ -38,17 +38,18 @@ const (
 
 // Buffers.
 const (
-	smallBuffer = 4 << 10         // for reading, of a client that sends little
-	largeBuffer = 2 * ourMaxFrame // of one that sends much
-	openFrame   = 16 << 10        // the largest frame before open
-	ownOut      = 16 << 10        // bytes waiting to be written that do not count for Answers
-	outStep     = 256 << 10       // what is taken from Answers at a time
-	softOut     = 1 << 20         // bytes waiting to be written at which pumps stop
-	readBytes   = 256 << 10       // taken from the log at once
-	slotBytes   = 1 << 20         // what a slot counts for in Answers
-	idleSlots   = 16              // of a server
-	keptEvents  = 4096            // of scratch
-	restAfter   = 5 * time.Second // of silence until large buffers go
+	smallBuffer  = 4 << 10         // for reading, of a client that sends little
+	largeBuffer  = 2 * ourMaxFrame // of one that sends much
+	openFrame    = 16 << 10        // the largest frame before open
+	ownOut       = 16 << 10        // bytes waiting to be written that do not count for Answers
+	outStep      = 256 << 10       // what is taken from Answers at a time
+	softOut      = 1 << 20         // bytes waiting to be written at which pumps stop
+	readBytes    = 256 << 10       // taken from the log at once
+	slotBytes    = 1 << 20         // what a slot counts for in Answers
+	maxUnpacking = 2               // slots of a server with compressed batches
+	idleSlots    = 8               // of a server
+	keptEvents   = 4096            // of scratch
+	restAfter    = 5 * time.Second // of silence until large buffers go
 )
 
 // hold counts n bytes that stay until free; false: that would be too many.

@@ -129,9 +129,7 @@ func (c *conn) sendClose(e *wire.Error) {
 func (c *conn) shutdown() {
 	c.forced.Store(true)
 	c.raw.SetReadDeadline(time.Unix(1, 0))
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.space.Broadcast()
+	c.nudge()
 }
 
 // Close ends the connection as it is.

@@ -53,11 +53,8 @@ func (c *conn) beat(now time.Time) (lost []*link) {
 		c.lastWrite = now
 		c.wake()
 	}
-	if c.s.slots.waiting.Load() > 0 {
-		c.space.Broadcast()
-		if c.flying > 0 && now.Sub(c.since) > c.s.o.WriteTimeout/6 {
-			c.raw.SetWriteDeadline(now)
-		}
+	if c.s.slots.waiting.Load() > 0 && c.flying > 0 && now.Sub(c.since) > c.s.o.WriteTimeout/6 {
+		c.raw.SetWriteDeadline(now)
 	}
 	if len(c.grants) == 0 {
 		return nil

@@ -7,7 +7,6 @@ import (
 
 	"spate/hub"
 	"spate/listen/limit"
-	"spate/metric"
 	wire "spate/wire/amqp"
 )
 
@@ -23,9 +22,9 @@ type outgoing struct {
 	minTime int64 // append time in milliseconds below which nothing is sent
 	runtime bool  // the client wants the runtime metric
 	seat    *reader
-	skipped *metric.Counter
 	cancel  context.CancelFunc
-	wake    chan struct{}
+	watch   *hub.Watch
+	wake    chan struct{} // fires for a drain
 
 	// conn.mu guards:
 	credit    uint32
@@ -39,6 +38,8 @@ type outgoing struct {
 func (l *link) pump(ctx context.Context) {
 	o := l.out
 	c := l.s.c
+	o.part.Watch(o.watch, 0, o.next)
+	defer o.part.Unwatch(o.watch)
 	for l.waitForCredit() {
 		if l.drained() {
 			continue
@@ -88,19 +89,29 @@ func (l *link) drained() bool {
 	return true
 }
 
-// waitForEvents waits until there is something to send, or a drain. It keeps nothing of
-// what it has to read for that.
+// waitForEvents waits until there is something to send, a drain, or an error.
 func (l *link) waitForEvents(ctx context.Context) error {
 	o := l.out
-	b := o.part.Bounds()
-	if o.next < b.First {
+	if b := o.part.Bounds(); o.next < b.First {
 		o.next = b.First // trimmed: go on at the start of the log
-	}
-	if o.next < b.Next {
+	} else if o.next < b.Next {
 		return nil
 	}
-	var first hub.Chunk
-	return o.part.Read(ctx, o.next, 1, &first, o.wake)
+	select {
+	case <-o.wake:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-o.watch.Wake():
+	}
+	o.watch.Grown(nil)
+	if o.next < o.part.Bounds().Next {
+		return nil
+	}
+	now := make(chan struct{}) // this read tells an error and does not wait
+	close(now)
+	var none hub.Chunk
+	return o.part.Read(ctx, o.next, 1, &none, now)
 }
 
 // sendSome sends what one read of the log brings.
@@ -117,12 +128,12 @@ func (l *link) sendSome(ctx context.Context) error {
 	if err := o.part.Read(ctx, o.next, readBytes, &s.chunk, o.wake); err != nil {
 		return err
 	}
-	l.sendChunk(s)
+	l.sendChunk(ctx, s)
 	return nil
 }
 
 // sendChunk sends the events of a chunk as far as the client takes them.
-func (l *link) sendChunk(sl *slot) {
+func (l *link) sendChunk(ctx context.Context, sl *slot) {
 	o := l.out
 	c := l.s.c
 	sl.enc.metric = sl.enc.metric[:0]
@@ -143,6 +154,9 @@ func (l *link) sendChunk(sl *slot) {
 		if b.AppendTime < o.minTime {
 			o.next = b.Next()
 			continue
+		}
+		if b.Codec != 0 && !c.s.slots.unpack(ctx, sl) {
+			return
 		}
 		it := sl.chunk.Records(i)
 		for it.Next() {
@@ -172,7 +186,7 @@ func (l *link) sendChunk(sl *slot) {
 // skip notes that events cannot be read and are left out: a receiver that stopped at them
 // would never see what lies behind.
 func (l *link) skip(offset, events int64, err error) {
-	l.out.skipped.Add(events)
+	l.out.hub.CountSkipped(int(events))
 	l.s.c.log.Error("skipped events that cannot be read", "hub", l.out.hub.Name(), "partition", l.out.part.ID(), "offset", offset, "events", events, "err", err)
 }
 

@@ -13,7 +13,7 @@ import (
 // receiving is a link that a client receives on, without a connection that runs.
 func receiving(t *testing.T, rec *metric.Recorder) (*link, *hub.Partition) {
 	t.Helper()
-	ns, err := hub.Open(t.Context(), hub.Options{Dir: t.TempDir()})
+	ns, err := hub.Open(t.Context(), hub.Options{Dir: t.TempDir(), Metrics: rec})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +22,7 @@ func receiving(t *testing.T, rec *metric.Recorder) (*link, *hub.Partition) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Options{Namespace: ns, Metrics: rec})
+	s, err := New(Options{Namespace: ns})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func receiving(t *testing.T, rec *metric.Recorder) (*link, *hub.Partition) {
 	c := newConn(s, server)
 	c.maxFrame = 65536
 	l := &link{s: &session{c: c, window: 1000}}
-	l.out = &outgoing{hub: h, part: h.Partition(0), credit: 1000, skipped: rec.Counter("UnreadableMessages", "EntityName", "h")}
+	l.out = &outgoing{hub: h, part: h.Partition(0), credit: 1000}
 	return l, h.Partition(0)
 }
 
@@ -54,11 +54,11 @@ func TestUnreadableBatchIsSkippedAndCounted(t *testing.T) {
 		}
 	}
 	s.chunk.Batches[1].Codec = 4
-	l.sendChunk(&s)
+	l.sendChunk(t.Context(), &s)
 	if l.out.next != 6 || l.out.delivered != 3 {
 		t.Errorf("%d events were sent, the next offset is %d", l.out.delivered, l.out.next)
 	}
-	if n := rec.Counter("UnreadableMessages", "EntityName", "h").Value(); n != 3 {
+	if n := rec.Counter("SkippedEvents", "EntityName", "h").Value(); n != 3 {
 		t.Errorf("%d events were counted", n)
 	}
 }

@@ -6,7 +6,7 @@
 // for every link that receives events; a writer while there is something to write, and
 // for each partition an answerer while deliveries wait for it. One keeper looks after
 // the heartbeats and tokens of all connections. Lock order: Server.mu, then conn.mu,
-// then book.mu.
+// then book.mu or slots.mu.
 //
 // What a client may cost is in bounds.go. A panic in any of its goroutines ends its
 // connection alone; for that no lock is held without a deferred unlock.
@@ -104,6 +104,7 @@ func New(o Options) (*Server, error) {
 		o.Clock = time.Now
 	}
 	s := &Server{o: o, listeners: make(map[net.Listener]struct{}), conns: make(map[*conn]struct{})}
+	s.slots.unpacking = limit.NewMemory(maxUnpacking)
 	s.count.open(o.Metrics)
 	return s, nil
 }
@@ -180,6 +181,7 @@ func (s *Server) remove(c *conn) {
 	if delete(s.conns, c); len(s.conns) == 0 {
 		close(s.keeper)
 		s.keeper = nil
+		s.slots.clear()
 	}
 	s.wg.Done()
 	s.count.active.Set(float64(len(s.conns)))
