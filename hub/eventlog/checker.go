@@ -50,19 +50,19 @@ func newCheckers() *checkers {
 // check looks into a batch with the head e, which is compressed. limit is what a record
 // may take plain.
 func (cs *checkers) check(batch []byte, e *entry, limit int) error {
+	src := batch[batchRecords:]
+	wide := e.codec == 4 && wideWindow(src)
+	if wide {
+		cs.whole.Lock()
+		defer cs.whole.Unlock()
+	}
 	c := <-cs.free
 	if c == nil {
 		c = new(checker)
 	}
 	defer func() { cs.free <- c }()
-	src := batch[batchRecords:]
-	if e.codec == 4 {
-		var h zstd.Header
-		if err := h.Decode(src); err == nil && (h.WindowSize > zstdWindow || h.SingleSegment && h.FrameContentSize > zstdWindow) {
-			cs.whole.Lock()
-			defer cs.whole.Unlock()
-			return c.checkWhole(src, e.count, limit)
-		}
+	if wide {
+		return c.checkWhole(src, e.count, limit)
 	}
 	r, err := c.open(e.codec, src)
 	if err != nil {
@@ -70,6 +70,12 @@ func (cs *checkers) check(batch []byte, e *entry, limit int) error {
 	}
 	defer c.close()
 	return c.walk(r, e.count, limit)
+}
+
+// wideWindow reports whether zstd needs a larger window than is held.
+func wideWindow(src []byte) bool {
+	var h zstd.Header
+	return h.Decode(src) == nil && (h.WindowSize > zstdWindow || h.SingleSegment && h.FrameContentSize > zstdWindow)
 }
 
 // checker is what one look into a batch needs. It is reused.

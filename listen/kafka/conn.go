@@ -53,6 +53,7 @@ type conn struct {
 	pass        uint64    // over the partitions of a fetch
 	results     []fetched // of the fetch in hand
 	lent        int64     // bytes taken from Answers for them
+	short       bool      // there was no more
 	buf         []byte    // that the log reads into
 	batches     []hub.Batch
 	translation translation
@@ -179,10 +180,10 @@ func (c *conn) read() error {
 
 // enqueue hands p to the writer.
 func (c *conn) enqueue(p *pending) error {
-	if p.cost = len(p.frame) + p.produce.size(); p.fetch != nil {
+	if p.cost = pendingCost + len(p.frame) + p.produce.size(); p.fetch != nil {
 		p.cost += fetchCost(p.fetch)
 	}
-	if p.cost > freeCost {
+	if p.cost > freeCost || !p.produce.active && c.queue.busy() {
 		if err := c.take(c.life, int64(p.cost), c.s.o.WriteTimeout); c.life.Err() != nil {
 			return net.ErrClosed
 		} else if err != nil {

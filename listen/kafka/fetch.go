@@ -72,13 +72,16 @@ func (c *conn) readAll(p *pending) (size int, settled bool) {
 	}
 	c.letGo()
 	c.pass++
+	c.short = false
 	for i := range req.Topics {
 		for j := range req.Topics[i].Partitions {
 			asked := &req.Topics[i].Partitions[j]
 			r := fetched{index: asked.Partition, code: p.codes[i], from: asked.FetchOffset, first: -1, next: -1}
 			if t := p.topics[i]; t != nil {
 				c.readPartition(&r, t, asked, left)
-				left -= len(r.data)
+				if left -= len(r.data); c.short {
+					left = 0 // the client asks again
+				}
 				size += len(r.data)
 			}
 			settled = settled || r.code != codeNone
@@ -126,7 +129,8 @@ func (c *conn) readPartition(r *fetched, t *topic, asked *kmsg.FetchRequestTopic
 // readRecords reads records for about so many bytes into r.data.
 func (c *conn) readRecords(r *fetched, t *topic, f *fetcher, size int) {
 	if size = c.borrow(size); size == 0 {
-		return // the client asks again
+		c.short = true
+		return
 	}
 	ch := &f.chunk
 	ch.Batches, ch.Room = c.batches[:0], c.room

@@ -349,7 +349,7 @@ func TestListOffsetsInEveryVersion(t *testing.T) {
 const key = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3I="
 
 // secured has three policies. At most one Options is taken.
-func secured(t *testing.T, options ...kafka.Options) (*instance, func(rule string) string) {
+func secured(t testing.TB, options ...kafka.Options) (*instance, func(rule string) string) {
 	t.Helper()
 	var o kafka.Options
 	if len(options) > 0 {

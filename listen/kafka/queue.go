@@ -30,6 +30,13 @@ func (q *queue) push(p *pending) bool {
 	return true
 }
 
+// busy reports whether requests wait.
+func (q *queue) busy() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.list) > 0
+}
+
 // pop takes the next request; with wait it waits for one. nil: there is none, or none
 // will come.
 func (q *queue) pop(wait bool) *pending {
