@@ -19,8 +19,9 @@ func (s *Server) keep(stop <-chan struct{}) {
 			return
 		case now := <-tick.C:
 			conns = s.open(conns[:0])
+			short := s.short()
 			for _, c := range conns {
-				limit.Guard(c.log, c, func() { c.tend(now) })
+				limit.Guard(c.log, c, func() { c.tend(now, short) })
 			}
 			clear(conns)
 		}
@@ -37,15 +38,24 @@ func (s *Server) open(dst []*conn) []*conn {
 	return dst
 }
 
+// short reports that others want what slow readers hold of Answers.
+func (s *Server) short() bool {
+	if s.slots.waiting.Load() > 0 || !s.o.Answers.TryTake(slotBytes) {
+		return true
+	}
+	s.o.Answers.Give(slotBytes)
+	return false
+}
+
 // tend sends a heartbeat when it is due, ends what expired tokens covered, and does not
-// wait long for a client that does not read while others want the memory.
-func (c *conn) tend(now time.Time) {
-	for _, l := range c.beat(now) {
+// wait long for a client that does not read while memory is short.
+func (c *conn) tend(now time.Time, short bool) {
+	for _, l := range c.beat(now, short) {
 		l.detachBehind(c.s.withTail(fault(condUnauthorized, "ExpiredToken: The token is expired."), &l.addr))
 	}
 }
 
-func (c *conn) beat(now time.Time) (lost []*link) {
+func (c *conn) beat(now time.Time, short bool) (lost []*link) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.peerIdle > 0 && len(c.out) == 0 && !c.writing && now.Sub(c.lastWrite) >= min(c.peerIdle/2, time.Minute)-tickSlack(c.peerIdle) {
@@ -53,7 +63,7 @@ func (c *conn) beat(now time.Time) (lost []*link) {
 		c.lastWrite = now
 		c.wake()
 	}
-	if c.s.slots.waiting.Load() > 0 && c.flying > 0 && now.Sub(c.since) > c.s.o.WriteTimeout/6 {
+	if short && c.flying > 0 && now.Sub(c.since) > c.s.o.WriteTimeout/6 {
 		c.raw.SetWriteDeadline(now)
 	}
 	if len(c.grants) == 0 {
