@@ -23,11 +23,11 @@ const (
 
 // What all connections hold is asked of Options.Answers.
 const (
-	freeCost     = 4 << 10  // the first request under way is not counted if it holds less, nor is a produce request
-	pendingCost  = 256      // what each holds
-	crowded      = 64 << 20 // of Answers taken: from there on answers to fetches are small
-	crowdedFetch = 1 << 20  // which is one batch at least
-	memoryWait   = 5 * time.Second
+	freeCost     = 4 << 10         // the first request under way is not counted if it holds less, nor is a produce request
+	pendingCost  = 256             // what each holds
+	crowded      = 64 << 20        // of Answers taken: from there on answers to fetches are small
+	crowdedFetch = 1 << 20         // which is one batch at least
+	memoryWait   = 5 * time.Second // for it; after as long without progress a slow reader goes
 )
 
 // Buffers.

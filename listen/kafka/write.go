@@ -54,18 +54,33 @@ func (c *conn) flush() error {
 	return err
 }
 
-// send writes b, each MiB of it within the write timeout.
+// send writes b. A client that does not take the next MiB within the write timeout is
+// dropped; earlier if others wait for the memory.
 func (c *conn) send(b []byte) error {
+	wait := c.s.o.WriteTimeout
+	if c.s.o.TLS == nil { // whose connections end with the first deadline
+		wait = min(wait, memoryWait)
+	}
 	for len(b) > 0 {
-		c.nc.SetWriteDeadline(time.Now().Add(c.s.o.WriteTimeout))
-		n, err := c.nc.Write(b[:min(len(b), stepBytes)])
-		if err != nil {
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				c.log.Warn("connection closed: answers are not read", "bytes", len(b)-n, "after", c.s.o.WriteTimeout)
+		step := b[:min(len(b), stepBytes)]
+		b = b[len(step):]
+		for begun := time.Now(); len(step) > 0; {
+			c.nc.SetWriteDeadline(time.Now().Add(wait))
+			n, err := c.nc.Write(step)
+			step = step[n:]
+			if err == nil {
+				break
+			}
+			late := errors.Is(err, os.ErrDeadlineExceeded)
+			took := time.Since(begun)
+			if late && c.s.o.TLS == nil && took < c.s.o.WriteTimeout && c.s.o.Answers.TryTake(0) {
+				continue
+			}
+			if late {
+				c.log.Warn("connection closed: answers are not read", "bytes", len(step)+len(b), "after", took.Round(time.Millisecond))
 			}
 			return fmt.Errorf("write answers: %w", err)
 		}
-		b = b[n:]
 	}
 	return nil
 }
