@@ -1,6 +1,9 @@
 package spate
 
 import (
+	"context"
+	"log/slog"
+
 	"spate/hub/eventlog"
 	"spate/listen/limit"
 	"spate/pipeline"
@@ -26,8 +29,11 @@ func (p *Pipeline) setLimits(o pipeline.Options) {
 	l.connections = limit.NewConnections(limit.ConnectionOptions{Max: s.connections, Setting: s.setting, Log: l.log, Metrics: p.metrics})
 	l.watched = limit.NewConnections(limit.ConnectionOptions{Max: watchers, Setting: "of the console and for health", Log: l.log, Metrics: p.metrics})
 	if s.connections < o.Listen.MaxConnections {
-		p.log.Warn("the process may open too few files for so many connections",
-			"files", limit.Descriptors(), "connections", s.connections, "server.maxConnections", o.Listen.MaxConnections)
+		level := slog.LevelWarn
+		if o.Listen.MaxConnections == pipeline.DefaultMaxConnections { // nobody has asked for so many
+			level = slog.LevelInfo
+		}
+		p.log.Log(context.Background(), level, "the process may open too few files for so many connections", "files", limit.Descriptors(), "connections", s.connections, "server.maxConnections", o.Listen.MaxConnections)
 	}
 	p.limits = l
 }

@@ -1,11 +1,16 @@
 package spate
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 
 	"spate/pipeline"
@@ -99,4 +104,45 @@ func TestSharesOfDescriptors(t *testing.T) {
 			t.Errorf("%d descriptors: %s, want %s", c.descriptors, got, c.want)
 		}
 	}
+}
+
+// What strangers cause is logged within the budget of their host, over both protocols.
+func TestLogOfStrangersIsBounded(t *testing.T) {
+	var log lockedBuffer
+	p := run(t, pipeline.Options{Log: slog.New(slog.NewTextHandler(&log, nil)), Listen: pipeline.Listen{AMQP: "127.0.0.1:0", Kafka: "127.0.0.1:0"}})
+	e := p.Endpoints()
+	for range 400 {
+		for _, at := range []string{e.AMQP, e.Kafka} {
+			nc, err := net.Dial("tcp", at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprint(nc, "what is this? ", strings.Repeat("x", 100))
+			if _, err := io.Copy(io.Discard, nc); err != nil && !errors.Is(err, syscall.ECONNRESET) {
+				t.Error(err)
+			}
+			nc.Close()
+		}
+	}
+	until(t, "the end of the budget", func() bool { return strings.Contains(log.String(), "used up its minute of log") })
+	if n := len(log.String()); n > 24<<10 {
+		t.Errorf("%d bytes of log", n)
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
 }

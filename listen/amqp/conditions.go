@@ -77,6 +77,8 @@ func ofHub(err error) *wire.Error {
 	switch {
 	case errors.Is(err, hub.ErrDiskFull):
 		return fault(condLimit, "The disk of the namespace is full.")
+	case errors.Is(err, hub.ErrDescriptors):
+		return fault(condBusy, "The namespace has no file descriptor left.")
 	case errors.Is(err, hub.ErrTooLarge):
 		return fault(condTooLarge, "The message is larger than a hub can store.")
 	case errors.Is(err, hub.ErrDeleted):
