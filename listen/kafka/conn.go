@@ -51,6 +51,7 @@ type conn struct {
 	parts       []part
 	readers     map[*hub.Partition]*fetcher
 	pass        uint64    // over the partitions of a fetch
+	turn        int       // place of the partition that the next answer begins with
 	results     []fetched // of the fetch in hand
 	lent        int64     // bytes taken from Answers for them
 	short       bool      // there was no more

@@ -24,6 +24,8 @@ type fetched struct {
 	from    int64 // asked for
 	first   int64
 	next    int64
+	topic   *topic
+	f       *fetcher
 	part    *hub.Partition // when more may come
 	most    int            // bytes that may be sent
 	size    int            // bytes that are there, as far as was looked
@@ -76,25 +78,41 @@ func (c *conn) readAll(p *pending) (size int, settled bool) {
 	for i := range req.Topics {
 		for j := range req.Topics[i].Partitions {
 			asked := &req.Topics[i].Partitions[j]
-			r := fetched{index: asked.Partition, code: p.codes[i], from: asked.FetchOffset, first: -1, next: -1}
-			if t := p.topics[i]; t != nil {
-				c.readPartition(&r, t, asked, left)
-				if left -= len(r.data); c.short {
-					left = 0 // the client asks again
-				}
-				size += len(r.data)
+			r := fetched{index: asked.Partition, code: p.codes[i], from: asked.FetchOffset, first: -1, next: -1, topic: p.topics[i]}
+			if r.topic != nil {
+				c.find(&r, asked)
 			}
-			settled = settled || r.code != codeNone
 			c.results = append(c.results, r)
 		}
+	}
+	// When an answer is full, the next one begins with the partition behind: clients that
+	// ask in the same order each time get something of each. The first partition with
+	// records gives a batch even when it is larger than what is left.
+	n, first := len(c.results), c.turn
+	c.turn = 0
+	for k := range n {
+		i := (first + k) % n
+		r := &c.results[i]
+		if r.part != nil && r.from < r.next && left > 0 {
+			c.readRecords(r, min(r.most, left))
+			size += len(r.data)
+			if left -= len(r.data); c.short {
+				left = 0 // the client asks again
+			}
+			if left <= 0 && len(r.data) > 0 {
+				c.turn = i + 1
+			} else if left <= 0 {
+				c.turn = i
+			}
+		}
+		settled = settled || r.code != codeNone
 	}
 	return size, settled || left <= 0
 }
 
-// readPartition reads at most about left bytes. The first partition with records gets a
-// batch even when it is larger.
-func (c *conn) readPartition(r *fetched, t *topic, asked *kmsg.FetchRequestTopicPartition, left int) {
-	part, ok := t.partition(asked.Partition)
+// find looks for the partition that is asked for, and at its bounds.
+func (c *conn) find(r *fetched, asked *kmsg.FetchRequestTopicPartition) {
+	part, ok := r.topic.partition(asked.Partition)
 	if !ok {
 		r.code = codeUnknownTopic
 		return
@@ -120,19 +138,16 @@ func (c *conn) readPartition(r *fetched, t *topic, asked *kmsg.FetchRequestTopic
 		r.code = codeOffsetOutOfRange
 		return
 	}
-	r.part, r.most = part, min(max(int(asked.PartitionMaxBytes), 1), maxPartFetch)
-	if r.from < b.Next && left > 0 {
-		c.readRecords(r, t, f, min(r.most, left))
-	}
+	r.part, r.f, r.most = part, f, min(max(int(asked.PartitionMaxBytes), 1), maxPartFetch)
 }
 
 // readRecords reads records for about so many bytes into r.data.
-func (c *conn) readRecords(r *fetched, t *topic, f *fetcher, size int) {
+func (c *conn) readRecords(r *fetched, size int) {
 	if size = c.borrow(size); size == 0 {
 		c.short = true
 		return
 	}
-	ch := &f.chunk
+	ch := &r.f.chunk
 	ch.Batches, ch.Room = c.batches[:0], c.room
 	err := r.part.Read(context.Background(), r.from, size, ch, nil)
 	buf := c.buf
@@ -140,7 +155,7 @@ func (c *conn) readRecords(r *fetched, t *topic, f *fetcher, size int) {
 	if err == nil {
 		r.end, r.records = ch.Batches[len(ch.Batches)-1].Next(), ch.Len()
 		if mapped(ch) {
-			r.data = c.translate(r, t, ch)
+			r.data = c.translate(r, ch)
 			c.s.buffers.put(buf)
 			buf = r.data
 		} else {
@@ -148,7 +163,7 @@ func (c *conn) readRecords(r *fetched, t *topic, f *fetcher, size int) {
 		}
 		r.size = len(r.data)
 	} else if r.code = codeOf(err); r.code == codeStorage || r.code == codeUnknown {
-		c.log.Warn("fetch failed", "hub", limit.Name(t.hub.Name()), "partition", r.index, "offset", r.from, "err", err)
+		c.log.Warn("fetch failed", "hub", limit.Name(r.topic.hub.Name()), "partition", r.index, "offset", r.from, "err", err)
 	}
 	ch.Data, ch.Batches, ch.Room = nil, nil, nil
 	c.settle(r, int64(size+readAhead), int64(cap(buf)))

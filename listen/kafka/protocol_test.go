@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -611,5 +612,33 @@ func TestAConnectionEndsWithItsPolicy(t *testing.T) {
 	gone.send(kmsg.NewPtrMetadataRequest(), 1)
 	if _, err := gone.frame(); !errors.Is(err, io.EOF) {
 		t.Errorf("the connection goes on: %v", err)
+	}
+}
+
+// A client that asks for its partitions in one order, and always finds the answer full,
+// gets something of each.
+func TestFullAnswersGiveEachPartitionItsTurn(t *testing.T) {
+	in := open(t, kafka.Options{})
+	c := dial(t, in)
+	req := fetchRequest(12, in, 0, 0)
+	req.MaxBytes = 1
+	for i := range int32(4) {
+		c.roundTrip(produceRequest(9, in, i, batch(1, nil)))
+		if i > 0 {
+			p := req.Topics[0].Partitions[0]
+			p.Partition = i
+			req.Topics[0].Partitions = append(req.Topics[0].Partitions, p)
+		}
+	}
+	var got []int32
+	for range 5 {
+		for _, p := range c.roundTrip(req).(*kmsg.FetchResponse).Topics[0].Partitions {
+			if len(p.RecordBatches) > 0 {
+				got = append(got, p.Partition)
+			}
+		}
+	}
+	if want := []int32{0, 1, 2, 3, 0}; !slices.Equal(got, want) {
+		t.Errorf("records of %v, want %v", got, want)
 	}
 }

@@ -42,7 +42,7 @@ func mapped(ch *hub.Chunk) bool {
 
 // translate returns r's batches for Kafka readers, in a buffer that is the caller's; nil
 // if there is none that can be served.
-func (c *conn) translate(r *fetched, t *topic, ch *hub.Chunk) []byte {
+func (c *conn) translate(r *fetched, ch *hub.Chunk) []byte {
 	b := c.s.buffers.get(len(ch.Data) + len(ch.Data)/2)
 	x, records := &c.translation, 0
 	for i := range ch.Batches {
@@ -56,7 +56,7 @@ func (c *conn) translate(r *fetched, t *topic, ch *hub.Chunk) []byte {
 		x.err = nil
 		if b, err = x.appendBatch(b, ch, i); err != nil || x.err != nil {
 			c.log.Error("events cannot be translated for Kafka readers",
-				"hub", limit.Name(t.hub.Name()), "partition", r.index, "offset", batch.BaseOffset, "err", cmp.Or(err, x.err))
+				"hub", limit.Name(r.topic.hub.Name()), "partition", r.index, "offset", batch.BaseOffset, "err", cmp.Or(err, x.err))
 		}
 		if err != nil {
 			r.end = batch.BaseOffset // what came before is good
