@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -58,9 +60,8 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// Every verb honours -o or refuses it: none prints what was not asked for.
-func TestEveryVerbKnowsItsForms(t *testing.T) {
-	var leaves [][]string
+// verbs are the verbs that people type, by their words.
+func verbs() (leaves [][]string) {
 	var walk func(cmd *cobra.Command, path []string)
 	walk = func(cmd *cobra.Command, path []string) {
 		for _, c := range cmd.Commands() {
@@ -73,6 +74,27 @@ func TestEveryVerbKnowsItsForms(t *testing.T) {
 		}
 	}
 	walk((&app{}).root(), nil)
+	return leaves
+}
+
+// The page of the command line names every verb and every exit code.
+func TestThePageOfTheCommandLine(t *testing.T) {
+	page := mustRead(t, filepath.Join("..", "..", "docs", "command-line.md"))
+	for _, v := range verbs() {
+		if name := "| `spate " + strings.Join(v, " "); !strings.Contains(page, name+" ") && !strings.Contains(page, name+"`") {
+			t.Errorf("the page does not name %v", v)
+		}
+	}
+	for _, code := range []int{done, failed, usage, notFound, noConnection, unauthorized, differs, timedOut, interrupted, pipeClosed} {
+		if !strings.Contains(page, fmt.Sprintf("| %d |", code)) {
+			t.Errorf("the page does not name the exit code %d", code)
+		}
+	}
+}
+
+// Every verb honours -o or refuses it: none prints what was not asked for.
+func TestEveryVerbKnowsItsForms(t *testing.T) {
+	leaves := verbs()
 	if len(leaves) < 15 {
 		t.Fatalf("%d verbs: %v", len(leaves), leaves)
 	}
