@@ -12,7 +12,7 @@ import (
 // Through the built command: a row that a job could not compute is shown with its event,
 // the event is sent again through the running instance, once, and the letters go.
 func TestDeadLettersOfARunningInstance(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() { // CI and the README run without -short
 		t.Skip("runs a whole pipeline")
 	}
 	dir := t.TempDir()

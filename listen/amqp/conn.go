@@ -198,7 +198,11 @@ func (c *conn) open(fields []byte) error {
 	if o.MaxFrameSize < 512 {
 		return fault(condInvalidField, "max-frame-size is %d, at least 512 is required.", o.MaxFrameSize)
 	}
-	agent, _ := wire.Text(wire.Lookup(o.Properties, "user-agent"))
+	value, err := wire.Lookup(o.Properties, "user-agent")
+	if err != nil {
+		return fault(condDecode, "The properties of open cannot be read: %v", err)
+	}
+	agent, _ := wire.Text(value)
 	c.log.Debug("opened connection", "agent", limit.Name(string(agent)))
 	return nil
 }

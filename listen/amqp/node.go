@@ -13,14 +13,11 @@ import (
 type request struct {
 	id      []byte // message-id as encoded: the answer repeats its type (A16)
 	replyTo string
-	props   []byte // application properties, an encoded map
-	body    []byte // of an amqp-value, encoded
+	props   map[string]string // application properties that are texts and that requests have
+	body    []byte            // of an amqp-value, encoded
 }
 
-func (r *request) text(name string) string {
-	b, _ := wire.Text(wire.Lookup(r.props, name))
-	return string(b)
-}
+func (r *request) text(name string) string { return r.props[name] }
 
 func parseRequest(msg []byte) (*request, error) {
 	r := new(request)
@@ -49,10 +46,21 @@ func parseRequest(msg []byte) (*request, error) {
 		case wire.SectionValue:
 			r.body = s.Value
 		case wire.SectionAppProperties:
-			if err := wire.Pairs(s.Value, func(_, _ []byte) bool { return true }); err != nil {
+			r.props = make(map[string]string)
+			err := wire.Pairs(s.Value, func(k, v []byte) bool {
+				switch name := string(k); name {
+				case "operation", "name", "type", "partition", "security_token":
+					if _, before := r.props[name]; !before {
+						if text, ok := wire.Text(v); ok {
+							r.props[name] = string(text)
+						}
+					}
+				}
+				return true
+			})
+			if err != nil {
 				return nil, err
 			}
-			r.props = s.Value
 		}
 	}
 	return r, nil

@@ -554,3 +554,38 @@ func TestShutdownEndsWithItsContext(t *testing.T) {
 		}
 	}
 }
+
+// An epoch that cannot be read is not taken for none: the receiver would share the
+// partition that it wants for itself.
+func TestAnEpochThatCannotBeReadIsRefused(t *testing.T) {
+	w := newWorld(t, nil)
+	epoch := func(v any) []byte {
+		b, err := wire.AppendValue(nil, wire.Map{{Key: wire.Symbol("com.microsoft:epoch"), Value: v}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	damaged := epoch(int64(300))
+	damaged[len(damaged)-9] = 0x3f // no type has this constructor
+	for what, f := range map[string]struct {
+		properties []byte
+		want       wire.Symbol
+	}{
+		"a text":        {epoch("1"), "amqp:invalid-field"},
+		"a damaged map": {damaged, "amqp:decode-error"},
+	} {
+		r := dialKnown(t, w)
+		a := receiverAt("0")
+		a.Properties = f.properties
+		r.perform(0, wire.AppendAttach(nil, &a))
+		r.want(wire.CodeAttach)
+		if got := conditionOf(t, r.want(wire.CodeDetach)); got != f.want {
+			t.Errorf("%s: %s, want %s", what, got, f.want)
+		}
+	}
+	r := dialKnown(t, w)
+	a := receiverAt("0")
+	a.Properties = epoch(uint32(7))
+	r.attach(a)
+}

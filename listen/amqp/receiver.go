@@ -2,6 +2,7 @@ package amqp
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -37,23 +38,46 @@ func (l *link) prepareOut(a *wire.Attach, h *hub.Hub, partition int) *wire.Error
 		o.runtime = o.runtime || s == "com.microsoft:enable-receiver-runtime-metric"
 	}
 	o.seat = &reader{seat: seatOf(h.Name(), l.addr.group, partition), link: l}
-	if name, ok := wire.Text(wire.Lookup(a.Properties, "com.microsoft:receiver-name")); ok {
-		o.seat.name = limit.Name(string(name))
+	name, err := wire.Lookup(a.Properties, "com.microsoft:receiver-name")
+	if err != nil {
+		return fault(condDecode, "The properties of attach cannot be read: %v", err)
 	}
-	if v := wire.Lookup(a.Properties, "com.microsoft:epoch"); v != nil {
-		epoch, _, _ := wire.Decode(v)
-		switch epoch := epoch.(type) {
-		case int64:
-			o.seat.epoch = &epoch
-		case int32:
-			wide := int64(epoch)
-			o.seat.epoch = &wide
-		case uint64:
-			wide := int64(epoch)
-			o.seat.epoch = &wide
-		}
+	if text, ok := wire.Text(name); ok {
+		o.seat.name = limit.Name(string(text))
+	}
+	o.seat.epoch, err = epochIn(a.Properties)
+	if err != nil {
+		return fault(condInvalidField, "The property com.microsoft:epoch cannot be read: %v", err)
 	}
 	return nil
+}
+
+// epochIn is the epoch that the properties of an attach ask for; nil: none.
+func epochIn(properties []byte) (*int64, error) {
+	v, err := wire.Lookup(properties, "com.microsoft:epoch")
+	if v == nil || err != nil {
+		return nil, err
+	}
+	value, _, err := wire.Decode(v)
+	if err != nil {
+		return nil, err
+	}
+	epoch := int64(0)
+	switch value := value.(type) {
+	case nil:
+		return nil, nil
+	case int64:
+		epoch = value
+	case int32:
+		epoch = int64(value)
+	case uint64:
+		epoch = int64(value)
+	case uint32:
+		epoch = int64(value)
+	default:
+		return nil, fmt.Errorf("%T is no long", value)
+	}
+	return &epoch, nil
 }
 
 func (l *link) attachOut(a *wire.Attach, reply *wire.Attach) error {

@@ -106,16 +106,16 @@ func Pairs(value []byte, f func(key, value []byte) bool) error {
 }
 
 // Lookup returns the encoded value under a string or symbol key of an encoded map,
-// nil if there is none.
-func Lookup(m []byte, key string) (value []byte) {
-	_ = Pairs(m, func(k, v []byte) bool {
+// nil if there is none. It fails where the map is damaged up to there.
+func Lookup(m []byte, key string) (value []byte, err error) {
+	err = Pairs(m, func(k, v []byte) bool {
 		if string(k) != key {
 			return true
 		}
 		value = v
 		return false
 	})
-	return value
+	return value, err
 }
 
 // Text returns the content of an encoded string or symbol.

@@ -173,8 +173,15 @@ func TestPerformativesRoundTrip(t *testing.T) {
 	if got, err := DecodeAttach(list); err != nil || !reflect.DeepEqual(got, attach) {
 		t.Errorf("attach\ngot  %+v\nwant %+v\n%v", got, attach, err)
 	}
-	if text, ok := Text(Lookup(attach.Properties, "q")); !ok || string(text) != "text" || Lookup(attach.Properties, "r") != nil {
-		t.Errorf("a property is %q", text)
+	value, err := Lookup(attach.Properties, "q")
+	if text, ok := Text(value); err != nil || !ok || string(text) != "text" {
+		t.Errorf("a property is %q, %v", text, err)
+	}
+	if value, err := Lookup(attach.Properties, "r"); err != nil || value != nil {
+		t.Errorf("a property that is not there is %q, %v", value, err)
+	}
+	if _, err := Lookup(attach.Properties[:len(attach.Properties)-1], "r"); err == nil {
+		t.Error("a damaged map has no error")
 	}
 	flow := Flow{HasNextIncoming: true, NextIncomingID: 5, IncomingWindow: 5000, NextOutgoingID: 6, OutgoingWindow: 1, Link: true, Handle: 2, HasCount: true, Count: 9, HasCredit: true, Credit: 1000, HasAvailable: true, Available: 3, Drain: true, Echo: true}
 	_, list, _, _ = Performative(AppendFlow(nil, &flow))
