@@ -1,0 +1,96 @@
+package interop
+
+import (
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Why blocks are left out.
+const needsSeed = "it sends for an hour; the tests of the producer run it"
+
+const otherPipeline = "it shows what a pipeline with mistakes printed, which the page does not give"
+
+var pages = map[string]page{
+	"README.md": {
+		runs: map[string]how{
+			"go run ./cmd/spate up": {output: shape},
+			`bin/spate query "SELECT TOP 5 * FROM telemetry.aggregated_metrics"`: {before: windowsAndAlerts},
+			"bin/spate up pipeline.yaml": {before: func(s *session) {
+				s.stop()
+				s.copyTree("examples/telemetry", ".")
+				s.shell("cp spate.yaml pipeline.yaml && rm spate.yaml").Run()
+			}},
+			"cat > hot.asaql <<'SQL'": {},
+			"kcat -b 127.0.0.1:9092 -L -X security.protocol=SASL_PLAINTEXT -X sasl.mechanism=PLAIN \\": {before: func(s *session) {
+				kcat(s.t)
+				s.start("bin/spate up")
+				connection(s)
+			}},
+			"bin/spate simulate --scenario overheating --devices 50 --interval 1s --duration 30s": {change: map[string]string{"--duration 30s": "--duration 2s"}},
+		},
+		skips: map[string]string{
+			"go test ./...": "it would run this test",
+			"export EVENT_HUB_CONNECTION_STRING='Endpoint=sb://localhost;...'": needsSeed,
+		},
+	},
+	"docs/command-line.md": {
+		setup: func(s *session) {
+			s.write("q.asaql", "SELECT COUNT(*) AS n INTO out FROM telemetry TIMESTAMP BY At GROUP BY TumblingWindow(second, 10)\n")
+			s.write("events.jsonl", `{"At":"2026-01-01T00:00:01Z","_arrival":"2026-01-01T00:00:01Z"}`+"\n")
+			s.write("expected.jsonl", `{"output":"out","row":{"n":1}}`+"\n")
+		},
+		runs: map[string]how{
+			"spate eval --query q.asaql --input telemetry=events.jsonl --arrival _arrival --arrival-drop --fail-on-drop > got.jsonl": {},
+		},
+	},
+	"docs/complete-example.md": {
+		setup: func(s *session) {
+			s.copyTree("examples/telemetry", ".")
+			for _, b := range yamlOf(s.t, "../docs/complete-example.md") {
+				if strings.HasPrefix(b, "version: 1\n") {
+					s.write("spate.yaml", b)
+				}
+			}
+		},
+		runs: map[string]how{
+			"spate check": {}, // the script of the example has no warning
+			"spate up":    {output: shape},
+			`spate query "SELECT TOP 5 * FROM telemetry.raw_telemetry ORDER BY Timestamp DESC"`: {output: head, retry: true, before: func(s *session) {
+				if said, err := s.shell("spate simulate --scenario overheating --devices 40 --interval 200ms --duration 30s").CombinedOutput(); err != nil {
+					s.t.Fatalf("%v\n%s", err, said)
+				}
+			}},
+			`spate query "SELECT TOP 5 DeviceId, Location, WindowStart, WindowEnd, EventCount, AvgTemperature FROM telemetry.aggregated_metrics WHERE WindowEnd >= DATEADD(hour, -1, GETUTCDATE()) ORDER BY WindowEnd DESC"`: {output: head, before: windowsAndAlerts},
+			"spate metrics list --metric InputEvents,OutputEvents,Errors --interval PT1M": {output: head},
+			"head -2 alerts.jsonl": {retry: true},
+			"spate simulate --scenario overheating --devices 40 --interval 1s --duration 60s":                         {change: map[string]string{"--duration 60s": "--duration 3s"}},
+			`spate query -o json "SELECT COUNT(*) AS n, COUNT(DISTINCT EventId) AS ids FROM telemetry.raw_telemetry"`: {output: shape, before: (*session).stop},
+			"spate metrics list --metric IncomingMessages --filter \"EntityName eq 'device-telemetry'\"":              {},
+		},
+		skips: map[string]string{
+			"export EVENT_HUB_CONNECTION_STRING='Endpoint=sb://localhost:25672;...'":                                                                                                        needsSeed,
+			"kcat -L -b 127.0.0.1:39092 -X security.protocol=SASL_PLAINTEXT -X sasl.mechanism=PLAIN -X sasl.username='$ConnectionString' -X sasl.password=\"$EVENT_HUB_CONNECTION_STRING\"": otherPipeline,
+			`spate simulate --hub device-telemetry --via amqp --connection-string "$WRONG" --duration 2s`:                                                                                   otherPipeline,
+			"kcat -P -b 127.0.0.1:29192 [...] -t device-telemetry -p 0 -l events.jsonl":                                                                                                     otherPipeline,
+			"spate metrics list --metric InputEvents,OutputEvents,DeserializationError,ConversionErrors,LateInputEvents":                                                                    otherPipeline,
+			`spate query "SELECT * FROM telemetry.reading"`:                                                                                                                                 otherPipeline,
+		},
+	},
+}
+
+// windowsAndAlerts waits until both have come, as the line of state says.
+func windowsAndAlerts(s *session) {
+	s.t.Helper()
+	line := regexp.MustCompile(`up \d+s  events in \d+ \(\d+/s\)  rows out [1-9]\d*  alerts [1-9]\d*  watermark delay `)
+	rows := regexp.MustCompile(`"n":[1-9]`)
+	for end := time.Now().Add(90 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+		said, _ := s.shell(`spate query -o jsonl "SELECT COUNT(*) AS n FROM telemetry.aggregated_metrics"`).CombinedOutput()
+		if rows.Match(said) && line.MatchString(s.said.String()) {
+			return
+		}
+		if time.Now().After(end) {
+			s.t.Fatalf("no windows and alerts: %s\n%s", said, tail(s.said.String(), 2000))
+		}
+	}
+}
