@@ -15,7 +15,7 @@ var pages = map[string]page{
 	"README.md": {
 		runs: map[string]how{
 			"go run ./cmd/spate up": {output: shape},
-			`bin/spate query "SELECT TOP 5 * FROM telemetry.aggregated_metrics"`: {before: windowsAndAlerts},
+			`bin/spate query "SELECT TOP 5 * FROM telemetry.aggregated_metrics"`: {retry: true, before: windowsAndAlerts},
 			"bin/spate up pipeline.yaml": {before: func(s *session) {
 				s.stop()
 				s.copyTree("examples/telemetry", ".")
@@ -42,6 +42,38 @@ var pages = map[string]page{
 		},
 		runs: map[string]how{
 			"spate eval --query q.asaql --input telemetry=events.jsonl --arrival _arrival --arrival-drop --fail-on-drop > got.jsonl": {},
+		},
+	},
+	"docs/testing.md": {
+		runs: map[string]how{
+			"mkdir -p cases/hot": {output: shape},
+			"spate eval --query cases/hot/query.asaql --input telemetry=cases/hot/telemetry.jsonl --arrival At --fail-on-drop > cases/hot/expected.jsonl": {},
+			"cat > test.sh <<'SCRIPT'":           {output: shape},
+			"cp cases/hot/query.asaql hot.asaql": {},
+		},
+	},
+	"docs/emulator.md": {
+		runs: map[string]how{
+			"cat > spate.yaml <<'FILE'":            {},
+			"curl -s http://127.0.0.1:5300/health": {output: shape, retry: true},
+		},
+		skips: map[string]string{
+			"SPATE_KEY=a-key-of-yours docker compose -f examples/compose/compose.yaml up --build": "it needs docker; TestTheImageRuns runs the same command in a root folder of what the image has",
+		},
+	},
+	"docs/edge.md": {
+		setup: func(s *session) { s.write("spate.yaml", "version: 1\nnamespace: { eventHubs: { in: {} } }\n") },
+		runs:  map[string]how{"spate check --strict /etc/spate": {change: map[string]string{"/etc/spate": "."}}},
+		skips: map[string]string{
+			"sudo useradd --system --home-dir /var/lib/spate --shell /usr/sbin/nologin spate": "it changes the machine; the unit is tested by TestTheUnitFileIsFineForSystemd",
+			"sudo install -m 755 spate /usr/local/bin/spate":                                  "it changes the machine",
+			"spate bench example": "it measures for a minute; the tests of cmd/spate run it",
+		},
+	},
+	"CONTRIBUTING.md": {
+		skips: map[string]string{
+			"go build -o bin/spate ./cmd/spate": "it would run this test",
+			"go test -tags noduckdb ./...":      "it takes minutes; .ci/run tests with the tag what the tag changes",
 		},
 	},
 	"docs/complete-example.md": {
