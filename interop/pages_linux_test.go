@@ -2,7 +2,6 @@ package interop
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -394,15 +393,6 @@ func (s *session) compare(b block, step step, got string, how compare) {
 		}
 		gotLines = gotLines[found+1:]
 	}
-}
-
-// connection gives the variables of a producer, as `spate up` prints them.
-func connection(s *session) {
-	m := regexp.MustCompile(`connection string\s+(\S+)`).FindStringSubmatch(s.said.String())
-	if m == nil {
-		s.t.Fatalf("no connection string in\n%s", s.said)
-	}
-	s.exports = append(s.exports, fmt.Sprintf("export EVENT_HUB_CONNECTION_STRING='%s'", m[1]))
 }
 
 // yamlOf are the YAML blocks of a page.
