@@ -2,6 +2,7 @@ package interop
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,18 +56,24 @@ func TestThePages(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	args := []string{"--net", "--", self, "-test.run=^TestInsideThePages$", "-test.v", "-test.timeout=15m"}
-	if os.Geteuid() != 0 {
-		args = append([]string{"--map-root-user"}, args...)
-	}
-	if err := exec.Command("unshare", append(slices.Clone(args[:len(args)-5]), "--net", "true")...).Run(); err != nil {
-		missing(t, "unshare --net", "the pages name ports, and need a network of their own")
-	}
-	c := exec.Command("unshare", args...)
-	c.Env = append(os.Environ(), pagesInside+"="+binary)
+	c := exec.Command("unshare", append(namespaces(t, "--net"), self, "-test.run=^TestInsideThePages$", "-test.v", "-test.timeout=15m")...)
+	c.Env = append(os.Environ(), innerProcess+"=1", pagesInside+"="+binary)
 	if out, err := c.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: TestInsideThePages")) {
 		t.Errorf("%v\n%s", err, out)
 	}
+}
+
+// namespaces are the arguments of unshare for a process with namespaces of its own, in which
+// it is root.
+func namespaces(t *testing.T, flags ...string) []string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		flags = append(flags, "--map-root-user")
+	}
+	if said, err := exec.Command("unshare", append(slices.Clone(flags), "true")...).CombinedOutput(); err != nil {
+		missing(t, "unshare "+strings.Join(flags, " "), fmt.Sprintf("a network of its own is needed: %v %s", err, said))
+	}
+	return append(flags, "--")
 }
 
 func pageFiles(t *testing.T) []string {
