@@ -84,6 +84,9 @@ type revision struct {
 }
 
 func revisionOf(root string) (*revision, error) {
+	if info, err := os.Stat(filepath.Join(root, ".git")); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("%s is no clone: Go puts the revision into builds where .git is a folder, which it is not in a worktree", root)
+	}
 	changed, err := output(root, "git", "status", "--porcelain")
 	if err != nil {
 		return nil, err

@@ -218,6 +218,17 @@ func TestNamesSayWhatIsMissing(t *testing.T) {
 	}
 }
 
+func TestAWorktreeIsRefused(t *testing.T) {
+	dir := clone(t, "main")
+	tree := filepath.Join(t.TempDir(), "tree")
+	if said, err := exec.Command("git", "-C", dir, "worktree", "add", "--quiet", "--detach", tree).CombinedOutput(); err != nil {
+		t.Fatalf("git worktree: %v\n%s", err, said)
+	}
+	if err := run(tree, t.TempDir(), "linux/amd64", true); err == nil || !strings.Contains(err.Error(), "is no clone") {
+		t.Errorf("got %v, want a refusal of a worktree", err)
+	}
+}
+
 func TestChangesThatAreNotCommittedAreRefused(t *testing.T) {
 	dir := clone(t, "changed")
 	if err := os.WriteFile(filepath.Join(dir, "new.go"), nil, 0o644); err != nil {
