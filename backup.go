@@ -1,10 +1,12 @@
 package spate
 
 import (
+	"errors"
 	"fmt"
 
 	"spate/console"
 	"spate/datafolder"
+	"spate/hub"
 )
 
 // Gather puts what the pipeline has at one moment into a stage of its data folder, of which
@@ -14,8 +16,12 @@ func (p *Pipeline) Gather(stage string) (err error) {
 	p.reloading.Lock()
 	defer p.reloading.Unlock()
 	defer func() {
-		if err != nil {
-			err = fmt.Errorf("gathering the files for a backup: %w", err)
+		if err == nil {
+			return
+		}
+		err = fmt.Errorf("gathering the files for a backup: %w", err)
+		if errors.Is(err, hub.ErrOffline) || datafolder.NoLinks(err) {
+			err = fmt.Errorf("%w; stop the pipeline, and make the backup then", err)
 		}
 	}()
 	g, err := datafolder.Gather(p.opts.Dir, stage)

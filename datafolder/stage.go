@@ -206,14 +206,10 @@ func (g *Gathering) link(path string, mode fs.FileMode) error {
 		return err
 	}
 	err := os.Link(from, to)
-	switch {
-	case errors.Is(err, fs.ErrNotExist): // gone since its folder was read
+	if errors.Is(err, fs.ErrNotExist) { // gone since its folder was read
 		return nil
-	case errors.Is(err, syscall.EXDEV):
-		return fmt.Errorf("%s lies on another file system than the data folder: %w", from, ErrNoLinks)
-	case blob.UnsupportedLink(err):
-		return fmt.Errorf("%s: the file system has no hard links: %w", from, ErrNoLinks)
-	case err != nil:
+	}
+	if err != nil {
 		return err
 	}
 	st, err := os.Stat(to)
@@ -224,8 +220,9 @@ func (g *Gathering) link(path string, mode fs.FileMode) error {
 	return nil
 }
 
-// ErrNoLinks: what a running instance has cannot be held for a backup.
-var ErrNoLinks = errors.New("stop the instance, and make the backup then")
+// NoLinks says of an error that the file system has no hard links, or that a part of the
+// data folder lies on another one: what a running instance has cannot be held then.
+func NoLinks(err error) bool { return errors.Is(err, syscall.EXDEV) || blob.UnsupportedLink(err) }
 
 func rank(e fs.DirEntry) int {
 	if strings.EqualFold(e.Name(), "_delta_log") {
