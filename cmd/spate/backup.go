@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,7 +34,7 @@ func (a *app) restore() *cobra.Command {
 }
 
 func (a *app) makeBackup(ctx context.Context, to string) (err error) {
-	form, err := a.form("table", "json")
+	form, err := a.form(listForms...)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (a *app) makeBackup(ctx context.Context, to string) (err error) {
 }
 
 func (a *app) restoreBackup(ctx context.Context, from string) error {
-	form, err := a.form("table", "json")
+	form, err := a.form(listForms...)
 	if err != nil {
 		return err
 	}
@@ -115,23 +115,15 @@ func (a *app) printCopied(form string, c datafolder.Copied, err error) error {
 	if err != nil {
 		return err
 	}
-	if form == "json" {
-		data, err := marshal(c)
-		if err != nil {
-			return err
+	err = a.printList(form, c, "What\tFiles\tBytes", func(out io.Writer) {
+		files, bytes := 0, int64(0)
+		for _, p := range c.Parts {
+			fmt.Fprintf(out, "%s\t%d\t%d\n", p.Part, p.Files, p.Bytes)
+			files, bytes = files+p.Files, bytes+p.Bytes
 		}
-		_, err = a.stdout.Write(data)
-		return err
-	}
-	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "What\tFiles\tBytes")
-	files, bytes := 0, int64(0)
-	for _, p := range c.Parts {
-		fmt.Fprintf(table, "%s\t%d\t%d\n", p.Part, p.Files, p.Bytes)
-		files, bytes = files+p.Files, bytes+p.Bytes
-	}
-	fmt.Fprintf(table, "all\t%d\t%d\n", files, bytes)
-	if err := table.Flush(); err != nil {
+		fmt.Fprintf(out, "all\t%d\t%d\n", files, bytes)
+	})
+	if err != nil {
 		return err
 	}
 	if !a.quiet {

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -77,7 +76,7 @@ func noConsole(locked error) error {
 }
 
 func (a *app) listHubs(ctx context.Context) error {
-	form, err := a.form("table", "json", "tsv")
+	form, err := a.form(listForms...)
 	if err != nil {
 		return err
 	}
@@ -97,34 +96,21 @@ func (a *app) listHubs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if form == "json" {
-		data, err := marshal(list)
-		if err != nil {
-			return err
+	return a.printList(form, list, "Name\tPartitions\tEvents\tBytes\tRetention\tEvents/s\tPipeline", func(out io.Writer) {
+		for _, h := range list {
+			rate, in, keeps := "-", "yes", "all"
+			if h.PerSecond != nil {
+				rate = fmt.Sprintf("%.1f", *h.PerSecond)
+			}
+			if !h.InPipeline {
+				in = "no"
+			}
+			if h.Retention > 0 {
+				keeps = config.FormatDuration(h.Retention)
+			}
+			fmt.Fprintf(out, "%s\t%d\t%d\t%d\t%s\t%s\t%s\n", h.Name, h.Partitions, h.Events, h.Bytes, keeps, rate, in)
 		}
-		_, err = a.stdout.Write(data)
-		return err
-	}
-	var out io.Writer = a.stdout
-	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	if form == "table" {
-		out = table
-	}
-	fmt.Fprintln(out, "Name\tPartitions\tEvents\tBytes\tRetention\tEvents/s\tPipeline")
-	for _, h := range list {
-		rate, in, keeps := "-", "yes", "all"
-		if h.PerSecond != nil {
-			rate = fmt.Sprintf("%.1f", *h.PerSecond)
-		}
-		if !h.InPipeline {
-			in = "no"
-		}
-		if h.Retention > 0 {
-			keeps = config.FormatDuration(h.Retention)
-		}
-		fmt.Fprintf(out, "%s\t%d\t%d\t%d\t%s\t%s\t%s\n", h.Name, h.Partitions, h.Events, h.Bytes, keeps, rate, in)
-	}
-	return table.Flush()
+	})
 }
 
 func (a *app) deleteHub(ctx context.Context, name string, yes bool) error {
