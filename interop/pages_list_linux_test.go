@@ -39,6 +39,7 @@ var pages = map[string]page{
 		},
 		runs: map[string]how{
 			"spate eval --query q.asaql --input telemetry=events.jsonl --arrival _arrival --arrival-drop --fail-on-drop > got.jsonl": {},
+			"spate backup /backups/monday": {before: func(s *session) { s.start("spate up") }, change: map[string]string{"/backups/monday": "monday"}},
 		},
 	},
 	"docs/testing.md": {

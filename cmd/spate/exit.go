@@ -59,6 +59,8 @@ func do(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []
 			return coded{usage, err}
 		case errors.Is(err, datafolder.ErrLocked):
 			return coded{usage, fmt.Errorf("E321 %w", err)}
+		case errors.Is(err, datafolder.ErrCopied), errors.Is(err, datafolder.ErrBackup), errors.Is(err, datafolder.ErrBackingUp):
+			return coded{usage, err}
 		case errors.Is(err, syscall.EADDRINUSE):
 			return coded{usage, fmt.Errorf("E307 %w (another port: server.*.port in the pipeline file, or --ports auto)", err)}
 		case errors.Is(err, context.DeadlineExceeded):
@@ -77,7 +79,7 @@ func wrongUsage(cmd *cobra.Command, err error) error {
 func wrongFlag(cmd *cobra.Command, err error) error {
 	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
 	switch name {
-	case "set", "open", "print-config", "color", "yes", "sparkline", "reference", "function", "dialect", "join-datediff", "no-wait":
+	case "set", "open", "print-config", "color", "yes", "sparkline", "reference", "function", "dialect", "join-datediff", "no-wait", "connection-string":
 		if unknown {
 			err = fmt.Errorf("--%s is not supported yet", name)
 		}
@@ -106,7 +108,7 @@ func noVerb(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	switch args[0] {
-	case "test", "hub", "table", "alerts", "export", "import", "az", "deploy", "doctor", "top", "context", "init", "cheat":
+	case "test", "table", "alerts", "export", "import", "az", "deploy", "doctor", "top", "context", "init", "cheat":
 		return fmt.Errorf("the verb %s is not supported yet", args[0])
 	}
 	hint := ""
