@@ -7,6 +7,7 @@
 package bind
 
 import (
+	"cmp"
 	"fmt"
 	"sort"
 	"strings"
@@ -188,8 +189,14 @@ func (b *binder) fail(at syntax.Span, hint, format string, args ...any) {
 	b.errs = append(b.errs, &syntax.Error{Span: at, Msg: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-func (b *binder) unsupported(at syntax.Span, what string) {
-	b.fail(at, "", "%s is not supported yet", what)
+// unsupported refuses a construct that is missing; what it is called, if not as the feature.
+func (b *binder) unsupported(at syntax.Span, f syntax.Feature, what ...string) {
+	b.refuse(at, "", f, what...)
+}
+
+// refuse is unsupported with a hint.
+func (b *binder) refuse(at syntax.Span, hint string, f syntax.Feature, what ...string) {
+	b.fail(at, hint, "%s is not supported yet", cmp.Or(strings.Join(what, ""), string(f)))
 }
 
 func (b *binder) warn(at syntax.Span, code, format string, args ...any) {
