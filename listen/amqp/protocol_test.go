@@ -213,6 +213,11 @@ func TestRefusedAttaches(t *testing.T) {
 			t.Errorf("attach %d: %s, want %s", i, got, f.want)
 		}
 	}
+	r.attach(wire.Attach{Name: "idempotent", Handle: 100, Source: at("x"), Target: at(hubName), Desired: []wire.Symbol{"com.microsoft:idempotent-producer"}})
+	r.want(wire.CodeAttach)
+	if d, err := wire.DecodeDetach(r.want(wire.CodeDetach).fields); err != nil || d.Error == nil || !strings.Contains(d.Error.Description, "Idempotent publishing over AMQP is not supported yet") {
+		t.Errorf("idempotent publishing: %+v, %v", d.Error, err)
+	}
 	// A coordinator: the target is a list with another descriptor.
 	b, list := wire.OpenList(wire.AppendDescriptor(nil, wire.CodeAttach), 7)
 	b = wire.AppendBool(wire.AppendUint(wire.AppendString(b, "tx"), 200), false)

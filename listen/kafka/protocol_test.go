@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -453,6 +454,30 @@ func TestGroupsAreRefusedWithAnErrorClientsReport(t *testing.T) {
 			}
 			req.SetVersion(v)
 			raw.roundTrip(req)
+		}
+	}
+}
+
+// What is not there is named where the answer has a place for it.
+func TestRefusalsSayWhatIsNotThere(t *testing.T) {
+	raw := dial(t, open(t, kafka.Options{}))
+	coordinator := kmsg.NewPtrFindCoordinatorRequest()
+	coordinator.Version = 3
+	producer := kmsg.NewPtrFindCoordinatorRequest()
+	producer.Version, producer.CoordinatorType = 3, 1
+	topics := kmsg.NewPtrCreateTopicsRequest()
+	topics.Topics = append(topics.Topics, kmsg.NewCreateTopicsRequestTopic())
+	topics.Version = 4
+	configs := kmsg.NewPtrDescribeConfigsRequest()
+	configs.Resources = append(configs.Resources, kmsg.NewDescribeConfigsRequestResource())
+	for want, got := range map[string]*string{
+		"consumer groups are not supported yet":                    raw.roundTrip(coordinator).(*kmsg.FindCoordinatorResponse).ErrorMessage,
+		"transactions are not supported yet":                       raw.roundTrip(producer).(*kmsg.FindCoordinatorResponse).ErrorMessage,
+		"hubs are made by the pipeline file, not by Kafka clients": raw.roundTrip(topics).(*kmsg.CreateTopicsResponse).Topics[0].ErrorMessage,
+		"describing configurations is not supported yet":           raw.roundTrip(configs).(*kmsg.DescribeConfigsResponse).Resources[0].ErrorMessage,
+	} {
+		if got == nil || !strings.Contains(*got, want) {
+			t.Errorf("got %v, want %s", got, want)
 		}
 	}
 }
