@@ -56,12 +56,15 @@ func (w Warning) String() string {
 	return fmt.Sprintf("%d:%d: %s (%s)", w.Span.From.Line, w.Span.From.Col, w.Msg, w.Code)
 }
 
-// Codes of warnings.
+// Codes of warnings. IdleAcknowledgement is another.
 const (
 	severalWith = "W507"
 	quotedText  = "W513"
 	notPortable = "W518"
 )
+
+// WarningCodes are the codes of warnings that may be acknowledged.
+var WarningCodes = []string{severalWith, quotedText, notPortable}
 
 // binder holds what is known of the whole script.
 type binder struct {
@@ -134,6 +137,7 @@ func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Err
 			job.Outputs = append(job.Outputs, &plan.Output{Name: "step:" + st.name, In: st.node, Where: st.where})
 		}
 	}
+	b.acknowledge()
 	sort.SliceStable(b.warnings, func(i, j int) bool {
 		return b.warnings[i].Span.From.Offset < b.warnings[j].Span.From.Offset
 	})

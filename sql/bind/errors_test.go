@@ -182,6 +182,46 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// A comment on the line of a warning, or right above it, acknowledges it.
+func TestAcknowledgedWarnings(t *testing.T) {
+	with := "WITH s AS (SELECT a FROM i) SELECT a INTO o FROM s;\n"
+	second := "WITH u AS (SELECT a FROM s) SELECT a INTO p FROM u"
+	for src, want := range map[string]string{
+		with + second: "2:1: several WITH",
+		with + "-- spate: ignore W507\n" + second:                                       "",
+		with + "-- spate: ignore W507: nobody has asked the service\n" + second:         "",
+		with + "-- spate: ignore W507\r\n" + second:                                     "",
+		with + "--spate:ignore W507\n\n-- of alerts\n/* more\n*/ " + second:             "",
+		with + "/* spate: ignore W507 */ " + second:                                     "",
+		with + second + " -- spate: ignore W507":                                        "",
+		"-- spate: ignore W507\n" + with + second:                                       "1:1: there is no W507 here that this could acknowledge (W523)\n3:1: several WITH",
+		with + "-- spate: ignore W513\n" + second:                                       "2:1: there is no W513 here that this could acknowledge (W523)\n3:1: several WITH",
+		with + "-- spate: ignore\n" + second:                                            "2:1: this names no warning: write spate: ignore W507 (W523)\n3:1: several WITH",
+		with + second + "\n-- spate: ignore W507":                                       "2:1: several WITH clauses in one script: no public example on the real service (W507)\n3:1: there is no W507 here",
+		"SELECT a INTO o FROM i WHERE b = \"x\" OR c = NULL -- spate: ignore W518,W513": "",
+		"SELECT a INTO o FROM i WHERE b = \"x\" OR c = NULL -- spate: ignore W513":      "a comparison with NULL",
+		"SELECT a INTO o FROM i WHERE b = '-- spate: ignore W513'":                      "",
+		"SELECT a INTO o FROM i -- we spate: ignore W513":                               "",
+		"SELECT a INTO o FROM i -- spate: ignore W523":                                  "there is no W523 here",
+		"SELECT a INTO o\nFROM i\nWHERE b = \"x\" -- spate: ignore W513":                "",
+	} {
+		_, errs, warnings := Script(src, Options{})
+		var got []string
+		for _, w := range warnings {
+			got = append(got, w.String())
+		}
+		if s := strings.Join(got, "\n"); len(errs) > 0 || !strings.Contains(s, want) || (s == "") != (want == "") {
+			t.Errorf("%s\n got %s %v\nwant %s", src, s, errs, want)
+		}
+	}
+	if _, _, warnings := Script("SELECT nope( INTO o FROM i -- spate: ignore W507", Options{}); len(warnings) > 0 {
+		t.Errorf("a script with mistakes: %v", warnings)
+	}
+	if _, errs, warnings := Script("SELECT a INTO o FROM i WHERE nope(b) = 1 -- spate: ignore W513", Options{}); len(errs) == 0 || len(warnings) > 0 {
+		t.Errorf("a script with mistakes: %v, %v", errs, warnings)
+	}
+}
+
 func TestExpressionOfAnOutputMap(t *testing.T) {
 	cols := []plan.Column{{Name: "WindowEndTime"}, {Name: "n"}}
 	e, errs := Expression("DATEADD(minute, -5, WindowEndTime)", cols)
