@@ -15,13 +15,14 @@ import (
 // it. A hint without a query states a fact.
 var advice = map[string]string{
 	"Use DATEADD or DATEDIFF":                                                            "SELECT DATEADD(day, -1, Timestamp), DATEDIFF(day, Timestamp, GETDATE()) FROM raw",
+	"Use datediff with a less precise datepart":                                          "SELECT DATEDIFF(day, Timestamp, GETDATE()) FROM raw",
 	"Use the CONVERT function to run this query":                                         "SELECT CONVERT(nvarchar(10), 0x6100)",
 	"use CASE WHEN ... THEN 1 ELSE 0 END":                                                "SELECT CASE WHEN Temperature > 1 THEN 1 ELSE 0 END FROM raw",
 	"Narrow the query with a predicate on the time or the partition column of its table": "SELECT DeviceId FROM raw WHERE Day = '2026-11-25'",
 	"a predicate on the time or the partition column of its table would open fewer":      "SELECT DeviceId FROM raw WHERE Timestamp > '2026-11-26'",
 	"The table is declared, but nothing has been written to it yet":                      "",
 	"VACUUM may have removed it while the query ran; run the query again":                "SELECT DeviceId FROM raw",
-	"Did you mean '…'?": "SELECT DeviceId FROM telemetry.raw",
+	"Did you mean '…'?":                                                                  "SELECT DeviceId FROM telemetry.raw",
 }
 
 // stated are words of hints that are no part of a query.
@@ -57,7 +58,7 @@ func TestHintsLeadToWhatIsAccepted(t *testing.T) {
 }
 
 // asks is the part of a message that says what to do.
-var asks = regexp.MustCompile(`[.;] ((?:[Uu]se|[Ww]rite|a predicate) .*?)\.?$`)
+var asks = regexp.MustCompile(`[.;] ((?:[Uu]se|[Ww]rite|a predicate) .*?)[.')]*$`)
 
 // hints are all hints that stand in the source.
 func hints(t *testing.T) map[string]bool {
