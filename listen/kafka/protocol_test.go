@@ -20,6 +20,7 @@ import (
 	"spate/access"
 	"spate/hub"
 	"spate/listen/kafka"
+	"spate/metric"
 )
 
 func TestBatchesAreStoredAndServedVerbatimInEveryVersion(t *testing.T) {
@@ -411,6 +412,66 @@ func TestWrongSecretsAreRefused(t *testing.T) {
 	if resp := c.roundTrip(shake).(*kmsg.SASLHandshakeResponse); resp.ErrorCode != 33 || len(resp.SupportedMechanisms) != 1 {
 		t.Errorf("unknown mechanism: %+v", resp)
 	}
+}
+
+// Who is refused is a user error of the namespace, once, and no success.
+func TestRefusedKeysAreUserErrors(t *testing.T) {
+	m := new(metric.Recorder)
+	in, connection := secured(t, kafka.Options{Metrics: m})
+	wants := func(what string, succeeded, errors int64) {
+		t.Helper()
+		for name, want := range map[string]int64{"SuccessfulRequests": succeeded, "UserErrors": errors} {
+			result := map[string]string{"SuccessfulRequests": "Success", "UserErrors": "ClientError"}[name]
+			if got := m.Counter(name, "EntityName", "-NamespaceOnlyMetric-", "OperationResult", result).Value(); got != want {
+				t.Errorf("%s: %s %d, want %d", what, name, got, want)
+			}
+		}
+		if got := m.Counter("IncomingRequests", "EntityName", "-NamespaceOnlyMetric-").Value(); got != succeeded+errors {
+			t.Errorf("%s: IncomingRequests %d, want %d", what, got, succeeded+errors)
+		}
+	}
+	show := func(c *rawConn, password string) {
+		t.Helper()
+		shake := kmsg.NewPtrSASLHandshakeRequest()
+		shake.Version, shake.Mechanism = 1, "PLAIN"
+		c.roundTrip(shake)
+		auth := kmsg.NewPtrSASLAuthenticateRequest()
+		auth.Version, auth.SASLAuthBytes = 1, []byte("\x00$ConnectionString\x00"+password)
+		c.roundTrip(auth)
+	}
+	show(dial(t, in), connection("nobody"))
+	wants("an unknown rule", 1, 1) // the handshake is a request too
+	show(dial(t, in), strings.Replace(connection("root"), key, "wrong", 1))
+	wants("a wrong key", 2, 2)
+	show(dial(t, in), connection("root"))
+	wants("the right key", 4, 2)
+
+	c := dial(t, in)
+	shake := kmsg.NewPtrSASLHandshakeRequest()
+	shake.Version, shake.Mechanism = 1, "SCRAM-SHA-256"
+	c.roundTrip(shake)
+	wants("another mechanism", 4, 3)
+	auth := kmsg.NewPtrSASLAuthenticateRequest()
+	auth.Version = 1
+	c.roundTrip(auth)
+	wants("no handshake", 4, 4)
+
+	c = dial(t, in)
+	metadata := kmsg.NewPtrMetadataRequest()
+	metadata.Version = 9
+	c.send(metadata, 1)
+	c.wantClosed()
+	wants("no key", 4, 5)
+
+	c = dial(t, in)
+	shake.Version, shake.Mechanism = 0, "PLAIN"
+	c.roundTrip(shake)
+	token := "\x00root\x00wrong"
+	if _, err := c.nc.Write(append([]byte{0, 0, 0, byte(len(token))}, token...)); err != nil {
+		t.Fatal(err)
+	}
+	c.wantClosed()
+	wants("a bare token", 5, 6)
 }
 
 func TestOldHandshakeWithBareToken(t *testing.T) {
