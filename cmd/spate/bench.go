@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -61,12 +62,15 @@ var benchWorkloads = map[string]func(context.Context, *benchFlags) (*workload.Re
 // benchLater are workloads that have a name already.
 var benchLater = []string{"nexmark", "tsbs", "riot", "ingest", "query", "lake"}
 
+// workloads are the names of what bench runs.
+func workloads() []string { return slices.Sorted(maps.Keys(benchWorkloads)) }
+
 func (a *app) bench() *cobra.Command {
 	var f benchFlags
 	var duration string
 	cmd := &cobra.Command{
 		Use:   "bench WORKLOAD",
-		Short: "Measure this build on this machine; the report is JSON. Workloads: seed3, windows, alerts, eval, example",
+		Short: "Measure this build on this machine; the report is JSON. Workloads: " + strings.Join(workloads(), ", "),
 		Args:  cobra.ExactArgs(1),
 	}
 	f.set = cmd.Flags()
@@ -85,7 +89,7 @@ func (a *app) bench() *cobra.Command {
 		case slices.Contains(benchLater, args[0]):
 			return withCode(usage, fmt.Errorf("the workload %s is not supported yet", args[0]))
 		default:
-			return withCode(usage, fmt.Errorf("there is no workload %q: want seed3, windows, alerts, eval or example", args[0]))
+			return withCode(usage, fmt.Errorf("there is no workload %q: want one of %s", args[0], strings.Join(workloads(), ", ")))
 		}
 		if err := f.check(duration); err != nil {
 			return withCode(usage, err)
@@ -105,12 +109,7 @@ func (a *app) bench() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		data, err := marshal(report)
-		if err != nil {
-			return err
-		}
-		_, err = a.stdout.Write(data)
-		return err
+		return a.printJSON(report)
 	})
 	return cmd
 }
