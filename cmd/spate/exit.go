@@ -60,6 +60,8 @@ func do(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []
 			return coded{usage, err}
 		case errors.Is(err, datafolder.ErrLocked):
 			return coded{usage, fmt.Errorf("E321 %w", err)}
+		case errors.Is(err, datafolder.ErrCopied), errors.Is(err, datafolder.ErrBackup), errors.Is(err, datafolder.ErrBackingUp):
+			return coded{usage, err}
 		case errors.Is(err, syscall.EADDRINUSE):
 			return coded{usage, fmt.Errorf("E307 %w (another port: server.*.port in the pipeline file, or --ports auto)", err)}
 		case errors.Is(err, context.DeadlineExceeded):
@@ -76,8 +78,8 @@ func wrongUsage(cmd *cobra.Command, err error) error {
 
 // laterVerbs and laterFlags are known and not built.
 var (
-	laterVerbs = []string{"test", "fmt", "hub", "table", "alerts", "export", "import", "az", "deploy", "doctor", "top", "context", "init", "cheat"}
-	laterFlags = []string{"set", "open", "print-config", "color", "yes", "sparkline", "reference", "function", "dialect", "join-datediff", "no-wait"}
+	laterVerbs = []string{"test", "fmt", "table", "alerts", "export", "import", "az", "deploy", "doctor", "top", "context", "init", "cheat"}
+	laterFlags = []string{"set", "open", "print-config", "color", "yes", "sparkline", "reference", "function", "dialect", "join-datediff", "no-wait", "connection-string"}
 )
 
 // wrongFlag tells a flag that is yet to come from one that never will.
