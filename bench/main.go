@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	if err != nil {
 		return err
 	}
-	return table(out, rows, missing)
+	return table(out, rows, versions(o.kafka), missing)
 }
 
 func parse(args []string, errs io.Writer) (*options, error) {

@@ -6,6 +6,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
+	"strings"
+
+	"github.com/nats-io/nats-server/v2/server"
 
 	"spate/internal/process"
 	"spate/workload/ingest"
@@ -50,18 +54,36 @@ func peers(o *options) []*peer {
 	}
 }
 
+// versions are those of the peers.
+func versions(jars string) []string {
+	out := []string{"nats-server " + server.VERSION}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			if strings.HasSuffix(m.Path, "/kfake") {
+				out = append(out, "kfake "+m.Version)
+			}
+		}
+	}
+	if found, err := filepath.Glob(filepath.Join(jars, "kafka_*.jar")); err == nil {
+		for _, jar := range found {
+			out = append(out, strings.TrimSuffix(filepath.Base(jar), ".jar"))
+		}
+	}
+	return out
+}
+
 // measure runs one load against a new server of the peer, in a new folder.
 func (p *peer) measure(ctx context.Context, dir string, l ingest.Load) (o *ingest.Outcome, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	server, target, err := p.start(ctx, dir, l.Partitions)
+	running, target, err := p.start(ctx, dir, l.Partitions)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
-		if e := server.Stop(); err == nil {
+		if e := running.Stop(); err == nil {
 			err = e
 		}
 	}()
@@ -70,7 +92,7 @@ func (p *peer) measure(ctx context.Context, dir string, l ingest.Load) (o *inges
 	if err != nil {
 		return nil, err
 	}
-	if o, err = ingest.Measure(ctx, producers, server, &l); err != nil {
+	if o, err = ingest.Measure(ctx, producers, running, &l); err != nil {
 		return nil, err
 	}
 	stored, err := p.stored(ctx, &target)

@@ -14,7 +14,7 @@ import (
 
 // table prints everything as one table that is Markdown too. The ratios are to Spate under
 // the same load: its events to those of the peer, and the server time of the peer to its.
-func table(w io.Writer, rows []row, missing []string) error {
+func table(w io.Writer, rows []row, versions, missing []string) error {
 	lines := [][]string{
 		{"Log", "Acknowledges when", "Events/s", "MB/s", "p50 ms", "p99 ms", "max ms", "Server CPU-s per million", "Client CPU-s per million", "Peak MiB", "Spate's events to it", "Its server CPU to Spate's"},
 		{"---", "---", "--:", "--:", "--:", "--:", "--:", "--:", "--:", "--:", "--:", "--:"},
@@ -59,7 +59,7 @@ func table(w io.Writer, rows []row, missing []string) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%d processors, %s %s, load %s\n", runtime.NumCPU(), runtime.GOOS, runtime.Version(), machineLoad())
+	_, err := fmt.Fprintf(w, "\n%d processors, %s, %s, load %s\n%s\n", runtime.NumCPU(), runtime.GOOS, runtime.Version(), machineLoad(), strings.Join(versions, ", "))
 	for _, m := range missing {
 		if err == nil {
 			_, err = fmt.Fprintf(w, "left out: %s\n", m)
