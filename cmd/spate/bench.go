@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"slices"
@@ -84,13 +85,16 @@ var benchWorkloads = map[string]benchWorkload{
 // benchLater are workloads that have a name already.
 var benchLater = []string{"nexmark", "tsbs", "riot", "query", "lake"}
 
+// workloads are the names of what bench runs.
+func workloads() []string { return slices.Sorted(maps.Keys(benchWorkloads)) }
+
 func (a *app) bench() *cobra.Command {
 	var f benchFlags
 	var duration string
 	cmd := &cobra.Command{
 		Use:   "bench WORKLOAD",
-		Short: "Measure this build on this machine; the report is JSON, or a table. Workloads: seed3, windows, alerts, eval, example, ingest",
-		Long: "Measure this build on this machine. Workloads: seed3, windows, alerts, eval, example, ingest.\n\n" +
+		Short: "Measure this build on this machine; the report is JSON, or a table. Workloads: " + strings.Join(workloads(), ", "),
+		Long: "Measure this build on this machine. Workloads: " + strings.Join(workloads(), ", ") + ".\n\n" +
 			"ingest without flags runs the loads that have a budget; with flags of a load, that one.",
 		Args: cobra.ExactArgs(1),
 	}
@@ -115,7 +119,7 @@ func (a *app) bench() *cobra.Command {
 		case slices.Contains(benchLater, args[0]):
 			return withCode(usage, fmt.Errorf("the workload %s is not supported yet", args[0]))
 		default:
-			return withCode(usage, fmt.Errorf("there is no workload %q: want seed3, windows, alerts, eval, example or ingest", args[0]))
+			return withCode(usage, fmt.Errorf("there is no workload %q: want one of %s", args[0], strings.Join(workloads(), ", ")))
 		}
 		f.own = cmd.LocalFlags()
 		if err := f.check(args[0], w.takes, duration); err != nil {
@@ -139,12 +143,7 @@ func (a *app) bench() *cobra.Command {
 		if form == "table" {
 			return benchTable(a.stdout, report)
 		}
-		data, err := marshal(report)
-		if err != nil {
-			return err
-		}
-		_, err = a.stdout.Write(data)
-		return err
+		return a.printJSON(report)
 	})
 	return cmd
 }

@@ -50,11 +50,7 @@ func (a *app) check() *cobra.Command {
 			if problems == nil {
 				problems = config.Problems{}
 			}
-			data, err := marshal(problems)
-			if err != nil {
-				return err
-			}
-			if _, err := a.stdout.Write(data); err != nil {
+			if err := a.printJSON(problems); err != nil {
 				return err
 			}
 			if bad {

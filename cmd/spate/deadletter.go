@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -154,7 +153,7 @@ func identified(line []byte) []byte {
 }
 
 func (a *app) listLetters() error {
-	form, err := a.form("table", "json", "tsv")
+	form, err := a.form(listForms...)
 	if err != nil {
 		return err
 	}
@@ -180,24 +179,11 @@ func (a *app) listLetters() error {
 	slices.SortFunc(list, func(x, y letter) int {
 		return cmp.Or(cmp.Compare(x.Job, y.Job), cmp.Compare(y.Count, x.Count), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Reason, y.Reason), cmp.Compare(x.where(), y.where()), cmp.Compare(x.Replayed, y.Replayed))
 	})
-	if form == "json" {
-		data, err := marshal(list)
-		if err != nil {
-			return err
+	return a.printList(form, list, "Job\tCount\tKind\tWhere\tReason\tReplayed", func(out io.Writer) {
+		for _, l := range list {
+			fmt.Fprintf(out, "%s\t%d\t%s\t%s\t%s\t%s\n", l.Job, l.Count, l.Kind, cmp.Or(l.where(), "-"), cmp.Or(l.Reason, "-"), cmp.Or(l.Replayed, "no"))
 		}
-		_, err = a.stdout.Write(data)
-		return err
-	}
-	var out io.Writer = a.stdout
-	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	if form == "table" {
-		out = table
-	}
-	fmt.Fprintln(out, "Job\tCount\tKind\tWhere\tReason\tReplayed")
-	for _, l := range list {
-		fmt.Fprintf(out, "%s\t%d\t%s\t%s\t%s\t%s\n", l.Job, l.Count, l.Kind, cmp.Or(l.where(), "-"), cmp.Or(l.Reason, "-"), cmp.Or(l.Replayed, "no"))
-	}
-	return table.Flush()
+	})
 }
 
 func (a *app) showLetters(job, kind string, most int) error {

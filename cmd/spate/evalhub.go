@@ -143,18 +143,6 @@ func (a *app) hubSource(ctx context.Context, h *hubInputs, name, group string, r
 	return nil, withCode(noConnection, err)
 }
 
-// hubNames are the hubs of the pipeline file.
-func (a *app) hubNames() (names []string) {
-	p, err := a.load("", config.Source{NoScripts: true})
-	if err != nil {
-		return nil // a hint is missing, no more
-	}
-	for _, h := range p.Options.Hubs {
-		names = append(names, h.Name)
-	}
-	return names
-}
-
 func noHub(name string, names []string) error {
 	hint := ""
 	if meant := near.Word(name, names); meant != "" {

@@ -67,15 +67,6 @@ func (a *app) explainSteps(ctx context.Context, name, format string, sample int)
 	return printed(a.stdout, &e)
 }
 
-func writeJSON(w io.Writer, v any) error {
-	data, err := marshal(v)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(data)
-	return err
-}
-
 func printSteps(w io.Writer, e *stream.Explanation) error {
 	fmt.Fprintf(w, "job %s: %s\n", e.Job, e.State)
 	if e.Error != "" {

@@ -52,7 +52,7 @@ func (a *app) job() *cobra.Command {
 }
 
 func (a *app) listJobs(ctx context.Context) error {
-	form, err := a.form("table", "json", "tsv")
+	form, err := a.form(listForms...)
 	if err != nil {
 		return err
 	}
@@ -64,15 +64,7 @@ func (a *app) listJobs(ctx context.Context) error {
 	if err := i.call(ctx, http.MethodGet, "/api/status", cmpTimeout(a.timeout), &st); err != nil {
 		return answerCode(err)
 	}
-	if form == "json" {
-		data, err := marshal(st.Jobs)
-		if err != nil {
-			return err
-		}
-		_, err = a.stdout.Write(data)
-		return err
-	}
-	return printJobs(a.stdout, form, st.Jobs)
+	return a.printJobs(form, st.Jobs)
 }
 
 func (a *app) doToJob(ctx context.Context, name, verb string, parameters url.Values) error {

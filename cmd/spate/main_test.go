@@ -49,6 +49,7 @@ func TestExitCodes(t *testing.T) {
 		{notFound, []string{"certs"}},
 		{notFound, []string{"eval", "--job", "nope"}},
 		{noConnection, []string{"simulate"}},
+		{noConnection, []string{"connection-string"}},
 		{noConnection, []string{"metrics", "list", "--metric", "Errors", "--address", "http://127.0.0.1:1"}},
 		{done, eval},
 		{differs, append(eval, "--fail-on-drop")},

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -121,7 +118,7 @@ func (f *metricFlags) span(now time.Time, offset time.Duration) (from, to time.T
 }
 
 func (a *app) listMetrics(ctx context.Context, f *metricFlags) error {
-	form, err := a.form("table", "json", "tsv")
+	form, err := a.form(listForms...)
 	if err != nil {
 		return err
 	}
@@ -139,25 +136,7 @@ func (a *app) listMetrics(ctx context.Context, f *metricFlags) error {
 		}
 		return err
 	}
-	if form == "json" {
-		data, err := marshal(answer)
-		if err != nil {
-			return err
-		}
-		_, err = a.stdout.Write(data)
-		return err
-	}
 	return a.printMetrics(form, answer, f.aggregations)
-}
-
-// marshal indents and leaves <, > and & as they are.
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	err := e.Encode(v)
-	return b.Bytes(), err
 }
 
 // askMetrics asks the running instance, or reads the history that it left.
@@ -236,57 +215,40 @@ func (a *app) printMetrics(form string, answer *monitor.Answer, aggregations []s
 	for _, c := range columns {
 		head = append(head, c.title)
 	}
-	var out io.Writer = a.stdout
-	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	if form == "table" {
-		out = table
-	}
-	fmt.Fprintln(out, strings.Join(head, "\t"))
 	rows := 0
-	for i := 0; len(columns) > 0 && i < len(columns[0].data); i++ {
-		cells, some := []string{columns[0].data[i].TimeStamp}, false
-		for _, c := range columns {
-			cell := "-"
-			if v, ok := c.of(&c.data[i]); ok {
-				cell, some = v.String(), true
+	err := a.printList(form, answer, strings.Join(head, "\t"), func(out io.Writer) {
+		for i := 0; len(columns) > 0 && i < len(columns[0].data); i++ {
+			cells, some := []string{columns[0].data[i].TimeStamp}, false
+			for _, c := range columns {
+				cell := "-"
+				if v, ok := c.of(&c.data[i]); ok {
+					cell, some = v.String(), true
+				}
+				cells = append(cells, cell)
 			}
-			cells = append(cells, cell)
+			if some || form == "tsv" {
+				fmt.Fprintln(out, strings.Join(cells, "\t"))
+				rows++
+			}
 		}
-		if some || form == "tsv" {
-			fmt.Fprintln(out, strings.Join(cells, "\t"))
-			rows++
-		}
-	}
-	if err := table.Flush(); err != nil {
+	})
+	if err != nil {
 		return err
 	}
-	if rows == 0 && !a.quiet {
+	if rows == 0 && form != "json" && !a.quiet {
 		fmt.Fprintln(a.stderr, "nothing was recorded in "+answer.Timespan)
 	}
 	return nil
 }
 
 func (a *app) listDefinitions() error {
-	form, err := a.form("table", "json", "tsv")
+	form, err := a.form(listForms...)
 	if err != nil {
 		return err
 	}
-	if form == "json" {
-		data, err := marshal(monitor.Definitions())
-		if err != nil {
-			return err
+	return a.printList(form, monitor.Definitions(), "Metric\tUnit\tAggregation\tNamespace", func(out io.Writer) {
+		for _, d := range monitor.Definitions() {
+			fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", d.Name, d.Unit, d.Primary, d.Namespace)
 		}
-		_, err = a.stdout.Write(data)
-		return err
-	}
-	var out io.Writer = a.stdout
-	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	if form == "table" {
-		out = table
-	}
-	fmt.Fprintln(out, "Metric\tUnit\tAggregation\tNamespace")
-	for _, d := range monitor.Definitions() {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", d.Name, d.Unit, d.Primary, d.Namespace)
-	}
-	return table.Flush()
+	})
 }

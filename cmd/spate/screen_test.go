@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"spate"
 	"spate/config"
+	"spate/jobs"
 	"spate/monitor"
 	"spate/pipeline"
 	"spate/simulator"
@@ -21,6 +23,38 @@ func TestRateIsAMeanOfSeconds(t *testing.T) {
 		got := r.add(begin.Add(time.Duration(i+1)*redrawEvery), (i+1)/2*20)
 		if i >= 20 && (got < 16 || got > 24) {
 			t.Errorf("after %d looks the rate is %.1f, want about 20", i+1, got)
+		}
+	}
+}
+
+func TestTheLineOfStateFitsATerminal(t *testing.T) {
+	const long = 36500 * 24 * time.Hour
+	short := spate.Status{EventsIn: 362, RowsOut: 42, Alerts: 22, WatermarkDelay: 100 * time.Millisecond}
+	big := spate.Status{EventsIn: math.MaxInt64, RowsOut: 99_949_999, Alerts: 99_999, WatermarkDelay: 99*24*time.Hour + 23*time.Hour}
+	stopped, failed, many := short, short, big
+	stopped.Jobs = []jobs.Status{{Name: "a", State: "Running"}, {Name: "b", State: "Stopped"}}
+	failed.Problems = []string{"job totals failed: read line 7:\nno number"}
+	many.Problems = []string{strings.Repeat("the disk is full ", 20), "job a failed", "job b failed"}
+	for _, c := range []struct {
+		st   spate.Status
+		rate float64
+		up   time.Duration
+		want string
+	}{
+		{short, 18.2, 20 * time.Second, "up 20s  events in 362 (18/s)  rows out 42  alerts 22  delay 0.1s"},
+		{stopped, 18.2, 200 * time.Second, "b stopped  up 3m20s  events in 362 (18/s)  rows out 42  alerts 22  delay 0.1s"},
+		{failed, 0, 90 * time.Minute, "! job totals failed: read line 7: no number  up 1h30m  events in 362 (0/s)"},
+		{many, 123456, long, "! the disk is full the disk i… (and 2 more)  up 36500d  events in 9.2E (123k/s)"},
+		{big, 99999, 80 * time.Hour, "up 3d8h  events in 9.2E (99999/s)  rows out 99.9M  alerts 99999  delay 99d23h"},
+	} {
+		got := describe(c.st, c.rate, c.up)
+		if got != c.want || len([]rune(got)) >= 80 {
+			t.Errorf("got  %q, %d wide\nwant %q", got, len([]rune(got)), c.want)
+		}
+	}
+	for n, want := range map[int64]string{0: "0", 99_999: "99999", 100_000: "100k", 999_499: "999k", 999_500: "1.0M", 99_949_999: "99.9M", 99_950_000: "100M"} {
+		if got := compact(n); got != want {
+			t.Errorf("compact(%d) = %s, want %s", n, got, want)
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,12 +34,7 @@ func (a *app) showStatus(ctx context.Context) error {
 		return answerCode(err)
 	}
 	if form == "json" {
-		data, err := marshal(st)
-		if err != nil {
-			return err
-		}
-		_, err = a.stdout.Write(data)
-		return err
+		return a.printJSON(st)
 	}
 	for _, p := range st.Problems {
 		fmt.Fprintln(a.stdout, "! "+p)
@@ -50,29 +44,25 @@ func (a *app) showStatus(ctx context.Context) error {
 	}
 	fmt.Fprintf(a.stdout, "up %s  events in %d  rows out %d  alerts %d  watermark delay %s\n\n",
 		time.Since(st.Started).Truncate(time.Second), st.EventsIn, st.RowsOut, st.Alerts, seconds(st.WatermarkDelay))
-	return printJobs(a.stdout, "table", st.Jobs)
+	return a.printJobs("table", st.Jobs)
 }
 
 // stateOrder puts what is wrong first.
 var stateOrder = []string{"Failed", "Degraded", "Stopped", "Stopping", "Starting", "Running"}
 
-func printJobs(w io.Writer, form string, list []jobs.Status) error {
-	out := w
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if form == "table" {
-		out = table
-	}
+func (a *app) printJobs(form string, list []jobs.Status) error {
 	slices.SortStableFunc(list, func(x, y jobs.Status) int {
 		return slices.Index(stateOrder, x.State) - slices.Index(stateOrder, y.State)
 	})
-	fmt.Fprintln(out, "Name\tState\tWatermark delay\tEvents in\tEvents/s\tRows out\tRows/s\tRuntime errors\tLast checkpoint\tError")
-	for _, j := range list {
-		last := ""
-		if j.Checkpoint != nil {
-			last = j.Checkpoint.UTC().Format(time.RFC3339)
+	const head = "Name\tState\tWatermark delay\tEvents in\tEvents/s\tRows out\tRows/s\tRuntime errors\tLast checkpoint\tError"
+	return a.printList(form, list, head, func(out io.Writer) {
+		for _, j := range list {
+			last := ""
+			if j.Checkpoint != nil {
+				last = j.Checkpoint.UTC().Format(time.RFC3339)
+			}
+			fmt.Fprintf(out, "%s\t%s\t%s\t%d\t%.1f\t%d\t%.1f\t%d\t%s\t%s\n", j.Name, j.State, seconds(j.WatermarkDelay), j.EventsIn, j.EventRate, j.RowsOut, j.RowRate,
+				j.Errors, last, strings.ReplaceAll(j.Error, "\n", " "))
 		}
-		fmt.Fprintf(out, "%s\t%s\t%s\t%d\t%.1f\t%d\t%.1f\t%d\t%s\t%s\n", j.Name, j.State, seconds(j.WatermarkDelay), j.EventsIn, j.EventRate, j.RowsOut, j.RowRate,
-			j.Errors, last, strings.ReplaceAll(j.Error, "\n", " "))
-	}
-	return table.Flush()
+	})
 }

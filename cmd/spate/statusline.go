@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -146,18 +147,70 @@ func seconds(d time.Duration) string {
 	return fmt.Sprintf("%.1fs", d.Seconds())
 }
 
-// describe is one line of state.
+// short is a span in at most 6 characters: its two largest units, as in 3m20s and 51d4h.
+func short(d time.Duration) string {
+	s := int64(d / time.Second)
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%ds", s)
+	case s < 3600:
+		return fmt.Sprintf("%dm%ds", s/60, s%60)
+	case s < 86400:
+		return fmt.Sprintf("%dh%dm", s/3600, s/60%60)
+	}
+	if days := s / 86400; days >= 100 {
+		return fmt.Sprintf("%dd", days)
+	}
+	return fmt.Sprintf("%dd%dh", s/86400, s/3600%24)
+}
+
+// compact is a number in at most 5 characters, as in 1234 and 12.3M.
+func compact(n int64) string {
+	x, unit := float64(n), ""
+	for _, next := range []string{"k", "M", "G", "T", "P", "E"} {
+		if x < 99_999.5 && unit == "" || x < 999.5 {
+			break
+		}
+		x, unit = x/1000, next
+	}
+	if unit == "" || x >= 99.95 {
+		return fmt.Sprintf("%.0f%s", x, unit)
+	}
+	return fmt.Sprintf("%.1f%s", x, unit)
+}
+
+// lineWidth is what a line of state takes at most: a terminal of 80 columns shows it
+// without wrapping.
+const lineWidth = 79
+
+// describe is one line of state: what is wrong first.
 func describe(st spate.Status, perSecond float64, up time.Duration) string {
-	var jobs []string
+	delay := fmt.Sprintf("%.1fs", st.WatermarkDelay.Seconds())
+	if st.WatermarkDelay >= time.Minute {
+		delay = short(st.WatermarkDelay)
+	}
+	rate := compact(int64(math.Round(perSecond))) + "/s"
+	if len(st.Problems) > 0 {
+		rest := fmt.Sprintf("  up %s  events in %s (%s)", short(up), compact(st.EventsIn), rate)
+		if n := len(st.Problems) - 1; n > 0 {
+			rest = fmt.Sprintf(" (and %d more)%s", n, rest)
+		}
+		return "! " + cut(strings.Join(strings.Fields(st.Problems[0]), " "), lineWidth-len("! ")-len(rest)) + rest
+	}
+	s := fmt.Sprintf("up %s  events in %s (%s)  rows out %s  alerts %s  delay %s",
+		short(up), compact(st.EventsIn), rate, compact(st.RowsOut), compact(st.Alerts), delay)
 	for _, j := range st.Jobs {
 		if j.State != "Running" {
-			jobs = append(jobs, j.Name+" "+strings.ToLower(j.State))
+			return cut(j.Name+" "+strings.ToLower(j.State)+"  "+s, lineWidth)
 		}
 	}
-	s := fmt.Sprintf("up %s  events in %d (%.0f/s)  rows out %d  alerts %d  watermark delay %s",
-		up.Truncate(time.Second), st.EventsIn, perSecond, st.RowsOut, st.Alerts, seconds(st.WatermarkDelay))
-	if len(jobs) > 0 {
-		s += "  " + strings.Join(jobs, ", ")
+	return cut(s, lineWidth)
+}
+
+// cut is text in at most width characters.
+func cut(text string, width int) string {
+	if r := []rune(text); len(r) > width {
+		return string(r[:width-1]) + "…"
 	}
-	return s
+	return text
 }

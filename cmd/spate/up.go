@@ -127,7 +127,11 @@ func (a *app) runPipeline(ctx context.Context, p *config.Pipeline, drain time.Du
 	if err != nil {
 		return err
 	}
-	if _, err := a.stdout.Write(readyText(p, pipe.Endpoints(), again)); err != nil {
+	ends := pipe.Endpoints()
+	if a.quiet || !terminal(a.stdout) {
+		ends.ConnectionString, ends.TLSConnectionString = withoutKey(ends.ConnectionString), withoutKey(ends.TLSConnectionString)
+	}
+	if _, err := a.stdout.Write(readyText(p, ends, again)); err != nil {
 		log.Warn("printing what to try", "err", err)
 	}
 	tellSystemd(log, "READY=1")
@@ -209,7 +213,7 @@ func readyText(p *config.Pipeline, e spate.Endpoints, again func(verb string) st
 	}
 	if hub := producerHub(o); hub != "" && e.ConnectionString != "" {
 		out("\nFor a producer of your own:")
-		out("  export EVENT_HUB_CONNECTION_STRING='%s'", e.ConnectionString)
+		out("  export EVENT_HUB_CONNECTION_STRING=\"$(%s)\"", again("connection-string"))
 		out("  export EVENT_HUB_NAME='%s'", hub)
 	}
 	out("\nTry in another terminal, in this folder:")

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"spate/access"
 	"spate/console"
 	"spate/monitor"
 )
@@ -88,6 +89,21 @@ func TestUpInAnEmptyFolder(t *testing.T) {
 	}
 	count := `SELECT COUNT(*) AS n FROM telemetry.raw_telemetry`
 	spateOut(t, func(s string) bool { return strings.HasPrefix(s, "n\r\n") && s != "n\r\n0\r\n" }, "query", "-o", "csv", count)
+
+	// A key is printed for who asks for it, and not in passing where it would stay in a file.
+	key := func(s string) string {
+		c, err := access.ParseConnectionString(strings.TrimSpace(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Key
+	}(spateOut(t, func(string) bool { return true }, "connection-string"))
+	if key == "" || key == "***" || strings.Contains(out.String()+errs.String(), key) {
+		t.Errorf("the key %q is on the first screen, which is no terminal:\n%s", key, out)
+	}
+	if s := spateOut(t, func(string) bool { return true }, "connection-string", "--hub", "telemetry-alerts", "-o", "json"); !strings.Contains(s, key) || !strings.Contains(s, "EntityPath=telemetry-alerts;") {
+		t.Errorf("the string of a hub is %s", s)
+	}
 
 	list := []string{"metrics", "list", "--metric", "InputEvents,OutputEvents,Errors", "--interval", "PT1M", "-o", "json"}
 	total := func(s string) (n float64) {

@@ -29,12 +29,7 @@ func (a *app) version() *cobra.Command {
 			}
 			if form == "json" {
 				revision, date := built()
-				data, err := marshal(map[string]string{"version": release, "revision": revision, "date": date, "go": runtime.Version(), "platform": platform()})
-				if err != nil {
-					return err
-				}
-				_, err = a.stdout.Write(data)
-				return err
+				return a.printJSON(map[string]string{"version": release, "revision": revision, "date": date, "go": runtime.Version(), "platform": platform()})
 			}
 			_, err = io.WriteString(a.stdout, versionText())
 			return err
