@@ -5,6 +5,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -80,7 +81,7 @@ func parse(args []string, errs io.Writer) (*options, error) {
 	f.StringVar(&o.kafka, "kafka", filepath.Join(toolsDir(), "kafka"), "folder with the jars of Apache Kafka, as .ci/tools installs them")
 	f.StringVar(&o.dir, "dir", "", "folder of the data, on the disk to measure; default a temporary one")
 	f.StringVar(&o.only, "only", "", "only peers whose name has this in it, and Spate")
-	f.IntVar(&o.rounds, "rounds", 1, "how often everything is measured; the median run of each counts")
+	f.IntVar(&o.rounds, "rounds", 1, "how often everything is measured; the run in the middle counts")
 	f.IntVar(&one.Producers, "producers", 100, "clients, each with one batch under way")
 	f.IntVar(&one.Size, "size", 250, "bytes of an event")
 	f.IntVar(&one.Batch, "batch", 20, "events of a batch")
@@ -172,15 +173,20 @@ func (o *options) measure(ctx context.Context) (rows []row, missing []string, er
 			}
 		}
 		for _, p := range there {
-			rows = append(rows, row{p, l, median(runs[p])})
+			rows = append(rows, row{p, l, median(runs[p], l.Rate > 0)})
 		}
 	}
 	return rows, missing, nil
 }
 
-// median is the run in the middle by its rate.
-func median(runs []*ingest.Outcome) *ingest.Outcome {
-	slices.SortFunc(runs, func(a, b *ingest.Outcome) int { return int(a.PerSecond() - b.PerSecond()) })
+// median is the run in the middle by its rate; where that was given, by its slow answers.
+func median(runs []*ingest.Outcome, paced bool) *ingest.Outcome {
+	slices.SortFunc(runs, func(a, b *ingest.Outcome) int {
+		if paced {
+			return cmp.Compare(a.P99, b.P99)
+		}
+		return cmp.Compare(a.PerSecond(), b.PerSecond())
+	})
 	return runs[len(runs)/2]
 }
 

@@ -3,11 +3,13 @@ package workload
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"spate/workload/ingest"
@@ -87,7 +89,19 @@ func Ingest(ctx context.Context, o IngestOptions) (*Report, error) {
 	}
 	r := &Report{Workload: "ingest", Conditions: conditions(dir), Counters: make(map[string]int64)}
 	for _, c := range cases {
+		var stop func() (time.Duration, error)
+		if c.load.Rate > 0 {
+			var err error
+			if stop, err = idleWrites(dir, c.load.Size*c.load.Batch); err != nil {
+				return nil, err
+			}
+		}
 		here, err := o.measure(ctx, o.Executable, filepath.Join(dir, c.name), &c)
+		if stop != nil {
+			p99, e := stop()
+			r.add(c.name+"-machine-p99", "ms", milliseconds(p99), 0)
+			err = errors.Join(err, e)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
@@ -168,6 +182,49 @@ func (c *ingestCase) compare(r *Report, here, there *ingest.Outcome) {
 	add("server-cpu", here.ServerCost(), there.ServerCost())
 	add("p99", float64(here.P99), float64(there.P99))
 	add("server-peak", here.Peak, there.Peak)
+}
+
+// idleBeat is the time between two writes of idleWrites.
+const idleBeat = 10 * time.Millisecond
+
+// idleWrites does, beside a load, what no server can save: it wakes when a batch is due,
+// writes so many bytes to the disk of dir and waits for it. The function that it returns
+// ends that and says how long one in a hundred took at least, from when it was due. On a
+// machine with other work a server answers no sooner.
+func idleWrites(dir string, bytes int) (stop func() (time.Duration, error), err error) {
+	f, err := os.CreateTemp(dir, "idle-")
+	if err != nil {
+		return nil, fmt.Errorf("making a file beside the load: %w", err)
+	}
+	ended, result := make(chan struct{}), make(chan error, 1)
+	var took []time.Duration
+	write := func() error {
+		buf := make([]byte, bytes)
+		for due := time.Now(); ; due = due.Add(idleBeat) {
+			select {
+			case <-ended:
+				return nil
+			case <-time.After(time.Until(due)):
+			}
+			if _, err := f.WriteAt(buf, int64(len(took)%1000*bytes)); err != nil {
+				return err
+			}
+			if err := syncData(f); err != nil {
+				return err
+			}
+			took = append(took, time.Since(due))
+		}
+	}
+	go func() { result <- write() }()
+	return func() (time.Duration, error) {
+		close(ended)
+		err := errors.Join(<-result, f.Close(), os.Remove(f.Name()))
+		if len(took) == 0 {
+			return 0, err
+		}
+		slices.Sort(took)
+		return took[len(took)*99/100], err
+	}, nil
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
