@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"spate/internal/process"
@@ -72,19 +73,9 @@ func kafkaStarter(jars, flush string) func(context.Context, string, int) (*proce
 	}
 }
 
-// makeTopic waits until the broker answers and makes the topic.
+// makeTopic waits until the broker answers and makes the topic. A broker that starts opens
+// its port, and may close connections, before it can do more: what fails is tried again.
 func makeTopic(ctx context.Context, p *process.Process, t *ingest.Target, flush string) error {
-	var dialer net.Dialer
-	err := p.Poll(ctx, startTime, func() (bool, error) {
-		c, err := dialer.DialContext(ctx, "tcp", t.Address)
-		if err != nil {
-			return false, nil
-		}
-		return true, c.Close()
-	})
-	if err != nil {
-		return fmt.Errorf("starting Kafka: %w", err)
-	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(t.Address))
 	if err != nil {
 		return err
@@ -94,20 +85,34 @@ func makeTopic(ctx context.Context, p *process.Process, t *ingest.Target, flush 
 	if flush != "" {
 		configs["flush.messages"] = &flush
 	}
-	ctx, cancel := context.WithTimeout(ctx, startTime)
-	defer cancel()
-	if _, err := kadm.NewClient(client).CreateTopic(ctx, int32(t.Partitions), 1, configs, t.Hub); err != nil {
-		return fmt.Errorf("making topic %s: %w", t.Hub, err)
+	var last error
+	try := func(ask func(context.Context) error) error {
+		return p.Poll(ctx, startTime, func() (bool, error) {
+			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+			defer cancel()
+			last = ask(ctx)
+			return last == nil, nil
+		})
+	}
+	err = try(func(ctx context.Context) error {
+		_, err := kadm.NewClient(client).CreateTopic(ctx, int32(t.Partitions), 1, configs, t.Hub)
+		if errors.Is(err, kerr.TopicAlreadyExists) { // by a try whose answer was lost
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("making topic %s: %w", t.Hub, err), last)
 	}
 	// Leaders are there a moment after the answer; the ends of all partitions say so.
-	var last error
-	err = p.Poll(ctx, startTime, func() (bool, error) {
-		ask, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		_, last = ingest.Stored(ask, t)
-		return last == nil, nil
+	err = try(func(ctx context.Context) error {
+		_, err := ingest.Stored(ctx, t)
+		return err
 	})
-	return errors.Join(err, last)
+	if err != nil {
+		return errors.Join(fmt.Errorf("waiting for topic %s: %w", t.Hub, err), last)
+	}
+	return nil
 }
 
 // freePorts are loopback addresses that nobody listened on a moment ago: Kafka has to be
