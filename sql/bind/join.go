@@ -15,11 +15,11 @@ func (b *binder) join(sc *scope, j *syntax.Join) plan.Node {
 	at := j.Right.Loc()
 	switch {
 	case b.isReference(j.Left) || b.isReference(j.Right):
-		b.unsupported(at, "JOIN with reference data")
+		b.unsupported(at, syntax.ReferenceJoins)
 	case containsCall(j.On, "DATEDIFF"):
-		b.unsupported(at, "JOIN")
+		b.unsupported(at, syntax.Joins)
 	default:
-		b.fail(at, "reference data needs no DATEDIFF, but JOIN with reference data is not supported yet",
+		b.fail(at, "JOIN is not supported yet, with such a bound or without, and neither is JOIN with reference data, which needs none",
 			"The join predicate is not time bounded. JOIN operation between data streams requires specifying "+
 				"max time distances between matching events. Please add DATEDIFF to the JOIN condition.")
 	}
