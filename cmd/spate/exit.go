@@ -77,7 +77,7 @@ func wrongUsage(cmd *cobra.Command, err error) error {
 func wrongFlag(cmd *cobra.Command, err error) error {
 	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
 	switch name {
-	case "set", "open", "print-config", "color", "yes", "sparkline", "reference", "function", "dialect", "join-datediff", "no-wait":
+	case "set", "open", "print-config", "color", "yes", "sparkline", "reference", "function", "dialect", "no-wait":
 		if unknown {
 			err = fmt.Errorf("--%s is not supported yet", name)
 		}

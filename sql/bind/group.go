@@ -77,6 +77,11 @@ func (q *query) key(g *group, e syntax.Expr) {
 	case *syntax.Field:
 		name = x.Name.Name
 	}
+	for _, k := range g.node.Keys {
+		if strings.EqualFold(k.Name, name) { // who reads a dead letter is to tell them apart
+			name = q.b.text(e.Loc())
+		}
+	}
 	c := plan.Column{Name: name, Type: bound.Type()}
 	id := q.b.newColumn(c, 0, e.Loc())
 	g.keys[text] = id
