@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"strings"
 	"time"
 
+	"spate/console"
 	"spate/hub"
 	"spate/hub/eventlog"
 	"spate/pipeline"
@@ -16,7 +18,9 @@ import (
 // hubs are the hubs of a pipeline, as its options have them.
 type hubs struct {
 	namespace *hub.Namespace
+	log       *slog.Logger
 	made      map[string]pipeline.Hub // by name in lower case
+	told      map[string]bool         // by name: the log has it that the hub has left the pipeline
 }
 
 // Check implements room.
@@ -54,7 +58,44 @@ func (h *hubs) Reload(ctx context.Context, o pipeline.Options) (did []string, er
 		h.made[key] = w
 		did = append(did, "hub "+key)
 	}
+	gone := h.gone(o)
+	for _, name := range gone {
+		delete(h.made, strings.ToLower(name))
+		if !h.told[name] {
+			h.log.Warn("a hub is not in the pipeline any more; it stays, with its events, until it is deleted", "hub", name, "delete", "spate hub delete "+name)
+		}
+	}
+	clear(h.told)
+	for _, name := range gone {
+		h.told[name] = true
+	}
 	return did, errors.Join(errs...)
+}
+
+// gone are the hubs that are there and that the options do not have.
+func (h *hubs) gone(o pipeline.Options) (names []string) {
+	for _, x := range h.namespace.Hubs() {
+		if o.UseOf(x.Name()) == "" {
+			names = append(names, x.Name())
+		}
+	}
+	return names
+}
+
+// delete deletes a hub that the options have no use for.
+func (h *hubs) delete(name string, o pipeline.Options) error {
+	x, ok := h.namespace.Hub(name)
+	if !ok {
+		return fmt.Errorf("deleting hub %s: %w", name, hub.ErrNotFound)
+	}
+	if use := o.UseOf(x.Name()); use != "" {
+		return fmt.Errorf("deleting hub %s: %s: %w", x.Name(), use, console.ErrHubUsed)
+	}
+	if err := h.namespace.Delete(x.Name()); err != nil {
+		return err
+	}
+	h.log.Info("a hub was deleted", "hub", x.Name())
+	return nil
 }
 
 // specOf fills in the defaults of a hub.

@@ -36,7 +36,7 @@ func (p *Pipeline) openPorts() (err error) {
 			Ports: []listen.Port{{Key: "console", Name: "HTTP", At: at.HTTP}},
 			New: func(listen.Addresses) (listen.Server, error) {
 				return console.New(console.Options{Namespace: o.Namespace, Recorder: p.metrics, History: p.history, Log: p.log,
-					Health: p.health, Ready: p.ready, Status: func() any { return p.Status() }, Token: p.token, Jobs: p.jobs}), nil
+					Health: p.health, Ready: p.ready, Status: func() any { return p.Status() }, Token: p.token, Jobs: p.jobs, Hubs: p}), nil
 			},
 			Late: true,
 		},

@@ -42,6 +42,7 @@ type Pipeline struct {
 
 	limits     limits
 	lock       *datafolder.Lock
+	store      *blob.Local
 	metrics    *metric.Recorder
 	policies   *policies
 	hubs       *hubs
@@ -76,8 +77,15 @@ func Open(ctx context.Context, o pipeline.Options) (_ *Pipeline, err error) {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("creating the data folder: %w", err)
 	}
-	if p.lock, err = datafolder.Take(o.Dir); err != nil {
+	take := datafolder.Take
+	if o.AcceptCopy {
+		take = datafolder.TakeCopy
+	}
+	if p.lock, err = take(o.Dir); err != nil {
 		return nil, err
+	}
+	if err := datafolder.ClearStages(o.Dir); err != nil {
+		o.Log.Warn("what an interrupted backup has left is still there", "err", err)
 	}
 	if p.policies, err = openPolicies(o); err != nil {
 		return nil, err
@@ -85,7 +93,8 @@ func Open(ctx context.Context, o pipeline.Options) (_ *Pipeline, err error) {
 	if err := p.openHubs(ctx); err != nil {
 		return nil, err
 	}
-	if p.jobs, err = jobs.Open(ctx, jobs.Options{Hubs: p.hubs.namespace, Store: p.openStore(ctx), Storage: o.Storage, Drain: o.Drain,
+	p.openStore(ctx)
+	if p.jobs, err = jobs.Open(ctx, jobs.Options{Hubs: p.hubs.namespace, Store: p.store, Storage: o.Storage, Drain: o.Drain,
 		Metrics: p.metrics, Clock: o.Clock, Log: o.Log}, o); err != nil {
 		return nil, err
 	}
@@ -111,20 +120,19 @@ func (p *Pipeline) openHubs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.hubs = &hubs{namespace: n, made: make(map[string]pipeline.Hub)}
+	p.hubs = &hubs{namespace: n, made: make(map[string]pipeline.Hub), told: make(map[string]bool), log: p.log}
 	_, err = p.hubs.Reload(ctx, p.opts)
 	return err
 }
 
 // openStore opens the data folder as a store of objects.
-func (p *Pipeline) openStore(ctx context.Context) blob.Store {
-	local := blob.NewLocal(p.opts.Dir)
-	if n, err := local.RemoveUnfinished(ctx, time.Now().Add(-24*time.Hour)); err != nil {
+func (p *Pipeline) openStore(ctx context.Context) {
+	p.store = blob.NewLocal(p.opts.Dir)
+	if n, err := p.store.RemoveUnfinished(ctx, time.Now().Add(-24*time.Hour)); err != nil {
 		p.log.Warn("files of interrupted writes are still there", "err", err)
 	} else if n > 0 {
 		p.log.Info("removed files of interrupted writes", "files", n)
 	}
-	return local
 }
 
 // site is the names that metrics are asked by. A job that is wanted and could not be

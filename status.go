@@ -16,6 +16,7 @@ type Status struct {
 	WatermarkDelay time.Duration `json:"watermarkDelayNanoseconds"`
 	Jobs           []jobs.Status `json:"jobs"`
 	Problems       []string      `json:"problems,omitempty"` // what /healthz says
+	GoneHubs       []string      `json:"goneHubs,omitempty"` // hubs that are there, and not in the pipeline any more
 }
 
 // Status returns the state of the pipeline. It may be called while Run runs.
@@ -32,6 +33,7 @@ func (p *Pipeline) Status() Status {
 	}
 	alerts, written := make(map[string]bool), make(map[string]bool)
 	o := p.options()
+	s.GoneHubs = p.hubs.gone(o)
 	for _, n := range o.Notify {
 		alerts[strings.ToLower(n.Hub)] = true
 	}

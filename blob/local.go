@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -25,10 +26,24 @@ const tempPrefix = ".tmp-"
 // Local is a Store in a folder. Keys are relative paths; folders appear with
 // the first blob in them. Processes on one machine may share it: Create rests
 // on link(2), which never replaces a file.
-type Local struct{ dir string }
+type Local struct {
+	dir string
+
+	still sync.RWMutex // held for reading while a name comes, changes or goes
+}
 
 // NewLocal returns the store in dir, which need not exist yet.
 func NewLocal(dir string) *Local { return &Local{dir: filepath.Clean(dir)} }
+
+// Hold lets no blob appear, change or go through this store until it is released; who
+// wants that waits.
+func (l *Local) Hold() (release func()) {
+	l.still.Lock()
+	return l.still.Unlock
+}
+
+// Unfinished says whether a file of that name is a blob that is being written.
+func Unfinished(name string) bool { return strings.HasPrefix(name, tempPrefix) }
 
 // Dir is the folder of the store.
 func (l *Local) Dir() string { return l.dir }
@@ -39,7 +54,7 @@ func (l *Local) Path(key string) (string, error) {
 		return "", fmt.Errorf("blob key %q is not a relative path", key)
 	}
 	for seg := range strings.SplitSeq(key, "/") {
-		if seg == "" || seg == "." || seg == ".." || strings.HasPrefix(seg, tempPrefix) {
+		if seg == "" || seg == "." || seg == ".." || Unfinished(seg) {
 			return "", fmt.Errorf("blob key %q has the segment %q", key, seg)
 		}
 	}
@@ -60,9 +75,8 @@ func (l *Local) Create(ctx context.Context, key string, body io.Reader) (Info, e
 		return Info{}, fmt.Errorf("create %s: %w", key, err)
 	}
 	defer os.Remove(tmp)
-	err = os.Link(tmp, path)
-	if unsupportedLink(err) {
-		err = copyExclusive(tmp, path)
+	if err = l.link(tmp, path); UnsupportedLink(err) {
+		err = l.copyExclusive(tmp, path)
 	}
 	switch {
 	case errors.Is(err, fs.ErrExist):
@@ -86,7 +100,7 @@ func (l *Local) Replace(ctx context.Context, key string, body io.Reader) (Info, 
 	if err != nil {
 		return Info{}, fmt.Errorf("replace %s: %w", key, err)
 	}
-	if err := os.Rename(tmp, path); err != nil {
+	if err := l.rename(tmp, path); err != nil {
 		os.Remove(tmp)
 		return Info{}, fmt.Errorf("replace %s: %w", key, err)
 	}
@@ -170,7 +184,7 @@ func (l *Local) RemoveUnfinished(ctx context.Context, before time.Time) (int, er
 		if err == nil {
 			err = ctx.Err()
 		}
-		if err != nil || !e.Type().IsRegular() || !strings.HasPrefix(e.Name(), tempPrefix) {
+		if err != nil || !e.Type().IsRegular() || !Unfinished(e.Name()) {
 			return err
 		}
 		info, err := e.Info()
@@ -192,13 +206,34 @@ func (l *Local) RemoveUnfinished(ctx context.Context, before time.Time) (int, er
 	return n, nil
 }
 
-func unsupportedLink(err error) bool {
+// UnsupportedLink says of an error that the file system has no hard links.
+func UnsupportedLink(err error) bool {
 	return errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSYS) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EMLINK)
+}
+
+func (l *Local) link(from, to string) error {
+	l.still.RLock()
+	defer l.still.RUnlock()
+	return os.Link(from, to)
+}
+
+func (l *Local) rename(from, to string) error {
+	l.still.RLock()
+	defer l.still.RUnlock()
+	return os.Rename(from, to)
+}
+
+func (l *Local) remove(path string) error {
+	l.still.RLock()
+	defer l.still.RUnlock()
+	return os.Remove(path)
 }
 
 // copyExclusive serves file systems without hard links: the name is won first,
 // so that for a moment readers may see an unfinished blob.
-func copyExclusive(from, to string) error {
+func (l *Local) copyExclusive(from, to string) error {
+	l.still.RLock()
+	defer l.still.RUnlock()
 	src, err := os.Open(from)
 	if err != nil {
 		return err
@@ -281,7 +316,7 @@ func (l *Local) Delete(ctx context.Context, keys ...string) error {
 	for _, key := range keys {
 		path, err := l.Path(key)
 		if err == nil {
-			err = os.Remove(path)
+			err = l.remove(path)
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 			errs = append(errs, fmt.Errorf("delete %s: %w", key, err))
@@ -331,7 +366,7 @@ func (l *Local) walk(ctx context.Context, dir, prefix, after string, yield func(
 	}
 	kids := make([]child, 0, len(entries))
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), tempPrefix) {
+		if Unfinished(e.Name()) {
 			continue
 		}
 		key := dir + e.Name()

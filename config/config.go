@@ -165,8 +165,14 @@ func loadBytes(src Source, file string, data []byte, at folder) (*Pipeline, erro
 	}
 	p.Options = l.o
 	p.autoPorts(src)
-	if err := p.settle(r.problems[len(p.Warnings):]); err != nil {
+	settled := len(p.Warnings)
+	if err := p.settle(r.problems[settled:]); err != nil {
 		return nil, err
+	}
+	if !src.NoScripts { // else not all warnings are known
+		settled = len(r.problems)
+		p.acknowledge(l)
+		return p, p.settle(r.problems[settled:])
 	}
 	return p, nil
 }
@@ -200,6 +206,8 @@ type loader struct {
 	o      pipeline.Options
 	refs   []func()
 	jobs   map[string]*jobPlaces
+
+	acknowledged []acknowledgement
 }
 
 // jobPlaces is where the parts of a job stand.

@@ -43,6 +43,7 @@ var jobKeys = section[pipeline.Job]{
 		keys: outputKeys, at: func(j *pipeline.Job) *[]pipeline.Output { return &j.Outputs }, name: func(out *pipeline.Output) *string { return &out.Alias },
 		check: (*loader).checkOutput,
 	}.value()),
+	key("acknowledge", ChangeNone, "Codes of warnings of this job that are known to be meant; a comment `spate: ignore W507` on the line of a warning, or right above it, does the same, in the query and here. One that has nothing to acknowledge is a warning.", acknowledged()),
 	later[pipeline.Job]("memoryLimit", "onTrimmed", "dataLocale", "functions"),
 }
 

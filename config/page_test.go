@@ -99,7 +99,7 @@ What becomes of a change:
 | start | A running pipeline says that it goes on as it was; the next start takes it over. |
 | new | It counts for a job that has no checkpoint yet. |
 | fixed | It is refused, and what is there named, once the job has a checkpoint or the table is there. |
-| – | The value has no effect here. Azure's files have it, and it is checked. |
+| – | The value has no effect on what runs, and is checked. Azure's files have most of these. |
 
 `
 

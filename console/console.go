@@ -1,6 +1,6 @@
 // Package console is the instance's HTTP port: /metrics for Prometheus, pages of health,
 // the metrics call of Azure Monitor, the state of the pipeline as JSON, and, for whoever
-// may read the instance file, the start and the stop of jobs.
+// may read the instance file, the start and the stop of jobs, the end of hubs, and backups.
 //
 // It is served on loopback only and answers requests that name a loopback host, so
 // that a page in a browser cannot reach it under a name of its own.
@@ -37,6 +37,7 @@ type Options struct {
 	Token     string           // whoever changes something shows it; empty: nobody does
 
 	Jobs Jobs // what may be started and stopped; nil: nothing
+	Hubs Hubs // what may be listed, deleted and backed up; nil: nothing
 
 	Log *slog.Logger
 }
@@ -55,6 +56,11 @@ func Handler(o Options) http.Handler {
 		mux.HandleFunc("POST /api/jobs/{name}/{verb}", c.job)
 		mux.HandleFunc("GET /api/jobs/{name}/explain", c.explain)
 		mux.HandleFunc("GET /api/jobs/{name}/why", c.why)
+	}
+	if o.Token != "" && o.Hubs != nil {
+		mux.HandleFunc("GET /api/hubs", c.hubs)
+		mux.HandleFunc("POST /api/hubs/{name}/delete", c.deleteHub)
+		mux.HandleFunc("POST /api/backup", c.gather)
 	}
 	if o.History != nil {
 		mux.HandleFunc("GET /api/metrics", func(w http.ResponseWriter, r *http.Request) { c.metrics(w, r, "") })
@@ -120,6 +126,7 @@ func local(next http.Handler) http.Handler {
 func (c *console) index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	c.text(w, "Spate\n\n/metrics      for Prometheus\n/healthz      200 while healthy, else what is wrong\n/readyz       200 while events are taken, else why not\n/health       the same for both, as the emulator answers it\n/api/status   the pipeline as JSON\n/api/jobs     with the token of the instance: POST /api/jobs/NAME/start, stop, drop-letters or replay-letters, GET /api/jobs/NAME/explain?sample=5 or why?event=HUB/PARTITION/SEQUENCE\n"+
+		"/api/hubs     with the token: the hubs; POST /api/hubs/NAME/delete\n"+
 		"/api/metrics  ?metricnames=InputEvents,OutputEvents&interval=PT1M\n")
 }
 

@@ -108,6 +108,9 @@ func TestMetricsCallTakesResourceIDsWithAnySubscription(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d", path, status, body, want)
 		}
 	}
+	if _, body := get(t, s, "/subscriptions/x/resourceGroups/y"); !strings.Contains(body, "this call is not supported yet") {
+		t.Errorf("another call: %s", body)
+	}
 }
 
 func TestOtherHostNamesAreRefused(t *testing.T) {

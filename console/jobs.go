@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"spate/hub"
 	"spate/jobs"
 	"spate/monitor"
 	"spate/pipeline"
@@ -163,10 +164,10 @@ func answerOf(err error) error {
 	switch {
 	case errors.As(err, &said):
 		return said
-	case errors.Is(err, jobs.ErrNoJob), errors.Is(err, jobs.ErrNoEvent), errors.Is(err, jobs.ErrNoLetter):
+	case errors.Is(err, hub.ErrNotFound), errors.Is(err, jobs.ErrNoJob), errors.Is(err, jobs.ErrNoEvent), errors.Is(err, jobs.ErrNoLetter):
 		return &monitor.Error{Status: 404, Code: "ResourceNotFound", Message: err.Error()}
-	case errors.Is(err, jobs.ErrJobState):
+	case errors.Is(err, jobs.ErrJobState), errors.Is(err, ErrHubUsed):
 		return &monitor.Error{Status: 409, Code: "Conflict", Message: err.Error()}
 	}
-	return &monitor.Error{Status: 500, Code: "JobError", Message: err.Error()}
+	return &monitor.Error{Status: 500, Code: "Failed", Message: err.Error()}
 }

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -112,6 +113,35 @@ func (h *Hub) Settings() eventlog.Settings { return h.log.Settings() }
 
 // Verify checks every readable byte of the hub's log and changes nothing.
 func (h *Hub) Verify(ctx context.Context) ([]eventlog.Damage, error) { return h.log.Verify(ctx) }
+
+// Info is what a hub holds.
+type Info struct {
+	Name       string
+	Partitions int
+	Events     int64
+	Bytes      int64         // on disk
+	Retention  time.Duration // 0: everything is kept
+	PerSecond  float64       // events, in the minute before
+}
+
+// Info says what the hub holds.
+func (h *Hub) Info(now time.Time) (Info, error) {
+	i := Info{Name: h.name, Partitions: h.Partitions(), Retention: h.Settings().Retention}
+	recent := int64(0)
+	for k := range i.Partitions {
+		p := h.Partition(k)
+		from, err := p.OffsetAt(now.Add(-time.Minute))
+		if err != nil {
+			return i, fmt.Errorf("counting the events of hub %s: %w", h.name, err)
+		}
+		b := p.Bounds()
+		i.Events += b.Next - b.First
+		i.Bytes += b.Bytes
+		recent += max(0, b.Next-from)
+	}
+	i.PerSecond = float64(recent) / 60
+	return i, nil
+}
 
 // Size is the hub's bytes on disk.
 func (h *Hub) Size() int64 {

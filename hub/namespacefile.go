@@ -56,17 +56,22 @@ func (n *Namespace) load() ([]described, error) {
 }
 
 // save writes the namespace file. The caller holds n.mu.
-func (n *Namespace) save() error {
+func (n *Namespace) save() error { return n.write(n.described()) }
+
+// described needs n.mu.
+func (n *Namespace) described() []described {
 	list := []described{}
 	for _, h := range n.hubs {
 		h.mu.RLock()
 		list = append(list, described{Name: h.name, ID: hex.EncodeToString(h.id[:]), Created: h.created, Groups: h.groups})
 		h.mu.RUnlock()
 	}
-	return n.write(list)
+	return list
 }
 
-func (n *Namespace) write(list []described) error {
+func (n *Namespace) write(list []described) error { return writeList(n.o.Dir, list) }
+
+func writeList(dir string, list []described) error {
 	body, err := json.MarshalIndent(struct {
 		Hubs []described `json:"hubs"`
 	}{list}, "", " ")
@@ -74,7 +79,7 @@ func (n *Namespace) write(list []described) error {
 		return err
 	}
 	body = append(body, '\n')
-	return eventlog.ReplaceFile(filepath.Join(n.o.Dir, namespaceFile), append([]byte(checkLine(body)+"\n"), body...))
+	return eventlog.ReplaceFile(filepath.Join(dir, namespaceFile), append([]byte(checkLine(body)+"\n"), body...))
 }
 
 func checkLine(body []byte) string {

@@ -35,6 +35,7 @@ func (r *Room) specs(p pipeline.Options) []*spec {
 	}
 	var out []*spec
 	for _, j := range p.Jobs {
+		j.Acknowledged = nil // of who reads warnings: a job that differs in it alone goes on
 		s := &spec{job: j, tables: make(tables)}
 		for _, o := range j.Outputs {
 			writes(s, o.Table)

@@ -50,7 +50,7 @@ func TestCatalogNamesAndFindsTables(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", missing, err, want)
 		}
 	}
-	if _, err := c.Table(t.Context(), "telemetry", "raw", query.AsOf{}); err == nil || !strings.Contains(err.Error(), "not supported yet") {
+	if _, err := c.Table(t.Context(), "telemetry", "raw", query.AsOf{}); err == nil || !strings.Contains(err.Error(), "queries over tables that are not on a local disk are not supported yet") {
 		t.Errorf("table in memory: got %v", err)
 	}
 }

@@ -28,10 +28,10 @@ type Series struct {
 // Label is one dimension of a series.
 type Label struct{ Name, Value string }
 
-// Counter counts up.
+// Counter counts up, and never down: whoever reads it takes less for a new beginning.
 type Counter struct{ n atomic.Int64 }
 
-// Add adds n. It may be called on nil.
+// Add adds n, which is not negative. It may be called on nil.
 func (c *Counter) Add(n int64) {
 	if c != nil {
 		c.n.Add(n)

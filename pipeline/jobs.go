@@ -21,6 +21,8 @@ type Job struct {
 
 	Parallelism        int           // at most so many shards; default: processors; see stream.Shards
 	CheckpointInterval time.Duration // default: Flush.Interval of its tables, else 1s
+
+	Acknowledged []string // codes of warnings that are known to be meant; the job runs as without
 }
 
 // JobStart is where a job begins when it has no checkpoint.

@@ -37,6 +37,10 @@ type Options struct {
 
 	Simulate *Simulate // nil: no simulator
 
+	// AcceptCopy opens a data folder that is a copy of one that was in use: somebody knows
+	// that nothing ran there while it was copied.
+	AcceptCopy bool
+
 	Drain time.Duration // how long a stop waits for jobs to read what was accepted; default 30s
 
 	// QueryWorker is the command of the query engine's child process, program
@@ -101,4 +105,38 @@ func (o Options) WithDefaults() (Options, error) {
 // HasHub says whether the pipeline has a hub of that name, ignoring case.
 func (o Options) HasHub(name string) bool {
 	return slices.ContainsFunc(o.Hubs, func(h Hub) bool { return strings.EqualFold(h.Name, name) })
+}
+
+// UseOf says what the pipeline has a hub for; empty: it does not know it.
+func (o Options) UseOf(name string) string {
+	is := func(hub string) bool { return strings.EqualFold(hub, name) }
+	if o.HasHub(name) {
+		return "it is a hub of the pipeline"
+	}
+	for _, j := range o.Jobs {
+		for _, in := range j.Inputs {
+			if is(in.Hub) {
+				return "job " + j.Name + " reads it"
+			}
+		}
+		for _, out := range j.Outputs {
+			if is(out.Hub) {
+				return "job " + j.Name + " writes it"
+			}
+		}
+	}
+	for _, c := range o.Captures {
+		if is(c.Hub) {
+			return "it is captured"
+		}
+	}
+	for _, n := range o.Notify {
+		if is(n.Hub) {
+			return "notify " + n.Name + " reads it"
+		}
+	}
+	if o.Simulate != nil && is(o.Simulate.Hub) {
+		return "the simulator sends to it"
+	}
+	return ""
 }

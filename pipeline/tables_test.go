@@ -24,3 +24,14 @@ func TestCommitInterval(t *testing.T) {
 		}
 	}
 }
+
+func TestUseOfAHub(t *testing.T) {
+	o := Options{Hubs: []Hub{{Name: "Known"}}, Captures: []Capture{{Hub: "captured"}}, Notify: []Notify{{Name: "n", Hub: "alerts"}}, Simulate: &Simulate{Hub: "sent"},
+		Jobs: []Job{{Name: "j", Disabled: true, Inputs: []Input{{Alias: "i", Hub: "read"}}, Outputs: []Output{{Alias: "o", Hub: "written"}, {Alias: "t", Table: "t"}}}}}
+	for name, want := range map[string]string{"KNOWN": "it is a hub of the pipeline", "Read": "job j reads it", "written": "job j writes it",
+		"captured": "it is captured", "alerts": "notify n reads it", "sent": "the simulator sends to it", "t": ""} {
+		if got := o.UseOf(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}

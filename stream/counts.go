@@ -27,6 +27,7 @@ type inputCounts struct {
 // outputCounts are the metrics of one output.
 type outputCounts struct {
 	rows, conversion *metric.Counter
+	handed           int64         // rows that the writer took, those of an epoch that is not saved too; the tail's
 	delay            *metric.Gauge // nil before the first event
 	name             string
 	watermarks       []column.Ticks // of the statements that write it
@@ -135,7 +136,7 @@ func (j *Job) rate(now time.Time) {
 		events += p.count.events.Value()
 	}
 	for _, o := range j.counts.outputs {
-		rows += o.rows.Value()
+		rows += o.handed
 	}
 	if !r.at.IsZero() {
 		r.in.Store(int64(float64(events-r.events) / took.Hours()))

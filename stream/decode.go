@@ -99,7 +99,7 @@ func (p *partition) declared(s plan.Source, v *column.Vector, rows format.Rows, 
 		}
 		refused[i] = true
 		p.count.deserialization.Add(1)
-		p.count.events.Add(-1)
+		p.refused++
 		p.drop(c, int(rows.Src[i]), Diagnostic{
 			Kind: "declaration", Type: typeConversion, Dropped: true,
 			Reason: fmt.Sprintf("column %s is no %s", s.Name, s.Declared),

@@ -294,7 +294,7 @@ func (e *epochs) cut() error {
 	}
 	rows := int64(0)
 	for _, w := range t.outputs {
-		rows += w.rows
+		rows += w.taken.rows
 	}
 	silent := rows == 0 && len(t.letters.lines) == 0 && t.letters.lost == 0 && string(moved) == string(e.last_)
 	if silent && len(t.frozen) <= mostFrozen {
@@ -306,6 +306,7 @@ func (e *epochs) cut() error {
 		go func() { e.done <- panics.Caught(e.clear) }()
 		return nil
 	}
+	took := make(map[*outputCounts]taken)
 	for name, w := range t.outputs {
 		p, err := w.writer.Prepare(e.ctx, connector.Epoch{Job: j.identity(), Number: m.Epoch, Incarnation: m.Incarnation})
 		if err != nil {
@@ -315,9 +316,9 @@ func (e *epochs) cut() error {
 			m.Notes["prepared/"+name] = p
 		}
 		m.Written[name] = written(m.Written[name], w.sink, m.Epoch, p != nil)
-		w.rows = 0
+		took[w.count], w.taken = w.taken, taken{}
 	}
-	if err := t.late(); err != nil {
+	if err := t.late(took); err != nil {
 		return err
 	}
 	t.stageLetters(m.Notes)
@@ -325,12 +326,12 @@ func (e *epochs) cut() error {
 	t.frozen, t.full = nil, false
 	e.saving = true
 	e.last_ = moved
-	go func() { e.done <- panics.Caught(func() error { return e.save(m, frozen) }) }()
+	go func() { e.done <- panics.Caught(func() error { return e.save(m, frozen, took) }) }()
 	return nil
 }
 
-// save makes an epoch durable, and then visible.
-func (e *epochs) save(m *checkpoint.Manifest, frozen []frozenStep) error {
+// save makes an epoch durable, and then visible. took is what its outputs took.
+func (e *epochs) save(m *checkpoint.Manifest, frozen []frozenStep, took map[*outputCounts]taken) error {
 	log := e.job.log
 	w := state.NewWriter()
 	for _, f := range frozen {
@@ -348,6 +349,9 @@ func (e *epochs) save(m *checkpoint.Manifest, frozen []frozenStep) error {
 	}
 	if err := log.Save(e.ctx, m); err != nil {
 		return err
+	}
+	for c, n := range took {
+		c.add(n)
 	}
 	if err := e.job.commit(e.ctx, m); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"spate/column"
 	"spate/connector"
 	"spate/connector/file"
+	"spate/metric"
 	"spate/stream"
 	"spate/stream/checkpoint"
 	"spate/stream/exec"
@@ -175,5 +176,78 @@ func TestAHastyStop(t *testing.T) {
 	}
 	if len(out.rows) < int(taken.Load())-1 {
 		t.Errorf("%d rows of %d messages", len(out.rows), taken.Load())
+	}
+}
+
+// stumbling is a table whose writer takes rows and fails at a Prepare, or finds rows then
+// that it cannot hold.
+type stumbling struct {
+	table
+	fails int // how many more times Prepare fails
+	late  bool
+}
+
+func (s *stumbling) OpenWriter(context.Context, connector.Shard) (connector.Writer, error) {
+	return &stumblingWriter{of: s}, nil
+}
+
+type stumblingWriter struct {
+	tableWriter
+	of   *stumbling
+	last *column.Batch
+}
+
+func (w *stumblingWriter) Write(ctx context.Context, b *column.Batch) ([]connector.BadRow, error) {
+	w.last = b
+	if _, err := w.tableWriter.Write(ctx, b); err != nil {
+		return nil, err
+	}
+	if b.LiveRows() > 1 {
+		return []connector.BadRow{{Row: b.Row(0), Reason: "too large"}}, nil
+	}
+	return nil, nil
+}
+
+func (w *stumblingWriter) Prepare(ctx context.Context, e connector.Epoch) (connector.Prepared, error) {
+	if w.of.fails > 0 && len(w.pending) > 0 {
+		w.of.fails--
+		return nil, errors.New("the target is away")
+	}
+	return w.tableWriter.Prepare(ctx, e)
+}
+
+// Late implements connector.LateWriter.
+func (w *stumblingWriter) Late() []connector.LateRows {
+	if b := w.last; w.of.late && b != nil {
+		w.last = nil
+		return []connector.LateRows{{Batch: b, Bad: []connector.BadRow{{Row: b.Row(b.LiveRows() - 1), Reason: "too late"}}}}
+	}
+	return nil
+}
+
+// A job that goes back to its checkpoint writes its rows again, and counts them once: what
+// is counted of an output only grows.
+func TestRowsThatAreWrittenAgainCountOnce(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		store, m := blob.NewMemory(), new(metric.Recorder)
+		out := &stumbling{fails: 2, late: late}
+		rows, bad := m.Counter("OutputEvents", "JobName", "job", "LogicalName", "o"), m.Counter("ConversionErrors", "JobName", "job", "LogicalName", "o")
+		for attempt := range 3 {
+			o := options(t, passThrough, messages(4), store, nil)
+			o.Metrics, o.Outputs = m, map[string]connector.Sink{"o": out}
+			err := run(t, o)
+			if (err == nil) != (attempt == 2) {
+				t.Fatalf("attempt %d: %v", attempt, err)
+			}
+			if attempt < 2 && rows.Value()+bad.Value() != 0 {
+				t.Errorf("attempt %d: %d rows and %d refused are counted, and no epoch is saved", attempt, rows.Value(), bad.Value())
+			}
+		}
+		if n := rows.Value() + bad.Value(); n != 4 || bad.Value() == 0 {
+			t.Errorf("late %t: %d rows and %d refused, want 4 together", late, rows.Value(), bad.Value())
+		}
+		if late && bad.Value() < 2 {
+			t.Errorf("%d refused, want the late one too", bad.Value())
+		}
 	}
 }

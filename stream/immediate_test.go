@@ -301,7 +301,7 @@ func TestAnotherFormOfAnOutputShownAtOnceIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, out := range []connector.Sink{&shown{form: "key b"}, &table{}} {
-		if err := with(out); err == nil || !strings.Contains(err.Error(), "another visibility or partition key") {
+		if err := with(out); err == nil || !strings.Contains(err.Error(), "keeping state over such a change is not supported yet") {
 			t.Errorf("%T: %v, want a refusal", out, err)
 		}
 	}

@@ -38,6 +38,7 @@ type partition struct {
 	stamps   Arrivals // nil: the source stamps
 	stampers []int    // decoder column of each of its columns
 	count    *inputCounts
+	refused  int       // events of the batch under way that are not as declared
 	branches []*branch // one per Input of the plan
 	position connector.Position
 	ended    bool

@@ -34,10 +34,12 @@ func (p *partition) take(ctx context.Context, c *connector.Chunk) error {
 				Reason: fmt.Sprintf("at byte %d: %s", bad.ByteOffset, bad.Reason), Excerpt: bad.Excerpt,
 			})
 		}
-		p.count.events.Add(int64(rows.Rows))
 		first = rows.Next
 		if rows.Rows > 0 {
-			if err := p.batch(c, rows); err != nil {
+			p.refused = 0
+			err := p.batch(c, rows)
+			p.count.events.Add(int64(rows.Rows - p.refused))
+			if err != nil {
 				return err
 			}
 		}

@@ -32,11 +32,21 @@ type outputWriter struct {
 	name   string
 	sink   connector.Sink
 	writer connector.Writer
-	rows   int64 // since the last barrier
+	taken  taken // since the last barrier
 	count  *outputCounts
 	reads  []plan.Node // by statement
 
 	ordered *orderedOutput // nil: rows may come as they like
+}
+
+// taken are rows that an output took, and those that it could not hold.
+type taken struct{ rows, refused int64 }
+
+// add counts them as what the job has done. It is called once for each row: when an epoch is
+// saved, behind which no row comes again, or at once where there are no epochs.
+func (c *outputCounts) add(n taken) {
+	c.rows.Add(n.rows)
+	c.conversion.Add(n.refused)
 }
 
 func (w *outputWriter) failed(err error) error {
@@ -138,9 +148,13 @@ func (t *tail) wrote(w *outputWriter, b *column.Batch, bad []connector.BadRow) e
 	if err := t.dropRows(w, b, bad); err != nil {
 		return err
 	}
-	n := int64(b.LiveRows() - len(bad))
-	w.rows += n
-	w.count.rows.Add(n)
+	n := taken{int64(b.LiveRows() - len(bad)), int64(len(bad))}
+	w.count.handed += n.rows
+	if t.job.log == nil {
+		w.count.add(n)
+	}
+	w.taken.rows += n.rows
+	w.taken.refused += n.refused
 	return nil
 }
 
@@ -150,8 +164,8 @@ var ErrHeld = errors.New("the row is held")
 // dropRows reports rows that an output cannot hold.
 func (t *tail) dropRows(w *outputWriter, b *column.Batch, bad []connector.BadRow) error {
 	for _, r := range bad {
-		w.count.conversion.Add(1)
 		if t.job.opts.Hold[w.name] {
+			w.count.conversion.Add(1) // no epoch comes behind it
 			return fmt.Errorf("output %s cannot hold the row of %s, %.200s: %s: %w", w.name, b.Time[r.Row], format.AppendRow(nil, b, r.Row), r.Reason, ErrHeld)
 		}
 		d := Diagnostic{Kind: "conversion", Type: conversionError, Output: w.name, Dropped: true, Reason: r.Reason}
@@ -169,15 +183,18 @@ func (t *tail) dropRows(w *outputWriter, b *column.Batch, bad []connector.BadRow
 	return nil
 }
 
-// late takes the bad rows that writers found when they prepared.
-func (t *tail) late() error {
+// late takes the bad rows that writers found when they prepared. took is what they took.
+func (t *tail) late(took map[*outputCounts]taken) error {
 	for _, w := range t.outputs {
 		lw, ok := w.writer.(connector.LateWriter)
 		if !ok {
 			continue
 		}
 		for _, r := range lw.Late() {
-			w.count.rows.Add(-int64(len(r.Bad)))
+			n := took[w.count]
+			n.rows -= int64(len(r.Bad))
+			n.refused += int64(len(r.Bad))
+			took[w.count] = n
 			if err := t.dropRows(w, r.Batch, r.Bad); err != nil {
 				return err
 			}

@@ -15,11 +15,11 @@ import (
 )
 
 // upChild runs `spate up` in a process of its own, so that it can be killed.
-func upChild(t *testing.T, dir, data string) *exec.Cmd {
+func upChild(t *testing.T, dir, data string, flags ...string) *exec.Cmd {
 	t.Helper()
 	os.Remove(filepath.Join(data, "run", "instance.json")) // of a killed one
 	log := &screen{}
-	cmd := &exec.Cmd{Path: os.Args[0], Args: []string{"spate", "up", dir, "--ports", "auto", "--no-simulator"}, Dir: dir, Stdout: log, Stderr: log}
+	cmd := &exec.Cmd{Path: os.Args[0], Args: append([]string{"spate", "up", dir, "--ports", "auto", "--no-simulator"}, flags...), Dir: dir, Stdout: log, Stderr: log}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

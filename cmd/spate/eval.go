@@ -34,6 +34,8 @@ type evalRun struct {
 	eval.Options
 	Policies pipeline.Policies
 	groups   map[string]string // consumer groups of hubs, by input
+
+	Acknowledged []string // warnings that the job says are known
 }
 
 func (a *app) eval() *cobra.Command {
@@ -244,7 +246,7 @@ func (a *app) takeJob(name string, o *evalRun) error {
 	}
 	for _, j := range p.Options.Jobs {
 		if strings.EqualFold(j.Name, name) {
-			o.Script, o.ScriptFile, o.Policies = j.Script, j.ScriptFile, j.Policies
+			o.Script, o.ScriptFile, o.Policies, o.Acknowledged = j.Script, j.ScriptFile, j.Policies, j.Acknowledged
 			o.IgnoreCase, o.Elapsed = j.Policies.IgnoreCase, j.Policies.JoinElapsed
 			return nil
 		}

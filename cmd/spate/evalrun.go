@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"spate/config"
@@ -32,6 +33,9 @@ func (a *app) runEval(ctx context.Context, f *evalFlags, o *evalRun) (err error)
 		o.Diagnostic = func(d eval.Diagnostic) { lost = errors.Join(lost, report.Encode(d)) }
 	}
 	o.Warning = func(w bind.Warning) {
+		if slices.Contains(o.Acknowledged, w.Code) {
+			return
+		}
 		if f.diagnostics == "json" {
 			lost = errors.Join(lost, report.Encode(eval.Diagnostic{Kind: "warning", Line: int64(w.Span.From.Line), Reason: w.Code + " " + w.Msg}))
 			return
@@ -61,7 +65,7 @@ func (a *app) runEval(ctx context.Context, f *evalFlags, o *evalRun) (err error)
 
 // warnOfScript prints a warning as check does.
 func (a *app) warnOfScript(o *evalRun, w bind.Warning) {
-	if !a.quiet {
+	if !a.quiet && !slices.Contains(o.Acknowledged, w.Code) {
 		fmt.Fprintln(a.stderr, config.ScriptWarnings(o.ScriptFile, o.Script, w).Error())
 	}
 }

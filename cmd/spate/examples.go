@@ -32,6 +32,16 @@ spate status -o json`,
 	"connection-string": `
 export EVENT_HUB_CONNECTION_STRING="$(spate connection-string)"
 spate connection-string --tls --hub device-telemetry`,
+	"hub list": `
+spate hub list
+spate hub list -o tsv`,
+	"hub delete": `
+spate hub delete old-telemetry --yes`,
+	"backup": `
+spate backup /backups/monday
+spate backup /backups/monday --data data -o json`,
+	"restore": `
+spate restore /backups/monday --data new`,
 	"job list": `
 spate job list
 spate job list -o tsv`,

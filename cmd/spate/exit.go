@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -59,6 +60,8 @@ func do(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []
 			return coded{usage, err}
 		case errors.Is(err, datafolder.ErrLocked):
 			return coded{usage, fmt.Errorf("E321 %w", err)}
+		case errors.Is(err, datafolder.ErrCopied), errors.Is(err, datafolder.ErrBackup), errors.Is(err, datafolder.ErrBackingUp):
+			return coded{usage, err}
 		case errors.Is(err, syscall.EADDRINUSE):
 			return coded{usage, fmt.Errorf("E307 %w (another port: server.*.port in the pipeline file, or --ports auto)", err)}
 		case errors.Is(err, context.DeadlineExceeded):
@@ -73,14 +76,17 @@ func wrongUsage(cmd *cobra.Command, err error) error {
 	return withCode(usage, fmt.Errorf("%w\nRun '%s --help' for usage.", err, cmd.CommandPath()))
 }
 
+// laterVerbs and laterFlags are known and not built.
+var (
+	laterVerbs = []string{"test", "fmt", "table", "alerts", "export", "import", "az", "deploy", "doctor", "top", "context", "init", "cheat"}
+	laterFlags = []string{"set", "open", "print-config", "color", "yes", "sparkline", "reference", "function", "dialect", "no-wait", "connection-string"}
+)
+
 // wrongFlag tells a flag that is yet to come from one that never will.
 func wrongFlag(cmd *cobra.Command, err error) error {
 	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
-	switch name {
-	case "set", "open", "print-config", "color", "yes", "sparkline", "reference", "function", "dialect", "no-wait":
-		if unknown {
-			err = fmt.Errorf("--%s is not supported yet", name)
-		}
+	if unknown && slices.Contains(laterFlags, name) {
+		err = fmt.Errorf("--%s is not supported yet", name)
 	}
 	return wrongUsage(cmd, err)
 }
@@ -105,8 +111,7 @@ func noVerb(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	switch args[0] {
-	case "test", "hub", "table", "alerts", "export", "import", "az", "deploy", "doctor", "top", "context", "init", "cheat":
+	if slices.Contains(laterVerbs, args[0]) {
 		return fmt.Errorf("the verb %s is not supported yet", args[0])
 	}
 	hint := ""

@@ -103,13 +103,8 @@ func (f *letterFlags) choice(ids []string) (url.Values, error) {
 // while it holds the lock of the folder.
 func (a *app) drop(ctx context.Context, job string, f *letterFlags, v url.Values) error {
 	if !f.yes {
-		if !terminal(a.stdin) {
-			return withCode(usage, errors.New("dead letters that are dropped are gone: say --yes"))
-		}
-		fmt.Fprintf(a.stderr, "dead letters of job %s that are dropped are gone. Drop them? [y/N] ", job)
-		line, err := bufio.NewReader(a.stdin).ReadString('\n')
-		if err != nil || !strings.EqualFold(strings.TrimSpace(line), "y") {
-			return withCode(usage, errors.New("nothing was dropped"))
+		if err := a.confirm(fmt.Sprintf("dead letters of job %s that are dropped are gone. Drop them?", job), "dead letters that are dropped are gone"); err != nil {
+			return err
 		}
 	}
 	i, err := a.instance()
@@ -126,6 +121,19 @@ func (a *app) drop(ctx context.Context, job string, f *letterFlags, v url.Values
 	}
 	if !a.quiet {
 		fmt.Fprintf(a.stderr, "job %s: %d dead letters dropped\n", job, answer.Letters)
+	}
+	return nil
+}
+
+// confirm asks on a terminal; elsewhere it says why --yes is wanted.
+func (a *app) confirm(question, why string) error {
+	if !terminal(a.stdin) {
+		return withCode(usage, fmt.Errorf("%s: say --yes", why))
+	}
+	fmt.Fprint(a.stderr, question+" [y/N] ")
+	line, err := bufio.NewReader(a.stdin).ReadString('\n')
+	if err != nil || !strings.EqualFold(strings.TrimSpace(line), "y") {
+		return withCode(usage, errors.New("nothing was done"))
 	}
 	return nil
 }

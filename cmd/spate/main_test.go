@@ -99,7 +99,7 @@ func TestEveryVerbKnowsItsForms(t *testing.T) {
 	if len(leaves) < 15 {
 		t.Fatalf("%d verbs: %v", len(leaves), leaves)
 	}
-	needs := map[string][]string{"job start": {"x"}, "job stop": {"x"}, "job explain": {"x"}, "deadletter show": {"x"}, "deadletter drop": {"x"}, "deadletter replay": {"x"}, "query": {"SELECT 1"}, "bench": {"seed3"},
+	needs := map[string][]string{"job start": {"x"}, "job stop": {"x"}, "job explain": {"x"}, "deadletter show": {"x"}, "deadletter drop": {"x"}, "deadletter replay": {"x"}, "query": {"SELECT 1"}, "bench": {"seed3"}, "backup": {"x"}, "restore": {"x"}, "hub delete": {"x"},
 		"metrics list": {"--metric", "X"}, "eval": {"-e", "SELECT 1"}}
 	t.Chdir(t.TempDir())
 	for _, path := range leaves {

@@ -113,7 +113,7 @@ func TestWhatIsPrintedCanBePasted(t *testing.T) {
 		Notify:       []pipeline.Notify{{Name: "n", Hub: "h", ActionGroups: []string{"ops"}}},
 	}}
 	a := &app{data: "d"}
-	text := string(readyText(p, spate.Endpoints{ConnectionString: "c"}, a.again("my pipe.yaml")))
+	text := string(readyText(p, spate.Endpoints{ConnectionString: "c"}, nil, a.again("my pipe.yaml")))
 	for _, want := range []string{
 		` query -f 'my pipe.yaml' --data d "SELECT TOP 5 * FROM default.t"`,
 		` simulate -f 'my pipe.yaml' --data d --scenario`,

@@ -39,7 +39,10 @@ func (a *app) showStatus(ctx context.Context) error {
 	for _, p := range st.Problems {
 		fmt.Fprintln(a.stdout, "! "+p)
 	}
-	if len(st.Problems) > 0 {
+	for _, name := range st.GoneHubs {
+		fmt.Fprintf(a.stdout, "? hub %s is not in the pipeline any more, and still there with its events; to delete it: %s %s\n", name, a.again("")("hub delete"), shellWord(name))
+	}
+	if len(st.Problems)+len(st.GoneHubs) > 0 {
 		fmt.Fprintln(a.stdout)
 	}
 	fmt.Fprintf(a.stdout, "up %s  events in %d  rows out %d  alerts %d  watermark delay %s\n\n",

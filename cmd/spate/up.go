@@ -23,7 +23,7 @@ import (
 )
 
 func (a *app) up() *cobra.Command {
-	var noSimulator, noConsole, watch bool
+	var noSimulator, noConsole, watch, acceptCopy bool
 	var ports string
 	var drain time.Duration
 	cmd := &cobra.Command{
@@ -35,6 +35,7 @@ func (a *app) up() *cobra.Command {
 	f.BoolVar(&noSimulator, "no-simulator", false, "do not run the file's simulator")
 	f.BoolVar(&noConsole, "no-console", false, "close the HTTP port")
 	f.BoolVar(&watch, "watch", terminal(a.stderr), "take over changes of the pipeline file and its scripts; default on a terminal")
+	f.BoolVar(&acceptCopy, "accept-copy", false, "start on a data folder that was copied after its process had been killed, or moved: nothing ran there meanwhile")
 	f.StringVar(&ports, "ports", "fixed", "fixed or auto: any free ports")
 	f.DurationVar(&drain, "drain-timeout", 30*time.Second, "how long an orderly stop may take")
 	cmd.RunE = do(func(cmd *cobra.Command, args []string) error {
@@ -50,6 +51,7 @@ func (a *app) up() *cobra.Command {
 			if noSimulator {
 				p.Options.Simulate = nil
 			}
+			p.Options.AcceptCopy = acceptCopy
 			if noConsole {
 				p.Options.Listen.HTTP = ""
 			}
@@ -131,7 +133,7 @@ func (a *app) runPipeline(ctx context.Context, p *config.Pipeline, drain time.Du
 	if a.quiet || !terminal(a.stdout) {
 		ends.ConnectionString, ends.TLSConnectionString = withoutKey(ends.ConnectionString), withoutKey(ends.TLSConnectionString)
 	}
-	if _, err := a.stdout.Write(readyText(p, ends, again)); err != nil {
+	if _, err := a.stdout.Write(readyText(p, ends, pipe.Status().GoneHubs, again)); err != nil {
 		log.Warn("printing what to try", "err", err)
 	}
 	tellSystemd(log, "READY=1")
@@ -178,7 +180,7 @@ func (a *app) runPipeline(ctx context.Context, p *config.Pipeline, drain time.Du
 }
 
 // readyText says where everything is and what to try.
-func readyText(p *config.Pipeline, e spate.Endpoints, again func(verb string) string) []byte {
+func readyText(p *config.Pipeline, e spate.Endpoints, gone []string, again func(verb string) string) []byte {
 	o := &p.Options
 	var text bytes.Buffer
 	out := func(format string, args ...any) { fmt.Fprintf(&text, format+"\n", args...) }
@@ -210,6 +212,12 @@ func readyText(p *config.Pipeline, e spate.Endpoints, again func(verb string) st
 	row("tables", shortPath(e.TablesDir))
 	for _, n := range o.Notify {
 		row("alerts go to", strings.Join(receivers(o, n), ", "))
+	}
+	if len(gone) > 0 {
+		out("\nNot in the pipeline any more, and still there with their events:")
+		for _, name := range gone {
+			out("  hub %s; to delete it: %s %s", name, again("hub delete"), shellWord(name))
+		}
 	}
 	if hub := producerHub(o); hub != "" && e.ConnectionString != "" {
 		out("\nFor a producer of your own:")

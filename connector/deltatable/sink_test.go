@@ -527,6 +527,10 @@ func TestUnwritableTablesAreRefusedAtTheStart(t *testing.T) {
 	if _, err := Open(t.Context(), Options{Store: store, Path: "nested", Create: &d}); err == nil || !strings.Contains(err.Error(), "not supported yet") {
 		t.Errorf("nested column: %v", err)
 	}
+	d.Columns = []delta.Column{{Name: "x", Type: "decimal(20,2)", Nullable: true}}
+	if _, err := Open(t.Context(), Options{Store: store, Path: "wide", Create: &d}); err == nil || !strings.Contains(err.Error(), "column x: writing the type decimal(20,2) is not supported yet") {
+		t.Errorf("wide decimal: %v", err)
+	}
 	d = definition
 	d.Properties = map[string]string{"delta.constraints.x": "EventCount > 0"}
 	if _, err := Open(t.Context(), Options{Store: store, Path: "check", Create: &d}); !errors.Is(err, delta.ErrUnsupported) {

@@ -161,6 +161,9 @@ func TestBadBatchesAreRefusedWithTheirReason(t *testing.T) {
 		if !errors.Is(tk.Err(), c.want) {
 			t.Errorf("%s: %v, want %v", name, tk.Err(), c.want)
 		}
+		if name == "transaction" && !strings.Contains(tk.Err().Error(), "transactions are not supported yet") {
+			t.Errorf("%s: %v", name, tk.Err())
+		}
 	}
 	if n := p.Bounds().Next; n != 0 {
 		t.Errorf("%d records stored, want none", n)

@@ -76,6 +76,28 @@ LOG(EXP(1.0)) => 1.0
 SQRT(16) => 4.0
 SQRT(-1) => error: Msg 3623: An invalid floating point operation occurred.
 ABS(-5) => 5
+CAST(12345 AS varchar(3)) => *
+CAST(12345 AS nvarchar(3)) => error: Msg 8115: Arithmetic overflow error converting int to data type nvarchar(3).
+CAST(1234.5678 AS varchar(5)) => error: Msg 8115: Arithmetic overflow error converting decimal(8,4) to data type varchar(5).
+TRY_CAST(1234.5678 AS varchar(5)) => 
+CAST(123 AS varchar(3)) + CAST(-12 AS nvarchar(3)) => 123-12
+ROUND(748.58, -3) => error: Msg 8115: Arithmetic overflow error converting expression to data type.
+ROUND(748.58, -2) => 700.00
+ROUND(948.58, -2) => 900.00
+ROUND(99.5, -2, 1) => 0.0
+ISNULL(CAST(NULL AS varchar(2)), 'abcdef') => ab
+CAST(1 AS bit) + CAST(1 AS bit) => error: line 1, column 8: Msg 8117: Operand data type bit is invalid for add operator.
+CAST(1 AS bit) + 1 => 2
+CASE WHEN 'abc ' LIKE 'abc' THEN 1 ELSE 0 END => 1
+CASE WHEN N'abc ' LIKE 'abc' THEN 1 ELSE 0 END => 0
+CASE WHEN 'abc' LIKE 'abc ' THEN 1 ELSE 0 END => 0
+CASE WHEN 'abc ' NOT LIKE '[a]bc' THEN 1 ELSE 0 END => 0
+ISNUMERIC('$') => 1
+ISNUMERIC('') => 0
+DATEDIFF(second, '0001-01-01', '9999-01-01') => error: Msg 535: The datediff function resulted in an overflow. Use datediff with a less precise datepart.
+DATEDIFF(year, '0001-01-01', '9999-01-01') => 9998
+SUM(MAX(1)) => error: line 1, column 12: Msg 130: An aggregate may not appear inside an aggregate.
+STRING_AGG(DISTINCT 'a', ',') => error: line 1, column 8: Msg 102: Incorrect syntax: STRING_AGG takes no DISTINCT.
 0x0AFF => Cv8=
 ISJSON('{"a":1}') => 1
 JSON_VALUE('{"a":{"b":"x"}}', '$.a.b') => x
@@ -94,14 +116,14 @@ SELECT COUNT(*), COUNT(DISTINCT DeviceId), MIN(Timestamp), MAX(Timestamp) FROM t
 SELECT COUNT(Temperature), SUM(Temperature) / COUNT(Temperature), AVG(EventCount) FROM telemetry.raw_telemetry r CROSS JOIN (SELECT MAX(EventCount) AS EventCount FROM telemetry.aggregated_metrics) m => 5940,25.247474747474747,11
 select top 2 deviceid, count(*) as n from TELEMETRY.RAW_TELEMETRY group by deviceid order by n desc, deviceid => device-0,300 | device-1,300
 SELECT TOP (1) r.DeviceId FROM telemetry.raw_telemetry AS r WHERE r.Timestamp > '2026-11-20' AND r.Temperature < 3 ORDER BY r.Timestamp DESC => device-12
-SELECT Location, COUNT(*) FROM telemetry.raw_telemetry GROUP BY Location ORDER BY Location => Seattle,2000 | Tokyo,2000 | seattle,2000
+SELECT Location, COUNT(*) FROM telemetry.raw_telemetry GROUP BY Location ORDER BY Location => Seattle,2000 | Tokyo ,2000 | seattle,2000
 SELECT COUNT(*) FROM telemetry.raw_telemetry WHERE Location = 'Tokyo' => 2000
 SELECT COUNT(*) FROM telemetry.raw_telemetry WHERE Location IN ('Tokyo', 'Seattle  ') => 4000
 SELECT COUNT(*) FROM telemetry.raw_telemetry WHERE Location LIKE 'Tokyo' => 0
 SELECT COUNT(*) FROM telemetry.raw_telemetry WHERE DeviceId LIKE 'device-1[0-3]' => 1200
 SELECT COUNT(*) FROM telemetry.raw_telemetry WHERE TimestampDate = '2026-11-20' => 600
 SELECT COUNT(*) FROM telemetry.raw_telemetry WHERE Timestamp BETWEEN '2026-11-20' AND '2026-11-20 00:09' => 10
-SELECT DISTINCT Location FROM telemetry.raw_telemetry WHERE Timestamp < '2026-11-18 00:03' ORDER BY Location DESC => seattle | Tokyo | Seattle
+SELECT DISTINCT Location FROM telemetry.raw_telemetry WHERE Timestamp < '2026-11-18 00:03' ORDER BY Location DESC => seattle | Tokyo  | Seattle
 SELECT DeviceId, EventCount FROM telemetry.aggregated_metrics WHERE WindowEnd >= DATEADD(hour, -1, GETUTCDATE()) ORDER BY WindowEnd DESC OFFSET 1 ROWS FETCH NEXT 2 ROWS ONLY => device-10,10 | device-9,9
 WITH hot AS (SELECT DeviceId, Temperature FROM telemetry.raw_telemetry WHERE Temperature > 49) SELECT COUNT(*) FROM hot a JOIN hot b ON a.DeviceId = b.DeviceId WHERE a.Temperature = b.Temperature => 7200
 SELECT CASE WHEN Temperature > 45 THEN 'High' WHEN Temperature < 2 THEN 'Low' ELSE 'Ok' END AS Kind, COUNT(*) FROM telemetry.raw_telemetry GROUP BY CASE WHEN Temperature > 45 THEN 'High' WHEN Temperature < 2 THEN 'Low' ELSE 'Ok' END ORDER BY Kind => High,600 | Low,180 | Ok,5220
@@ -125,7 +147,7 @@ SELECT COUNT(*) FROM telemetry.dbo.raw_telemetry AS [t t] WHERE [t t].DeviceId <
 SELECT AVG(1.0 * EventCount), STDEV(EventCount) FROM telemetry.aggregated_metrics WHERE WindowEnd >= '2026-11-27 10:30' => 8.500000,1.8708286933869707
 SELECT TOP 1 DATEDIFF(minute, WindowEnd, GETUTCDATE()), CONVERT(varchar(16), WindowEnd, 120), FLOOR(AvgTemperature), ROUND(AvgTemperature, 1) FROM telemetry.aggregated_metrics ORDER BY WindowEnd => 680,2026-11-26 23:00,20.0,20.3
 SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY EventCount) OVER (), EventCount FROM telemetry.aggregated_metrics WHERE WindowEnd >= '2026-11-27 10:50' => 10.5,10 | 10.5,11
-SELECT DISTINCT TOP 2 DeviceId, Location FROM telemetry.raw_telemetry ORDER BY DeviceId, Location DESC => device-0,seattle | device-0,Tokyo
+SELECT DISTINCT TOP 2 DeviceId, Location FROM telemetry.raw_telemetry ORDER BY DeviceId, Location DESC => device-0,seattle | device-0,Tokyo 
 SELECT DATETRUNC(hour, Timestamp), COUNT(*) FROM telemetry.raw_telemetry WHERE Timestamp >= '2026-11-27T08:30:00Z' GROUP BY DATETRUNC(hour, Timestamp) ORDER BY 1 => 2026-11-27T08:00:00.000000Z,30 | 2026-11-27T09:00:00.000000Z,60
 SELECT a.DeviceId, (SELECT COUNT(*) FROM telemetry.raw_telemetry r WHERE r.DeviceId = a.DeviceId) FROM telemetry.aggregated_metrics a WHERE a.EventCount > 9 GROUP BY a.DeviceId ORDER BY 1 => error: line 1, column 87: Msg 40517: A sub-query that refers to the text column 'DeviceId' of a grouped query is not supported yet.
 SELECT DeviceId + '!' AS d, MAX(EventCount) - MIN(EventCount) FROM telemetry.aggregated_metrics GROUP BY DeviceId HAVING DeviceId IN ('device-1', 'device-2') ORDER BY d => device-1!,0 | device-2!,0

@@ -75,6 +75,7 @@ type env struct {
 	phase   phase
 	groups  []*node  // keys of GROUP BY as expressions of a row
 	keys    []string // the same as emitted behind GROUP BY
+	values  []string // the same as values of a group
 	windows []syntax.NamedWindow
 	// noAgg explains why an aggregate may not stand here; empty: it may.
 	noAgg     string
@@ -112,6 +113,7 @@ type node struct {
 	null bool // the literal NULL
 	con  *Value
 	src  *columnRef
+	key  string // of a key of GROUP BY: as emitted there; empty: it is none
 	// implied are comparisons of table columns with constants that hold wherever
 	// the condition holds; comparisons are never true for NULL.
 	implied []bound

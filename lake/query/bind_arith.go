@@ -40,7 +40,7 @@ func (b *binder) arith(op string, l, r *node, at syntax.Span) (*node, error) {
 		if op == "&" || op == "|" || op == "^" {
 			return b.bitwise(op, l, r, typ, at)
 		}
-		typ = Type{ID: Int}
+		return nil, errorf(8117, at, "Operand data type bit is invalid for %s operator.", name)
 	}
 	if op == "&" || op == "|" || op == "^" {
 		return b.bitwise(op, l, r, typ, at)

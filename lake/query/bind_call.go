@@ -80,12 +80,18 @@ var aggregates = set("COUNT", "COUNT_BIG", "SUM", "AVG", "MIN", "MAX", "STDEV", 
 
 var ranking = set("ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE", "LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE", "CUME_DIST", "PERCENT_RANK", "PERCENTILE_CONT", "PERCENTILE_DISC")
 
+// insideAggregate says where an aggregate may not stand either.
+const insideAggregate = "inside an aggregate"
+
 // aggregate binds an aggregate, over a group or, with OVER, over a window.
 func (b *binder) aggregate(name string, c *syntax.Call, in *env) (*node, error) {
 	if in.noAgg != "" {
 		number := 147
-		if c.Over != nil {
+		switch {
+		case c.Over != nil:
 			number = 4108
+		case in.noAgg == insideAggregate:
+			number = 130
 		}
 		return nil, errorf(number, c.Loc(), "An aggregate may not appear %s.", in.noAgg)
 	}
@@ -95,7 +101,7 @@ func (b *binder) aggregate(name string, c *syntax.Call, in *env) (*node, error) 
 		if in.phase != groupPhase {
 			return nil, errorf(147, c.Loc(), "An aggregate may not appear here.")
 		}
-		args.phase, args.noAgg = rowPhase, "inside an aggregate"
+		args.phase, args.noAgg = rowPhase, insideAggregate
 	} else {
 		if c.Distinct {
 			return nil, errorf(10759, c.Loc(), "Use of DISTINCT is not allowed with the OVER clause.")
@@ -149,6 +155,9 @@ func (b *binder) aggregate(name string, c *syntax.Call, in *env) (*node, error) 
 		}
 		return &node{sql: agg(strings.ToLower(name), x.strict(x.typ).sql), typ: x.typ}, nil
 	case "STRING_AGG":
+		if c.Distinct {
+			return nil, errorf(102, c.Loc(), "Incorrect syntax: STRING_AGG takes no DISTINCT.")
+		}
 		return b.stringAgg(c, x, &args, over)
 	}
 	if x.null {
@@ -245,7 +254,7 @@ func (b *binder) orderKeys(items []syntax.OrderItem, in *env) (string, error) {
 		if n.con != nil {
 			return "", errorf(5308, o.Loc(), "Windowed functions, aggregates and NEXT VALUE FOR functions do not support integer indices as ORDER BY clause expressions.")
 		}
-		parts[i] = n.sql + direction(o.Desc)
+		parts[i] = comparand(n) + direction(o.Desc)
 	}
 	return strings.Join(parts, ", "), nil
 }
@@ -262,12 +271,12 @@ func (b *binder) grouping(name string, c *syntax.Call, in *env) (*node, error) {
 		}
 		found := false
 		for _, k := range in.keys {
-			found = found || k == n.sql
+			found = found || k == n.key
 		}
 		if !found {
 			return nil, errorf(8161, a.Loc(), "Argument %d of the %s function does not match any of the expressions in the GROUP BY clause.", i+1, name)
 		}
-		keys[i] = n.sql
+		keys[i] = n.key
 	}
 	t := Type{ID: Int}
 	if name == "GROUPING" {

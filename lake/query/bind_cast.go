@@ -129,6 +129,8 @@ func (b *binder) convert(n *node, typ Type, mode castMode, at syntax.Span) (*nod
 	switch {
 	case from.isText():
 		return b.fromText(n, typ, mode, at)
+	case typ.isText() && from.isNumber():
+		return b.numberText(n, typ, mode), nil
 	case typ.isText():
 		return b.cut(b.text(n), typ), nil
 	case from.isNumber() && typ.isNumber():
@@ -165,6 +167,23 @@ func (b *binder) cut(n *node, typ Type) *node {
 		return constant(typ, textValue(KindText, string(runes[:min(len(runes), typ.Size)])))
 	}
 	return &node{sql: fmt.Sprintf("left(%s, %d)", n.sql, typ.Size), typ: typ}
+}
+
+// numberText writes a number, which is never cut: an integer that is too long for a varchar
+// is a star, and anything else an error.
+func (b *binder) numberText(n *node, typ Type, mode castMode) *node {
+	t := b.text(n)
+	if typ.Size == Max || typ.Size >= t.typ.Size || mode == castImplicit || mode == castCompare {
+		return b.cut(t, typ)
+	}
+	long := "error('" + raisePrefix + "8115:Arithmetic overflow error converting " + strings.ToLower(n.typ.String()) + " to data type " + typ.String() + ".')"
+	switch {
+	case n.typ.isInteger() && typ.ID == VarChar:
+		long = "'*'"
+	case mode == castTry:
+		long = "NULL"
+	}
+	return &node{sql: fmt.Sprintf("(CASE WHEN length(%s) > %d THEN %s ELSE %s END)", t.sql, typ.Size, long, t.sql), typ: typ, at: n.at}
 }
 
 // text writes a value in the default style of its type.

@@ -73,7 +73,7 @@ func (b *binder) groupKey(e syntax.Expr, in *env) *node {
 	}
 	for i, g := range in.groups {
 		if g.sql == n.sql {
-			return &node{sql: in.keys[i], typ: g.typ, at: e.Loc(), pred: n.pred}
+			return &node{sql: in.values[i], key: in.keys[i], typ: g.typ, at: e.Loc(), pred: n.pred}
 		}
 	}
 	return nil

@@ -104,7 +104,7 @@ func (b *binder) columnOf(e *env, s *source, i int, at syntax.Span) (*node, erro
 	if e.phase == groupPhase {
 		for k, g := range e.groups {
 			if g.sql == c.sql {
-				return &node{sql: e.keys[k], typ: c.typ, at: at}, nil
+				return &node{sql: e.values[k], key: e.keys[k], typ: c.typ, at: at}, nil
 			}
 		}
 		name := c.name

@@ -134,7 +134,10 @@ func comparand(n *node) string {
 
 // trimmed is a text without trailing blanks.
 func trimmed(n *node) string {
-	if n.null {
+	switch {
+	case n.key != "":
+		return n.key
+	case n.null:
 		return n.sql
 	}
 	if n.con != nil {
@@ -161,6 +164,9 @@ func implies(op string, l, r *node) []bound {
 		// between the bare text and the bare text followed by '!', the next
 		// character behind the blank.
 		bare := strings.TrimRight(v.str, " ")
+		if strings.ContainsFunc(bare, func(r rune) bool { return r < ' ' }) {
+			return nil // such a character lies before the blanks
+		}
 		low := bound{*l.src, ">=", textValue(KindText, bare)}
 		high := bound{*l.src, "<", textValue(KindText, bare+"!")}
 		switch op {
@@ -320,18 +326,16 @@ func (b *binder) like(e *syntax.Like, in *env) (*node, error) {
 		}
 		escape = ns[2].con.str
 	}
-	var sql string
 	var low []bound
-	switch p := ns[1].con; {
-	case p == nil:
-		sql = fmt.Sprintf("spate_like(%s, %s, %s)", ns[0].sql, ns[1].sql, Quote(escape))
-	case escape == "" && !strings.Contains(p.str, "["):
-		sql = "(" + ns[0].sql + " LIKE " + ns[1].sql + ")"
-		if head := p.str[:indexAny(p.str, "%_")]; head != "" && ns[0].src != nil {
+	if p := ns[1].con; p != nil && escape == "" && !strings.Contains(p.str, "[") && ns[0].src != nil {
+		if head := p.str[:indexAny(p.str, "%_")]; head != "" {
 			low = []bound{{*ns[0].src, ">=", textValue(KindText, head)}}
 		}
-	default:
-		sql = "regexp_full_match(" + ns[0].sql + ", " + Quote(likeRegexp(p.str, escape)) + ")"
+	}
+	sql := likeSQL(ns[0].sql, ns[1], escape)
+	if ns[0].typ.ID == VarChar && ns[1].typ.ID == VarChar {
+		// Blanks at the end of a varchar do not count if they are in the way.
+		sql = "(" + sql + " OR " + likeSQL(trimmed(ns[0]), ns[1], escape) + ")"
 	}
 	n := pred(sql)
 	if e.Not {
@@ -340,6 +344,17 @@ func (b *binder) like(e *syntax.Like, in *env) (*node, error) {
 	}
 	n.implied = low
 	return n, nil
+}
+
+func likeSQL(text string, pattern *node, escape string) string {
+	switch p := pattern.con; {
+	case p == nil:
+		return fmt.Sprintf("spate_like(%s, %s, %s)", text, pattern.sql, Quote(escape))
+	case escape == "" && !strings.Contains(p.str, "["):
+		return "(" + text + " LIKE " + pattern.sql + ")"
+	default:
+		return "regexp_full_match(" + text + ", " + Quote(likeRegexp(p.str, escape)) + ")"
+	}
 }
 
 // indexAny is strings.IndexAny, with the length for none.

@@ -51,7 +51,7 @@ func (b *binder) query(q *syntax.Query, outer *env, use queryUse) (*relation, er
 		if n == 0 {
 			return nil, errorf(104, o.Loc(), "ORDER BY items must appear in the select list if the statement contains a UNION, INTERSECT or EXCEPT operator.")
 		}
-		keys = append(keys, fmt.Sprintf("c%d%s", n, direction(o.Desc)))
+		keys = append(keys, comparand(&node{sql: fmt.Sprintf("c%d", n), typ: rel.cols[n-1].typ})+direction(o.Desc))
 	}
 	sql := "SELECT * FROM (" + rel.sql + ") AS " + b.id("u")
 	if len(keys) > 0 {
@@ -214,10 +214,6 @@ func (b *binder) setOp(op *syntax.SetOp, outer *env, use queryUse) (*relation, e
 			if err != nil {
 				return "", err
 			}
-			// Texts that differ in trailing blanks only are one row.
-			if types[i].isText() && op.Kind != syntax.UnionAll {
-				n.sql = trimmed(n)
-			}
 			if use.top && types[i].ID == UniqueIdentifier {
 				n.sql = "upper(CAST(" + n.sql + " AS VARCHAR))"
 			}
@@ -233,8 +229,28 @@ func (b *binder) setOp(op *syntax.SetOp, outer *env, use queryUse) (*relation, e
 	if err != nil {
 		return nil, err
 	}
+	if op.Kind != syntax.UnionAll && hasText(cols) {
+		return &relation{sql: b.textSetOp(op.Kind, l, r, cols), cols: cols}, nil
+	}
 	word := map[syntax.SetKind]string{syntax.Union: "UNION", syntax.UnionAll: "UNION ALL", syntax.Except: "EXCEPT", syntax.Intersect: "INTERSECT"}[op.Kind]
 	return &relation{sql: "(" + l + ") " + word + " (" + r + ")", cols: cols}, nil
+}
+
+// textSetOp emits an operator over rows with texts: those that differ in trailing blanks
+// only are one row, and what is shown of them is one of them, of the left side where only
+// that counts.
+func (b *binder) textSetOp(kind syntax.SetKind, l, r string, cols []relColumn) string {
+	if kind == syntax.Union {
+		return b.distinct("("+l+") UNION ALL ("+r+")", cols, nil)
+	}
+	id := b.id("u")
+	rows, keys := distinctRows(id, cols, " FILTER (WHERE "+id+".left_side)")
+	having := "bool_and(" + id + ".left_side)"
+	if kind == syntax.Intersect {
+		having = "bool_or(" + id + ".left_side) AND NOT " + having
+	}
+	return "SELECT " + rows + " FROM ((SELECT *, true AS left_side FROM (" + l + ")) UNION ALL (SELECT *, false FROM (" + r + "))) AS " + id +
+		" GROUP BY " + strings.Join(keys, ", ") + " HAVING " + having
 }
 
 // limits emits OFFSET and FETCH or TOP and returns the number of rows that

@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"spate/sql/syntax"
@@ -61,9 +62,6 @@ func (b *binder) selectQuery(s *syntax.Select, q *syntax.Query, outer *env, use 
 			c.src = it.n.src
 		}
 		text := it.n.sql
-		if s.Distinct && c.typ.isText() {
-			text = trimmed(it.n)
-		}
 		if use.top && c.typ.ID == UniqueIdentifier {
 			text = "upper(CAST(" + text + " AS VARCHAR))"
 		}
@@ -94,8 +92,48 @@ func (b *binder) selectQuery(s *syntax.Select, q *syntax.Query, outer *env, use 
 	if s.Distinct {
 		distinct = "DISTINCT "
 	}
-	rel.sql = "SELECT " + distinct + strings.Join(list, ", ") + from + where + group + tail
+	head, body := strings.Join(list, ", "), from+where+group
+	if s.Distinct && hasText(rel.cols) {
+		rel.sql = b.distinct("SELECT "+head+body+having, rel.cols, keys) + limit
+		return rel, nil
+	}
+	rel.sql = "SELECT " + distinct + head + body + tail
 	return rel, nil
+}
+
+func hasText(cols []relColumn) bool {
+	return slices.ContainsFunc(cols, func(c relColumn) bool { return c.typ.isText() })
+}
+
+// distinct emits the distinct rows of a query. Texts that differ in trailing blanks only
+// are one, and what is shown of them is one of them.
+func (b *binder) distinct(sql string, cols []relColumn, order []orderKey) string {
+	id := b.id("u")
+	rows, keys := distinctRows(id, cols, "")
+	sql = "SELECT " + rows + " FROM (" + sql + ") AS " + id + " GROUP BY " + strings.Join(keys, ", ")
+	for i, k := range order {
+		word := ", "
+		if i == 0 {
+			word = " ORDER BY "
+		}
+		sql += word + keys[k.position-1] + direction(k.desc)
+	}
+	return sql
+}
+
+// distinctRows are the columns and keys with which the rows of a relation are grouped.
+// filter, if set, says of which of them the values are shown.
+func distinctRows(id string, cols []relColumn, filter string) (rows string, keys []string) {
+	items := make([]string, len(cols))
+	for i, c := range cols {
+		name := fmt.Sprintf("%s.c%d", id, i+1)
+		key := name
+		if c.typ.isText() {
+			key, name = "rtrim("+name+", ' ')", "min("+name+")"+filter
+		}
+		items[i], keys = fmt.Sprintf("%s AS c%d", name, i+1), append(keys, key)
+	}
+	return strings.Join(items, ", "), keys
 }
 
 // topQualify emits TOP with PERCENT or WITH TIES, which the engine has not, as
@@ -202,6 +240,7 @@ func (b *binder) groupBy(s *syntax.Select, in *env) (string, error) {
 		return "", nil
 	}
 	in.noAgg = "in GROUP BY"
+	sets := slices.ContainsFunc(s.GroupBy, func(e syntax.Expr) bool { _, ok := e.(*syntax.Grouping); return ok })
 	key := func(e syntax.Expr) (string, error) {
 		if l, ok := e.(*syntax.Literal); ok {
 			return "", errorf(164, l.Loc(), "Each GROUP BY expression must contain at least one column that is not an outer reference.")
@@ -213,13 +252,18 @@ func (b *binder) groupBy(s *syntax.Select, in *env) (string, error) {
 		if n.con != nil {
 			return "", errorf(164, n.at, "Each GROUP BY expression must contain at least one column that is not an outer reference.")
 		}
-		text := n.sql
+		text, value := n.sql, n.sql
 		if n.typ.isText() {
-			// Texts that differ in trailing blanks only are one group.
-			text = trimmed(n)
+			// Texts that differ in trailing blanks only are one group. What is shown of
+			// them is one of them, always the same; of no key of a set it is NULL.
+			text, value = trimmed(n), "min("+n.sql+")"
+			if sets {
+				value = "(CASE WHEN grouping(" + text + ") = 0 THEN " + value + " END)"
+			}
 		}
 		in.groups = append(in.groups, n)
 		in.keys = append(in.keys, text)
+		in.values = append(in.values, value)
 		return text, nil
 	}
 	var parts []string
@@ -263,8 +307,8 @@ type orderKey struct {
 func joinKeys(keys []orderKey, positions bool) string {
 	parts := make([]string, len(keys))
 	for i, k := range keys {
-		text := k.n.sql
-		if positions && k.position > 0 {
+		text := comparand(k.n)
+		if positions && k.position > 0 && (!k.n.typ.isText() || k.n.con != nil) {
 			text = fmt.Sprint(k.position)
 		}
 		parts[i] = text + direction(k.desc)

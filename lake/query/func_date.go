@@ -251,8 +251,13 @@ func (b *binder) dateDiff(name string, c *syntax.Call, in *env) (*node, error) {
 	default:
 		sql = "date_diff('" + part + "', " + x + ", " + y + ")"
 	}
+	if typ.ID == Int && part != "year" && part != "quarter" && part != "month" && part != "week" && part != "day" && part != "dayofyear" {
+		sql = "(CASE WHEN abs(" + sql + ") > 2147483647 THEN " + dateDiffOverflow + " ELSE " + sql + " END)"
+	}
 	return &node{sql: "CAST(" + sql + " AS " + typ.engine() + ")", typ: typ}, nil
 }
+
+const dateDiffOverflow = "error('" + raisePrefix + "535:The datediff function resulted in an overflow. Use datediff with a less precise datepart.')"
 
 // weekIndex counts weeks that begin on Sunday.
 func weekIndex(sql string) string { return "(date_diff('day', DATE '0001-01-07', " + sql + ") // 7)" }

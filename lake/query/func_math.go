@@ -108,7 +108,12 @@ func bindRound(b *binder, c *syntax.Call, a []*node) (*node, error) {
 			fn = "trunc"
 		}
 	}
-	sql := fn + "(" + n.sql + ", " + digits + ")"
+	arg := n.sql
+	if n.typ.ID == Decimal && d.con != nil && d.con.num < 0 {
+		// The engine gives zero where all digits before the point go: it needs one more.
+		arg = "CAST(" + n.sql + " AS " + Type{ID: Decimal, Prec: min(n.typ.Prec+1, 38), Scale: n.typ.Scale}.engine() + ")"
+	}
+	sql := fn + "(" + arg + ", " + digits + ")"
 	if fn == "trunc" && (n.typ.isInteger() || n.typ.ID == Decimal) {
 		// The engine cuts decimals through text-free arithmetic of its own type.
 		k := int64(0)

@@ -159,7 +159,7 @@ func textTest(fn string) bindFunc {
 
 func bindIsNull(b *binder, c *syntax.Call, a []*node) (*node, error) {
 	t := a[0].typ
-	if a[0].null {
+	if t.ID == Unknown {
 		t = a[1].typ
 	}
 	r, err := b.convert(a[1], t, castExplicit, a[1].at)

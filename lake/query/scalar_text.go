@@ -306,9 +306,9 @@ func truncateDecimal(s string, digits int64) string {
 }
 
 func isNumeric(s string) bool {
-	t := strings.TrimSpace(s)
-	t = strings.TrimLeft(t, "$£€¥")
-	if t == "." || t == "+" || t == "-" {
+	bare := strings.TrimSpace(s)
+	t := strings.TrimLeft(bare, "$£€¥")
+	if t == "" && bare != "" || t == "." || t == "+" || t == "-" {
 		return true
 	}
 	return isNumberText(strings.ReplaceAll(t, ",", ""), true)

@@ -102,6 +102,9 @@ func (s *scan) head(files []chosen) []chosen {
 	spans := make([]span, len(files))
 	for i, f := range files {
 		lo, hi, _ := f.bounds(col)
+		if lo != nil && col.Type.isText() { // blanks at the end of a text do not count in an order
+			lo = lowest(lo)
+		}
 		x := span{chosen: f, near: lo, far: hi, nulls: true}
 		if s.order.desc {
 			x.near, x.far = hi, lo
@@ -144,6 +147,16 @@ func (s *scan) head(files []chosen) []chosen {
 		out[i] = x.chosen
 	}
 	return out
+}
+
+// lowest is what lies before a text and before all behind it, whatever blanks follow them.
+func lowest(v *Value) *Value {
+	s := v.str
+	if i := strings.IndexFunc(s, func(r rune) bool { return r < ' ' }); i >= 0 {
+		s = s[:i]
+	}
+	low := textValue(KindText, strings.TrimRight(s, " "))
+	return &low
 }
 
 // compareEnds puts an unknown end first in the direction of sign.

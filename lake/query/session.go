@@ -217,9 +217,9 @@ func (s *Session) plan(ctx context.Context, q *syntax.QueryStmt) (*Result, *Requ
 	if n := r.Stats.FilesOpened; s.MaxFiles > 0 && n > s.MaxFiles {
 		return nil, nil, &Error{Number: 50000, Class: 16,
 			Message: fmt.Sprintf("SPATE-QUERY-003: the query would open %d files, more than the limit of %d.", n, s.MaxFiles),
-			Hint:    "OPTIMIZE the table, or narrow the query with a predicate on its time or partition column."}
+			Hint:    "Narrow the query with a predicate on the time or the partition column of its table."}
 	} else if n >= warn {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("the query opens %d files; OPTIMIZE would make it faster", n))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the query opens %d files; a predicate on the time or the partition column of its table would open fewer", n))
 	}
 	return r, req, nil
 }

@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"cmp"
 	"time"
 
 	"spate/hub"
@@ -17,7 +18,8 @@ type pending struct {
 	ended   <-chan struct{} // closed when the append has ended; nil: nothing is waited for
 	err     func() error    // how it ended
 	refused *wire.Error
-	settled bool // the client wants no answer
+	failed  *wire.Error // of a request to a node: how it ended, where that is said by an answer
+	settled bool        // the client wants no answer
 	since   time.Time
 }
 
@@ -122,7 +124,7 @@ func (c *conn) conclude(p *pending) {
 	if l.addr.node == nodeEvents {
 		l.in.count.count(p.refused)
 	} else {
-		c.s.count.node.count(p.refused)
+		c.s.count.node.count(cmp.Or(p.refused, p.failed))
 	}
 	if p.settled && p.refused != nil {
 		c.log.Warn("lost a settled delivery", "hub", limit.Name(l.addr.hub), "err", limit.Name(p.refused.Description))

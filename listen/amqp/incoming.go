@@ -162,7 +162,7 @@ func (l *link) delivery(msg []byte) {
 			p.ended, p.err = t.Done(), t.Err
 		}
 	default:
-		p.refused = l.request(msg, in.settled)
+		p.refused, p.failed = l.request(msg, in.settled)
 	}
 	if p.refused != nil {
 		p.refused = c.s.withTail(p.refused, &l.addr)

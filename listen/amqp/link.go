@@ -74,6 +74,7 @@ func (s *session) attach(fields []byte) error {
 	refused := l.prepare(&a, terminus, reply)
 	s.take(l)
 	if refused != nil {
+		l.countRefused(refused)
 		l.refuse(reply, refused)
 		return nil
 	}
@@ -82,6 +83,16 @@ func (s *session) attach(fields []byte) error {
 		return l.attachOut(&a, reply)
 	}
 	return l.attachIn(reply)
+}
+
+// countRefused counts an attach that is refused, as a request about its hub if there is one.
+func (l *link) countRefused(e *wire.Error) {
+	entity := entityNone
+	if h, ok := l.s.c.s.o.Namespace.Hub(l.addr.hub); ok {
+		entity = h.Name()
+	}
+	of := l.s.c.s.count.of(entity)
+	of.count(e)
 }
 
 // linkSize is what a link counts for.

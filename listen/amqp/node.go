@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -75,14 +76,15 @@ type answer struct {
 }
 
 // request serves a message to a node. Only a wrong operation is refused by
-// rejecting the transfer; all else by a status (A20).
-func (l *link) request(msg []byte, settled bool) *wire.Error {
+// rejecting the transfer; all else by a status (A20), which is failed if it says no.
+func (l *link) request(msg []byte, settled bool) (refused, failed *wire.Error) {
 	r, err := parseRequest(msg)
 	if err != nil {
+		e := fault(condDecode, "The request cannot be read.")
 		if settled {
-			return nil
+			return nil, e
 		}
-		return fault(condDecode, "The request cannot be read.")
+		return e, nil
 	}
 	operation := r.text("operation")
 	want := "put-token"
@@ -92,7 +94,7 @@ func (l *link) request(msg []byte, settled bool) *wire.Error {
 	var a answer
 	switch {
 	case operation != want && !settled:
-		return fault(condNotAllowed, "Invalid command '%s'.", limit.Name(operation))
+		return fault(condNotAllowed, "Invalid command '%s'.", limit.Name(operation)), nil
 	case operation != want:
 		a = answer{status: 400, text: "Invalid command '" + limit.Name(operation) + "'.", condition: condNotAllowed}
 	case l.addr.node == nodeCBS:
@@ -101,7 +103,10 @@ func (l *link) request(msg []byte, settled bool) *wire.Error {
 		a = l.readEntity(r)
 	}
 	l.s.c.reply(l, r, &a)
-	return nil
+	if a.status >= 400 {
+		failed = &wire.Error{Condition: cmp.Or(a.condition, condUnauthorized), Description: a.text}
+	}
+	return nil, failed
 }
 
 func (l *link) putToken(r *request) answer {

@@ -79,6 +79,61 @@ func TestSASLPlain(t *testing.T) {
 	}
 }
 
+// Who is refused is a user error, and no success: of the namespace, or of the hub of a link.
+func TestRefusedKeysAreUserErrors(t *testing.T) {
+	w := newWorld(t, nil)
+	wants := func(what, entity string, succeeded, errors int64) {
+		t.Helper()
+		ok := w.metrics.Counter("SuccessfulRequests", "EntityName", entity, "OperationResult", "Success").Value()
+		bad := w.metrics.Counter("UserErrors", "EntityName", entity, "OperationResult", "ClientError").Value()
+		all := w.metrics.Counter("IncomingRequests", "EntityName", entity).Value()
+		if ok != succeeded || bad != errors || all != ok+bad {
+			t.Errorf("%s: %d requests of %s, %d succeeded and %d user errors, want %d and %d", what, all, entity, ok, bad, succeeded, errors)
+		}
+	}
+	const none = "-NamespaceOnlyMetric-"
+
+	r := dialRaw(t, w)
+	b := []byte(wire.HeaderSASL)
+	b, at0 := wire.OpenFrame(b, wire.FrameSASL, 0)
+	b, list := wire.OpenList(wire.AppendDescriptor(b, wire.CodeInit), 2)
+	b = wire.AppendBinary(wire.AppendSymbol(b, "PLAIN"), "\x00sender\x00wrong")
+	r.write(wire.CloseFrame(wire.CloseCompound(b, list), at0))
+	r.read(8)
+	r.want(wire.CodeMechanisms)
+	r.want(wire.CodeOutcome)
+	r.over()
+	wants("SASL", none, 0, 1)
+
+	r = dialRaw(t, w)
+	r.open()
+	r.node("$cbs", 0)
+	put := func(token string, id uint32) {
+		t.Helper()
+		r.request(0, id, false, "id", wire.Map{{Key: "operation", Value: "put-token"}, {Key: "type", Value: "servicebus.windows.net:sastoken"}, {Key: "name", Value: "sb://h/" + hubName}}, token)
+		r.answer(true)
+	}
+	later := time.Now().Add(time.Hour)
+	for i, token := range []string{access.Sign("sb://h/"+hubName, access.RootRule, "wrong", later), access.Sign("sb://h/"+hubName, "nobody", rootKey, later),
+		access.Sign("sb://h/"+hubName, access.RootRule, rootKey, time.Now().Add(-time.Hour)), "eyJ.eyJ.sig"} {
+		put(token, uint32(i+1))
+		wants("token", none, 0, int64(i+2))
+	}
+	put(access.Sign("sb://h/"+hubName, "reader", "reader-key", later), 5)
+	wants("a good token", none, 1, 5)
+
+	r.attach(wire.Attach{Name: "s", Handle: 10, Source: at("x"), Target: at(hubName)})
+	r.want(wire.CodeAttach)
+	if got := conditionOf(t, r.want(wire.CodeDetach)); got != "amqp:unauthorized-access" {
+		t.Errorf("sending: %s", got)
+	}
+	wants("a link without the right", hubName, 0, 1)
+	r.attach(wire.Attach{Name: "u", Handle: 11, Source: at("x"), Target: at("unknown")})
+	r.want(wire.CodeAttach)
+	r.want(wire.CodeDetach)
+	wants("a link to no hub", none, 1, 6)
+}
+
 // C04, C06, C21: what the peer must not do closes the connection.
 func TestConnectionErrors(t *testing.T) {
 	w := open(t)
@@ -212,6 +267,11 @@ func TestRefusedAttaches(t *testing.T) {
 		if got := conditionOf(t, r.want(wire.CodeDetach)); got != f.want {
 			t.Errorf("attach %d: %s, want %s", i, got, f.want)
 		}
+	}
+	r.attach(wire.Attach{Name: "idempotent", Handle: 100, Source: at("x"), Target: at(hubName), Desired: []wire.Symbol{"com.microsoft:idempotent-producer"}})
+	r.want(wire.CodeAttach)
+	if d, err := wire.DecodeDetach(r.want(wire.CodeDetach).fields); err != nil || d.Error == nil || !strings.Contains(d.Error.Description, "Idempotent publishing over AMQP is not supported yet") {
+		t.Errorf("idempotent publishing: %+v, %v", d.Error, err)
 	}
 	// A coordinator: the target is a list with another descriptor.
 	b, list := wire.OpenList(wire.AppendDescriptor(nil, wire.CodeAttach), 7)

@@ -55,6 +55,7 @@ func (c *conn) negotiate() error {
 	c.raws(wire.CloseFrame(wire.AppendOutcome(out, outcome), at))
 	if outcome != wire.SASLOk {
 		c.log.Info("refused connection", "err", "SASL failed", "mechanism", limit.Name(init.Mechanism))
+		c.s.count.node.count(fault(condUnauthorized, "SASL failed."))
 		return io.EOF
 	}
 	if h, err = c.header(); err != nil {

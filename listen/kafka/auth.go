@@ -27,12 +27,12 @@ const connectionStringUser = "$ConnectionString"
 
 const mechanismPlain = "PLAIN"
 
-func (c *conn) saslHandshake(req *kmsg.SASLHandshakeRequest) kmsg.Response {
+func (c *conn) saslHandshake(p *pending, req *kmsg.SASLHandshakeRequest) kmsg.Response {
 	resp := req.ResponseKind().(*kmsg.SASLHandshakeResponse)
 	resp.SupportedMechanisms = []string{mechanismPlain}
 	switch {
 	case req.Mechanism != mechanismPlain:
-		resp.ErrorCode = codeUnsupportedSASL
+		resp.ErrorCode, p.code = codeUnsupportedSASL, codeUnsupportedSASL
 	case req.Version == 0:
 		c.auth = authRaw
 	case c.auth != authDone: // else: it authenticates anew and stays what it is meanwhile
@@ -45,7 +45,7 @@ func (c *conn) saslAuthenticate(p *pending, req *kmsg.SASLAuthenticateRequest) e
 	resp := req.ResponseKind().(*kmsg.SASLAuthenticateResponse)
 	p.answer = resp
 	if c.auth == authNone {
-		resp.ErrorCode = codeSASLState
+		resp.ErrorCode, p.code = codeSASLState, codeSASLState
 		resp.ErrorMessage = kmsg.StringPtr("SaslHandshake has to come first")
 		p.closing = true
 		return errEnd
@@ -56,7 +56,7 @@ func (c *conn) saslAuthenticate(p *pending, req *kmsg.SASLAuthenticateRequest) e
 	}
 	if err != nil {
 		c.logRefusedKey(err)
-		resp.ErrorCode = codeSASLFailed
+		resp.ErrorCode, p.code = codeSASLFailed, codeSASLFailed
 		resp.ErrorMessage = kmsg.StringPtr(err.Error())
 		p.closing = true
 		return errEnd
@@ -75,6 +75,7 @@ func (c *conn) rawToken(p *pending, token []byte) error {
 	if err != nil {
 		c.logRefusedKey(err)
 		p.closing = true
+		c.s.requestsOfNone.count(codeSASLFailed) // there is no answer that could say it
 		return errEnd
 	}
 	c.admit(claims)
@@ -84,7 +85,12 @@ func (c *conn) rawToken(p *pending, token []byte) error {
 
 func (c *conn) logRefusedKey(err error) {
 	c.log.Warn("authentication refused", "err", limit.Name(err.Error())) // it may hold a name of any length
+}
+
+// unauthorized counts a request that ends its connection, because of err.
+func (c *conn) unauthorized(err error) error {
 	c.s.requestsOfNone.count(codeSASLFailed)
+	return err
 }
 
 func (c *conn) admit(claims access.Claims) {

@@ -71,6 +71,7 @@ type pending struct {
 	frame   []byte             // an encoded answer without its length, when ready
 	ready   bool
 	counted bool     // as a request about no hub
+	code    int16    // with which it is counted
 	topics  []*topic // of the topics of a fetch, nil where unknown or forbidden
 	codes   []int16  // their errors
 	closing bool     // the connection ends after this answer
@@ -331,13 +332,13 @@ func (c *conn) begin(p *pending) error {
 	}
 	if key != keyAPIVersions && key != keySASLHandshake && key != keySASLAuth {
 		if c.auth != authDone {
-			return fmt.Errorf("%s request before a key was shown", kmsg.NameForKey(key))
+			return c.unauthorized(fmt.Errorf("%s request before a key was shown", kmsg.NameForKey(key)))
 		}
 		if c.claims.Expired(time.Now()) {
-			return fmt.Errorf("%s request after the token of %s expired", kmsg.NameForKey(key), c.claims.Rule)
+			return c.unauthorized(fmt.Errorf("%s request after the token of %s expired", kmsg.NameForKey(key), c.claims.Rule))
 		}
 		if !c.s.o.Rules.Holds(c.claims) {
-			return fmt.Errorf("%s request after the policy %s changed or went", kmsg.NameForKey(key), c.claims.Rule)
+			return c.unauthorized(fmt.Errorf("%s request after the policy %s changed or went", kmsg.NameForKey(key), c.claims.Rule))
 		}
 	}
 	if r.flexible = flexibleRequest(key, version); r.flexible {
@@ -378,7 +379,7 @@ func (c *conn) dispatch(p *pending, req kmsg.Request) error {
 	case *kmsg.ApiVersionsRequest:
 		p.answer = c.apiVersions(req)
 	case *kmsg.SASLHandshakeRequest:
-		p.answer = c.saslHandshake(req)
+		p.answer = c.saslHandshake(p, req)
 	case *kmsg.SASLAuthenticateRequest:
 		return c.saslAuthenticate(p, req)
 	case *kmsg.MetadataRequest:

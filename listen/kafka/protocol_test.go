@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"spate/access"
 	"spate/hub"
 	"spate/listen/kafka"
+	"spate/metric"
 )
 
 func TestBatchesAreStoredAndServedVerbatimInEveryVersion(t *testing.T) {
@@ -412,6 +414,66 @@ func TestWrongSecretsAreRefused(t *testing.T) {
 	}
 }
 
+// Who is refused is a user error of the namespace, once, and no success.
+func TestRefusedKeysAreUserErrors(t *testing.T) {
+	m := new(metric.Recorder)
+	in, connection := secured(t, kafka.Options{Metrics: m})
+	wants := func(what string, succeeded, errors int64) {
+		t.Helper()
+		for name, want := range map[string]int64{"SuccessfulRequests": succeeded, "UserErrors": errors} {
+			result := map[string]string{"SuccessfulRequests": "Success", "UserErrors": "ClientError"}[name]
+			if got := m.Counter(name, "EntityName", "-NamespaceOnlyMetric-", "OperationResult", result).Value(); got != want {
+				t.Errorf("%s: %s %d, want %d", what, name, got, want)
+			}
+		}
+		if got := m.Counter("IncomingRequests", "EntityName", "-NamespaceOnlyMetric-").Value(); got != succeeded+errors {
+			t.Errorf("%s: IncomingRequests %d, want %d", what, got, succeeded+errors)
+		}
+	}
+	show := func(c *rawConn, password string) {
+		t.Helper()
+		shake := kmsg.NewPtrSASLHandshakeRequest()
+		shake.Version, shake.Mechanism = 1, "PLAIN"
+		c.roundTrip(shake)
+		auth := kmsg.NewPtrSASLAuthenticateRequest()
+		auth.Version, auth.SASLAuthBytes = 1, []byte("\x00$ConnectionString\x00"+password)
+		c.roundTrip(auth)
+	}
+	show(dial(t, in), connection("nobody"))
+	wants("an unknown rule", 1, 1) // the handshake is a request too
+	show(dial(t, in), strings.Replace(connection("root"), key, "wrong", 1))
+	wants("a wrong key", 2, 2)
+	show(dial(t, in), connection("root"))
+	wants("the right key", 4, 2)
+
+	c := dial(t, in)
+	shake := kmsg.NewPtrSASLHandshakeRequest()
+	shake.Version, shake.Mechanism = 1, "SCRAM-SHA-256"
+	c.roundTrip(shake)
+	wants("another mechanism", 4, 3)
+	auth := kmsg.NewPtrSASLAuthenticateRequest()
+	auth.Version = 1
+	c.roundTrip(auth)
+	wants("no handshake", 4, 4)
+
+	c = dial(t, in)
+	metadata := kmsg.NewPtrMetadataRequest()
+	metadata.Version = 9
+	c.send(metadata, 1)
+	c.wantClosed()
+	wants("no key", 4, 5)
+
+	c = dial(t, in)
+	shake.Version, shake.Mechanism = 0, "PLAIN"
+	c.roundTrip(shake)
+	token := "\x00root\x00wrong"
+	if _, err := c.nc.Write(append([]byte{0, 0, 0, byte(len(token))}, token...)); err != nil {
+		t.Fatal(err)
+	}
+	c.wantClosed()
+	wants("a bare token", 5, 6)
+}
+
 func TestOldHandshakeWithBareToken(t *testing.T) {
 	in, connection := secured(t)
 	for _, good := range []bool{true, false} {
@@ -453,6 +515,30 @@ func TestGroupsAreRefusedWithAnErrorClientsReport(t *testing.T) {
 			}
 			req.SetVersion(v)
 			raw.roundTrip(req)
+		}
+	}
+}
+
+// What is not there is named where the answer has a place for it.
+func TestRefusalsSayWhatIsNotThere(t *testing.T) {
+	raw := dial(t, open(t, kafka.Options{}))
+	coordinator := kmsg.NewPtrFindCoordinatorRequest()
+	coordinator.Version = 3
+	producer := kmsg.NewPtrFindCoordinatorRequest()
+	producer.Version, producer.CoordinatorType = 3, 1
+	topics := kmsg.NewPtrCreateTopicsRequest()
+	topics.Topics = append(topics.Topics, kmsg.NewCreateTopicsRequestTopic())
+	topics.Version = 4
+	configs := kmsg.NewPtrDescribeConfigsRequest()
+	configs.Resources = append(configs.Resources, kmsg.NewDescribeConfigsRequestResource())
+	for want, got := range map[string]*string{
+		"consumer groups are not supported yet":                    raw.roundTrip(coordinator).(*kmsg.FindCoordinatorResponse).ErrorMessage,
+		"transactions are not supported yet":                       raw.roundTrip(producer).(*kmsg.FindCoordinatorResponse).ErrorMessage,
+		"hubs are made by the pipeline file, not by Kafka clients": raw.roundTrip(topics).(*kmsg.CreateTopicsResponse).Topics[0].ErrorMessage,
+		"describing configurations is not supported yet":           raw.roundTrip(configs).(*kmsg.DescribeConfigsResponse).Resources[0].ErrorMessage,
+	} {
+		if got == nil || !strings.Contains(*got, want) {
+			t.Errorf("got %v, want %s", got, want)
 		}
 	}
 }

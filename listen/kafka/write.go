@@ -123,7 +123,7 @@ func (c *conn) respond(p *pending) error {
 		return c.sendFetch(p)
 	case p.ready:
 		if p.counted {
-			c.s.requestsOfNone.count(codeNone)
+			c.s.requestsOfNone.count(p.code)
 		}
 		c.out = binary.BigEndian.AppendUint32(c.out, uint32(len(p.frame)))
 		return c.emit(p.frame)

@@ -8,10 +8,10 @@ import (
 	"spate/sql/syntax"
 )
 
-// analyticFuncs are the analytic functions; false: not run yet.
-var analyticFuncs = map[string]bool{
-	"LAG": true, "LAST": true, "ISFIRST": true,
-	"ANOMALYDETECTION_SPIKEANDDIP": false, "ANOMALYDETECTION_CHANGEPOINT": false,
+// analyticFuncs are the analytic functions, and the features that some of them are.
+var analyticFuncs = map[string]syntax.Feature{
+	"LAG": "", "LAST": "", "ISFIRST": "",
+	"ANOMALYDETECTION_SPIKEANDDIP": syntax.SpikesAndDips, "ANOMALYDETECTION_CHANGEPOINT": syntax.ChangePoints,
 }
 
 // analyticCall binds LAG, LAST or ISFIRST: a column that a step below the WHERE
@@ -20,8 +20,8 @@ func (q *query) analyticCall(c *syntax.Call) plan.Expr {
 	name := callName(c)
 	null := constant(c.Span, column.Value{})
 	switch {
-	case !analyticFuncs[name]:
-		q.b.unsupported(c.Span, syntax.FormatName(c.Name))
+	case syntax.Missing(analyticFuncs[name]):
+		q.b.unsupported(c.Span, analyticFuncs[name])
 		return null
 	case q.analyticKey == nil || q.inTime:
 		q.b.fail(c.Span, "", "%s is not allowed in %s", name, q.clause)
@@ -162,9 +162,9 @@ func (q *query) event(c *syntax.Call, name string) plan.Expr {
 	src := q.from.single()
 	switch {
 	case src == nil:
-		q.b.unsupported(c.Span, name+"(*) over several sources")
+		q.b.fail(c.Span, "name a column", "%s(*) is not allowed over several sources", name)
 	case src.stream == nil:
-		q.b.unsupported(c.Span, name+"(*) over a step")
+		q.b.unsupported(c.Span, syntax.WholeStep, name+"(*) over a step")
 	default:
 		return src.whole(q.b, c.Span)
 	}

@@ -7,6 +7,6 @@ import (
 
 // apply refuses CROSS APPLY and OUTER APPLY.
 func (b *binder) apply(_ *scope, a *syntax.Apply) plan.Node {
-	b.unsupported(a.Right.Loc(), "APPLY")
+	b.unsupported(a.Right.Loc(), syntax.Applies)
 	return nil
 }

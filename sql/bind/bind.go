@@ -7,6 +7,7 @@
 package bind
 
 import (
+	"cmp"
 	"fmt"
 	"sort"
 	"strings"
@@ -56,12 +57,15 @@ func (w Warning) String() string {
 	return fmt.Sprintf("%d:%d: %s (%s)", w.Span.From.Line, w.Span.From.Col, w.Msg, w.Code)
 }
 
-// Codes of warnings.
+// Codes of warnings. IdleAcknowledgement is another.
 const (
 	severalWith = "W507"
 	quotedText  = "W513"
 	notPortable = "W518"
 )
+
+// WarningCodes are the codes of warnings that may be acknowledged.
+var WarningCodes = []string{severalWith, quotedText, notPortable}
 
 // binder holds what is known of the whole script.
 type binder struct {
@@ -134,6 +138,7 @@ func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Err
 			job.Outputs = append(job.Outputs, &plan.Output{Name: "step:" + st.name, In: st.node, Where: st.where})
 		}
 	}
+	b.acknowledge()
 	sort.SliceStable(b.warnings, func(i, j int) bool {
 		return b.warnings[i].Span.From.Offset < b.warnings[j].Span.From.Offset
 	})
@@ -189,8 +194,14 @@ func (b *binder) fail(at syntax.Span, hint, format string, args ...any) {
 	b.errs = append(b.errs, &syntax.Error{Span: at, Msg: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-func (b *binder) unsupported(at syntax.Span, what string) {
-	b.fail(at, "", "%s is not supported yet", what)
+// unsupported refuses a construct that is missing; what it is called, if not as the feature.
+func (b *binder) unsupported(at syntax.Span, f syntax.Feature, what ...string) {
+	b.refuse(at, "", f, what...)
+}
+
+// refuse is unsupported with a hint.
+func (b *binder) refuse(at syntax.Span, hint string, f syntax.Feature, what ...string) {
+	b.fail(at, hint, "%s is not supported yet", cmp.Or(strings.Join(what, ""), string(f)))
 }
 
 func (b *binder) warn(at syntax.Span, code, format string, args ...any) {

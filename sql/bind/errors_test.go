@@ -59,7 +59,7 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{"SELECT LAG(AVG(a)) OVER (LIMIT DURATION(s, 1)) AS p INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "LAG is neither in GROUP BY"},
 		{"SELECT LAG(CAST(a AS bigint), 1, 'x') OVER (LIMIT DURATION(s, 1)) AS p INTO alert FROM [in]", "the default of LAG is a nvarchar(max), the expression a bigint"},
 		{"SELECT ISFIRST(mi, 1) OVER (LIMIT DURATION(s, 1)) AS p INTO alert FROM [in]", "ISFIRST takes no LIMIT DURATION"},
-		{"SELECT AVG(a) OVER (PARTITION BY b) AS p INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "AVG with OVER needs LIMIT DURATION"},
+		{"SELECT AVG(a) OVER (PARTITION BY b) AS p INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "AVG with OVER is not supported yet (use it with GROUP BY and a window, such as SlidingWindow(minute, 5))"},
 		// expressions
 		{"SELECT ISNULL(a, 1) AS b INTO alert FROM [in]", "1:8: there is no function ISNULL (use COALESCE(a, b))"},
 		{"SELECT LN(a) AS b INTO alert FROM [in]", "there is no function LN (the language has no logarithm)"},
@@ -88,11 +88,11 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{"SELECT a INTO alert FROM [in] WHERE a", "1:37: a condition is expected in WHERE"},
 		{"SELECT a INTO alert FROM [in] WHERE a IN (SELECT b FROM [in])", "a query inside an expression"},
 		{"SELECT LEAD(a) OVER (LIMIT DURATION(s, 5)) AS b INTO alert FROM [in]", "1:8: there is no function LEAD (there is no look-ahead in a stream; use LAG)"},
-		{"SELECT ROW_NUMBER() OVER (ORDER BY a) AS b INTO alert FROM [in]", "there is no function ROW_NUMBER (use TopOne()"},
+		{"SELECT ROW_NUMBER() OVER (ORDER BY a) AS b INTO alert FROM [in]", "1:8: there is no function ROW_NUMBER"},
 		{"SELECT ABS(a) OVER (LIMIT DURATION(s, 5)) AS b INTO alert FROM [in]", "ABS takes no OVER"},
-		{"SELECT SUM(a) OVER (PARTITION BY b) AS p INTO alert FROM [in]", "SUM with OVER needs LIMIT DURATION (write OVER (PARTITION BY k LIMIT DURATION(minute, 5)))"},
+		{"SELECT SUM(a) OVER (PARTITION BY b) AS p INTO alert FROM [in]", "1:15: SUM with OVER is not supported yet"},
 		{"SELECT STDEV(a) OVER (LIMIT DURATION(s, 5)) AS p INTO alert FROM [in]", "STDEV has no form with OVER (LIMIT DURATION)"},
-		{"SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY a) OVER () AS p INTO alert FROM [in]", "WITHIN GROUP is not part of the Stream Analytics language (write PERCENTILE_CONT(p) OVER (ORDER BY x))"},
+		{"SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY a) OVER () AS p INTO alert FROM [in]", "WITHIN GROUP is not part of the Stream Analytics language"},
 		{"SELECT PERCENTILE_CONT(0.5) OVER (ORDER BY a) AS p INTO alert FROM [in]", "a window must be specified"},
 		{"SELECT a INTO alert FROM [in] WHERE a LIKE 'x' ESCAPE '!!'", "ESCAPE takes one character"},
 		{"SELECT COUNT(*) AS n INTO alert FROM [in] GROUP BY TumblingWindw(s, 1)", "did you mean TumblingWindow?"},
@@ -130,6 +130,7 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{"SELECT Collect() AS x INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "COLLECT is not supported yet"},
 		{"SELECT PERCENTILE_CONT(0.5) OVER (ORDER BY a) AS x INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "PERCENTILE_CONT is not supported yet"},
 		{"SELECT AVG(a) OVER (LIMIT DURATION(s, 5)) AS x INTO alert FROM [in]", "AVG with OVER (LIMIT DURATION) is not supported yet"},
+		{"SELECT CreatePoint(a, b) AS x INTO alert FROM [in]", "1:8: the function CreatePoint is not supported yet"},
 		{"SELECT udf.f(a) AS x INTO alert FROM [in]", "a user function (udf.f) is not supported yet"},
 		{"SELECT AnomalyDetection_SpikeAndDip(a, 95, 120, 'spikes') OVER (LIMIT DURATION(s, 120)) AS x INTO alert FROM [in]", "AnomalyDetection_SpikeAndDip is not supported yet"},
 		{"WITH s AS (SELECT a FROM [in]) SELECT LAG(*) OVER (LIMIT DURATION(s, 1)) AS x INTO alert FROM s", "LAG(*) over a step is not supported yet"},
@@ -188,6 +189,46 @@ func TestWarnings(t *testing.T) {
 		if len(warnings) != 1 || !strings.Contains(warnings[0].String(), c.want) {
 			t.Errorf("%s\n got %v\nwant %s", c.src, warnings, c.want)
 		}
+	}
+}
+
+// A comment on the line of a warning, or right above it, acknowledges it.
+func TestAcknowledgedWarnings(t *testing.T) {
+	with := "WITH s AS (SELECT a FROM i) SELECT a INTO o FROM s;\n"
+	second := "WITH u AS (SELECT a FROM s) SELECT a INTO p FROM u"
+	for src, want := range map[string]string{
+		with + second: "2:1: several WITH",
+		with + "-- spate: ignore W507\n" + second:                                       "",
+		with + "-- spate: ignore W507: nobody has asked the service\n" + second:         "",
+		with + "-- spate: ignore W507\r\n" + second:                                     "",
+		with + "--spate:ignore W507\n\n-- of alerts\n/* more\n*/ " + second:             "",
+		with + "/* spate: ignore W507 */ " + second:                                     "",
+		with + second + " -- spate: ignore W507":                                        "",
+		"-- spate: ignore W507\n" + with + second:                                       "1:1: there is no W507 here that this could acknowledge (W523)\n3:1: several WITH",
+		with + "-- spate: ignore W513\n" + second:                                       "2:1: there is no W513 here that this could acknowledge (W523)\n3:1: several WITH",
+		with + "-- spate: ignore\n" + second:                                            "2:1: this names no warning: write spate: ignore W507 (W523)\n3:1: several WITH",
+		with + second + "\n-- spate: ignore W507":                                       "2:1: several WITH clauses in one script: no public example on the real service (W507)\n3:1: there is no W507 here",
+		"SELECT a INTO o FROM i WHERE b = \"x\" OR c = NULL -- spate: ignore W518,W513": "",
+		"SELECT a INTO o FROM i WHERE b = \"x\" OR c = NULL -- spate: ignore W513":      "a comparison with NULL",
+		"SELECT a INTO o FROM i WHERE b = '-- spate: ignore W513'":                      "",
+		"SELECT a INTO o FROM i -- we spate: ignore W513":                               "",
+		"SELECT a INTO o FROM i -- spate: ignore W523":                                  "there is no W523 here",
+		"SELECT a INTO o\nFROM i\nWHERE b = \"x\" -- spate: ignore W513":                "",
+	} {
+		_, errs, warnings := Script(src, Options{})
+		var got []string
+		for _, w := range warnings {
+			got = append(got, w.String())
+		}
+		if s := strings.Join(got, "\n"); len(errs) > 0 || !strings.Contains(s, want) || (s == "") != (want == "") {
+			t.Errorf("%s\n got %s %v\nwant %s", src, s, errs, want)
+		}
+	}
+	if _, _, warnings := Script("SELECT nope( INTO o FROM i -- spate: ignore W507", Options{}); len(warnings) > 0 {
+		t.Errorf("a script with mistakes: %v", warnings)
+	}
+	if _, errs, warnings := Script("SELECT a INTO o FROM i WHERE nope(b) = 1 -- spate: ignore W513", Options{}); len(errs) == 0 || len(warnings) > 0 {
+		t.Errorf("a script with mistakes: %v, %v", errs, warnings)
 	}
 }
 

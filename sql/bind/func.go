@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"cmp"
 	"fmt"
 	"sort"
 	"strconv"
@@ -49,20 +50,25 @@ var functions = map[string]signature{
 	"ST_DISTANCE": {"aa", column.Float64}, "ST_WITHIN": {"aa", column.Int64}, "ST_OVERLAPS": {"aa", column.Int64}, "ST_INTERSECTS": {"aa", column.Int64},
 }
 
-// replacements are functions of other dialects.
+var geospatial = map[string]bool{
+	"CREATEPOINT": true, "CREATELINESTRING": true, "CREATEPOLYGON": true,
+	"ST_DISTANCE": true, "ST_WITHIN": true, "ST_OVERLAPS": true, "ST_INTERSECTS": true,
+}
+
+// replacements are functions of other dialects, and what to write instead.
 var replacements = map[string]string{
 	"ISNULL": "use COALESCE(a, b)", "IFNULL": "use COALESCE(a, b)", "NVL": "use COALESCE(a, b)",
 	"IIF": "use CASE WHEN ... THEN ... ELSE ... END", "CHOOSE": "use CASE",
 	"GETDATE": "use System.Timestamp()", "GETUTCDATE": "use System.Timestamp()", "SYSDATETIME": "use System.Timestamp()",
 	"SYSUTCDATETIME": "use System.Timestamp()", "CURRENT_TIMESTAMP": "use System.Timestamp()", "NOW": "use System.Timestamp()",
 	"CONVERT": "use CAST(x AS type)", "TRY_CONVERT": "use TRY_CAST(x AS type)", "LENGTH": "use LEN(x)",
-	"LEAD": "there is no look-ahead in a stream; use LAG", "FIRST_VALUE": "use TopOne() OVER (ORDER BY ...)",
-	"ROW_NUMBER": "use TopOne() or CollectTop() OVER (ORDER BY ...)", "RANK": "use CollectTop() OVER (ORDER BY ...)",
+	"LEAD": "there is no look-ahead in a stream; use LAG", "FIRST_VALUE": syntax.Hint("use TopOne() OVER (ORDER BY ...)", syntax.TopOnes),
+	"ROW_NUMBER": syntax.Hint("use TopOne() or CollectTop() OVER (ORDER BY ...)", syntax.TopOnes, syntax.CollectTops), "RANK": syntax.Hint("use CollectTop() OVER (ORDER BY ...)", syntax.CollectTops),
 	"MOD": "use a % b", "POW": "use POWER(x, y)", "CEIL": "use CEILING(x)", "TRUNC": "use CAST(x AS bigint), FLOOR or CEILING",
 	"LOG": "the language has no logarithm", "LOG10": "the language has no logarithm", "LN": "the language has no logarithm",
-	"VARIANCE": "use VAR(x)", "STDDEV": "use STDEV(x)", "MEDIAN": "use PERCENTILE_CONT(0.5) OVER (ORDER BY x)", "FIRST": "use TopOne() OVER (ORDER BY ...)",
-	"STRING_AGG": "use Collect()", "LISTAGG": "use Collect()", "GETARRAYELEMENTS": "it stands only behind CROSS APPLY or OUTER APPLY",
-	"GETRECORDPROPERTIES": "it stands only behind CROSS APPLY or OUTER APPLY",
+	"VARIANCE": "use VAR(x)", "STDDEV": "use STDEV(x)", "MEDIAN": syntax.Hint("use PERCENTILE_CONT(0.5) OVER (ORDER BY x)", syntax.PercentileConts), "FIRST": syntax.Hint("use TopOne() OVER (ORDER BY ...)", syntax.TopOnes),
+	"STRING_AGG": syntax.Hint("use Collect()", syntax.Collects), "LISTAGG": syntax.Hint("use Collect()", syntax.Collects), "GETARRAYELEMENTS": syntax.Hint("it stands only behind CROSS APPLY or OUTER APPLY", syntax.Applies),
+	"GETRECORDPROPERTIES": syntax.Hint("it stands only behind CROSS APPLY or OUTER APPLY", syntax.Applies),
 }
 
 // call binds a function call.
@@ -98,8 +104,8 @@ func (q *query) call(c *syntax.Call) plan.Expr {
 	case name == "GETMETADATAPROPERTYVALUE":
 		return q.metadata(c)
 	case !ok:
-		hint := replacements[name]
-		if hint == "" {
+		hint, foreign := replacements[name]
+		if !foreign {
 			hint = nearest(name, functionNames())
 		}
 		q.b.fail(c.Name.Span, hint, "there is no function %s", syntax.FormatName(c.Name))
@@ -107,6 +113,10 @@ func (q *query) call(c *syntax.Call) plan.Expr {
 	}
 	args, ok := q.arguments(c, name, sig)
 	if !ok {
+		return null
+	}
+	if geospatial[name] && syntax.Missing(syntax.Geospatial) {
+		q.b.unsupported(c.Span, syntax.Geospatial, "the function "+syntax.FormatName(c.Name))
 		return null
 	}
 	return scalar(c.Span, name, sig, args)
@@ -133,13 +143,18 @@ func scalar(at syntax.Span, name string, sig signature, args []plan.Expr) plan.E
 	return call(at, kind, name, args...)
 }
 
+// functionNames are the functions that a hint may propose.
 func functionNames() []string {
 	names := append([]string{"COALESCE", "LAG", "LAST", "ISFIRST", "GetMetadataPropertyValue"}, windowNames...)
 	for n := range functions {
-		names = append(names, n)
+		if !geospatial[n] || !syntax.Missing(syntax.Geospatial) {
+			names = append(names, n)
+		}
 	}
 	for n := range aggregates {
-		names = append(names, n)
+		if !syntax.Missing(aggregateFeatures[n]) {
+			names = append(names, n)
+		}
 	}
 	sort.Strings(names)
 	return names
@@ -315,10 +330,10 @@ func (q *query) metadata(c *syntax.Call) plan.Expr {
 		}
 	}
 	if !isMetadata(name.Text) {
-		q.b.fail(name.Span, "such as '[EventHub].[PartitionId]', '[User].[name]' or 'EventId'", "there is no metadata property '%s'", name.Text)
+		q.b.fail(name.Span, cmp.Or(syntax.Hint("such as '[EventHub].[PartitionId]', '[User].[name]' or 'EventId'", syntax.OtherMetadata), "such as '[EventHub].[PartitionId]'"), "there is no metadata property '%s'", name.Text)
 		return null
 	}
-	q.b.unsupported(c.Span, "the metadata property '"+name.Text+"'")
+	q.b.unsupported(c.Span, syntax.OtherMetadata, "the metadata property '"+name.Text+"'")
 	return null
 }
 

@@ -8,11 +8,16 @@ import (
 	"spate/sql/syntax"
 )
 
-// aggregates are the aggregate functions of the language; those that
-// runAggregates lacks are refused.
+// aggregates are the aggregate functions of the language.
 var aggregates = map[string]bool{
 	"COUNT": true, "SUM": true, "AVG": true, "MIN": true, "MAX": true, "STDEV": true, "STDEVP": true, "VAR": true, "VARP": true,
 	"PERCENTILE_CONT": true, "PERCENTILE_DISC": true, "COLLECT": true, "COLLECTTOP": true, "TOPONE": true,
+}
+
+// aggregateFeatures are those that may be missing.
+var aggregateFeatures = map[string]syntax.Feature{
+	"PERCENTILE_CONT": syntax.PercentileConts, "PERCENTILE_DISC": syntax.PercentileDiscs,
+	"COLLECT": syntax.Collects, "COLLECTTOP": syntax.CollectTops, "TOPONE": syntax.TopOnes,
 }
 
 var runAggregates = map[string]plan.AggFunc{
@@ -154,16 +159,16 @@ func (q *query) aggregate(c *syntax.Call) plan.Expr {
 	name := callName(c)
 	at := c.Span
 	null := constant(at, column.Value{})
-	f, run := runAggregates[name]
+	f := runAggregates[name]
 	if !q.aggregateForm(c, name) {
 		return null
 	}
 	switch {
 	case c.Over != nil && c.Over.Limit != nil:
-		q.b.unsupported(at, name+" with OVER (LIMIT DURATION)")
+		q.b.unsupported(at, syntax.OverAggregates, name+" with OVER (LIMIT DURATION)")
 		return null
-	case !run:
-		q.b.unsupported(at, name)
+	case syntax.Missing(aggregateFeatures[name]):
+		q.b.unsupported(at, aggregateFeatures[name])
 		return null
 	case q.inAgg:
 		q.b.fail(at, "compute the inner one in a step", "an aggregate inside an aggregate")
@@ -200,15 +205,17 @@ func (q *query) aggregateForm(c *syntax.Call, name string) bool {
 	spread := strings.HasPrefix(name, "STDEV") || strings.HasPrefix(name, "VAR")
 	switch {
 	case c.WithinGroup != nil:
-		q.b.fail(c.Span, "write "+name+"(p) OVER (ORDER BY x)", "WITHIN GROUP is not part of the Stream Analytics language")
+		q.b.fail(c.Span, syntax.Hint("write "+name+"(p) OVER (ORDER BY x)", aggregateFeatures[name]), "WITHIN GROUP is not part of the Stream Analytics language")
 	case c.Over == nil:
 		return true
 	case c.Over.Limit == nil && ordered:
 		return true
+	case syntax.Missing(syntax.OverAggregates) && c.Over.Limit == nil:
+		q.b.refuse(c.Over.Span, "use it with GROUP BY and a window, such as SlidingWindow(minute, 5)", syntax.OverAggregates, name+" with OVER")
 	case spread || strings.HasPrefix(name, "PERCENTILE"):
 		q.b.fail(c.Over.Span, "use it with GROUP BY and a window, such as SlidingWindow(minute, 5)", "%s has no form with OVER (LIMIT DURATION)", name)
 	case c.Over.Limit == nil:
-		q.b.fail(c.Over.Span, "write OVER (PARTITION BY k "+span+")", "%s with OVER needs LIMIT DURATION", name)
+		q.b.fail(c.Over.Span, syntax.Hint("write OVER (PARTITION BY k "+span+")", syntax.OverAggregates), "%s with OVER needs LIMIT DURATION", name)
 	default:
 		return true
 	}
@@ -232,7 +239,7 @@ func (q *query) aggArg(c *syntax.Call, agg *plan.Agg) bool {
 				return true
 			}
 			if src.stream == nil {
-				q.b.unsupported(c.Span, "COUNT(DISTINCT step)")
+				q.b.unsupported(c.Span, syntax.CountOfStep)
 				return false
 			}
 			agg.Arg, agg.ArgType = src.whole(q.b, c.Span), column.Record

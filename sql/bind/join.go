@@ -16,7 +16,7 @@ const notBounded = "The join predicate is not time bounded. JOIN operation betwe
 // join binds a join of streams.
 func (b *binder) join(sc *scope, j *syntax.Join) plan.Node {
 	if b.isReference(j.Left) || b.isReference(j.Right) {
-		b.unsupported(j.Right.Loc(), "JOIN with reference data")
+		b.unsupported(j.Right.Loc(), syntax.ReferenceJoins)
 		return nil
 	}
 	n := &plan.Join{Outer: j.Kind == syntax.LeftJoin}

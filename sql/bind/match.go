@@ -11,6 +11,6 @@ func (b *binder) match(_ *scope, rows plan.Node, m *syntax.MatchRecognize) plan.
 	if m == nil {
 		return rows
 	}
-	b.unsupported(m.Span, "MATCH_RECOGNIZE")
+	b.unsupported(m.Span, syntax.MatchRecognizes)
 	return nil
 }

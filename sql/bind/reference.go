@@ -7,6 +7,6 @@ import (
 
 // reference refuses an input of reference data.
 func (b *binder) reference(_ *scope, t *syntax.TableRef, _ *inputDecl) plan.Node {
-	b.unsupported(t.Name.Span, "reference data")
+	b.unsupported(t.Name.Span, syntax.ReferenceData)
 	return nil
 }

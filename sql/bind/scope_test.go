@@ -112,7 +112,7 @@ func TestMistakesOverTwoSources(t *testing.T) {
 		{steps + "SELECT * INTO o FROM s JOIN u ON s.k = u.k AND DATEDIFF(s, s, u) = 0", "SELECT * is not allowed over several sources (write s.*, or name the columns)"},
 		{"SELECT a.x INTO o FROM i a JOIN j A ON a.k = 1", "1:33: two sources are named A, the other at 1:24"},
 		{"SELECT i.x INTO o FROM i JOIN i ON i.k = 1", "two sources are named i"},
-		{"SELECT LAST(*) OVER (LIMIT DURATION(s, 1)) AS l INTO o FROM i JOIN j ON i.k = j.k AND DATEDIFF(s, i, j) = 0", "LAST(*) over several sources is not supported yet"},
+		{"SELECT LAST(*) OVER (LIMIT DURATION(s, 1)) AS l INTO o FROM i JOIN j ON i.k = j.k AND DATEDIFF(s, i, j) = 0", "LAST(*) is not allowed over several sources"},
 		{"SELECT LAG(i.v + j.v) OVER (LIMIT DURATION(s, 1)) AS l INTO o FROM i JOIN j ON i.k = j.k AND DATEDIFF(s, i, j) = 0", "LAG looks at the rows of one source, before they are joined, and names columns of several"},
 		{"SELECT ISFIRST(s, 1) AS l INTO o FROM i JOIN j ON i.k = j.k AND DATEDIFF(s, i, j) = 0", "ISFIRST looks at the rows of one source, before they are joined, and names none"},
 		{"SELECT GetMetadataPropertyValue(x, '[EventHub].[PartitionId]') AS p INTO o FROM i JOIN j ON i.k = j.k AND DATEDIFF(s, i, j) = 0", "the first argument of GetMetadataPropertyValue is the input of this SELECT"},

@@ -36,14 +36,23 @@ type lexer struct {
 	dialect Dialect
 	pos     Pos
 	toks    []token
+
+	comments func(Span) // is told of each; may be nil
 }
 
-// lex splits src into tokens; the last one is tokEOF.
-func lex(src string, d Dialect) []token {
+func newLexer(src string, d Dialect) *lexer {
 	l := &lexer{src: src, dialect: d, pos: Pos{Line: 1, Col: 1}}
 	if strings.HasPrefix(src, "\uFEFF") {
 		l.pos.Offset = len("\uFEFF")
 	}
+	return l
+}
+
+// lex splits src into tokens; the last one is tokEOF.
+func lex(src string, d Dialect) []token { return newLexer(src, d).all() }
+
+func (l *lexer) all() []token {
+	src, d := l.src, l.dialect
 	for {
 		end := l.pos.Offset
 		bad := l.blanks()
@@ -103,7 +112,7 @@ func (l *lexer) skip(n int) {
 // blanks skips white space and comments and returns what is wrong with them.
 func (l *lexer) blanks() string {
 	for l.pos.Offset < len(l.src) {
-		rest := l.rest()
+		rest, from := l.rest(), l.pos
 		switch r, size := utf8.DecodeRuneInString(rest); {
 		case unicode.IsSpace(r):
 			l.skip(size)
@@ -113,9 +122,11 @@ func (l *lexer) blanks() string {
 				n = len(rest)
 			}
 			l.skip(n)
+			l.commented(from)
 		case strings.HasPrefix(rest, "/*"):
 			if n := l.comment(rest); n > 0 {
 				l.skip(n)
+				l.commented(from)
 			} else {
 				return "comment without end"
 			}
@@ -124,6 +135,13 @@ func (l *lexer) blanks() string {
 		}
 	}
 	return ""
+}
+
+// commented notes the comment that ends here.
+func (l *lexer) commented(from Pos) {
+	if l.comments != nil {
+		l.comments(Span{from, l.pos})
+	}
 }
 
 // comment returns the length of the block comment at the start of s, 0 if it

@@ -1,5 +1,7 @@
 package syntax
 
+import "cmp"
+
 // queryAhead reports whether the parenthesis here holds a query. The question
 // is open only while parentheses nest, as in ((SELECT 1) UNION SELECT 2)
 // against ((SELECT 1) + 1).
@@ -119,7 +121,7 @@ func (p *parser) tail(q *Query) {
 		}
 	}
 	if p.dialect == ASA && q.ordered() {
-		p.report(at, "use TopOne() or CollectTop() OVER (ORDER BY ...)", "ORDER BY, LIMIT and OFFSET are not part of the Stream Analytics language")
+		p.report(at, Hint("use TopOne() or CollectTop() OVER (ORDER BY ...)", TopOnes, CollectTops), "ORDER BY, LIMIT and OFFSET are not part of the Stream Analytics language")
 	}
 	if p.dialect == TSQL && p.isWord(0, "FOR") {
 		p.fail(p.tok().span, "", "SELECT ... FOR is not supported yet")

@@ -1,0 +1,296 @@
+package bind
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"spate/sql/syntax"
+)
+
+// features are the constants of syntax that name a Feature, by name.
+func features(t *testing.T) map[string]syntax.Feature {
+	t.Helper()
+	out := map[string]syntax.Feature{}
+	for _, f := range parsed(t, "../syntax") {
+		ast.Inspect(f, func(n ast.Node) bool {
+			if v, ok := n.(*ast.ValueSpec); ok && len(v.Values) == 1 {
+				if typ, ok := v.Type.(*ast.Ident); ok && typ.Name == "Feature" {
+					out[v.Names[0].Name] = syntax.Feature(texts(v.Values[0]))
+				}
+			}
+			return true
+		})
+	}
+	return out
+}
+
+func parsed(t *testing.T, dir string) []*ast.File {
+	t.Helper()
+	names, err := filepath.Glob(dir + "/*.go")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%s: %v, %v", dir, names, err)
+	}
+	var out []*ast.File
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// texts are the strings of an expression, with … for what is not written out.
+func texts(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		if s, err := strconv.Unquote(e.Value); err == nil {
+			return s
+		}
+	case *ast.BinaryExpr:
+		return texts(e.X) + texts(e.Y)
+	}
+	return "…"
+}
+
+// hints are all hints that stand in the source of the front end, but for those that wait
+// for a missing feature.
+func hints(t *testing.T) map[string]bool {
+	t.Helper()
+	known := features(t)
+	out := map[string]bool{}
+	var add func(e ast.Expr)
+	add = func(e ast.Expr) {
+		if c, ok := e.(*ast.CallExpr); ok {
+			name := called(c)
+			if name != "Hint" {
+				for _, a := range c.Args { // of cmp.Or
+					if name == "Or" {
+						add(a)
+					}
+				}
+				return
+			}
+			for _, need := range c.Args[1:] {
+				id := ""
+				switch need := need.(type) {
+				case *ast.SelectorExpr:
+					id = need.Sel.Name
+				case *ast.Ident:
+					id = need.Name
+				default:
+					return // known at run time only
+				}
+				f, ok := known[id]
+				if !ok {
+					t.Errorf("Hint(%s) needs %s, which is no feature", texts(c.Args[0]), id)
+				}
+				if syntax.Missing(f) {
+					return
+				}
+			}
+			e = c.Args[0]
+		}
+		if s := texts(e); strings.Trim(s, "…") != "" {
+			out[s] = true
+		}
+	}
+	for _, dir := range []string{".", "../syntax"} {
+		for _, f := range parsed(t, dir) {
+			ast.Inspect(f, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.CallExpr:
+					name := called(n)
+					if name == "warn" && len(n.Args) > 2 { // its advice stands behind a semicolon
+						if _, s, ok := strings.Cut(texts(n.Args[2]), "; "); ok && word.MatchString(s) {
+							out[s] = true
+						}
+					}
+					if (name == "fail" || name == "report" || name == "refuse") && len(n.Args) > 2 {
+						add(n.Args[1])
+					}
+				case *ast.AssignStmt:
+					if id, ok := n.Lhs[0].(*ast.Ident); ok && id.Name == "hint" {
+						add(n.Rhs[0])
+					}
+				case *ast.FuncDecl:
+					if strings.HasSuffix(n.Name.Name, "Hint") && n.Name.Name != "Hint" {
+						ast.Inspect(n, func(n ast.Node) bool {
+							if r, ok := n.(*ast.ReturnStmt); ok && len(r.Results) == 1 {
+								add(r.Results[0])
+							}
+							return true
+						})
+					}
+				case *ast.ValueSpec:
+					if name := n.Names[0].Name; name == "replacements" || name == "misplaced" {
+						for _, e := range n.Values[0].(*ast.CompositeLit).Elts {
+							add(e.(*ast.KeyValueExpr).Value)
+						}
+					}
+				}
+				return true
+			})
+		}
+	}
+	return out
+}
+
+func called(c *ast.CallExpr) string {
+	switch f := c.Fun.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		return f.Sel.Name
+	}
+	return ""
+}
+
+// word begins an advice.
+var word = regexp.MustCompile(`^(use|compare|write) `)
+
+// construct finds what a hint names: words in capitals, names with capitals inside, calls.
+var construct = regexp.MustCompile(`[A-Z][A-Z_]+\b|\b[A-Z][a-z]+[A-Z]\w*|\b\w+\.\w+\(|\b\w+\(`)
+
+// advice says of each hint of the front end what somebody writes who takes it. What a hint
+// tells to leave out, and words of errors, are no part of it.
+var advice = map[string]string{
+	"INTO stands before FROM: SELECT ... INTO output FROM input":                               "SELECT a INTO output FROM input",
+	"PARTITION BY stands behind the input: FROM input PARTITION BY key":                        "SELECT a INTO o FROM input PARTITION BY key",
+	"System.Timestamp() has no argument":                                                       "SELECT System.Timestamp() AS t INTO o FROM i",
+	"TIMESTAMP BY stands behind the input: FROM input TIMESTAMP BY time":                       "SELECT a INTO o FROM input TIMESTAMP BY time",
+	"add GROUP BY with a window such as TumblingWindow(minute, 5)":                             "SELECT COUNT(*) AS n INTO o FROM i GROUP BY TumblingWindow(minute, 5)",
+	"add LIMIT DURATION(minute, 5) behind PARTITION BY":                                        "SELECT LAG(a) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS p INTO o FROM i",
+	"add it to GROUP BY or put it into an aggregate such as MAX(…)":                            "SELECT k, MAX(a) AS m INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
+	"add it to GROUP BY, or compute it in a step":                                              "WITH s AS (SELECT LAG(a) OVER (LIMIT DURATION(minute, 5)) AS p FROM i) SELECT p, COUNT(*) AS n INTO o FROM s GROUP BY p, TumblingWindow(minute, 5)",
+	"add one to GROUP BY, such as TumblingWindow(minute, 5)":                                   "SELECT COUNT(*) AS n INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
+	"add the maximum duration: …":                                                              "SELECT COUNT(*) AS n INTO o FROM i GROUP BY SessionWindow(minute, 5, 10)",
+	"an alias is visible only behind its SELECT: repeat the expression, or put it into a step": "WITH s AS (SELECT a + 1 AS b FROM i) SELECT b INTO o FROM s WHERE b > 1",
+	"compare it, as in x = 1":                                                                  "SELECT a INTO o FROM i WHERE x = 1",
+	"compare with CAST(1 AS bit)":                                                              "SELECT a INTO o FROM i WHERE b = CAST(1 AS bit)",
+	"compute the aggregate in a step and apply the analytic function to that step":             "WITH s AS (SELECT MAX(a) AS m FROM i GROUP BY TumblingWindow(minute, 5)) SELECT LAG(m) OVER (LIMIT DURATION(minute, 10)) AS p INTO o FROM s",
+	"compute the inner one in a step":                                                          "WITH s AS (SELECT MAX(a) AS m FROM i GROUP BY TumblingWindow(minute, 5)) SELECT MAX(m) AS m INTO o FROM s GROUP BY TumblingWindow(minute, 10)",
+	"give both an alias and write it before the column":                                        "SELECT x.a INTO o FROM i x",
+	"give it another name with AS":                                                             "SELECT a, a AS b INTO o FROM i",
+	"give one of them another alias":                                                           "SELECT x.a INTO o FROM i x",
+	"leave DISTINCT out":                                                                       "SELECT a INTO o FROM i UNION SELECT a FROM j",
+	"leave ORDER BY out: rows come in the order of their timestamps":                           "SELECT LAG(a) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS p INTO o FROM i",
+	"leave the prefix out":                                                                     "SELECT ABS(a) AS b INTO o FROM i",
+	"move the steps to the WITH of the statement":                                              "WITH s AS (SELECT a FROM i) SELECT a INTO o FROM s",
+	"name a column":                                             "SELECT MAX(a) AS m INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
+	"name a column, or the input":                               "SELECT COUNT(DISTINCT i) AS m INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
+	"name the columns":                                          "SELECT k, a INTO o FROM i GROUP BY k, a, TumblingWindow(minute, 5)",
+	"put it on the input":                                       "WITH s AS (SELECT a FROM i TIMESTAMP BY t) SELECT a INTO o FROM s",
+	"put the query in parentheses":                              "SELECT a INTO o FROM (SELECT a FROM i) s",
+	"such as '[EventHub].[PartitionId]'":                        "SELECT GetMetadataPropertyValue(i, '[EventHub].[PartitionId]') AS p INTO o FROM i",
+	"such as year, month, day, weekday, hour, minute or second": "SELECT DATEPART(year, t) AS year, DATEPART(month, t) AS month, DATEPART(day, t) AS day, DATEPART(weekday, t) AS weekday, DATEPART(hour, t) AS hour, DATEPART(minute, t) AS minute, DATEPART(second, t) AS second INTO o FROM i",
+	"the clauses are SELECT, INTO, FROM, WHERE, GROUP BY, HAVING, in this order":  "SELECT k INTO o FROM i WHERE a = 1 GROUP BY k, TumblingWindow(minute, 5) HAVING k = 1",
+	"the interval is the argument: ISFIRST(minute, 10)":                           "SELECT a INTO o FROM i WHERE ISFIRST(minute, 10) = 1",
+	"the language has no logarithm":                                               "",
+	"the language has no variables":                                               "",
+	"the types are bigint, float, nvarchar(max), datetime, bit, record and array": "CREATE TABLE i (a bigint, b float, c nvarchar(max), d datetime, e bit, f record, g array); SELECT a INTO o FROM i",
+	"the units are day, hour, minute, second, millisecond and microsecond":        "SELECT COUNT(*) AS n INTO o FROM i GROUP BY Windows(Window('a', TumblingWindow(day, 1)), Window('b', TumblingWindow(hour, 1)), Window('c', TumblingWindow(minute, 1)), Window('d', TumblingWindow(second, 1)), Window('e', TumblingWindow(millisecond, 1)), Window('f', TumblingWindow(microsecond, 1)))",
+	"there is no look-ahead in a stream; use LAG":                                 "SELECT LAG(a) OVER (LIMIT DURATION(minute, 5)) AS p INTO o FROM i",
+	"use AS in the SELECT list":                                                   "WITH s AS (SELECT a AS b FROM i) SELECT b INTO o FROM s",
+	"use CASE":                                                                    "SELECT CASE a WHEN 1 THEN 'x' WHEN 2 THEN 'y' END AS b INTO o FROM i",
+	"use CASE WHEN ... THEN ... ELSE ... END":                                     "SELECT CASE WHEN a > 1 THEN 1 ELSE 0 END AS b INTO o FROM i",
+	"use CASE WHEN ... THEN 1 ELSE 0 END":                                         "SELECT CASE WHEN a > 1 THEN 1 ELSE 0 END AS b INTO o FROM i",
+	"use CAST(x AS bigint), FLOOR or CEILING":                                     "SELECT CAST(x AS bigint) AS a, FLOOR(x) AS b, CEILING(x) AS c INTO o FROM i",
+	"use CAST(x AS type)":                                                         "SELECT CAST(x AS float) AS a INTO o FROM i",
+	"use CEILING(x)":                                                              "SELECT CEILING(x) AS a INTO o FROM i",
+	"use COALESCE(a, b)":                                                          "SELECT COALESCE(a, b) AS c INTO o FROM i",
+	"use COUNT(DISTINCT x), or ISFIRST() in WHERE":                                "SELECT COUNT(DISTINCT x) AS n INTO o FROM i GROUP BY k, TumblingWindow(minute, 5); SELECT a INTO p FROM i WHERE ISFIRST(minute, 5) = 1",
+	"use DATEADD and DATEDIFF":                                                    "SELECT DATEADD(day, 1, t) AS a, DATEDIFF(day, t, u) AS b INTO o FROM i",
+	"use DATEADD(millisecond, x, '1970-01-01T00:00:00Z') for Unix time":           "SELECT a INTO o FROM i TIMESTAMP BY DATEADD(millisecond, x, '1970-01-01T00:00:00Z')",
+	"use HAVING, or a step":                                                       "SELECT k INTO o FROM i GROUP BY k, TumblingWindow(minute, 5) HAVING COUNT(*) > 1",
+	"use IS NULL":                                                                 "SELECT a INTO o FROM i WHERE b IS NULL",
+	"use LEN(x)":                                                                  "SELECT LEN(x) AS n INTO o FROM i",
+	"use LIMIT DURATION(unit, n)":                                                 "SELECT LAG(a) OVER (LIMIT DURATION(minute, 5)) AS p INTO o FROM i",
+	"use POWER(x, y)":                                                             "SELECT POWER(x, y) AS n INTO o FROM i",
+	"use STDEV(x)":                                                                "SELECT STDEV(x) AS n INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
+	"use System.Timestamp()":                                                      "SELECT System.Timestamp() AS t INTO o FROM i",
+	"use System.Window().Id":                                                      "SELECT System.Window().Id AS w, COUNT(*) AS n INTO o FROM i GROUP BY Windows(Window('a', TumblingWindow(minute, 5)))",
+	"use TRY_CAST(x AS type)":                                                     "SELECT TRY_CAST(x AS float) AS a INTO o FROM i",
+	"use VAR(x)":                                                                  "SELECT VAR(x) AS n INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
+	"use WHERE":                                                                   "SELECT a INTO o FROM i WHERE NOT a = 1",
+	"use Windows(...) for several":                                                "SELECT COUNT(*) AS n INTO o FROM i GROUP BY Windows(TumblingWindow(minute, 5), SlidingWindow(minute, 5))",
+	"use a % b":                                                                   "SELECT a % b AS c INTO o FROM i",
+	"use brackets":                                                                "SELECT [a b] INTO o FROM i",
+	"use it with GROUP BY and a window, such as SlidingWindow(minute, 5)": "SELECT AVG(x) AS n INTO o FROM i GROUP BY SlidingWindow(minute, 5)",
+	"use nvarchar(max)":         "SELECT CAST(x AS nvarchar(max)) AS t INTO o FROM i",
+	"use single quotes":         "SELECT 'a' AS b INTO o FROM i",
+	"use week (wk, ww)":         "SELECT DATEPART(week, t) AS a, DATEPART(wk, t) AS b, DATEPART(ww, t) AS c INTO o FROM i",
+	"use weekday (dw)":          "SELECT DATEPART(weekday, t) AS a, DATEPART(dw, t) AS b INTO o FROM i",
+	"use …":                     "SELECT CAST(a AS bigint) AS a, CAST(b AS float) AS b, CAST(c AS nvarchar(max)) AS c, CAST(d AS datetime) AS d, CAST(e AS bit) AS e INTO o FROM i",
+	"write ISFIRST(minute, 10)": "SELECT a INTO o FROM i WHERE ISFIRST(minute, 10) = 1",
+	"write Window('id', TumblingWindow(minute, 5))": "SELECT COUNT(*) AS n INTO o FROM i GROUP BY Windows(Window('id', TumblingWindow(minute, 5)))",
+	"write it with a point to make it a float":      "SELECT 9223372036854775808.0 AS x INTO o FROM i",
+	"write the name in brackets if it holds a dot":  "SELECT a INTO [o.x] FROM [i.x]",
+	"write …": "SELECT COUNT(*) AS n INTO o FROM i GROUP BY Windows(TumblingWindow(minute, 5), HoppingWindow(minute, 10, 5), SlidingWindow(minute, 5), SessionWindow(minute, 5, 10))",
+	"write …(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5))": "SELECT LAG(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS p, LAST(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS q INTO o FROM i",
+	"write ….*, or name the columns":                             "SELECT x.* INTO o FROM i x",
+	"write ….… or ….…":                                           "SELECT x.a INTO o FROM i x",
+}
+
+// Whoever takes a hint is not refused again: each has a script that does what it says, with
+// everything that it names, and that is bound.
+func TestHintsLeadToWhatIsAccepted(t *testing.T) {
+	given := hints(t)
+	if len(given) < 40 {
+		t.Fatalf("%d hints found in the source: %v", len(given), given)
+	}
+	for hint := range given {
+		if strings.Contains(hint, "not supported yet") {
+			continue // it refuses, and advises nothing
+		}
+		script, ok := advice[hint]
+		if !ok {
+			t.Errorf("%q: advice has no script that takes this hint", hint)
+			continue
+		}
+		if script == "" {
+			if named := construct.FindAllString(hint, -1); named != nil {
+				t.Errorf("%q names %q and has no script", hint, named)
+			}
+			continue
+		}
+		if _, errs, _ := Script(script, Options{}); len(errs) > 0 {
+			t.Errorf("%q leads to\n%s\nwhich is refused: %v", hint, script, errs)
+		}
+		for _, name := range construct.FindAllString(leave.ReplaceAllString(hint, ""), -1) {
+			if !strings.Contains(strings.ToLower(script), strings.ToLower(name)) {
+				t.Errorf("%q names %s, which its script has not: %s", hint, name, script)
+			}
+		}
+	}
+	for hint := range advice {
+		if !given[hint] {
+			t.Errorf("advice has a script for %q, which is no hint", hint)
+		}
+	}
+}
+
+var leave = regexp.MustCompile(`leave (\w+ )+out`)
+
+// A word that is misspelt is not taken for one that is missing.
+func TestNoHintProposesAMissingFunction(t *testing.T) {
+	for _, name := range functionNames() {
+		for _, args := range []string{"", "a", "a, b", "a, b, c", "day, a, b", "1, 2, 3, 4, 5, 6, 7"} {
+			src := fmt.Sprintf("SELECT %s(%s) AS x INTO o FROM i GROUP BY a, b, c, TumblingWindow(s, 1)", name, args)
+			if _, errs, _ := Script(src, Options{}); strings.Contains(errs.Error(), "not supported yet") {
+				t.Errorf("a hint may propose %s, and %s is refused: %v", name, src, errs)
+			}
+		}
+	}
+}
