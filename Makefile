@@ -1,5 +1,5 @@
 # What people type. Every target works on a fresh clone with Go and a C compiler.
-.PHONY: run test check race conform fuzz bench build
+.PHONY: run test check race conform fuzz bench build release
 
 run: ## the built-in pipeline
 	go run ./cmd/spate up
@@ -25,3 +25,6 @@ fuzz: ## every fuzz target, briefly
 
 bench: ## the primary benchmark
 	go run ./cmd/spate bench seed3
+
+release: ## the archives for every platform and their checksums, into dist/
+	go -C tools run ./release

@@ -33,7 +33,7 @@ func (p *Pipeline) openPorts() (err error) {
 		},
 		{
 			Name:  "HTTP",
-			Ports: []listen.Port{{Key: "console", Name: "HTTP", At: at.HTTP}},
+			Ports: []listen.Port{{Key: "console", Name: "HTTP", At: at.HTTP, Keyless: true}},
 			New: func(listen.Addresses) (listen.Server, error) {
 				return console.New(console.Options{Namespace: o.Namespace, Recorder: p.metrics, History: p.history, Log: p.log,
 					Health: p.health, Ready: p.ready, Status: func() any { return p.Status() }, Token: p.token, Jobs: p.jobs, Hubs: p}), nil
@@ -44,7 +44,7 @@ func (p *Pipeline) openPorts() (err error) {
 			Name:  "health",
 			Ports: []listen.Port{{Key: "health", Name: "health", At: at.Health, IfFree: at.HealthIfFree}},
 			New: func(listen.Addresses) (listen.Server, error) {
-				return console.NewHealth(console.Options{Health: p.health, Ready: p.ready, Log: p.log}), nil
+				return console.NewHealth(console.Options{Health: p.health, Ready: p.ready, Log: p.log, Anybody: at.AllowPlaintext}), nil
 			},
 			Late: true,
 		},

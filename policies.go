@@ -13,15 +13,19 @@ import (
 // policies are the shared access policies of the namespace.
 type policies struct {
 	dir    string
+	listen pipeline.Listen // as it was opened
 	access *access.Rules
 }
 
 func openPolicies(o pipeline.Options) (*policies, error) {
+	if err := listen.CheckPlaintext(o.Listen, o.Auth); err != nil {
+		return nil, err
+	}
 	rules, err := listen.Policies(o.Dir, o.Auth)
 	if err != nil {
 		return nil, err
 	}
-	p := &policies{dir: o.Dir}
+	p := &policies{dir: o.Dir, listen: o.Listen}
 	p.access, err = access.NewRules(rules...)
 	return p, err
 }
@@ -33,7 +37,7 @@ func (p *policies) Check(o pipeline.Options) error {
 			return fmt.Errorf("access policy %s: %w", r.Name, err)
 		}
 	}
-	return nil
+	return listen.CheckPlaintext(p.listen, o.Auth)
 }
 
 // Reload implements room. Who was let in by a policy that is gone, or by a key that it no

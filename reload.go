@@ -91,6 +91,7 @@ func checkFixed(a, b pipeline.Options) error {
 		{portKey("server.console.port", x.HTTP, y.HTTP), x.HTTP == y.HTTP},
 		{portKey("server.health.port", x.Health, y.Health), x.Health == y.Health},
 		{"server.maxConnections", x.MaxConnections == y.MaxConnections},
+		{"server.allowPlaintext", x.AllowPlaintext == y.AllowPlaintext},
 		{"server.ports", x.NextFree == y.NextFree},
 		{"server.advertisedHost", x.Advertised == y.Advertised},
 		{"server.tls", x.CertFile == y.CertFile && x.KeyFile == y.KeyFile},

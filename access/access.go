@@ -168,6 +168,25 @@ func (r *Rules) Replace(rules ...Rule) error {
 	return nil
 }
 
+// CheckGiven refuses rules that do not all have a key which somebody chose, that of the root
+// among them.
+func CheckGiven(rules []Rule) error {
+	root := false
+	for _, r := range rules {
+		root = root || r.Name == RootRule && r.Hub == ""
+		switch {
+		case r.Primary == "":
+			return fmt.Errorf("the policy %s has no key of its own", r.Name)
+		case r.Primary == EmulatorKey || r.Secondary == EmulatorKey:
+			return fmt.Errorf("a key of the policy %s is that of Microsoft's emulator, which is published", r.Name)
+		}
+	}
+	if !root {
+		return fmt.Errorf("the policy %s has no key of its own", RootRule)
+	}
+	return nil
+}
+
 // AllowEmulatorKey says whether the published key of the official emulator is
 // good for the root policy too. It is not unless this is called.
 func (r *Rules) AllowEmulatorKey(on bool) {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"spate/access"
 	"spate/pipeline"
 )
 
@@ -24,6 +25,7 @@ const (
 type server struct {
 	bind, ports, advertised string
 	connections             int
+	plaintext               bool
 	amqp, kafka             listener
 	console, health         listener
 	tls                     certificate
@@ -41,10 +43,12 @@ type certificate struct {
 }
 
 var serverKeys = section[server]{
-	key("bind", ChangeStart, "Address of all listeners. A plain port listens on loopback only.",
+	key("bind", ChangeStart, "Address of all listeners. A plain port listens on loopback only, unless `allowPlaintext` is `true`.",
 		text("127.0.0.1", func(s *server) *string { return &s.bind })),
 	key("ports", ChangeStart, "With `auto` every port that is not named is any free one; `spate status` and the instance file name it.",
 		word("fixed", func(s *server) *string { return &s.ports }, "fixed", "auto")).unprinted(),
+	key("allowPlaintext", ChangeStart, "Lets the plain ports of `amqp`, `kafka` and `health` listen beyond loopback, where whoever is on the way reads keys and events. Every policy of `namespace` must have a `primaryKey` of yours then, `RootManageSharedAccessKey` too; the console stays on loopback.",
+		boolean(false, func(s *server) *bool { return &s.plaintext })),
 	key("advertisedHost", ChangeStart, "Host in connection strings, and what Kafka clients are told; without it, that of the listener.",
 		text("", func(s *server) *string { return &s.advertised })),
 	key("maxConnections", ChangeStart, "Clients that may be connected, over all listeners but `console` and `health`; one more is refused.",
@@ -59,14 +63,14 @@ var serverKeys = section[server]{
 
 var amqpKeys = section[listener]{
 	listenerEnabled("server.amqp.port"),
-	key("port", ChangeStart, "Plain port, on loopback only; `0` is any free one, `off` closes it.", port(amqpPort, func(x *listener) *string { return &x.port })),
+	key("port", ChangeStart, "Plain port; `0` is any free one, `off` closes it.", port(amqpPort, func(x *listener) *string { return &x.port })),
 	key("tlsPort", ChangeStart, "Port with TLS.", port(amqpsPort, func(x *listener) *string { return &x.tlsPort })),
-	later[listener]("webSocket", "maxFrameSize", "idleTimeout", "listeners", "allowPlain"),
+	later[listener]("webSocket", "maxFrameSize", "idleTimeout", "listeners"),
 }
 
 var kafkaKeys = section[listener]{
 	listenerEnabled("server.kafka.port"),
-	key("port", ChangeStart, "Plain port, on loopback only.", port(kafkaPort, func(x *listener) *string { return &x.port })),
+	key("port", ChangeStart, "Plain port.", port(kafkaPort, func(x *listener) *string { return &x.port })),
 	key("allowAnonymous", ChangeStart, "Lets clients in that do not authenticate.", boolean(false, func(x *listener) *bool { return &x.anonymous })),
 	later[listener]("tlsPort", "advertised", "autoCreateTopics", "listeners"),
 }
@@ -79,7 +83,7 @@ var consoleKeys = section[listener]{
 
 var healthKeys = section[listener]{
 	listenerEnabled("server.health.port"),
-	key("port", ChangeStart, "Plain port, on loopback whatever `bind` says. `5300` stays closed, with a warning, where another process has it.",
+	key("port", ChangeStart, "Plain port, on loopback whatever `bind` says, unless `allowPlaintext` is `true`. `5300` stays closed, with a warning, where another process has it.",
 		port(healthPort, func(x *listener) *string { return &x.port })),
 }
 
@@ -122,6 +126,7 @@ func serverOf(l pipeline.Listen) *server {
 		amqp:    listener{port: port(l.AMQP), tlsPort: port(l.AMQPS)},
 		kafka:   listener{port: port(l.Kafka), anonymous: l.KafkaAnonymous},
 		console: listener{port: port(l.HTTP)}, health: listener{port: port(l.Health)},
+		plaintext:   l.AllowPlaintext,
 		connections: cmp.Or(l.MaxConnections, pipeline.DefaultMaxConnections)}
 	for _, addr := range []string{l.AMQPS, l.AMQP, l.Kafka, l.HTTP, l.Health} {
 		if host, _, err := net.SplitHostPort(addr); err == nil {
@@ -145,21 +150,56 @@ func (l *loader) listen(o *object, s *server) {
 		if port == portOff || !x.enabled {
 			return ""
 		}
-		return l.address(o, bind, proto, key, port, plain, used)
+		return l.address(o, bind, proto, key, port, plain && !s.plaintext, used)
 	}
 	to := &l.o.Listen
-	to.Advertised, to.KafkaAnonymous, to.MaxConnections = s.advertised, s.kafka.anonymous, s.connections
+	to.Advertised, to.KafkaAnonymous, to.MaxConnections, to.AllowPlaintext = s.advertised, s.kafka.anonymous, s.connections, s.plaintext
 	to.AMQP = address("amqp", "port", s.amqp, s.amqp.port, amqpPort, true)
 	to.AMQPS = address("amqp", "tlsPort", s.amqp, s.amqp.tlsPort, amqpsPort, false)
 	to.Kafka = address("kafka", "port", s.kafka, s.kafka.port, kafkaPort, true)
+	wide := bind
+	if s.plaintext && !loopback(bind) {
+		bind = "127.0.0.1" // what it tells needs no key
+	}
 	to.HTTP = address("console", "port", s.console, s.console.port, consolePort, true)
-	if !loopback(bind) {
+	if bind = wide; !s.plaintext && !loopback(bind) {
 		bind = "127.0.0.1" // who asks is on this machine
 	}
 	to.Health = address("health", "port", s.health, s.health.port, healthPort, true)
 	to.HealthIfFree = strings.HasSuffix(to.Health, ":"+healthPort)
+	l.refs = append(l.refs, func() { l.exposed(o) })
 	if t := o.within("tls"); t != nil {
 		l.certificate(t, &s.tls)
+	}
+}
+
+// exposed checks that no stranger knows a key of the plain listeners beyond loopback.
+func (l *loader) exposed(o *object) {
+	at := l.o.Listen
+	wide := ""
+	for _, addr := range []string{at.AMQP, at.Kafka, at.Health} {
+		if host, _, err := net.SplitHostPort(addr); err == nil && !loopback(host) {
+			wide = host
+		}
+	}
+	if wide == "" || l.lax { // who only asks for tables has not the keys at hand
+		return
+	}
+	refuse := func(hint, why string) {
+		o.fail(o.find("allowPlaintext"), "E320", hint, "a listener without TLS may listen on %s only where no stranger knows a key: %s", wide, why)
+	}
+	if at.KafkaAnonymous {
+		refuse("leave server.kafka.allowAnonymous out", "Kafka lets clients in that do not authenticate")
+	}
+	if l.o.Auth.EmulatorKey {
+		refuse("leave namespace.emulatorKey out", "the key of Microsoft's emulator is accepted")
+	}
+	var given []access.Rule
+	for _, r := range l.o.Auth.Rules {
+		given = append(given, access.Rule{Name: r.Name, Primary: r.PrimaryKey, Secondary: r.SecondaryKey, Hub: r.Hub})
+	}
+	if err := access.CheckGiven(given); err != nil {
+		refuse("namespace: { authorizationRules: { "+access.RootRule+": { rights: [Manage], primaryKey: \"${env:SPATE_KEY}\" } } }", err.Error())
 	}
 }
 
@@ -184,7 +224,7 @@ func (l *loader) address(o *object, bind, proto, key, port string, plain bool, u
 		if b := o.find("bind"); b != nil && e == nil {
 			at = placeOf(b.value)
 		}
-		l.fail(at, "E320", path, "set "+path+" to off, or bind to 127.0.0.1", "%s: a listener without TLS may not listen on %s", path, bind)
+		l.fail(at, "E320", path, "set "+path+" to off, or bind to 127.0.0.1, or set server.allowPlaintext to true where the network is yours", "%s: a listener without TLS may not listen on %s", path, bind)
 	}
 	if other, taken := used[addr]; taken && port != "0" {
 		if e == nil { // the place that can be changed is the other key

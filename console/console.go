@@ -34,6 +34,7 @@ type Options struct {
 	Health    func() error     // why the instance is not healthy; nil: it always is
 	Ready     func() error     // why it takes no events; nil: it always does
 	Status    func() any       // what /api/status prints as JSON; nil: not served
+	Anybody   bool             // strangers reach NewHealth
 	Token     string           // whoever changes something shows it; empty: nobody does
 
 	Jobs Jobs // what may be started and stopped; nil: nothing

@@ -1,14 +1,33 @@
 package console
 
-import "net/http"
+import (
+	"errors"
+	"net/http"
+)
 
 // NewHealth returns a server that answers for health alone, also as Microsoft's emulator
-// does.
+// does. With Anybody it is asked by any name, and its answers have no reasons.
 func NewHealth(o Options) *Server {
+	if o.Anybody {
+		o.Health, o.Ready = withoutReasons(o.Health), withoutReasons(o.Ready)
+	}
 	c := newConsole(o)
 	mux := http.NewServeMux()
 	c.healthRoutes(mux)
+	if o.Anybody {
+		return serverOf(mux)
+	}
 	return serverOf(local(mux))
+}
+
+// withoutReasons keeps the texts of errors, which may hold what is in events, from strangers.
+func withoutReasons(ask func() error) func() error {
+	return func() error {
+		if reasonOf(ask) != nil {
+			return errors.New("no: `spate status` on the machine says why")
+		}
+		return nil
+	}
 }
 
 func (c *console) healthRoutes(mux *http.ServeMux) {

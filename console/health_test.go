@@ -36,6 +36,18 @@ func TestPagesOfHealth(t *testing.T) {
 				}
 			}
 		}
+		open := c.o
+		open.Anybody = true
+		beyond := httptest.NewServer(NewHealth(open).http.Handler)
+		defer beyond.Close()
+		for _, p := range c.want { // the same, but what is wrong is not for strangers
+			if p.status == 503 && p.path != "/health" {
+				p.body = "no: `spate status` on the machine says why\n"
+			}
+			if status, body := get(t, beyond, p.path); status != p.status || body != p.body {
+				t.Errorf("for anybody: %s: %d %q, want %d %q", p.path, status, body, p.status, p.body)
+			}
+		}
 		if status, _ := get(t, alone, "/metrics"); status != 404 {
 			t.Errorf("the port of health serves metrics: %d", status)
 		}

@@ -25,7 +25,13 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
+// innerProcess, if set, says that a test runs this program again, which has the command.
+const innerProcess = "SPATE_TEST_INNER"
+
 func run(m *testing.M) int {
+	if os.Getenv(innerProcess) != "" {
+		return m.Run()
+	}
 	dir, err := os.MkdirTemp("", "spate-interop-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

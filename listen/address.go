@@ -6,15 +6,17 @@ import (
 	"net"
 	"strconv"
 	"syscall"
+
+	"spate/pipeline"
 )
 
-// bind binds the address of a port, or with next the first free port behind it.
-func bind(p Port, next bool) (net.Listener, error) {
-	if !p.TLS && !loopback(p.At) {
+// bind binds the address of a port, or the first free port behind it, if l wants that.
+func bind(p Port, l pipeline.Listen) (net.Listener, error) {
+	if p.exposed() && (p.Keyless || !l.AllowPlaintext) {
 		return nil, fmt.Errorf("opening the %s listener on %s: only loopback is served without TLS; use the TLS listener beyond this machine", p.Name, p.At)
 	}
 	ln, err := net.Listen("tcp", p.At)
-	if next && errors.Is(err, syscall.EADDRINUSE) {
+	if l.NextFree && errors.Is(err, syscall.EADDRINUSE) {
 		if free := behind(p.At); free != nil {
 			return free, nil
 		}
@@ -39,6 +41,9 @@ func behind(addr string) net.Listener {
 	}
 	return nil
 }
+
+// exposed says whether a port is plain and others than this machine reach it.
+func (p Port) exposed() bool { return !p.TLS && !loopback(p.At) }
 
 func loopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)

@@ -72,6 +72,35 @@ func Policies(dir string, a pipeline.Auth) ([]access.Rule, error) {
 	return out, nil
 }
 
+// CheckPlaintext refuses plain listeners beyond loopback where a stranger may know a key, or
+// needs none.
+func CheckPlaintext(l pipeline.Listen, a pipeline.Auth) error {
+	exposed := ""
+	for _, addr := range []string{l.AMQP, l.Kafka, l.Health} {
+		if addr != "" && !loopback(addr) {
+			exposed = addr
+		}
+	}
+	if exposed == "" {
+		return nil
+	}
+	var given []access.Rule
+	for _, r := range a.Rules {
+		given = append(given, access.Rule{Name: r.Name, Primary: r.PrimaryKey, Secondary: r.SecondaryKey, Hub: r.Hub})
+	}
+	err := access.CheckGiven(given)
+	switch {
+	case l.KafkaAnonymous:
+		err = errors.New("Kafka lets clients in that do not authenticate")
+	case a.EmulatorKey:
+		err = errors.New("the key of Microsoft's emulator is accepted")
+	}
+	if err != nil {
+		return fmt.Errorf("listening without TLS on %s: %w", exposed, err)
+	}
+	return nil
+}
+
 // RootKey is the primary key of the root policy.
 func RootKey(rules []access.Rule) string {
 	for _, r := range rules {

@@ -48,7 +48,10 @@ type Port struct {
 	Key  string // in the instance file
 	Name string // in errors
 	At   string // host:port; empty: closed
-	TLS  bool   // a plain port is open on loopback only
+	TLS  bool   // a plain port is open on loopback, beyond it only as the pipeline allows
+
+	// Keyless: what it tells is for whoever asks, and so for this machine alone.
+	Keyless bool
 
 	IfFree bool // stays closed where another process has it
 }
@@ -110,7 +113,7 @@ func Open(o Options, services []Service) (_ *Ports, err error) {
 					return nil, err
 				}
 			}
-			ln, err := bind(port, o.Listen.NextFree)
+			ln, err := bind(port, o.Listen)
 			if port.IfFree && errors.Is(err, syscall.EADDRINUSE) {
 				p.log.Warn("the port is taken: it stays closed", "protocol", s.Name, "address", port.At)
 				continue
@@ -119,6 +122,9 @@ func Open(o Options, services []Service) (_ *Ports, err error) {
 				return nil, err
 			}
 			p.bound[port.Key] = ln.Addr().String()
+			if port.exposed() {
+				p.log.Warn("a port without TLS is open beyond this machine: whoever is on the way reads keys and events", "protocol", s.Name, "address", ln.Addr().String())
+			}
 			counted := o.Connections
 			if s.Late {
 				counted = o.Watchers

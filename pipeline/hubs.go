@@ -5,13 +5,18 @@ import "time"
 // Listen holds the addresses (host:port) of the listeners. Empty: closed. Port
 // 0: any free port.
 type Listen struct {
-	AMQP  string // plain; loopback only
+	AMQP  string // plain
 	AMQPS string // TLS
-	Kafka string // SASL_PLAINTEXT; loopback only
+	Kafka string // SASL_PLAINTEXT
 	HTTP  string // console: metrics, health; loopback only
 
-	// Health answers GET /health as Microsoft's emulator does; loopback only. With
-	// HealthIfFree it stays closed where another process has the port.
+	// AllowPlaintext lets AMQP, Kafka and Health listen beyond loopback, where whoever is
+	// on the way reads keys and events. It is refused with keys that a stranger may know:
+	// all rules need one, that of the root too. Without it they listen on loopback only.
+	AllowPlaintext bool
+
+	// Health answers GET /health as Microsoft's emulator does. With HealthIfFree it stays
+	// closed where another process has the port.
 	Health       string
 	HealthIfFree bool
 

@@ -48,6 +48,7 @@ SELECT *, Temperature > 20 AS Warm INTO everything FROM telemetry;
 // A folder with nothing but a script makes its hubs and tables; whatever moment
 // the process is killed at, each acknowledged event is in the tables once.
 func TestScriptsAloneKeepEveryEventOverKills(t *testing.T) {
+	needsDuckDB(t)
 	if testing.Short() {
 		t.Skip("runs a whole pipeline")
 	}
@@ -105,6 +106,7 @@ func spateCode(t *testing.T, code int, args ...string) string {
 
 // What is dropped is kept once too, whatever moment the process is killed at.
 func TestDeadLettersOverKills(t *testing.T) {
+	needsDuckDB(t)
 	if testing.Short() {
 		t.Skip("runs a whole pipeline")
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,11 +17,14 @@ import (
 )
 
 func (a *app) status() *cobra.Command {
-	return &cobra.Command{Use: "status", Short: "A running pipeline on one page, what is wrong first", Args: cobra.NoArgs,
-		RunE: do(func(cmd *cobra.Command, _ []string) error { return a.showStatus(cmd.Context()) })}
+	var check bool
+	cmd := &cobra.Command{Use: "status", Short: "A running pipeline on one page, what is wrong first", Args: cobra.NoArgs,
+		RunE: do(func(cmd *cobra.Command, _ []string) error { return a.showStatus(cmd.Context(), check) })}
+	cmd.Flags().BoolVar(&check, "check", false, "fail where something is wrong, as the health check of a container does")
+	return cmd
 }
 
-func (a *app) showStatus(ctx context.Context) error {
+func (a *app) showStatus(ctx context.Context, check bool) error {
 	form, err := a.form("text", "json")
 	if err != nil {
 		return err
@@ -34,7 +38,10 @@ func (a *app) showStatus(ctx context.Context) error {
 		return answerCode(err)
 	}
 	if form == "json" {
-		return a.printJSON(st)
+		if err := a.printJSON(st); err != nil {
+			return err
+		}
+		return unhealthy(check, st)
 	}
 	for _, p := range st.Problems {
 		fmt.Fprintln(a.stdout, "! "+p)
@@ -47,7 +54,17 @@ func (a *app) showStatus(ctx context.Context) error {
 	}
 	fmt.Fprintf(a.stdout, "up %s  events in %d  rows out %d  alerts %d  watermark delay %s\n\n",
 		time.Since(st.Started).Truncate(time.Second), st.EventsIn, st.RowsOut, st.Alerts, seconds(st.WatermarkDelay))
-	return a.printJobs("table", st.Jobs)
+	if err := a.printJobs("table", st.Jobs); err != nil {
+		return err
+	}
+	return unhealthy(check, st)
+}
+
+func unhealthy(check bool, st spate.Status) error {
+	if check && len(st.Problems) > 0 {
+		return errors.New("the pipeline is not healthy: " + st.Problems[0])
+	}
+	return nil
 }
 
 // stateOrder puts what is wrong first.

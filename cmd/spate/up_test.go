@@ -74,6 +74,7 @@ func spateOut(t *testing.T, ok func(out string) bool, args ...string) string {
 }
 
 func TestUpInAnEmptyFolder(t *testing.T) {
+	needsDuckDB(t)
 	if testing.Short() {
 		t.Skip("runs a whole pipeline")
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -27,7 +28,7 @@ func (a *app) version() *cobra.Command {
 			}
 			if form == "json" {
 				revision, date := built()
-				return a.printJSON(map[string]string{"version": release, "revision": revision, "date": date, "go": runtime.Version(), "platform": platform()})
+				return a.printJSON(map[string]string{"version": release, "revision": revision, "date": date, "go": runtime.Version(), "platform": platform(), "queries": duckdb.Version})
 			}
 			_, err = io.WriteString(a.stdout, versionText())
 			return err
@@ -37,7 +38,7 @@ func (a *app) version() *cobra.Command {
 
 func versionText() string {
 	revision, date := built()
-	return fmt.Sprintf("spate %s (%s, %s, %s, %s)\n", release, revision, date, runtime.Version(), platform())
+	return fmt.Sprintf("spate %s (%s, %s, %s, %s, %s)\n", release, revision, date, runtime.Version(), platform(), cmp.Or(duckdb.Version, "no DuckDB"))
 }
 
 func platform() string { return runtime.GOOS + "/" + runtime.GOARCH }

@@ -18,6 +18,7 @@ import (
 // While a pipeline runs its script is edited: a mistake is printed and changes nothing,
 // what is right is taken over. A job is stopped and started from outside.
 func TestUpTakesOverAnEditedScript(t *testing.T) {
+	needsDuckDB(t)
 	if testing.Short() { // CI and the README run without -short
 		t.Skip("runs a whole pipeline")
 	}

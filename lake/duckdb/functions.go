@@ -1,4 +1,4 @@
-//go:build cgo && !noduck
+//go:build cgo && !noduckdb
 
 package duckdb
 

@@ -1,6 +1,6 @@
-//go:build cgo && !noduck
+//go:build cgo && !noduckdb
 
 package duckdb
 
-// Version names the engine that is linked.
+// Version names the engine that is linked; empty: none.
 const Version = "DuckDB 1.5.6"

@@ -1,4 +1,4 @@
-//go:build !cgo || noduck
+//go:build !cgo || noduckdb
 
 package duckdb
 
@@ -9,18 +9,18 @@ import (
 	"spate/lake/query"
 )
 
-// Version names the engine that is linked.
-const Version = "none"
+// Version names the engine that is linked: none.
+const Version = ""
 
 // Main answers every request with an error: this program was built without cgo
-// or with the tag noduck, and so without the engine.
+// or with the tag noduckdb, and so without the engine.
 func Main(stdin io.Reader, stdout io.Writer) int {
 	r := bufio.NewReader(stdin)
 	for {
 		if _, err := query.ReadRequest(r); err != nil {
 			return 0
 		}
-		text := query.Raised(40510, "This program was built without the query engine: build it with cgo and without the tag noduck.")
+		text := query.Raised(40510, "This program was built without DuckDB, which answers queries: build it with a C compiler (CGO_ENABLED=1) and without the tag noduckdb.")
 		if query.WriteFrame(stdout, query.FrameError, []byte(text)) != nil {
 			return 1
 		}

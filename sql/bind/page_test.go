@@ -1,0 +1,90 @@
+package bind
+
+import (
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The page of the functions has every function of the binder, each once, with as many
+// arguments as it takes, and no others. Package eval computes its examples.
+func TestThePageOfTheFunctions(t *testing.T) {
+	data, err := os.ReadFile("../../docs/functions.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	there, refused, ok := strings.Cut(string(data), "\n## Refused by name\n")
+	if !ok {
+		t.Fatal("the page does not say what is refused")
+	}
+	takes := make(map[string]string)
+	for _, m := range regexp.MustCompile("(?m)^\\| `([A-Za-z_.]+)\\(([^`]*)\\)` \\|").FindAllStringSubmatch(there, -1) {
+		if _, twice := takes[m[1]]; twice {
+			t.Errorf("%s stands there twice", m[1])
+		}
+		takes[m[1]] = m[2]
+	}
+	others := make(map[string]bool)
+	for _, m := range regexp.MustCompile("`([A-Z_]+)`[,.]|`(ST_[A-Z]+)`").FindAllStringSubmatch(strings.Split(refused, "user functions")[0], -1) {
+		others[m[1]+m[2]] = true
+	}
+	want := []string{"System.Timestamp", "CAST", "TRY_CAST", "COALESCE", "GETMETADATAPROPERTYVALUE"}
+	var wantOthers []string
+	for name, sig := range functions {
+		if strings.HasPrefix(name, "ST_") || strings.HasPrefix(name, "CREATE") { // geometry: bound, and refused when a job is built
+			wantOthers = append(wantOthers, name)
+			continue
+		}
+		want = append(want, name)
+		least, most := sig.count()
+		pageLeast, pageMost := counted(takes[name])
+		if least != pageLeast || most != pageMost {
+			t.Errorf("%s takes %d to %d arguments, the page says %d to %d (-1: any number)", name, least, most, pageLeast, pageMost)
+		}
+	}
+	for name := range aggregates {
+		if _, runs := runAggregates[name]; runs {
+			want = append(want, name)
+		} else {
+			wantOthers = append(wantOthers, name)
+		}
+	}
+	for name, missing := range analyticFuncs {
+		if missing == "" {
+			want = append(want, name)
+		} else {
+			wantOthers = append(wantOthers, name)
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(wantOthers)
+	if got := slices.Sorted(maps.Keys(takes)); !slices.Equal(got, want) {
+		t.Errorf("the page has\n%v, the binder\n%v", got, want)
+	}
+	if got := slices.Sorted(maps.Keys(others)); !slices.Equal(got, wantOthers) {
+		t.Errorf("the page refuses\n%v, the binder\n%v", got, wantOthers)
+	}
+}
+
+// count is how many arguments a signature takes; -1: any number.
+func (s signature) count() (least, most int) {
+	args, repeats := strings.CutSuffix(s.args, "*")
+	if repeats {
+		return len(args) - 1, -1
+	}
+	required, optional, _ := strings.Cut(args, "?")
+	return len(required), len(required) + len(optional)
+}
+
+// counted reads "a, b[, c]" and "a, b, ...".
+func counted(args string) (least, most int) {
+	required, optional, _ := strings.Cut(args, "[")
+	least = len(strings.FieldsFunc(required, func(r rune) bool { return r == ',' }))
+	if strings.HasSuffix(required, "...") {
+		return least - 1, -1
+	}
+	return least, least + strings.Count(optional, ",")
+}
