@@ -29,7 +29,7 @@ const (
 )
 
 var missing = map[Feature]bool{
-	ReferenceReferenceData: true, Applies: true, TableFunctions: true, MatchRecognizes: true,
+	ReferenceJoins: true, ReferenceData: true, Applies: true, TableFunctions: true, MatchRecognizes: true,
 	TimestampOver: true, OverAggregates: true, PercentileConts: true, PercentileDiscs: true, Collects: true,
 	CollectTops: true, TopOnes: true, CountOfStep: true, WholeStep: true, SpikesAndDips: true, ChangePoints: true,
 	Geospatial: true, UserFunctions: true, OtherMetadata: true,

@@ -1,7 +1,5 @@
 package syntax
 
-import "cmp"
-
 // queryAhead reports whether the parenthesis here holds a query. The question
 // is open only while parentheses nest, as in ((SELECT 1) UNION SELECT 2)
 // against ((SELECT 1) + 1).
