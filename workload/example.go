@@ -174,7 +174,7 @@ func runExample(ctx context.Context, server, dir string, o ExampleOptions) (e *e
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.stop()) }()
+	defer func() { err = errors.Join(err, s.Stop()) }()
 	if e, err = s.load(ctx, o); err != nil {
 		return nil, err
 	}
@@ -184,7 +184,7 @@ func runExample(ctx context.Context, server, dir string, o ExampleOptions) (e *e
 // load sends the fleet's events from a process of its own.
 func (s *server) load(ctx context.Context, o ExampleOptions) (*exampleRun, error) {
 	var err error
-	if s.idle, err = processCPU(s.cmd.Process.Pid); err != nil {
+	if s.idle, err = s.CPU(); err != nil {
 		return nil, err
 	}
 	s.began = time.Now()
@@ -193,7 +193,7 @@ func (s *server) load(ctx context.Context, o ExampleOptions) (*exampleRun, error
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("sending the fleet's events: %w\n%s%s", err, errs.Bytes(), s.log.Bytes())
+		return nil, fmt.Errorf("sending the fleet's events: %w\n%s%s", err, errs.Bytes(), s.Log())
 	}
 	var sent struct {
 		Sent, Failed int64
@@ -216,7 +216,7 @@ const settleTime = 2 * time.Minute
 // receiver's file and every row of a window in its table, and takes the account.
 func (s *server) settle(ctx context.Context, e *exampleRun) error {
 	var status spate.Status
-	err := s.poll(ctx, settleTime, func() (bool, error) {
+	err := s.Poll(ctx, settleTime, func() (bool, error) {
 		if err := s.status(ctx, &status); err != nil {
 			return false, err
 		}
@@ -246,11 +246,11 @@ func (s *server) settle(ctx context.Context, e *exampleRun) error {
 			err, e.sent, e.raw, e.rows, e.alerts, status.RowsOut, e.delivered)
 	}
 	e.settled = time.Since(s.began)
-	whole, err := processCPU(s.cmd.Process.Pid)
+	whole, err := s.CPU()
 	if err != nil {
 		return err
 	}
 	e.cpu = whole - s.idle
-	e.peak, err = processMemory(strconv.Itoa(s.cmd.Process.Pid), "VmHWM")
+	e.peak, err = s.Peak()
 	return err
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"spate"
+	"spate/internal/process"
 	"spate/pipeline"
 	"spate/simulator"
 )
@@ -173,7 +174,7 @@ func budgetOf(via string) float64 {
 
 // resident is the resident memory of this process, load generator included.
 func resident() float64 {
-	mib, err := processMemory("self", "VmRSS")
+	mib, err := process.Memory("self", "VmRSS")
 	if err != nil {
 		return 0
 	}

@@ -25,3 +25,6 @@ func peakMemory(p *os.ProcessState) int64 {
 	}
 	return 0
 }
+
+// syncData waits until the disk has what was written.
+func syncData(f *os.File) error { return unix.Fdatasync(int(f.Fd())) }

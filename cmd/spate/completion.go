@@ -11,6 +11,7 @@ import (
 	"spate/console"
 	"spate/monitor"
 	"spate/simulator"
+	"spate/workload/ingest"
 )
 
 // values gives what a flag or an argument may be, for the completion of shells. It is asked
@@ -32,6 +33,7 @@ var completions = map[string]values{
 	"simulate --scenario":           (*app).scenarioNames,
 	"simulate --via":                words("kafka", "amqp"),
 	"bench --via":                   words("kafka", "amqp"),
+	"bench --codec":                 words(ingest.Codecs...),
 	"metrics list --metric":         (*app).metricNames,
 	"metrics list --metrics":        (*app).metricNames,
 	"metrics list --resource":       (*app).resourceNames,

@@ -79,7 +79,9 @@ spate certs`,
 spate certs init --host gateway.local`,
 	"bench": `
 spate bench seed3 --duration 10s
-spate bench example --against ./spate-before`,
+spate bench example --against ./spate-before
+spate bench ingest --output table
+spate bench ingest --via amqp --producers 20 --rate 2000`,
 	"version": `
 spate version -o json`,
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"spate/lake/duckdb"
+	"spate/workload"
+	"spate/workload/ingest"
 )
 
 // release is the version in the making.
@@ -66,5 +68,15 @@ func worker() *cobra.Command {
 	return &cobra.Command{
 		Use: "duckdb-worker", Hidden: true, Args: cobra.NoArgs,
 		Run: func(*cobra.Command, []string) { os.Exit(duckdb.Main(os.Stdin, os.Stdout)) },
+	}
+}
+
+// producers are the child process of `spate bench ingest`.
+func (a *app) producers() *cobra.Command {
+	return &cobra.Command{
+		Use: workload.ProducersVerb, Hidden: true, Args: cobra.NoArgs,
+		RunE: do(func(cmd *cobra.Command, _ []string) error {
+			return ingest.Produce(cmd.Context(), a.stdin, a.stdout, ingest.Dialers())
+		}),
 	}
 }

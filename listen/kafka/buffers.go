@@ -13,12 +13,19 @@ type buffers struct {
 	size int
 }
 
-// class is the capacity of a buffer for n bytes: a power of two, or whole MiB.
+// class is the capacity of a buffer for n bytes. The classes are few, so that what one
+// part of an answer leaves serves the next: powers of two and, from 1 MiB on, a MiB more,
+// because clients ask for powers of two and the log reads somewhat beyond them. A buffer
+// beyond the largest part of an answer is as large as it must be, in whole MiB.
 func class(n int) int {
-	if n > 1<<20 {
-		return (n + 1<<20 - 1) &^ (1<<20 - 1)
+	const mib = 1 << 20
+	switch {
+	case n <= mib:
+		return max(smallBytes, 1<<bits.Len(uint(n-1)))
+	case n <= maxPartFetch+mib:
+		return max(2*mib, mib+1<<bits.Len(uint(n-mib-1)))
 	}
-	return max(smallBytes, 1<<bits.Len(uint(n-1)))
+	return (n + mib - 1) &^ (mib - 1)
 }
 
 // get returns an empty buffer for n bytes.
