@@ -1,17 +1,27 @@
 package column
 
 // Position is where a row stands in the total order of a job: event time, arrival
-// time, message, place in the message, branch.
+// time, message, place in the message, branch, turn.
 type Position struct {
 	Time, Arrived Ticks
 	Seq           int64
-	Index         int64 // the place of the event in its message, in units of Place, and the branch
+	Index         int64 // the place of the event in its message, in units of Place, the branch, in units of Branch, and the turn
 }
 
-// Place is the step of Index from one event of a message to the next. What lies below it
-// is the branch: which member of a UNION the row came through, so that the copies that
-// one makes of an event have an order, whichever is made first.
-const Place = 1 << 32
+// Parts of an Index. The branch is which member of a UNION a row came through, so that the
+// copies that one makes of an event have an order, whichever is made first. The turn tells
+// the rows apart that a JOIN makes of one row and several others.
+const (
+	Branch = 1 << 22           // from one branch to the next: so many turns it has
+	Place  = Branch * Branches // from one event of a message to the next
+)
+
+// Branches is how many branches an event may have, and Places how many events a message;
+// events beyond that order as they come.
+const (
+	Branches = 1 << 20
+	Places   = 1 << 21
+)
 
 // PositionOf is the position of row i of a batch.
 func PositionOf(b *Batch, i int) Position {

@@ -31,6 +31,8 @@ var jobKeys = section[pipeline.Job]{
 		word(pipeline.FailJob, func(j *pipeline.Job) *pipeline.RuntimeErrorPolicy { return &j.Policies.RuntimeError }, "fail", "skipToDeadLetter")),
 	key("compatibilityLevel", ChangeNone, "Level of Stream Analytics.", word("1.2", func(j *pipeline.Job) *string { return &j.Policies.Compat }, "1.2")).unprinted(),
 	key("stringCompare", ChangeLive, "How texts compare.", either("ordinal", "ignoreCase", func(j *pipeline.Job) *bool { return &j.Policies.IgnoreCase })),
+	key("joinDatediff", ChangeLive, "What DATEDIFF between the sources of a JOIN is: a count of boundaries, as elsewhere, or the time that passes.",
+		either("boundary", "elapsed", func(j *pipeline.Job) *bool { return &j.Policies.JoinElapsed })),
 	key("deadLetter", ChangeInside, "What is kept of dropped rows.", optional(deadLetterKeys, func(j *pipeline.Job) *pipeline.DeadLetter { return &j.Policies.DeadLetter })),
 	key("checkpoint", ChangeInside, "Checkpoints.", optional(checkpointKeys, func(j *pipeline.Job) *time.Duration { return &j.CheckpointInterval })),
 	key("inputs", ChangeInside, "What the aliases of FROM read; an alias without an entry reads the hub of its name.", names[pipeline.Job, pipeline.Input]{
@@ -42,7 +44,7 @@ var jobKeys = section[pipeline.Job]{
 		check: (*loader).checkOutput,
 	}.value()),
 	key("acknowledge", ChangeNone, "Codes of warnings of this job that are known to be meant; a comment `spate: ignore W507` on the line of a warning, or right above it, does the same, in the query and here. One that has nothing to acknowledge is a warning.", acknowledged()),
-	later[pipeline.Job]("memoryLimit", "onTrimmed", "dataLocale", "joinDatediff", "functions"),
+	later[pipeline.Job]("memoryLimit", "onTrimmed", "dataLocale", "functions"),
 }
 
 var deadLetterKeys = section[pipeline.DeadLetter]{

@@ -25,9 +25,9 @@ func (l *loader) checkScripts() {
 	}
 }
 
-// compile compiles a script; any alias is taken.
-func compile(src string) (*plan.Job, syntax.Errors, []bind.Warning) {
-	return stream.Compile(src, bind.Options{})
+// compile compiles the script of a job; any alias is taken.
+func compile(j *pipeline.Job) (*plan.Job, syntax.Errors, []bind.Warning) {
+	return stream.Compile(j.Script, bind.Options{JoinElapsed: j.Policies.JoinElapsed})
 }
 
 // ScriptProblems turns the mistakes of a script into problems of its file.
@@ -70,7 +70,7 @@ func (l *loader) checkScript(j *pipeline.Job, places *jobPlaces) {
 				"a secret is written out")
 		}
 	}
-	p, errs, warnings := compile(j.Script)
+	p, errs, warnings := compile(j)
 	for _, err := range errs {
 		l.inScript(j, places, "E400", err.Span.From, err.Hint, "%s", err.Msg)
 	}

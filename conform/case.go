@@ -39,6 +39,7 @@ type Case struct {
 	WantError string                    // part of the message; empty: no error
 	Skipped   []column.Value            // records of the rows that are skipped; nil: an error ends the run
 	KeyOrder  bool                      // the order of keys counts
+	Elapsed   bool                      // joinDatediff: elapsed
 	Options   Options
 }
 
@@ -148,6 +149,8 @@ func (c *Case) settings(text string) error {
 			}
 		case "stringCompare":
 			c.Options.FoldCase = value == "ignoreCase"
+		case "joinDatediff":
+			c.Elapsed = value == "elapsed"
 		case "keyorder":
 			c.KeyOrder, err = strconv.ParseBool(value)
 		case "noearly":

@@ -26,8 +26,8 @@
 //
 // Settings: late and outoforder (seconds; late -1, the default, is unlimited),
 // policy (adjust or drop), start (a time), stringCompare (ordinal or ignoreCase),
-// keyorder (true or false), noearly (true lifts the early limit, which jobs
-// cannot).
+// joinDatediff (boundary or elapsed), keyorder (true or false), noearly (true lifts
+// the early limit, which jobs cannot).
 //
 // Stability: importable, not promised before 1.0.
 package conform

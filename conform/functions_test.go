@@ -74,7 +74,7 @@ func oddExpressions() []string {
 // differ.
 func runBoth(t *testing.T, c *conform.Case, engine conform.Streaming) (ran bool) {
 	t.Helper()
-	job, err := conform.Compile(c.Script)
+	job, err := c.Compile()
 	if err != nil { // a static type is wrong
 		return false
 	}

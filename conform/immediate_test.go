@@ -63,7 +63,7 @@ func TestRowsShownAtOnceAreTheSameHoweverTheJobRuns(t *testing.T) {
 	for _, c := range cases(t) {
 		t.Run(c.Name, func(t *testing.T) {
 			for _, s := range shapes() {
-				job, err := conform.Compile(c.Script)
+				job, err := c.Compile()
 				if err != nil {
 					return // a case of an error
 				}

@@ -31,7 +31,8 @@ type field struct {
 type scope struct {
 	from   string
 	fields []field
-	open   bool // an input: its rows may have more fields
+	open   bool    // an input: its rows may have more fields
+	sides  []scope // of a join: its sources
 }
 
 // The fields of the events that RandomStream makes.
@@ -97,10 +98,13 @@ func (g *generator) query() (string, scope) {
 	if n := len(g.scopes); n > 4 && g.chance(60) {
 		sc = g.scopes[n-1]
 	}
+	if g.chance(25) {
+		sc = g.joined()
+	}
 	switch {
 	case g.chance(45):
 		return g.grouped(sc)
-	case g.chance(16):
+	case sc.sides == nil && g.chance(16):
 		return g.union()
 	}
 	return g.plain(sc)
@@ -141,7 +145,18 @@ func (g *generator) plain(sc scope) (string, scope) {
 		add(g.caseExpr(sc), field{class: mixed})
 	}
 	for g.chance(40) {
-		add(g.analytic(sc))
+		of := sc // functions look at the rows of one source
+		if sc.sides != nil {
+			of = pick(g, sc.sides...)
+		}
+		call, f := g.analytic(of)
+		for sc.sides != nil && !strings.Contains(call, of.fields[0].name[:2]) {
+			call, f = g.analytic(of) // one that names the source
+		}
+		add(call, f)
+	}
+	if sc.sides != nil && g.chance(30) {
+		add("DATEDIFF(second, x, y)", field{class: number})
 	}
 	where := ""
 	if g.chance(50) {

@@ -22,17 +22,22 @@ func Reference(_ context.Context, job *plan.Job, events []Event, o Options) (map
 }
 
 // Compile turns a script into a plan.
-func Compile(script string) (*plan.Job, error) {
-	job, errs, _ := bind.Script(script, bind.Options{})
+func Compile(script string) (*plan.Job, error) { return compile(script, false) }
+
+func compile(script string, elapsed bool) (*plan.Job, error) {
+	job, errs, _ := bind.Script(script, bind.Options{JoinElapsed: elapsed})
 	if len(errs) > 0 {
 		return nil, errs
 	}
 	return job, nil
 }
 
+// Compile turns the script of a case into a plan.
+func (c *Case) Compile() (*plan.Job, error) { return compile(c.Script, c.Elapsed) }
+
 // Run runs c on engine and reports how the outcome differs from what is wanted.
 func (c *Case) Run(ctx context.Context, engine Engine) error {
-	job, err := Compile(c.Script)
+	job, err := c.Compile()
 	var rows map[string][]Row
 	o, skipped := c.Options, map[string][]column.Value{}
 	if o.SkipErrors {

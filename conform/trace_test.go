@@ -18,7 +18,7 @@ func TestTracesOfCases(t *testing.T) {
 			continue
 		}
 		t.Run(c.Name, func(t *testing.T) {
-			job, err := conform.Compile(c.Script)
+			job, err := c.Compile()
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -33,6 +33,7 @@ type Options struct {
 	Inputs     []Input
 	Policy     exec.TimePolicy
 	IgnoreCase bool // texts compare ignoring case
+	Elapsed    bool // the DATEDIFF of a JOIN is the time that passes, not a count of boundaries
 	HoldErrors bool // a row that an output cannot hold ends the run instead of being dropped
 	SkipErrors bool // a row for which an expression fails is dropped and does not end the run
 
@@ -96,7 +97,7 @@ func Explain(o Options) (string, error) {
 }
 
 func compile(o *Options) (*plan.Job, error) {
-	bo := bind.Options{Steps: o.Steps}
+	bo := bind.Options{Steps: o.Steps, JoinElapsed: o.Elapsed}
 	for _, in := range o.Inputs {
 		bo.Inputs = append(bo.Inputs, bind.InputInfo{Name: in.Name, Kind: bind.EventHub})
 	}

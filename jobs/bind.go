@@ -224,7 +224,7 @@ func (r *Room) targetOf(s *spec, b pipeline.Output) (string, error) {
 
 // compile binds the script of a job.
 func compile(j pipeline.Job) (*plan.Job, error) {
-	compiled, errs, _ := stream.Compile(j.Script, bind.Options{})
+	compiled, errs, _ := stream.Compile(j.Script, bind.Options{JoinElapsed: j.Policies.JoinElapsed})
 	if len(errs) > 0 {
 		file := j.ScriptFile
 		if file == "" {

@@ -79,6 +79,7 @@ type Policies struct {
 	OutputError OutputErrorPolicy // default DropRow
 	Compat      string            // compatibility level; default "1.2"
 	IgnoreCase  bool              // texts compare ignoring case
+	JoinElapsed bool              // the DATEDIFF of a JOIN is the time that passes, not a count of boundaries
 	DeadLetter  DeadLetter
 
 	RuntimeError RuntimeErrorPolicy // default FailJob

@@ -117,8 +117,8 @@ func (j *Job) Explain(ctx context.Context, sample int) (*Explanation, error) {
 		for _, in := range n.Inputs() {
 			st.From = append(st.From, ids[in])
 		}
-		if key := j.graph.steps[n].Key; key != nil && j.graph.place[n] == inShard {
-			st.Key = j.opts.Plan.Texts(key)
+		if keys := j.graph.steps[n].Keys; keys != nil && j.graph.place[n] == inShard {
+			st.Key = j.opts.Plan.Texts(keys[0])
 		}
 		e.Steps = append(e.Steps, st)
 	}

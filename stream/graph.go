@@ -133,20 +133,28 @@ func (g *graph) put(n plan.Node, s *exec.Step) {
 			at = inTail
 		}
 	}
-	if at == inShard && len(ins) > 1 {
+	if at == inShard && len(ins) > 1 && s.Local {
 		at = inTail // the inputs may be split by different keys
 	}
 	switch {
 	case s.Local:
 		g.place[n], g.key[n] = at, g.key[ins[0]]
 		return
-	case s.Order == exec.TotalOrder && s.Key != nil && g.shards > 1 && at != inTail:
-		key := make([]string, len(s.Key))
-		for i, e := range s.Key {
-			key[i] = g.canon.Expr(e, ins[0])
+	case s.Order == exec.TotalOrder && s.Keys != nil && g.shards > 1 && at != inTail:
+		same := true // rows of equal keys are in one shard already
+		var first []string
+		for in, exprs := range s.Keys {
+			key := make([]string, len(exprs))
+			for i, e := range exprs {
+				key[i] = g.canon.Expr(e, ins[in])
+			}
+			same = same && g.place[ins[in]] == inShard && slices.Equal(key, g.key[ins[in]])
+			if in == 0 {
+				first = key
+			}
 		}
-		if at == inPartition || slices.Equal(key, g.key[ins[0]]) {
-			g.place[n], g.key[n] = inShard, key
+		if at == inPartition || same {
+			g.place[n], g.key[n] = inShard, first
 			return
 		}
 	}

@@ -103,7 +103,7 @@ func (c *immediateCheck) visit(n plan.Node, v immediateVisit) error {
 	}
 	if s := c.g.steps[n]; !s.Local {
 		v.ordered = s.Order == exec.TotalOrder
-		v.keyed = v.ordered && s.Key != nil
+		v.keyed = v.ordered && s.Keys != nil
 	}
 	for _, in := range n.Inputs() {
 		if err := c.visit(in, v); err != nil {

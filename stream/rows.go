@@ -63,7 +63,7 @@ func (p *partition) batch(c *connector.Chunk, rows format.Rows) error {
 			if index == nil {
 				index = make([]int64, rows.Rows)
 			}
-			index[i] = index[i-1] + column.Place
+			index[i] = min(index[i-1]+column.Place, (column.Places-1)*column.Place)
 		}
 	}
 	if err := p.stamp(c, rows, arrivals); err != nil {

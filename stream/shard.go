@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"runtime"
+	"slices"
 
 	"spate/stream/state"
 )
@@ -94,6 +95,22 @@ func (s *shard) packet(k *packet) error {
 // leastOwed is what is not worth a look at who owes it.
 const leastOwed = 256 << 10
 
+// owed is how much of a partition waits in a join for the other side.
+func (x *joinStep) owed(p *partition) int64 {
+	var waits [2]int64
+	for side, from := range x.from {
+		for _, br := range p.branches {
+			if slices.Contains(from, br.input) {
+				waits[side] = x.Waits(side)
+			}
+		}
+	}
+	if n := waits[0] - waits[1]; max(n, -n) > leastOwed { // what waits on both sides waits for this one too
+		return max(n, -n)
+	}
+	return 0
+}
+
 // owe tells every partition how much of it waits here for others.
 func (s *site) owe() {
 	slot := 0
@@ -109,6 +126,9 @@ func (s *site) owe() {
 		}
 		for _, o := range s.ordered {
 			n += o.owed(i)
+		}
+		for _, x := range s.joins {
+			n += x.owed(p)
 		}
 		if old := p.owed[slot].Swap(n); old > n {
 			p.rouse()

@@ -28,7 +28,14 @@ type site struct {
 	ends    []*orderedLink   // of the tail: outputs behind it whose rows stand in their places
 	ordered []*orderedOutput // of the tail
 	output  func(c *consumer) (exec.Emit, error)
+	joins   []joinStep
 	letters letters // since they were handed on
+}
+
+// joinStep is a step of a site whose inputs wait for one another.
+type joinStep struct {
+	*exec.Join
+	from [2][]int // by input: the Inputs that its rows come from
 }
 
 // running is a step of a site.
@@ -109,7 +116,7 @@ func (s *site) leave(e *edge) (exec.Emit, error) {
 	l := &rowsLink{s: s, edge: e}
 	if e.at == inShard {
 		var err error
-		if l.router, err = exec.NewRouter(s.job.graph.steps[e.to.node].Key); err != nil {
+		if l.router, err = exec.NewRouter(s.job.graph.steps[e.to.node].Keys[e.to.in]); err != nil {
 			return nil, err
 		}
 	}
@@ -135,6 +142,9 @@ func (s *site) step(n plan.Node) (*running, error) {
 		r.op, err = step.New()
 		if !step.Local {
 			s.keep(g.ids[n], r.op)
+		}
+		if j, ok := r.op.(*exec.Join); ok {
+			s.joins = append(s.joins, joinStep{j, [2][]int{g.from[ins[0]], g.from[ins[1]]}})
 		}
 		if len(ins) > 1 {
 			r.marks = &watermarks{of: make([]column.Ticks, len(ins))}
@@ -202,8 +212,8 @@ func (s *site) buffer(n plan.Node, in, sources int) (*reorder.Buffer, error) {
 	g := s.job.graph
 	from := n.Inputs()[in]
 	b := reorder.New(exec.SchemaOf(from.Columns()), sources)
-	if key := g.steps[n].Key; key != nil {
-		r, err := exec.NewRouter(key)
+	if keys := g.steps[n].Keys; keys != nil {
+		r, err := exec.NewRouter(keys[in])
 		if err != nil {
 			return nil, err
 		}

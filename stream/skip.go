@@ -20,7 +20,7 @@ func (s *site) skipping(n plan.Node, step any) {
 	if !ok || !s.job.opts.SkipErrors {
 		return
 	}
-	j, part, in := s.job, s.job.graph.parts[n], n.Inputs()[0]
+	j, part, ins := s.job, s.job.graph.parts[n], n.Inputs()
 	k.SkipTo(func(b *column.Batch, row int, err *exec.Error) {
 		j.counts.errors.Add(1)
 		d := Diagnostic{
@@ -28,7 +28,7 @@ func (s *site) skipping(n plan.Node, step any) {
 			Step: part.Step, Output: part.Output, Line: part.Line,
 		}
 		if !err.Result {
-			d.Input, d.Part, d.Offset = j.originOf(in, b, row)
+			d.Input, d.Part, d.Offset = j.originOf(ins, b, row)
 		}
 		j.diagnose(d)
 		if j.letters != nil {
@@ -47,17 +47,22 @@ func letterOf(d Diagnostic, b *column.Batch, row int) deadletter.Letter {
 	}
 }
 
-// originOf is the message that a row of node n came from. The input is empty where that
-// is not known: rows of windows come from many.
-func (j *Job) originOf(n plan.Node, b *column.Batch, row int) (input string, partition int, offset int64) {
-	if b.Seq == nil || !j.graph.exact(n) {
+// originOf is the message that a row of one of some nodes came from. The input is empty
+// where that is not known: rows of windows come from many.
+func (j *Job) originOf(of []plan.Node, b *column.Batch, row int) (input string, partition int, offset int64) {
+	if b.Seq == nil {
 		return "", 0, 0
 	}
 	seq := b.Seq[row]
 	names := make(map[string]bool)
-	for _, k := range j.graph.from[n] {
-		input = j.graph.inputs[k].Name
-		names[input] = true
+	for _, n := range of {
+		if !j.graph.exact(n) {
+			return "", 0, 0
+		}
+		for _, k := range j.graph.from[n] {
+			input = j.graph.inputs[k].Name
+			names[input] = true
+		}
 	}
 	switch {
 	case len(names) == 1 && j.opts.Inputs[input].LineOrder:

@@ -170,7 +170,7 @@ func (t *tail) dropRows(w *outputWriter, b *column.Batch, bad []connector.BadRow
 		}
 		d := Diagnostic{Kind: "conversion", Type: conversionError, Output: w.name, Dropped: true, Reason: r.Reason}
 		if !slices.ContainsFunc(w.reads, func(n plan.Node) bool { return !t.job.graph.exact(n) }) {
-			d.Input, d.Part, d.Offset = t.job.originOf(w.reads[0], b, r.Row)
+			d.Input, d.Part, d.Offset = t.job.originOf(w.reads[:1], b, r.Row)
 		}
 		t.job.diagnose(d)
 		if t.job.letters == nil {

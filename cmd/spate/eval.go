@@ -71,11 +71,11 @@ func (a *app) eval() *cobra.Command {
 	fl.BoolVar(&f.failOnDrop, "fail-on-drop", false, "exit 6 if an event was dropped")
 	fl.BoolVar(&f.explain, "explain", false, "print the plan, run nothing")
 	fl.StringVar(&f.stringCompare, "string-compare", "ordinal", "how texts compare: ordinal or ignoreCase")
-	fl.StringVar(&f.joinDatediff, "join-datediff", "boundary", "how DATEDIFF counts in a JOIN")
+	fl.StringVar(&f.joinDatediff, "join-datediff", "boundary", "what DATEDIFF is between the sources of a JOIN: boundary, a count, or elapsed, the time that passes")
 	fl.StringArrayVar(&f.references, "reference", nil, "reference input")
 	fl.StringArrayVar(&f.functions, "function", nil, "user function")
 	fl.IntVar(&o.BatchRows, "batch-rows", 0, "rows per batch; never visible in results")
-	for _, hidden := range []string{"batch-rows", "join-datediff", "reference", "function"} {
+	for _, hidden := range []string{"batch-rows", "reference", "function"} {
 		if err := fl.MarkHidden(hidden); err != nil {
 			panic(err) // the flag is defined above
 		}
@@ -148,6 +148,13 @@ func (a *app) evalOptions(f *evalFlags, o *evalRun) error {
 	default:
 		return fmt.Errorf("--string-compare %s: want ordinal or ignoreCase", f.stringCompare)
 	}
+	switch f.joinDatediff {
+	case "boundary":
+	case "elapsed":
+		o.Elapsed = true
+	default:
+		return fmt.Errorf("--join-datediff %s: want boundary or elapsed", f.joinDatediff)
+	}
 	if o.ArrivalDrop && o.ArrivalField == "" {
 		return errors.New("--arrival-drop needs --arrival")
 	}
@@ -162,7 +169,7 @@ func (f *evalFlags) refuse(o *evalRun) error {
 	for _, x := range []struct {
 		flag, value, built string
 	}{
-		{"compat", o.Policies.Compat, "1.2"}, {"join-datediff", f.joinDatediff, "boundary"},
+		{"compat", o.Policies.Compat, "1.2"},
 		{"reference", strings.Join(f.references, " "), ""}, {"function", strings.Join(f.functions, " "), ""},
 	} {
 		if x.value != x.built {
@@ -239,7 +246,8 @@ func (a *app) takeJob(name string, o *evalRun) error {
 	}
 	for _, j := range p.Options.Jobs {
 		if strings.EqualFold(j.Name, name) {
-			o.Script, o.ScriptFile, o.Policies, o.IgnoreCase, o.Acknowledged = j.Script, j.ScriptFile, j.Policies, j.Policies.IgnoreCase, j.Acknowledged
+			o.Script, o.ScriptFile, o.Policies, o.Acknowledged = j.Script, j.ScriptFile, j.Policies, j.Acknowledged
+			o.IgnoreCase, o.Elapsed = j.Policies.IgnoreCase, j.Policies.JoinElapsed
 			return nil
 		}
 	}

@@ -32,6 +32,7 @@ var textFunctions = []Function{
 		}
 		return column.TextOf(strings.ToUpper(a[0].Text())), nil
 	}},
+	{Name: "JOINKEY", Min: 1, Max: 1, Call: func(a []column.Value) (column.Value, error) { return joinKey(a[0]), nil }},
 	mapText("UPPER", strings.ToUpper), mapText("LOWER", strings.ToLower),
 	mapText("LTRIM", func(s string) string { return strings.TrimLeftFunc(s, isBlank) }),
 	mapText("RTRIM", func(s string) string { return strings.TrimRightFunc(s, isBlank) }),

@@ -98,11 +98,12 @@ type position struct {
 	partition int
 	seq       int
 	branch    int64
+	turn      int // among the pairs of a JOIN
 }
 
 func (p position) compare(q position) int {
 	return cmp.Or(cmp.Compare(p.arrival, q.arrival), cmp.Compare(p.input, q.input),
-		cmp.Compare(p.partition, q.partition), cmp.Compare(p.seq, q.seq), cmp.Compare(p.branch, q.branch))
+		cmp.Compare(p.partition, q.partition), cmp.Compare(p.seq, q.seq), cmp.Compare(p.branch, q.branch), cmp.Compare(p.turn, q.turn))
 }
 
 // row is a row of a node. at is the position of the event it came from, of a
@@ -184,7 +185,11 @@ func (r *runner) skip(n plan.Node, cols []plan.Column, x *row, err error) error 
 // ofEvents reports whether the rows that come to a node are events, each in its place.
 func ofEvents(n plan.Node) bool {
 	for _, in := range n.Inputs() {
-		if _, window := in.(*plan.Aggregate); window || !ofEvents(in) {
+		switch in.(type) {
+		case *plan.Aggregate, *plan.Join:
+			return false
+		}
+		if !ofEvents(in) {
 			return false
 		}
 	}
@@ -224,6 +229,8 @@ func (r *runner) rows(n plan.Node) ([]row, error) {
 		rows, err = r.analytic(n)
 	case *plan.Union:
 		rows, err = r.union(n)
+	case *plan.Join:
+		rows, err = r.join(n)
 	default:
 		err = fmt.Errorf("a plan with a %T is not supported yet", n)
 	}

@@ -43,14 +43,48 @@ func (q *query) analyticCall(c *syntax.Call) plan.Expr {
 	if !ok {
 		return null
 	}
-	if q.analytic == nil {
-		q.analytic = &plan.Analytic{}
+	src := q.analyticSource(c, &f)
+	if src == nil {
+		return null
+	}
+	if src.analytic == nil {
+		src.analytic = &plan.Analytic{}
 	}
 	id := q.b.newColumn(f.Column, 0, c.Span)
-	q.b.makes(q.analytic, id)
+	q.b.column(id).source = src
+	q.b.makes(src.analytic, id)
 	q.analyticKey[key] = id
-	q.analytic.Funcs = append(q.analytic.Funcs, f)
+	src.analytic.Funcs = append(src.analytic.Funcs, f)
 	return q.b.read(id, c.Span)
+}
+
+// analyticSource is the source whose rows a function looks at. They are rows before a
+// JOIN, so all that it reads is of one source.
+// Source: stream-analytics.md 4.
+func (q *query) analyticSource(c *syntax.Call, f *plan.AnalyticFunc) *source {
+	if src := q.from.single(); src != nil {
+		return src
+	}
+	only := &plan.Analytic{Funcs: []plan.AnalyticFunc{*f}}
+	var found *source
+	several := false
+	for _, e := range only.Exprs() {
+		plan.WalkExpr(e, func(e *plan.Expr) {
+			if x, ok := (*e).(*col); ok {
+				src := q.b.column(x.id).source
+				several = several || found != nil && src != found
+				found = src
+			}
+		})
+	}
+	switch {
+	case several:
+		q.b.fail(c.Span, "join in a step, and compute it over the rows of that", "%s looks at the rows of one source, before they are joined, and names columns of several", callName(c))
+		return nil
+	case found == nil:
+		q.b.fail(c.Span, "name a column of the source whose rows are meant", "%s looks at the rows of one source, before they are joined, and names none", callName(c))
+	}
+	return found
 }
 
 func (q *query) analyticFunc(c *syntax.Call, name string) (plan.AnalyticFunc, bool) {
@@ -128,7 +162,7 @@ func (q *query) event(c *syntax.Call, name string) plan.Expr {
 	src := q.from.single()
 	switch {
 	case src == nil:
-		q.b.unsupported(c.Span, syntax.Joins, name+"(*) over several sources")
+		q.b.fail(c.Span, "name a column", "%s(*) is not allowed over several sources", name)
 	case src.stream == nil:
 		q.b.unsupported(c.Span, syntax.WholeStep, name+"(*) over a step")
 	default:

@@ -108,8 +108,18 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{"", "1:1: the script has no SELECT statement"},
 		// what the engine does not run
 		{"SELECT a.x INTO alert FROM [in] a JOIN [in] b ON a.x = b.x", "1:40: The join predicate is not time bounded"},
-		{"SELECT a.x INTO alert FROM [in] a JOIN [in] b ON a.x = b.x", "Please add DATEDIFF to the JOIN condition. (JOIN is not supported yet, with such a bound or without, and neither is JOIN with reference data, which needs none)"},
-		{"SELECT a.x INTO alert FROM [in] a JOIN [in] b ON DATEDIFF(s, a, b) BETWEEN 0 AND 5", "1:40: JOIN is not supported yet"},
+		{"SELECT a.x INTO alert FROM [in] a JOIN [in] b ON a.x = b.x", "Please add DATEDIFF to the JOIN condition. (such as AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5)"},
+		{"SELECT a.x INTO alert FROM [in] a JOIN [in] b ON DATEDIFF(s, a.t, b.t) BETWEEN 0 AND 5", "(the sources are its arguments, and it has an upper and a lower bound: DATEDIFF(minute, a, b) BETWEEN 0 AND 5)"},
+		{"SELECT a.x INTO alert FROM [in] a JOIN [in] b ON DATEDIFF(s, a, b) < 5", "The join predicate is not time bounded"},
+		{"SELECT a.x INTO alert FROM [in] a JOIN [in] b ON DATEDIFF(month, a, b) = 0", "1:59: month is no unit of the distance between two sources"},
+		{"SELECT a.x INTO alert FROM [in] a JOIN [in] b ON DATEDIFF(day, a, b) BETWEEN 0 AND 8", "1:50: the sources of a JOIN are at most 7 days apart"},
+		{"SELECT a.x INTO alert FROM [in] a JOIN [in] b ON DATEDIFF(hour, a, b) BETWEEN 0 AND 24 * 7", ""},
+		{"SELECT a.x INTO alert FROM [in] a JOIN [in] b ON DATEDIFF(s, a, b) = 0 JOIN [in] c ON DATEDIFF(s, b, c) = 0 AND DATEDIFF(s, a, c) < 4", ""},
+		{"SELECT a.x INTO alert FROM [in] a JOIN [in] b ON DATEDIFF(s, a, b) = 0 JOIN [in] c ON DATEDIFF(s, b, a) = 0", "1:77: The join predicate is not time bounded"},
+		{"SELECT a.x INTO alert FROM [in] a PARTITION BY k JOIN [in] b PARTITION BY k ON DATEDIFF(s, a, b) = 0", "sources with PARTITION BY are joined by its key (add a.k = b.k to ON)"},
+		{"SELECT a.x INTO alert FROM [in] a PARTITION BY k JOIN [in] b PARTITION BY b.k ON b.k = a.k AND DATEDIFF(s, a, b) = 0", ""},
+		{"SELECT a.x INTO alert FROM [in] a PARTITION BY k INTO 2 JOIN [in] b PARTITION BY k INTO 3 ON b.k = a.k AND DATEDIFF(s, a, b) = 0", "partitioned into the same number of partitions"},
+		{"SELECT a.x INTO alert FROM [in] a JOIN [in] b ON LAG(b.x) OVER (LIMIT DURATION(s, 5)) = a.x AND DATEDIFF(s, a, b) = 0", ""},
 		{"SELECT a.x INTO alert FROM [in] a JOIN ref r ON a.x = r.x", "1:40: JOIN with reference data is not supported yet"},
 		{"SELECT a.x INTO alert FROM [in] a LEFT JOIN [REF] ON a.x = [REF].x", "1:45: JOIN with reference data is not supported yet"},
 		{"SELECT a.x INTO alert FROM ref r JOIN [in] a ON a.x = r.x", "1:39: JOIN with reference data is not supported yet"},
@@ -129,7 +139,7 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 			Inputs:  []InputInfo{{Name: "in"}, {Name: "ref", Reference: true}},
 			Outputs: []string{"alert"},
 		})
-		if len(errs) == 0 || !strings.Contains(errs[0].Error(), c.want) {
+		if (len(errs) == 0) != (c.want == "") || len(errs) > 0 && !strings.Contains(errs[0].Error(), c.want) {
 			t.Errorf("%s\n got %v\nwant %s", c.src, errs, c.want)
 		}
 	}

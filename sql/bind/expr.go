@@ -115,7 +115,7 @@ func (q *query) either(e syntax.Expr) plan.Expr {
 		return negate(e.Not, call(at, column.Bool, "BETWEEN", q.expr(e.X), q.expr(e.Lo), q.expr(e.Hi)))
 	case *syntax.In:
 		if e.Query != nil {
-			q.b.fail(e.Query.Span, syntax.Hint("use a JOIN", syntax.Joins), "a query inside an expression is not part of the Stream Analytics language")
+			q.b.fail(e.Query.Span, "use a JOIN", "a query inside an expression is not part of the Stream Analytics language")
 			return constant(at, column.Value{})
 		}
 		args := []plan.Expr{q.expr(e.X)}
@@ -156,7 +156,7 @@ func (q *query) either(e syntax.Expr) plan.Expr {
 		}
 		return &plan.Field{Base: plan.Base{Where: at}, Of: q.expr(e.X), Name: e.Name.Name}
 	case *syntax.Subquery:
-		q.b.fail(at, syntax.Hint("use a JOIN, or a step", syntax.Joins), "a query inside an expression is not part of the Stream Analytics language")
+		q.b.fail(at, "use a JOIN, or a step", "a query inside an expression is not part of the Stream Analytics language")
 	case *syntax.Star:
 		q.b.fail(at, "name a column", "* is not allowed here")
 	default:

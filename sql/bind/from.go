@@ -51,11 +51,17 @@ func (b *binder) table(sc *scope, t *syntax.TableRef) plan.Node {
 	if p := t.Partition; p != nil {
 		b.warn(p.Span, notPortable, "PARTITION BY of an input is read as a hint: it does not change the result")
 	}
+	partitioned := func(rows plan.Node) plan.Node {
+		if rows != nil {
+			sc.sources[len(sc.sources)-1].partition = t.Partition
+		}
+		return rows
+	}
 	if st, ok := b.steps[strings.ToLower(name)]; ok {
 		if st.node == nil {
 			return nil
 		}
-		return b.stepRows(sc, stepSource(alias, t.Span, st.node, st.node.Columns()), t.Timestamp)
+		return partitioned(b.stepRows(sc, stepSource(alias, t.Span, st.node, st.node.Columns()), t.Timestamp))
 	}
 	decl := b.input(name)
 	switch {
@@ -67,7 +73,7 @@ func (b *binder) table(sc *scope, t *syntax.TableRef) plan.Node {
 	}
 	src := inputSource(alias, t.Span, b.timed(decl, name, alias, t))
 	b.add(sc, src)
-	return leafOf(src)
+	return partitioned(leafOf(src))
 }
 
 // derived binds a sub-query in FROM, which is a step without a name.

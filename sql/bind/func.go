@@ -215,6 +215,11 @@ func (q *query) argument(a syntax.Expr, name string, i int) plan.Expr {
 	if ok && name == "GETRECORDPROPERTYVALUE" && i == 1 && len(p.Parts) == 1 && p.Parts[0].Quote == '"' && !q.from.known(p.Parts[0].Name) {
 		return constant(p.Span, column.TextOf(p.Parts[0].Name))
 	}
+	if name == "DATEDIFF" && i > 0 {
+		if src := q.sourceNamed(a); src != nil {
+			return src.when(q.b, a.Loc())
+		}
+	}
 	return q.expr(a)
 }
 

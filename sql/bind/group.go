@@ -82,6 +82,11 @@ func (q *query) key(g *group, e syntax.Expr) {
 	case *syntax.Field:
 		name = x.Name.Name
 	}
+	for _, k := range g.node.Keys {
+		if strings.EqualFold(k.Name, name) { // who reads a dead letter is to tell them apart
+			name = q.b.text(e.Loc())
+		}
+	}
 	c := plan.Column{Name: name, Type: bound.Type()}
 	id := q.b.newColumn(c, 0, e.Loc())
 	g.keys[text] = id
@@ -231,6 +236,9 @@ func (q *query) aggArg(c *syntax.Call, agg *plan.Agg) bool {
 		}
 		if src := q.wholeSource(c.Args); src != nil {
 			if !agg.Distinct {
+				if src.optional { // rows without a partner do not count
+					agg.Arg, agg.ArgType = src.when(q.b, c.Span), column.Time
+				}
 				return true
 			}
 			if src.stream == nil {

@@ -166,6 +166,19 @@ var construct = regexp.MustCompile(`[A-Z][A-Z_]+\b|\b[A-Z][a-z]+[A-Z]\w*|\b\w+\.
 // advice says of each hint of the front end what somebody writes who takes it. What a hint
 // tells to leave out, and words of errors, are no part of it.
 var advice = map[string]string{
+	"write the same INTO behind both":                      "SELECT x.a INTO o FROM i x PARTITION BY k INTO 2 JOIN j y PARTITION BY k INTO 2 ON x.k = y.k AND DATEDIFF(minute, x, y) = 0",
+	"use JOIN ... ON with a DATEDIFF bound":                "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
+	"use a JOIN":                                           "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
+	"write JOIN ... ON":                                    "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
+	"use a JOIN, or a step":                                "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
+	"use WHERE or a JOIN":                                  "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5 WHERE a.x = 1",
+	"use LEFT JOIN":                                        "SELECT a.x INTO o FROM i a LEFT JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
+	"name a column of the source whose rows are meant":     "SELECT x.a INTO o FROM i x JOIN j y ON DATEDIFF(minute, x, y) = 0 WHERE ISFIRST(minute, 10) OVER (PARTITION BY x.k) = 1",
+	"join in a step, and compute it over the rows of that": "WITH s AS (SELECT x.a + y.b AS c FROM i x JOIN j y ON DATEDIFF(minute, x, y) = 0) SELECT LAG(c) OVER (LIMIT DURATION(minute, 5)) AS p INTO o FROM s",
+	"the units of a JOIN are week, day, hour, minute, second, millisecond and microsecond": "SELECT x.a INTO o FROM i x JOIN j y ON DATEDIFF(week, x, y) = 0 AND DATEDIFF(day, x, y) = 0 AND DATEDIFF(hour, x, y) = 0 AND DATEDIFF(minute, x, y) = 0 AND DATEDIFF(second, x, y) = 0 AND DATEDIFF(millisecond, x, y) = 0 AND DATEDIFF(microsecond, x, y) = 0",
+	"such as AND …": "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
+	"the sources are its arguments, and it has an upper and a lower bound: …": "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
+	"add ….… = ….… to ON":                                                                      "SELECT x.a INTO o FROM i x PARTITION BY k JOIN j y PARTITION BY k ON x.k = y.k AND DATEDIFF(minute, x, y) = 0",
 	"INTO stands before FROM: SELECT ... INTO output FROM input":                               "SELECT a INTO output FROM input",
 	"PARTITION BY stands behind the input: FROM input PARTITION BY key":                        "SELECT a INTO o FROM input PARTITION BY key",
 	"System.Timestamp() has no argument":                                                       "SELECT System.Timestamp() AS t INTO o FROM i",
@@ -223,7 +236,6 @@ var advice = map[string]string{
 	"use System.Window().Id":                                                      "SELECT System.Window().Id AS w, COUNT(*) AS n INTO o FROM i GROUP BY Windows(Window('a', TumblingWindow(minute, 5)))",
 	"use TRY_CAST(x AS type)":                                                     "SELECT TRY_CAST(x AS float) AS a INTO o FROM i",
 	"use VAR(x)":                                                                  "SELECT VAR(x) AS n INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
-	"use WHERE":                                                                   "SELECT a INTO o FROM i WHERE NOT a = 1",
 	"use Windows(...) for several":                                                "SELECT COUNT(*) AS n INTO o FROM i GROUP BY Windows(TumblingWindow(minute, 5), SlidingWindow(minute, 5))",
 	"use a % b":                                                                   "SELECT a % b AS c INTO o FROM i",
 	"use brackets":                                                                "SELECT [a b] INTO o FROM i",

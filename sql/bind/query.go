@@ -24,7 +24,6 @@ type query struct {
 	inHaving bool   // a name may be an alias of the SELECT list
 	aliasing int    // guards against an alias that refers to itself
 
-	analytic    *plan.Analytic // nil: none so far
 	analyticKey map[string]colID
 	group       *group // nil: no GROUP BY
 }
@@ -145,10 +144,6 @@ func (b *binder) selectFrom(sc *scope, s *syntax.Select) plan.Node {
 		q.inHaving = false
 	}
 	node := sc.rows
-	if q.analytic != nil {
-		q.analytic.In = node
-		node = q.analytic
-	}
 	if where != nil {
 		node = &plan.Filter{In: node, Cond: where}
 	}
@@ -162,7 +157,7 @@ func (b *binder) selectFrom(sc *scope, s *syntax.Select) plan.Node {
 	}
 	if q.ordered() {
 		for _, src := range sc.sources {
-			src.prune = src.stream != nil
+			src.prune = src.prune || src.stream != nil
 		}
 	}
 	if having != nil {
@@ -180,7 +175,12 @@ func (q *query) ordered() bool {
 			}
 		}
 	}
-	return q.analytic != nil
+	for _, src := range q.from.sources {
+		if src.analytic != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // firstAggregate finds an aggregate in SELECT or HAVING.

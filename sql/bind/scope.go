@@ -30,6 +30,13 @@ type source struct {
 	ids    map[int]colID  // by index in the columns of node, of those that are read
 	read   []int          // the keys of ids, in the order of first reading
 	prune  bool           // rows are kept: take along only what is read
+
+	joined    bool                // its rows are joined with others, and kept for it
+	optional  bool                // rows of FROM may have no row of it
+	time      colID               // the time of the rows; 0: it is not read
+	spread    column.Ticks        // how far the time of the rows of FROM is behind that of this one, at most
+	partition *syntax.PartitionBy // nil: none
+	analytic  *plan.Analytic      // over its rows, before they are joined; nil: none
 }
 
 // inputSource is a reference to an input.
@@ -74,6 +81,7 @@ func (s *source) column(b *binder, i int, at syntax.Span) *col {
 			c = s.cols[i]
 		}
 		id = b.newColumn(c, i, at)
+		b.column(id).source = s
 		s.ids[i] = id
 		s.read = append(s.read, i)
 	}

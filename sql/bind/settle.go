@@ -3,6 +3,7 @@ package bind
 import (
 	"fmt"
 
+	"spate/column"
 	"spate/sql/plan"
 	"spate/sql/syntax"
 )
@@ -15,8 +16,9 @@ type colID int
 // boundColumn is a column that an id names.
 type boundColumn struct {
 	plan.Column
-	at    int         // its index in the columns of its source; of others 0
-	where syntax.Span // where it was read first
+	source *source     // that it is of, or is computed of; nil: of none
+	at     int         // its index in the columns of its source; of others 0
+	where  syntax.Span // where it was read first
 }
 
 // col reads a column by its id. It stands in expressions until settle puts a plan.Col in
@@ -39,7 +41,7 @@ type leaf struct {
 func leafOf(src *source) plan.Node { return &leaf{src.node, src} }
 
 func (b *binder) newColumn(c plan.Column, at int, where syntax.Span) colID {
-	b.columns = append(b.columns, boundColumn{c, at, where})
+	b.columns = append(b.columns, boundColumn{Column: c, at: at, where: where})
 	return colID(len(b.columns))
 }
 
@@ -84,7 +86,7 @@ func (b *binder) settle(job *plan.Job) {
 // have none: they are read through sources, each with its own.
 func (s *settler) node(at *plan.Node) layout {
 	if l, ok := (*at).(*leaf); ok {
-		return s.leaf(at, l.src)
+		return s.analytic(at, l.src, s.leaf(at, l.src))
 	}
 	n := *at
 	if s.nodes[n] {
@@ -116,7 +118,7 @@ func (s *settler) leaf(at *plan.Node, src *source) layout {
 	s.node(&src.node)
 	*at = src.node
 	cols := src.node.Columns()
-	if !src.prune || len(src.read) == len(cols) {
+	if !src.joined && (!src.prune || len(src.read) == len(cols)) {
 		return src.layout()
 	}
 	l := layout{}
@@ -125,9 +127,36 @@ func (s *settler) leaf(at *plan.Node, src *source) layout {
 		c := cols[i]
 		where := s.b.column(src.ids[i]).where
 		p.Items[k] = plan.Item{Column: c, Expr: &plan.Col{Base: plan.Base{Static: c.Type, Where: where}, Index: i, Name: c.Name}}
+		if src.joined && src.alias != "" && !c.Star {
+			p.Items[k].Name = src.alias + "." + c.Name // several sources may have the column
+			s.b.column(src.ids[i]).Name = p.Items[k].Name
+		}
 		l[src.ids[i]] = k
 	}
+	if src.time != 0 {
+		c := s.b.column(src.time)
+		p.Items = append(p.Items, plan.Item{Column: c.Column, Expr: &plan.Timestamp{Base: plan.Base{Static: column.Time, Where: c.where}}})
+		l[src.time] = len(src.read)
+	}
 	*at = p
+	return l
+}
+
+// analytic puts the step that computes the analytic functions of a source on top of its
+// rows.
+func (s *settler) analytic(at *plan.Node, src *source, l layout) layout {
+	a := src.analytic
+	if a == nil {
+		return l
+	}
+	for _, e := range a.Exprs() {
+		s.expr(e, l)
+	}
+	width := len((*at).Columns())
+	a.In, *at = *at, a
+	for i, id := range s.b.made[a] {
+		l[id] = width + i
+	}
 	return l
 }
 

@@ -1,10 +1,10 @@
 package plan
 
-import "math"
+import "spate/column"
 
 // Branches is how many ways lead from the inputs to the rows of n, through the members of
 // UNIONs and the windows of aggregations: so many rows of one time may stand in the
-// place of one event. It stops at math.MaxInt32.
+// place of one event. It stops at column.Branches.
 func Branches(n Node) int64 {
 	known := make(map[Node]int64)
 	var count func(n Node) int64
@@ -14,11 +14,11 @@ func Branches(n Node) int64 {
 		}
 		k := int64(0)
 		for _, in := range n.Inputs() {
-			k = min(k+count(in), math.MaxInt32)
+			k = min(k+count(in), column.Branches)
 		}
 		k = max(k, 1)
 		if a, ok := n.(*Aggregate); ok {
-			k = min(k*int64(len(a.Windows)), math.MaxInt32)
+			k = min(k*int64(len(a.Windows)), column.Branches)
 		}
 		known[n] = k
 		return known[n]
@@ -41,7 +41,7 @@ func FirstBranches(u *Union) []int64 {
 	next := int64(0)
 	for i, in := range u.Ins {
 		out[i] = next
-		next = min(next+Branches(in), math.MaxInt32)
+		next = min(next+Branches(in), column.Branches)
 	}
 	return out
 }

@@ -35,6 +35,8 @@ func (j *Job) Title(n Node) string {
 		return "analytic " + strings.Join(fs, ", ")
 	case *Union:
 		return fmt.Sprintf("union of %d", len(n.Ins))
+	case *Join:
+		return n.title(j)
 	}
 	return n.describe()
 }
@@ -62,7 +64,7 @@ func (n *Aggregate) title(j *Job) string {
 }
 
 func (w Window) title(j *Job) string {
-	d := func(t column.Ticks) string { return (time.Duration(t) * 100).String() }
+	d := ticksText
 	switch w.Kind {
 	case Tumbling:
 		return "TumblingWindow " + d(w.Size)
@@ -75,6 +77,8 @@ func (w Window) title(j *Job) string {
 	}
 	return "rows of one time"
 }
+
+func ticksText(t column.Ticks) string { return (time.Duration(t) * 100).String() }
 
 func (j *Job) by(word string, es []Expr) string {
 	if len(es) == 0 {

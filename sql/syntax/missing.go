@@ -7,7 +7,6 @@ type Feature string
 // Features that this version may lack. A feature that is built leaves missing: its refusals
 // must go with it, and the hints that need it come back by themselves.
 const (
-	Joins           Feature = "JOIN"
 	ReferenceJoins  Feature = "JOIN with reference data"
 	ReferenceData   Feature = "reference data"
 	Applies         Feature = "APPLY"
@@ -30,7 +29,7 @@ const (
 )
 
 var missing = map[Feature]bool{
-	Joins: true, ReferenceJoins: true, ReferenceData: true, Applies: true, TableFunctions: true, MatchRecognizes: true,
+	ReferenceJoins: true, ReferenceData: true, Applies: true, TableFunctions: true, MatchRecognizes: true,
 	TimestampOver: true, OverAggregates: true, PercentileConts: true, PercentileDiscs: true, Collects: true,
 	CollectTops: true, TopOnes: true, CountOfStep: true, WholeStep: true, SpikesAndDips: true, ChangePoints: true,
 	Geospatial: true, UserFunctions: true, OtherMetadata: true,

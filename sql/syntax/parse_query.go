@@ -1,7 +1,5 @@
 package syntax
 
-import "cmp"
-
 // queryAhead reports whether the parenthesis here holds a query. The question
 // is open only while parentheses nest, as in ((SELECT 1) UNION SELECT 2)
 // against ((SELECT 1) + 1).
@@ -187,7 +185,7 @@ func (p *parser) isSetWord(w string) bool {
 
 func (p *parser) streamSetOp(at Span, kind SetKind) {
 	if p.dialect == ASA && kind > UnionAll {
-		p.report(at, cmp.Or(Hint("use WHERE or a JOIN", Joins), "use WHERE"), "EXCEPT and INTERSECT are not part of the Stream Analytics language")
+		p.report(at, "use WHERE or a JOIN", "EXCEPT and INTERSECT are not part of the Stream Analytics language")
 	}
 }
 
@@ -270,7 +268,7 @@ func (p *parser) fromClause(s *Select) {
 		s.From = []Source{p.source()}
 		for !p.failed && p.isOp(0, ",") {
 			if at := p.next().span; p.dialect == ASA {
-				p.report(at, Hint("write JOIN ... ON", Joins), "a comma join is not part of the Stream Analytics language")
+				p.report(at, "write JOIN ... ON", "a comma join is not part of the Stream Analytics language")
 			}
 			s.From = append(s.From, p.source())
 		}

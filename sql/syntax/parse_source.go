@@ -26,7 +26,7 @@ func (p *parser) join(left Source) Source {
 		return &Apply{p.span(from), true, left, right}
 	case p.word("CROSS", "JOIN"):
 		if p.dialect == ASA {
-			p.report(at, Hint("use JOIN ... ON with a DATEDIFF bound", Joins), "CROSS JOIN is not part of the Stream Analytics language")
+			p.report(at, "use JOIN ... ON with a DATEDIFF bound", "CROSS JOIN is not part of the Stream Analytics language")
 		}
 		right := p.unit()
 		return &Join{p.span(from), CrossJoin, left, right, nil}
@@ -36,7 +36,7 @@ func (p *parser) join(left Source) Source {
 		return nil
 	}
 	if p.dialect == ASA && kind > LeftJoin {
-		p.report(at, Hint("use LEFT JOIN", Joins), "RIGHT JOIN and FULL JOIN are not part of the Stream Analytics language")
+		p.report(at, "use LEFT JOIN", "RIGHT JOIN and FULL JOIN are not part of the Stream Analytics language")
 	}
 	p.enter()
 	defer p.leave()

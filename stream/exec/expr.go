@@ -105,6 +105,9 @@ func compileCall(e *plan.Call) (value, error) {
 		}
 		return &truthValue{p: p}, nil
 	}
+	if e.Func == plan.JoinKey {
+		return compileJoinKey(e)
+	}
 	args, err := compileAll(e.Args)
 	if err != nil {
 		return nil, err

@@ -2,8 +2,8 @@ package exec
 
 import (
 	"fmt"
-	"math"
 
+	"spate/column"
 	"spate/sql/plan"
 )
 
@@ -21,9 +21,9 @@ const (
 type Step struct {
 	Node  plan.Node
 	Order Order
-	// Key holds expressions over the columns of the node's input: rows with equal values
+	// Keys holds, for each input, expressions over its columns: rows with equal values
 	// must meet, rows with others need not. Nil: all rows must meet.
-	Key []plan.Expr
+	Keys [][]plan.Expr
 	// Local steps keep nothing and look at one row at a time: they run where their input
 	// does.
 	Local bool
@@ -46,8 +46,8 @@ type Split struct {
 // Compile says how a node is run. What the engine does not run is an
 // *UnsupportedError; New may give one too.
 func Compile(n plan.Node) (*Step, error) {
-	if plan.Branches(n) >= math.MaxInt32 {
-		return nil, fmt.Errorf("compiling the plan: UNIONs and windows above one another make %d rows or more of an event", math.MaxInt32)
+	if plan.Branches(n) >= column.Branches {
+		return nil, fmt.Errorf("compiling the plan: UNIONs and windows above one another make %d rows or more of an event", column.Branches)
 	}
 	s := &Step{Node: n}
 	switch n := n.(type) {
@@ -65,8 +65,14 @@ func Compile(n plan.Node) (*Step, error) {
 		s.New = func() (Operator, error) { return NewUnion(n), nil }
 	case *plan.Analytic:
 		s.Order, s.Sorted = TotalOrder, true
-		s.Key = analyticKey(n)
+		s.Keys = oneInput(analyticKey(n))
 		s.New = func() (Operator, error) { return NewAnalytic(n) }
+	case *plan.Join:
+		s.Order, s.Fresh = TotalOrder, true
+		if len(n.Keys) > 0 {
+			s.Keys = [][]plan.Expr{n.KeyOf(0), n.KeyOf(1)}
+		}
+		s.New = func() (Operator, error) { return NewJoin(n) }
 	case *plan.Aggregate:
 		s.Sorted, s.Fresh = true, true
 		s.New = func() (Operator, error) { return NewAggregate(n) }
@@ -78,7 +84,7 @@ func Compile(n plan.Node) (*Step, error) {
 			break
 		}
 		s.Order = TotalOrder
-		s.Key = windowKey(n)
+		s.Keys = oneInput(windowKey(n))
 	default:
 		return nil, fmt.Errorf("compiling the plan: step %T is not supported yet", n)
 	}
@@ -99,6 +105,14 @@ func (s *Step) Check() error {
 	}
 	_, err := s.Split.Final()
 	return err
+}
+
+// oneInput are the keys of a step with one input.
+func oneInput(key []plan.Expr) [][]plan.Expr {
+	if key == nil {
+		return nil
+	}
+	return [][]plan.Expr{key}
 }
 
 // analyticKey is the key that all functions of a step have; nil if they differ.

@@ -41,7 +41,7 @@ func onBranch(b *column.Batch, first int64) *column.Batch {
 	c := *b
 	c.Index = make([]int64, b.Rows)
 	for i := range c.Index {
-		c.Index[i] = first
+		c.Index[i] = first * column.Branch
 		if b.Index != nil {
 			c.Index[i] += b.Index[i]
 		}

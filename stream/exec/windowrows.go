@@ -70,7 +70,7 @@ type endedWindow struct {
 // place is where the row of a group stands.
 func (e *endedWindow) place(group int32) column.Position {
 	p := *e.of.place(group)
-	p.Index += e.branch
+	p.Index += e.branch * column.Branch
 	return p
 }
 
