@@ -2,6 +2,7 @@ package interop
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -359,8 +360,13 @@ func (s *session) follow(command string) {
 			break
 		}
 	}
-	c.Process.Kill()
-	_ = c.Wait()
+	if err := c.Process.Kill(); err != nil {
+		s.t.Errorf("stopping %s: %v", command, err)
+	}
+	var killed *exec.ExitError
+	if err := c.Wait(); !errors.As(err, &killed) || killed.Exited() { // by the signal, not by itself
+		s.t.Errorf("%s ended by itself: %v", command, err)
+	}
 }
 
 var (
