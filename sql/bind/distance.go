@@ -106,7 +106,7 @@ func constantNumber(e syntax.Expr) *big.Rat {
 	case *syntax.Binary:
 		x, y := constantNumber(e.L), constantNumber(e.R)
 		switch {
-		case x == nil || y == nil:
+		case x == nil || y == nil || longNumber(x) || longNumber(y): // no bound is
 		case e.Op == "+":
 			return x.Add(x, y)
 		case e.Op == "-":
@@ -117,6 +117,9 @@ func constantNumber(e syntax.Expr) *big.Rat {
 	}
 	return nil
 }
+
+// longNumber keeps a chain of products from growing without end.
+func longNumber(v *big.Rat) bool { return v.Num().BitLen() > 256 || v.Denom().BitLen() > 256 }
 
 // bound makes the bound of a distance, and what it says of the ticks between the times.
 func (b *binder) bound(d *distance) (plan.TimeBound, timeRange, bool) {

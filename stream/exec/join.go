@@ -32,6 +32,7 @@ type Join struct {
 
 // joinSide is one input of a join.
 type joinSide struct {
+	schema *column.Schema
 	rows   joinRows
 	groups []joinGroup // by number of the table
 	keys   []value
@@ -64,7 +65,8 @@ type farBound struct {
 func NewJoin(n *plan.Join) (*Join, error) {
 	j := &Join{node: n, schema: SchemaOf(n.Columns()), table: newGroupKeys(len(n.Keys))}
 	for i, in := range n.Inputs() {
-		s := &joinSide{gather: column.NewGatherer(SchemaOf(in.Columns())), tuple: make([]compute.Operand, len(n.Keys))}
+		schema := SchemaOf(in.Columns())
+		s := &joinSide{schema: schema, gather: column.NewGatherer(schema), tuple: make([]compute.Operand, len(n.Keys))}
 		var err error
 		if s.keys, err = compileAll(n.KeyOf(i)); err != nil {
 			return nil, err

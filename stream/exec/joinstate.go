@@ -103,13 +103,30 @@ func (f *frozenJoinRow) appendKey(dst []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(dst, f.turn), f.group)
 }
 
-// joinLoading collects the rows of a side that Load puts back.
+// joinLoading collects the rows of a side that Load puts back, in batches of the size of
+// others: one of all rows would be kept until the last of them goes.
 type joinLoading struct {
-	time, arrived []column.Ticks
+	batches []*column.Batch
+	flags   []uint8  // of all rows
+	turn    []uint32 // of all rows
+
+	time, arrived []column.Ticks // of the batch to come, as what follows
 	seq, index    []int64
-	flags         []uint8
-	turn          []uint32
 	cols          []*column.Builder
+}
+
+// finish makes a batch of the rows since the last one.
+func (l *joinLoading) finish(schema *column.Schema) {
+	if len(l.time) == 0 {
+		return
+	}
+	b := &column.Batch{Schema: schema, Rows: len(l.time), Time: l.time, Arrived: l.arrived, Seq: l.seq, Index: l.index}
+	for c := range l.cols {
+		b.Cols = append(b.Cols, l.cols[c].Vector())
+		l.cols[c] = column.NewBuilder(nil)
+	}
+	l.batches = append(l.batches, b)
+	l.time, l.arrived, l.seq, l.index = nil, nil, nil, nil
 }
 
 // Load implements Operator.
@@ -124,10 +141,9 @@ func (j *Join) Load(e state.Entry) error {
 		return errState
 	}
 	s := j.sides[e.Key[0]]
-	width := len(j.node.Inputs()[e.Key[0]].Columns())
 	l := s.loading
 	if l == nil {
-		l = &joinLoading{cols: make([]*column.Builder, width)}
+		l = &joinLoading{cols: make([]*column.Builder, len(s.schema.Fields))}
 		for c := range l.cols {
 			l.cols[c] = column.NewBuilder(nil)
 		}
@@ -142,6 +158,9 @@ func (j *Join) Load(e state.Entry) error {
 	for c := range l.cols {
 		l.cols[c].Append(r.value())
 	}
+	if len(l.time) == outputRows {
+		l.finish(s.schema)
+	}
 	return r.done()
 }
 
@@ -154,12 +173,11 @@ func (j *Join) settle() error {
 			continue
 		}
 		s.loading = nil
-		b := &column.Batch{Schema: SchemaOf(j.node.Inputs()[in].Columns()), Rows: len(l.time), Time: l.time, Arrived: l.arrived, Seq: l.seq, Index: l.index}
-		for _, c := range l.cols {
-			b.Cols = append(b.Cols, c.Vector())
-		}
-		if err := j.take(in, b); err != nil {
-			return err
+		l.finish(s.schema)
+		for _, b := range l.batches {
+			if err := j.take(in, b); err != nil {
+				return err
+			}
 		}
 		r := &s.rows
 		if r.to != int64(len(l.turn)) {
