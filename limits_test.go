@@ -130,6 +130,7 @@ func TestLogOfStrangersIsBounded(t *testing.T) {
 	}
 }
 
+// lockedBuffer is a log that a test reads while it is written.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

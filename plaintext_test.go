@@ -1,36 +1,16 @@
 package spate
 
 import (
-	"bytes"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
 	"spate/access"
 	"spate/pipeline"
 )
-
-// buffer is a log that a test reads while it is written.
-type buffer struct {
-	mu sync.Mutex // guards the field below
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
 
 func plainEverywhere() pipeline.Options {
 	return pipeline.Options{
@@ -74,7 +54,7 @@ func TestPlainPortsBeyondLoopbackAreRefused(t *testing.T) {
 // and the key cannot go while the ports are open.
 func TestPlainPortsBeyondLoopback(t *testing.T) {
 	o := plainEverywhere()
-	log := new(buffer)
+	log := new(lockedBuffer)
 	o.Log = slog.New(slog.NewTextHandler(log, nil))
 	p := run(t, o)
 	for _, key := range []string{"amqp", "kafka", "health"} {

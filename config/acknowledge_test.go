@@ -2,14 +2,12 @@ package config
 
 import (
 	"go/ast"
-	"go/parser"
-	"go/token"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"spate/internal/gosource"
 	"spate/sql/bind"
 )
 
@@ -70,18 +68,7 @@ func TestNothingIsIdleWhereQueriesAreNotRead(t *testing.T) {
 func TestEveryWarningCanBeAcknowledged(t *testing.T) {
 	code := regexp.MustCompile(`^"W\d{3}"$`)
 	for _, dir := range []string{".", "../sql/bind"} {
-		files, err := filepath.Glob(dir + "/*.go")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range files {
-			if strings.HasSuffix(name, "_test.go") {
-				continue
-			}
-			f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
+		for name, f := range gosource.Files(t, dir) {
 			ast.Inspect(f, func(n ast.Node) bool {
 				if lit, ok := n.(*ast.BasicLit); ok && code.MatchString(lit.Value) {
 					if c := strings.Trim(lit.Value, `"`); c != bind.IdleAcknowledgement && !slices.Contains(warningCodes, c) {

@@ -13,13 +13,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"spate/config"
 	"spate/config/configtest"
 	"spate/console"
+	"spate/internal/gosource"
 	"spate/lake/query"
 	"spate/sql/bind"
 	"spate/sql/syntax"
@@ -368,21 +368,21 @@ func refusals(t *testing.T) map[string]string {
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.BasicLit:
-				if s := literals(n); strings.Contains(s, "not supported yet") {
+				if s := gosource.Text(n); strings.Contains(s, "not supported yet") {
 					add(s, where(n))
 				}
 			case *ast.CallExpr:
 				binds := strings.HasPrefix(rel, "sql/bind/") || strings.HasPrefix(rel, "lake/query/")
-				if name := calledName(n); !binds || name != "unsupported" && name != "refuse" || len(n.Args) < 2 {
+				if name := gosource.Called(n); !binds || name != "unsupported" && name != "refuse" || len(n.Args) < 2 {
 					break
 				}
 				// Of a feature without words of its own there is nothing written out.
-				if text := literals(n.Args[len(n.Args)-1]); strings.Trim(text, "…") != "" {
+				if text := gosource.Text(n.Args[len(n.Args)-1]); strings.Trim(text, "…") != "" {
 					add(text+" is not supported yet", where(n))
 				}
 			case *ast.CompositeLit:
 				if id, ok := n.Type.(*ast.Ident); ok && id.Name == "UnsupportedError" && len(n.Elts) == 2 {
-					add(literals(n.Elts[1])+" is not supported yet", where(n))
+					add(gosource.Text(n.Elts[1])+" is not supported yet", where(n))
 				}
 			}
 			return true
@@ -400,33 +400,6 @@ func refusals(t *testing.T) map[string]string {
 	return out
 }
 
-func calledName(c *ast.CallExpr) string {
-	switch f := c.Fun.(type) {
-	case *ast.Ident:
-		return f.Name
-	case *ast.SelectorExpr:
-		return f.Sel.Name
-	}
-	return ""
-}
-
-// literals are the strings of an expression, with … for what is not written out.
-func literals(e ast.Expr) string {
-	switch e := e.(type) {
-	case *ast.BasicLit:
-		if s, err := strconv.Unquote(e.Value); err == nil {
-			return s
-		}
-	case *ast.BinaryExpr:
-		return literals(e.X) + literals(e.Y)
-	case *ast.CallExpr:
-		if calledName(e) == "Sprintf" {
-			return literals(e.Args[0])
-		}
-	}
-	return "…"
-}
-
 // wordsOf are the strings, or the words of the one string, with which a variable of a
 // package is made.
 func wordsOf(t *testing.T, file, name string) (out []string) {
@@ -439,7 +412,7 @@ func wordsOf(t *testing.T, file, name string) (out []string) {
 		if v, ok := n.(*ast.ValueSpec); ok && v.Names[0].Name == name {
 			ast.Inspect(v.Values[0], func(n ast.Node) bool {
 				if lit, ok := n.(*ast.BasicLit); ok {
-					out = append(out, strings.Fields(literals(lit))...)
+					out = append(out, strings.Fields(gosource.Text(lit))...)
 				}
 				return true
 			})

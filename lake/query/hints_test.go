@@ -2,13 +2,11 @@ package query
 
 import (
 	"go/ast"
-	"go/parser"
-	"go/token"
-	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
+
+	"spate/internal/gosource"
 )
 
 // advice says of each hint, by the words with which it begins, what somebody asks who takes
@@ -63,24 +61,13 @@ var asks = regexp.MustCompile(`[.;] ((?:[Uu]se|[Ww]rite|a predicate) .*?)[.')]*$
 // hints are all hints that stand in the source.
 func hints(t *testing.T) map[string]bool {
 	t.Helper()
-	names, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
 	out := map[string]bool{}
 	hint := func(e ast.Expr) {
-		if s := strings.TrimSuffix(texts(e), "."); strings.Trim(s, "…") != "" {
+		if s := strings.TrimSuffix(gosource.Text(e), "."); strings.Trim(s, "…") != "" {
 			out[s] = true
 		}
 	}
-	for _, name := range names {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, f := range gosource.Files(t, ".") {
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.KeyValueExpr:
@@ -92,7 +79,7 @@ func hints(t *testing.T) map[string]bool {
 					hint(n.Rhs[0])
 				}
 			case *ast.BasicLit:
-				if m := asks.FindStringSubmatch(texts(n)); m != nil {
+				if m := asks.FindStringSubmatch(gosource.Text(n)); m != nil {
 					out[m[1]] = true
 				}
 			}
@@ -100,17 +87,4 @@ func hints(t *testing.T) map[string]bool {
 		})
 	}
 	return out
-}
-
-// texts are the strings of an expression, with … for what is not written out.
-func texts(e ast.Expr) string {
-	switch e := e.(type) {
-	case *ast.BasicLit:
-		if s, err := strconv.Unquote(e.Value); err == nil {
-			return s
-		}
-	case *ast.BinaryExpr:
-		return texts(e.X) + texts(e.Y)
-	}
-	return "…"
 }

@@ -3,14 +3,11 @@ package bind
 import (
 	"fmt"
 	"go/ast"
-	"go/parser"
-	"go/token"
-	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
+	"spate/internal/gosource"
 	"spate/sql/syntax"
 )
 
@@ -18,50 +15,17 @@ import (
 func features(t *testing.T) map[string]syntax.Feature {
 	t.Helper()
 	out := map[string]syntax.Feature{}
-	for _, f := range parsed(t, "../syntax") {
+	for _, f := range gosource.Files(t, "../syntax") {
 		ast.Inspect(f, func(n ast.Node) bool {
 			if v, ok := n.(*ast.ValueSpec); ok && len(v.Values) == 1 {
 				if typ, ok := v.Type.(*ast.Ident); ok && typ.Name == "Feature" {
-					out[v.Names[0].Name] = syntax.Feature(texts(v.Values[0]))
+					out[v.Names[0].Name] = syntax.Feature(gosource.Text(v.Values[0]))
 				}
 			}
 			return true
 		})
 	}
 	return out
-}
-
-func parsed(t *testing.T, dir string) []*ast.File {
-	t.Helper()
-	names, err := filepath.Glob(dir + "/*.go")
-	if err != nil || len(names) == 0 {
-		t.Fatalf("%s: %v, %v", dir, names, err)
-	}
-	var out []*ast.File
-	for _, name := range names {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, f)
-	}
-	return out
-}
-
-// texts are the strings of an expression, with … for what is not written out.
-func texts(e ast.Expr) string {
-	switch e := e.(type) {
-	case *ast.BasicLit:
-		if s, err := strconv.Unquote(e.Value); err == nil {
-			return s
-		}
-	case *ast.BinaryExpr:
-		return texts(e.X) + texts(e.Y)
-	}
-	return "…"
 }
 
 // hints are all hints that stand in the source of the front end, but for those that wait
@@ -73,7 +37,7 @@ func hints(t *testing.T) map[string]bool {
 	var add func(e ast.Expr)
 	add = func(e ast.Expr) {
 		if c, ok := e.(*ast.CallExpr); ok {
-			name := called(c)
+			name := gosource.Called(c)
 			if name != "Hint" {
 				for _, a := range c.Args { // of cmp.Or
 					if name == "Or" {
@@ -94,7 +58,7 @@ func hints(t *testing.T) map[string]bool {
 				}
 				f, ok := known[id]
 				if !ok {
-					t.Errorf("Hint(%s) needs %s, which is no feature", texts(c.Args[0]), id)
+					t.Errorf("Hint(%s) needs %s, which is no feature", gosource.Text(c.Args[0]), id)
 				}
 				if syntax.Missing(f) {
 					return
@@ -102,18 +66,18 @@ func hints(t *testing.T) map[string]bool {
 			}
 			e = c.Args[0]
 		}
-		if s := texts(e); strings.Trim(s, "…") != "" {
+		if s := gosource.Text(e); strings.Trim(s, "…") != "" {
 			out[s] = true
 		}
 	}
 	for _, dir := range []string{".", "../syntax"} {
-		for _, f := range parsed(t, dir) {
+		for _, f := range gosource.Files(t, dir) {
 			ast.Inspect(f, func(n ast.Node) bool {
 				switch n := n.(type) {
 				case *ast.CallExpr:
-					name := called(n)
+					name := gosource.Called(n)
 					if name == "warn" && len(n.Args) > 2 { // its advice stands behind a semicolon
-						if _, s, ok := strings.Cut(texts(n.Args[2]), "; "); ok && word.MatchString(s) {
+						if _, s, ok := strings.Cut(gosource.Text(n.Args[2]), "; "); ok && word.MatchString(s) {
 							out[s] = true
 						}
 					}
@@ -145,16 +109,6 @@ func hints(t *testing.T) map[string]bool {
 		}
 	}
 	return out
-}
-
-func called(c *ast.CallExpr) string {
-	switch f := c.Fun.(type) {
-	case *ast.Ident:
-		return f.Name
-	case *ast.SelectorExpr:
-		return f.Sel.Name
-	}
-	return ""
 }
 
 // word begins an advice.
