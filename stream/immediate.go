@@ -97,7 +97,7 @@ func (c *immediateCheck) visit(n plan.Node, v immediateVisit) error {
 		if err := c.union(n, v); err != nil {
 			return err
 		}
-	case *plan.Filter, *plan.Project, *plan.Analytic, *plan.Aggregate:
+	case *plan.Filter, *plan.Project, *plan.Apply, *plan.Analytic, *plan.Aggregate:
 	default:
 		return c.refuse("leave it out, "+useEpoch, "the order of the rows of a step %T is not known", n)
 	}

@@ -19,6 +19,7 @@ type boundColumn struct {
 	source *source     // that it is of, or is computed of; nil: of none
 	at     int         // its index in the columns of its source; of others 0
 	where  syntax.Span // where it was read first
+	reads  int         // how often read gave it out
 }
 
 // col reads a column by its id. It stands in expressions until settle puts a plan.Col in
@@ -48,6 +49,7 @@ func (b *binder) newColumn(c plan.Column, at int, where syntax.Span) colID {
 func (b *binder) column(id colID) *boundColumn { return &b.columns[id-1] }
 
 func (b *binder) read(id colID, at syntax.Span) *col {
+	b.column(id).reads++
 	return &col{plan.Base{Static: b.column(id).Type, Where: at}, id}
 }
 
@@ -99,6 +101,9 @@ func (s *settler) node(at *plan.Node) layout {
 			below[id] = width + i
 		}
 		width += len((*in).Columns())
+	}
+	if a, ok := n.(*plan.Apply); ok {
+		return s.apply(a, below)
 	}
 	for _, e := range n.Exprs() {
 		s.expr(e, below)

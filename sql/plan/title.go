@@ -37,6 +37,8 @@ func (j *Job) Title(n Node) string {
 		return fmt.Sprintf("union of %d", len(n.Ins))
 	case *Join:
 		return n.title(j)
+	case *Apply:
+		return n.title(j)
 	}
 	return n.describe()
 }
