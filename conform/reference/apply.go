@@ -56,7 +56,7 @@ func (r *runner) partsOf(n *plan.Apply, x *row) ([][3]column.Value, error) {
 		of, names = column.Record, []string{"PropertyName", "PropertyValue"}
 	}
 	if v.Kind != of && v.Kind != column.Null {
-		at := n.Arg.Span().From
+		at := n.Where.From
 		return nil, fmt.Errorf("Cannot cast value of type '%s' to type '%s' in expression '%s'. At line '%d' and column '%d'. TRY_CAST function can be used to handle values with unexpected type.",
 			v.Kind, of, n.Text, at.Line, at.Col)
 	}

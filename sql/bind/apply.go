@@ -27,7 +27,7 @@ func (b *binder) apply(sc *scope, a *syntax.Apply) plan.Node {
 		b.fail(a.Right.Loc(), applyHint(), "APPLY takes a function")
 		return nil
 	}
-	n := &plan.Apply{In: rows, Outer: a.Outer}
+	n := &plan.Apply{In: rows, Outer: a.Outer, Where: f.Call.Span}
 	if !b.applyFunc(n, f) {
 		return nil
 	}

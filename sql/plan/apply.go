@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"spate/column"
+	"spate/sql/syntax"
 )
 
 // Apply takes a value of each row apart: its rows are those of In, each as often as its
@@ -19,8 +20,9 @@ type Apply struct {
 	Kind  ApplyKind
 	Arg   Expr
 	Text  string // Arg as the script has it, for the error
-	Outer bool   // a row whose value has no parts comes once, with NULL in what Makes lists
-	Keep  []int  // in the columns of In, ascending: those that somebody reads
+	Where syntax.Span
+	Outer bool  // a row whose value has no parts comes once, with NULL in what Makes lists
+	Keep  []int // in the columns of In, ascending: those that somebody reads
 	Makes []Made
 }
 

@@ -135,6 +135,8 @@ func Place(n Node) syntax.Span {
 		if n.Map {
 			return first
 		}
+	case *Apply:
+		see(n.Where)
 	case *Aggregate:
 		for _, a := range n.Aggs {
 			see(a.Where)

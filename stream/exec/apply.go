@@ -93,7 +93,7 @@ func (a *Apply) compute(b *column.Batch) *compute.RowError {
 	for k := range rows.Len() {
 		i := rows.Row(k)
 		if v := a.list.At(i); v.Kind != of && !v.IsNull() {
-			return at(a.node.Arg, &compute.RowError{Row: i, Err: a.refused(v)})
+			return &compute.RowError{Row: i, Err: &placed{a.refused(v), a.node.Where}}
 		}
 	}
 	return nil
@@ -101,7 +101,7 @@ func (a *Apply) compute(b *column.Batch) *compute.RowError {
 
 // refused is the error of a value that cannot be taken apart.
 func (a *Apply) refused(v column.Value) error {
-	from := a.node.Arg.Span().From
+	from := a.node.Where.From
 	return fmt.Errorf("Cannot cast value of type '%s' to type '%s' in expression '%s'. At line '%d' and column '%d'. TRY_CAST function can be used to handle values with unexpected type.",
 		v.Kind, a.node.Kind.Of(), a.node.Text, from.Line, from.Col)
 }
