@@ -21,17 +21,28 @@ type Apply struct {
 
 	list compute.Operand // of the batch that was computed last
 
-	rows  []int32 // of the batch under way: the row that each row to come is a part of
+	runs  []partsRun // of the batch under way
+	parts int        // in them
 	index []int64
 	turns bool // some index is not 0
-	place *column.Builder
-	part  *column.Builder
-	whole []column.Value
+
 	dict  *column.Dict // of names
+	order []string     // the names of the record before, and their codes
+	codes []uint32
 
 	last column.Position // of the row that was taken apart last, without its turn
 	turn int64
 }
+
+// partsRun is parts of one row that follow one another.
+type partsRun struct {
+	row    int32
+	from   int            // the place of the first
+	values []column.Value // nil: none, the row comes once without a part
+	names  []string       // of fields
+}
+
+func (r *partsRun) len() int { return max(len(r.values), 1) }
 
 // NewApply compiles n.
 func NewApply(n *plan.Apply) (*Apply, error) {
@@ -41,30 +52,14 @@ func NewApply(n *plan.Apply) (*Apply, error) {
 	}
 	names := n.Kind.Names()
 	a := &Apply{node: n, schema: SchemaOf(n.Columns()), arg: arg, names: names[:], turn: -1}
-	for _, m := range n.Makes {
-		switch m.What {
-		case plan.PartPlace:
-			a.place = column.NewBuilder(nil)
-			a.newNames()
-		case plan.PartValue:
-			a.part = column.NewBuilder(nil)
-		case plan.PartWhole:
-			a.whole = []column.Value{}
-		}
+	if n.Kind == plan.Properties {
+		a.dict = column.NewDict()
 	}
 	return a, nil
 }
 
 // mostNames is how many names the dictionary of names has, about: names may be anything.
 const mostNames = 1 << 14
-
-// newNames begins a dictionary.
-func (a *Apply) newNames() {
-	if a.node.Kind == plan.Properties {
-		a.dict = column.NewDict()
-		a.place = column.NewBuilder(a.dict)
-	}
-}
 
 // Process implements Operator.
 func (a *Apply) Process(_ int, b *column.Batch, out Emit) error {
@@ -108,122 +103,235 @@ func (a *Apply) refused(v column.Value) error {
 
 // expand adds the parts of a row.
 func (a *Apply) expand(b *column.Batch, i int, v column.Value, out Emit) error {
-	n := 0
-	rec := v.Record()
-	if rec != nil {
-		n = len(rec.Values)
-	} else {
-		n = len(v.Array())
+	r := partsRun{row: int32(i), values: v.Array()}
+	if rec := v.Record(); rec != nil {
+		r.values, r.names = rec.Values, rec.Names
 	}
-	if n == 0 && !a.node.Outer {
-		return nil
+	if len(r.values) == 0 {
+		if r.values = nil; !a.node.Outer {
+			return nil
+		}
 	}
 	base := column.PositionOf(b, i)
 	base.Index &^= column.Branch - 1
 	if base != a.last {
 		a.last, a.turn = base, -1
 	}
-	if n == 0 {
-		a.row(i)
-		a.none()
-		return a.full(b, out)
-	}
-	for k := range n {
-		a.row(i)
-		if rec != nil {
-			a.property(rec, k)
-		} else {
-			a.element(v.Array()[k], k)
+	for left := r.len(); left > 0; {
+		n := min(left, outputRows-a.parts)
+		run := r
+		if n < left {
+			run.values, r.values = r.values[:n], r.values[n:]
+			if r.names != nil {
+				run.names, r.names = r.names[:n], r.names[n:]
+			}
+			r.from += n
 		}
-		if err := a.full(b, out); err != nil {
-			return err
+		left -= n
+		a.runs, a.parts = append(a.runs, run), a.parts+n
+		for range n {
+			a.turn = min(a.turn+1, column.Branch-1)
+			a.index = append(a.index, base.Index+a.turn)
+		}
+		a.turns = a.turns || base.Index+a.turn != 0
+		if a.parts == outputRows {
+			if err := a.flush(b, out); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// row begins a part of row i.
-func (a *Apply) row(i int) {
-	a.turn = min(a.turn+1, column.Branch-1)
-	index := a.last.Index + a.turn
-	a.rows, a.index = append(a.rows, int32(i)), append(a.index, index)
-	a.turns = a.turns || index != 0
-}
-
-func (a *Apply) element(v column.Value, k int) {
-	if a.place != nil {
-		a.place.Append(column.IntOf(int64(k)))
-	}
-	if a.part != nil {
-		a.part.Append(v)
-	}
-	if a.whole != nil {
-		a.whole = append(a.whole, column.RecordOf(&column.RecordValue{Names: a.names, Values: []column.Value{column.IntOf(int64(k)), v}}))
-	}
-}
-
-func (a *Apply) property(rec *column.RecordValue, k int) {
-	if a.place != nil {
-		a.place.Append(column.TextOf(rec.Names[k]))
-	}
-	if a.part != nil {
-		a.part.Append(rec.Values[k])
-	}
-	if a.whole != nil {
-		a.whole = append(a.whole, column.RecordOf(&column.RecordValue{Names: a.names, Values: []column.Value{column.TextOf(rec.Names[k]), rec.Values[k]}}))
-	}
-}
-
-// none is what a row without parts has.
-func (a *Apply) none() {
-	if a.place != nil {
-		a.place.Append(column.Value{})
-	}
-	if a.part != nil {
-		a.part.Append(column.Value{})
-	}
-	if a.whole != nil {
-		a.whole = append(a.whole, column.Value{})
-	}
-}
-
-// full emits the rows of a batch if they are many.
-func (a *Apply) full(b *column.Batch, out Emit) error {
-	if len(a.rows) < outputRows {
-		return nil
-	}
-	return a.flush(b, out)
-}
-
 // flush emits the rows that were made of b.
 func (a *Apply) flush(b *column.Batch, out Emit) error {
-	n := len(a.rows)
-	if n == 0 {
+	if a.parts == 0 {
 		return nil
+	}
+	rows := make([]int32, 0, a.parts)
+	for i := range a.runs {
+		for range a.runs[i].len() {
+			rows = append(rows, a.runs[i].row)
+		}
 	}
 	kept := *b
 	kept.Schema, kept.Live, kept.Index, kept.Cols = a.schema, nil, nil, make([]column.Vector, 0, len(a.schema.Fields))
 	for _, c := range a.node.Keep {
 		kept.Cols = append(kept.Cols, b.Cols[c])
 	}
-	res := kept.Gather(a.rows)
+	res := kept.Gather(rows)
 	if a.turns {
 		res.Index, a.index = a.index, make([]int64, 0, outputRows)
 	}
 	for _, m := range a.node.Makes {
-		switch m.What {
-		case plan.PartPlace:
-			res.Cols = append(res.Cols, a.place.Vector())
-		case plan.PartValue:
-			res.Cols = append(res.Cols, a.part.Vector())
-		case plan.PartWhole:
-			res.Cols = append(res.Cols, column.Vector{Kind: column.Any, Anys: a.whole})
-			a.whole = make([]column.Value, 0, outputRows)
+		switch {
+		case m.What == plan.PartValue:
+			res.Cols = append(res.Cols, a.values())
+		case m.What == plan.PartWhole:
+			res.Cols = append(res.Cols, a.wholes())
+		case a.node.Kind == plan.Properties:
+			res.Cols = append(res.Cols, a.fieldNames())
+		default:
+			res.Cols = append(res.Cols, a.places())
 		}
 	}
-	if a.dict != nil && a.dict.Len() > mostNames {
-		a.newNames()
-	}
-	a.rows, a.index, a.turns = a.rows[:0], a.index[:0], false
+	clear(a.runs)
+	a.runs, a.parts, a.index, a.turns = a.runs[:0], 0, a.index[:0], false
 	return out.Rows(res)
+}
+
+// places are the places of elements.
+func (a *Apply) places() column.Vector {
+	v := column.Vector{Kind: column.Int64, Ints: make([]int64, 0, a.parts)}
+	none := false
+	for i := range a.runs {
+		r := &a.runs[i]
+		none = none || r.values == nil
+		for k := range r.len() {
+			v.Ints = append(v.Ints, int64(r.from+k))
+		}
+	}
+	if none {
+		v.Valid = a.some()
+	}
+	return v
+}
+
+// some are the rows that have a part.
+func (a *Apply) some() []uint64 {
+	valid := make([]uint64, column.Words(a.parts))
+	n := 0
+	for i := range a.runs {
+		for range a.runs[i].values {
+			column.SetBit(valid, n)
+			n++
+		}
+		if len(a.runs[i].values) == 0 {
+			n++
+		}
+	}
+	return valid
+}
+
+// fieldNames are the names of fields. Records mostly have those of the record before.
+func (a *Apply) fieldNames() column.Vector {
+	if a.dict.Len() > mostNames {
+		a.dict, a.order, a.codes = column.NewDict(), nil, nil
+	}
+	v := column.Vector{Kind: column.Text, Codes: make([]uint32, 0, a.parts)}
+	none := false
+	for i := range a.runs {
+		r := &a.runs[i]
+		if len(r.names) == 0 {
+			v.Codes, none = append(v.Codes, 0), true
+			continue
+		}
+		for k, name := range r.names {
+			at := r.from + k
+			if at < len(a.order) && a.order[at] == name {
+				v.Codes = append(v.Codes, a.codes[at])
+				continue
+			}
+			code := a.dict.CodeOf(name)
+			if at == len(a.order) {
+				a.order, a.codes = append(a.order, name), append(a.codes, code)
+			} else if at < len(a.order) {
+				a.order[at], a.codes[at] = name, code
+			}
+			v.Codes = append(v.Codes, code)
+		}
+	}
+	if none {
+		v.Valid = a.some()
+	}
+	v.Dict = a.dict.View()
+	return v
+}
+
+// values are the parts. Of one kind without NULL, as they mostly are, they are copied by
+// their kind.
+func (a *Apply) values() column.Vector {
+	switch first := a.first(); first {
+	case column.Record, column.Array:
+		v := column.Vector{Kind: column.Any, Anys: make([]column.Value, a.parts)}
+		n := 0
+		for i := range a.runs {
+			copy(v.Anys[n:], a.runs[i].values)
+			n += a.runs[i].len()
+		}
+		return v
+	case column.Float64:
+		if v, ok := a.floats(); ok {
+			return v
+		}
+	case column.Int64, column.Bool, column.Time:
+		if v, ok := a.ints(first); ok {
+			return v
+		}
+	}
+	b := column.NewBuilder(nil)
+	for i := range a.runs {
+		for _, x := range a.runs[i].values {
+			b.Append(x)
+		}
+		if len(a.runs[i].values) == 0 {
+			b.Append(column.Value{})
+		}
+	}
+	return b.Vector()
+}
+
+// first is the kind of the first part.
+func (a *Apply) first() column.Kind {
+	if r := &a.runs[0]; len(r.values) > 0 {
+		return r.values[0].Kind
+	}
+	return column.Null
+}
+
+func (a *Apply) floats() (column.Vector, bool) {
+	v := column.Vector{Kind: column.Float64, Floats: make([]float64, 0, a.parts)}
+	for i := range a.runs {
+		list := a.runs[i].values
+		for k := range list {
+			if list[k].Kind != column.Float64 {
+				return v, false
+			}
+			v.Floats = append(v.Floats, list[k].Float())
+		}
+	}
+	return v, len(v.Floats) == a.parts
+}
+
+func (a *Apply) ints(kind column.Kind) (column.Vector, bool) {
+	v := column.Vector{Kind: kind, Ints: make([]int64, 0, a.parts)}
+	for i := range a.runs {
+		list := a.runs[i].values
+		for k := range list {
+			if list[k].Kind != kind {
+				return v, false
+			}
+			v.Ints = append(v.Ints, int64(list[k].Bits()))
+		}
+	}
+	return v, len(v.Ints) == a.parts
+}
+
+// wholes are places and values as records.
+func (a *Apply) wholes() column.Vector {
+	v := column.Vector{Kind: column.Any, Anys: make([]column.Value, 0, a.parts)}
+	for i := range a.runs {
+		r := &a.runs[i]
+		for k, x := range r.values {
+			place := column.IntOf(int64(r.from + k))
+			if r.names != nil {
+				place = column.TextOf(r.names[k])
+			}
+			v.Anys = append(v.Anys, column.RecordOf(&column.RecordValue{Names: a.names, Values: []column.Value{place, x}}))
+		}
+		if len(r.values) == 0 {
+			v.Anys = append(v.Anys, column.Value{})
+		}
+	}
+	return v
 }
