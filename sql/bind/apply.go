@@ -157,15 +157,8 @@ func oneLeaf(rows plan.Node) bool {
 }
 
 // apply settles an APPLY over columns that are where below says. It makes what is read
-// of it and takes along what others than its argument read: a row has many parts.
+// of it and takes along what steps above read: a row has many parts.
 func (s *settler) apply(n *plan.Apply, below layout) layout {
-	seen := make(map[*col]bool)
-	plan.WalkExpr(&n.Arg, func(e *plan.Expr) {
-		if c, ok := (*e).(*col); ok && !seen[c] {
-			seen[c] = true
-			s.b.column(c.id).reads--
-		}
-	})
 	s.expr(&n.Arg, below)
 	at := make(map[int]colID, len(below))
 	for id, i := range below {
@@ -184,6 +177,7 @@ func (s *settler) apply(n *plan.Apply, below layout) layout {
 		m := plan.Made{Column: src.part(i), What: plan.ApplyPart(i)}
 		if i != wholePart {
 			m.Name = src.alias + "." + m.Name // several sources may have the column
+			s.b.column(src.ids[i]).Name = m.Name
 		}
 		n.Makes = append(n.Makes, m)
 	}

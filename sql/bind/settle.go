@@ -19,7 +19,7 @@ type boundColumn struct {
 	source *source     // that it is of, or is computed of; nil: of none
 	at     int         // its index in the columns of its source; of others 0
 	where  syntax.Span // where it was read first
-	reads  int         // how often read gave it out
+	reads  int         // by steps that are not settled yet, or left out
 }
 
 // col reads a column by its id. It stands in expressions until settle puts a plan.Col in
@@ -71,10 +71,11 @@ type settler struct {
 	b     *binder
 	nodes map[plan.Node]bool
 	exprs map[plan.Expr]bool // a CASE has its operand in several places
+	cols  map[*col]bool      // so has it a column
 }
 
 func (b *binder) settler() *settler {
-	return &settler{b: b, nodes: make(map[plan.Node]bool), exprs: make(map[plan.Expr]bool)}
+	return &settler{b: b, nodes: make(map[plan.Node]bool), exprs: make(map[plan.Expr]bool), cols: make(map[*col]bool)}
 }
 
 func (b *binder) settle(job *plan.Job) {
@@ -180,6 +181,10 @@ func (s *settler) expr(e *plan.Expr, l layout) {
 		i, ok := l[c.id]
 		if !ok {
 			panic(fmt.Sprintf("bind: column %s is not below the step that reads it", s.b.column(c.id).Name))
+		}
+		if !s.cols[c] {
+			s.cols[c] = true
+			s.b.column(c.id).reads--
 		}
 		*e = &plan.Col{Base: c.Base, Index: i, Name: s.b.column(c.id).Name}
 		return
