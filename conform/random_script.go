@@ -103,7 +103,7 @@ func (g *generator) query() (string, scope) {
 	if n := len(g.scopes); n > 4 && g.chance(60) {
 		sc = g.scopes[n-1]
 	}
-	if g.chance(25) {
+	if g.chance(8) {
 		sc = g.joined()
 	}
 	if g.chance(25) {

@@ -59,6 +59,13 @@ var pages = map[string]page{
 			"SPATE_KEY=a-key-of-yours docker compose -f examples/compose/compose.yaml up --build": "it needs docker; TestTheImageRuns runs the same command in a root folder of what the image has",
 		},
 	},
+	"docs/performance.md": {
+		skips: map[string]string{
+			"spate bench ingest -o table":                                          "it measures for minutes; the tests of cmd/spate and of workload/ingest run it",
+			"go build -o bin/spate ./cmd/spate && .ci/tools kafka":                 "it measures for minutes; the test of the module bench runs it",
+			"cd bench && go run . -rounds 3 -producers 20 -rate 2000 -duration 6s": "it measures for minutes; the test of the module bench runs it",
+		},
+	},
 	"docs/edge.md": {
 		setup: func(s *session) { s.write("spate.yaml", "version: 1\nnamespace: { eventHubs: { in: {} } }\n") },
 		runs:  map[string]how{"spate check --strict /etc/spate": {change: map[string]string{"/etc/spate": "."}}},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -52,9 +53,10 @@ func (c Connection) parse() (access.ConnectionString, string, error) {
 }
 
 // Kafka is a Target that sends over the Kafka protocol: one batch goes to one
-// partition, the properties become headers.
+// partition, the next one to the next; the properties become headers.
 type Kafka struct {
 	client  *kgo.Client
+	turns   *turns
 	records []kgo.Record
 	list    []*kgo.Record
 }
@@ -77,12 +79,14 @@ func NewKafka(ctx context.Context, c Connection) (*Kafka, error) {
 	if len(brokers) == 0 {
 		brokers = []string{net.JoinHostPort(host, port)}
 	}
+	t := new(turns)
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(brokers...),
 		kgo.DefaultProduceTopic(hub),
 		kgo.ClientID("spate-simulator"),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), // small batches; and a real namespace may not take others
 		kgo.ProducerBatchMaxBytes(1_000_000),
+		kgo.RecordPartitioner(t),
 		// A target that is gone fails the batch; a run that is stopped waits for no answer.
 		// What failed so may have arrived: it is not sent again.
 		kgo.RecordDeliveryTimeout(delivery),
@@ -107,7 +111,40 @@ func NewKafka(ctx context.Context, c Connection) (*Kafka, error) {
 		}
 		return nil, fmt.Errorf("simulator: reach Kafka at %v: %w", brokers, err)
 	}
-	return &Kafka{client: client}, nil
+	return &Kafka{client: client, turns: t}, nil
+}
+
+// turns gives the partitions their turn: one with each batch, and with every so many bytes
+// of a large one.
+type turns struct {
+	mu    sync.Mutex // guards the fields below
+	turn  int
+	bytes int
+}
+
+const turnBytes = 64 << 10
+
+// next begins a batch.
+func (t *turns) next() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.turn, t.bytes = t.turn+1, 0
+}
+
+// ForTopic implements kgo.Partitioner.
+func (t *turns) ForTopic(string) kgo.TopicPartitioner { return t }
+
+// RequiresConsistency implements kgo.TopicPartitioner.
+func (t *turns) RequiresConsistency(*kgo.Record) bool { return false }
+
+// Partition implements kgo.TopicPartitioner.
+func (t *turns) Partition(r *kgo.Record, n int) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.bytes += len(r.Value); t.bytes > turnBytes {
+		t.turn, t.bytes = t.turn+1, len(r.Value)
+	}
+	return t.turn % n
 }
 
 // Send produces events and waits for the acknowledgements.
@@ -126,6 +163,7 @@ func (k *Kafka) Send(ctx context.Context, events []Event) (int, error) {
 		}
 		k.list = append(k.list, r)
 	}
+	k.turns.next()
 	sent := 0
 	var first error
 	for _, r := range k.client.ProduceSync(ctx, k.list...) {

@@ -89,6 +89,12 @@ func TestFleetSendsOverKafka(t *testing.T) {
 	if got := stored(t, ns); got != stats.Sent || got < 5000 {
 		t.Errorf("%d events stored, %d sent", got, stats.Sent)
 	}
+	h, _ := ns.Hub(hubName) // small batches, and every partition has some
+	for i := range h.Partitions() {
+		if h.Partition(i).Bounds().Next == 0 {
+			t.Errorf("%d batches, and none in partition %d of %d", stats.Batches, i, h.Partitions())
+		}
+	}
 	lost, err := simulator.NewKafka(ctx, simulator.Connection{String: connection, Hub: "nope", Brokers: []string{l.Addr().String()}})
 	if err != nil {
 		t.Fatal(err)

@@ -156,6 +156,19 @@ func (s *site) step(n plan.Node) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
+	if step.Ahead {
+		b := reorder.New(exec.SchemaOf(n.Columns()), 1)
+		b.Source = func(int64) int { return 0 }
+		if step.Keys != nil { // the columns of the first input are the first ones
+			router, err := exec.NewRouter(step.Keys[0])
+			if err != nil {
+				return nil, err
+			}
+			b.Group = groupOf(router)
+		}
+		s.keep(g.ids[n]+"/out", keptOrder{b})
+		r.next = &sorted{b, next}
+	}
 	if r.finish != nil {
 		s.skipping(n, r.finish)
 	} else {

@@ -352,15 +352,14 @@ func (j *Join) leave(w column.Ticks, out Emit) error {
 	return j.single(out)
 }
 
-// least is the least time that a row to come may have: one of an outer join that waits for
-// a partner may be emitted behind its own.
+// least is the least time that a row to come may have: one of an outer join may stand
+// before w and not be decided yet. It does not ask which rows there are, so that all shards
+// give the same time: steps behind them, and orders at a barrier, rely on it.
 func (j *Join) least(w column.Ticks) column.Ticks {
-	l := j.sides[0]
-	if !l.keep || l.rows.from == l.rows.entered {
+	if !j.node.Outer || w == column.EndOfTime {
 		return w
 	}
-	b, i := l.rows.at(l.rows.from)
-	return min(w, b.time[i]+j.node.Wait)
+	return w - max(0, j.node.Most-j.node.Wait)
 }
 
 // renumber forgets the keys of groups without rows, once they are the most.

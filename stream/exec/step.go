@@ -30,6 +30,9 @@ type Step struct {
 	Local bool
 	// Sorted steps give rows in total order. Local ones do so if their input does.
 	Sorted bool
+	// Ahead steps give rows that may stand at or behind the time up to which they have
+	// promised. Whoever runs them lets such rows wait, in total order.
+	Ahead bool
 	// Fresh steps make new rows; those of others are rows of their inputs, in their places.
 	Fresh bool
 	// Split, if set, is the step in two halves: parts are made where the rows are, and
@@ -80,6 +83,8 @@ func Compile(n plan.Node) (*Step, error) {
 		if keys := [][]plan.Expr{n.KeyOf(0), n.KeyOf(1)}; len(n.Keys) > 0 && !apart(n.Left, keys[0]) && !apart(n.Right, keys[1]) {
 			s.Keys = keys
 		}
+		s.Ahead = n.Outer && n.Most > n.Wait
+		s.Sorted = !n.Outer || s.Ahead
 		s.New = func() (Operator, error) { return NewJoin(n) }
 	case *plan.Aggregate:
 		s.Sorted, s.Fresh = true, true

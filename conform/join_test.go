@@ -1,0 +1,35 @@
+package conform_test
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"spate/conform"
+)
+
+// Rows of a LEFT JOIN in shards that stand behind what it has promised are nowhere when a
+// checkpoint comes but in its state.
+func TestOuterJoinsInShardsOverCheckpoints(t *testing.T) {
+	const join = "FROM i x TIMESTAMP BY t LEFT JOIN i y TIMESTAMP BY t ON x.k = y.k AND DATEDIFF(minute, x, y) BETWEEN 0 AND 0"
+	scripts := []string{
+		`WITH s AS (SELECT z.k AS c, COUNT(*) AS n
+FROM i x TIMESTAMP BY t LEFT JOIN (i y TIMESTAMP BY t LEFT JOIN i z TIMESTAMP BY t ON y.u = z.u AND DATEDIFF(minute, y, z) = 0) ON DATEDIFF(second, y, x) = -3 AND x.k = y.m
+GROUP BY z.k, System.Timestamp())
+SELECT c, COUNT(*) AS n INTO o FROM s GROUP BY c, TumblingWindow(second, 1)`,
+		"WITH s AS (SELECT x.k AS k, x.v AS v, y.v AS w, System.Timestamp() AS ts " + join + ") SELECT k, v, w, ts, LAG(v) OVER (LIMIT DURATION(minute, 5)) AS p INTO o FROM s",
+		"WITH s AS (SELECT x.k AS k, x.v AS v, y.v AS w " + join + ") SELECT k, COUNT(*) AS n, COUNT(w) AS m INTO o FROM s GROUP BY k, SlidingWindow(second, 5)",
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		script := rapid.SampledFrom(scripts).Draw(t, "script")
+		events, o := conform.RandomStream(t)
+		job, err := conform.Compile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shards := rapid.SliceOfN(rapid.SampledFrom([]int{1, 2, 3, 4}), 1, 3).Draw(t, "shards")
+		acts := rapid.SliceOfN(rapid.SampledFrom([]conform.Act{conform.Checkpoint, conform.Restart, conform.Crash}), 1, 3).Draw(t, "acts")
+		how := conform.Streaming{Batch: 1, Shards: shards, Behind: turns(acts...)}
+		agree(t, how, job, script, events, o, byDefinition(t, job, events, o))
+	})
+}
