@@ -10,7 +10,7 @@ type Position struct {
 
 // Parts of an Index. The branch is which member of a UNION a row came through, so that the
 // copies that one makes of an event have an order, whichever is made first. The turn tells
-// the rows apart that a JOIN makes of one row and several others.
+// the rows apart that a JOIN makes of one row and several others, and an APPLY of one row.
 const (
 	Branch = 1 << 22           // from one branch to the next: so many turns it has
 	Place  = Branch * Branches // from one event of a message to the next

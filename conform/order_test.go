@@ -15,7 +15,7 @@ func tiedEvents(t *testing.T, n int) []conform.Event {
 	var out []conform.Event
 	for i := range n {
 		at := base + column.Ticks(i/3)*column.Second
-		rows, err := conform.Records(fmt.Appendf(nil, `{"t":%q,"u":%q,"k":"%c","d":%d,"v":%d}`, at, at+column.Second, 'a'+i%3, i%5, i))
+		rows, err := conform.Records(fmt.Appendf(nil, `{"t":%q,"u":%q,"k":"%c","d":%d,"v":%d,"a":[%d,[%d,"x"],%d]}`, at, at+column.Second, 'a'+i%3, i%5, i, i%2, i%3, i%5))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,6 +30,7 @@ func tiedEvents(t *testing.T, n int) []conform.Event {
 func TestRowsOfOneEventHaveAnOrder(t *testing.T) {
 	union := "WITH s AS (SELECT k AS key, v FROM i TIMESTAMP BY t UNION ALL SELECT %s) SELECT key, v, LAG(v) OVER (%sLIMIT DURATION(minute, 1)) AS p INTO o FROM s"
 	windows := "WITH s AS (SELECT k, COUNT(*) AS n, MIN(v) AS v FROM i TIMESTAMP BY t GROUP BY k, Windows(%s)) SELECT k, v, n, LAG(v) OVER (%sLIMIT DURATION(minute, 1)) AS p INTO o FROM s"
+	parts := "WITH s AS (SELECT k, v, e.ArrayValue AS e FROM i TIMESTAMP BY t CROSS APPLY GetArrayElements(a) AS e) SELECT v, e, LAG(v) OVER (%[1]sLIMIT DURATION(minute, 1)) AS p, LAG(e) OVER (%[1]sLIMIT DURATION(minute, 1)) AS q INTO o FROM s"
 	scripts := map[string]string{
 		"members of other keys":  fmt.Sprintf(union, "d AS key, v FROM i TIMESTAMP BY t", "PARTITION BY key "),
 		"members of one key":     fmt.Sprintf(union, "k AS key, v + 1000 AS v FROM i TIMESTAMP BY t", "PARTITION BY key "),
@@ -41,6 +42,23 @@ func TestRowsOfOneEventHaveAnOrder(t *testing.T) {
 b AS (SELECT k, LAG(v) OVER (PARTITION BY k LIMIT DURATION(minute, 1)) AS n FROM i TIMESTAMP BY t),
 s AS (SELECT k, n FROM a UNION ALL SELECT k, n FROM b UNION ALL SELECT k, n FROM a)
 SELECT k, n, LAG(n) OVER (LIMIT DURATION(minute, 1)) AS p INTO o FROM s`,
+		"parts, one order":        fmt.Sprintf(parts, ""),
+		"parts, by what they are": fmt.Sprintf(parts, "PARTITION BY GetType(e) "),
+		"parts of parts": `WITH s AS (SELECT v, e.ArrayIndex AS x, e.ArrayValue AS e FROM i TIMESTAMP BY t CROSS APPLY GetArrayElements(a) AS e),
+u AS (SELECT v, e, x, f.ArrayValue AS y FROM s OUTER APPLY GetArrayElements(TRY_CAST(e AS array)) AS f)
+SELECT v, x, y, LAG(v * 100 + x) OVER (PARTITION BY y LIMIT DURATION(minute, 1)) AS p, LAG(y) OVER (PARTITION BY x LIMIT DURATION(minute, 1)) AS q INTO o FROM u`,
+		"parts behind an order of parts": `WITH s AS (SELECT v, e.ArrayIndex AS x, e.ArrayValue AS e FROM i TIMESTAMP BY t CROSS APPLY GetArrayElements(a) AS e),
+l AS (SELECT v, x, e, LAG(v) OVER (PARTITION BY x LIMIT DURATION(minute, 1)) AS p FROM s),
+u AS (SELECT l.v, l.x, l.p, f.ArrayValue AS y FROM l OUTER APPLY GetArrayElements(TRY_CAST(l.e AS array)) AS f)
+SELECT v, x, y, p, LAG(v * 100 + x) OVER (LIMIT DURATION(minute, 1)) AS q INTO o FROM u`,
+		"pairs of parts": `WITH s AS (SELECT x.v, e.ArrayValue AS e, y.v AS w FROM i x TIMESTAMP BY t CROSS APPLY GetArrayElements(x.a) AS e
+JOIN i y TIMESTAMP BY t ON e.ArrayValue = y.d AND DATEDIFF(second, x, y) BETWEEN -1 AND 2)
+SELECT v, e, w, LAG(v * 100 + w) OVER (LIMIT DURATION(minute, 1)) AS p INTO o FROM s`,
+		"parts of pairs": `WITH s AS (SELECT x.v, e.ArrayIndex AS e, y.v AS w FROM i x TIMESTAMP BY t JOIN i y TIMESTAMP BY t ON x.k = y.k AND DATEDIFF(second, x, y) BETWEEN -1 AND 2
+CROSS APPLY GetArrayElements(y.a) AS e)
+SELECT v, e, w, LAG(v * 100 + w) OVER (LIMIT DURATION(minute, 1)) AS p INTO o FROM s`,
+		"first parts of groups": `WITH s AS (SELECT e.ArrayValue AS e, COUNT(*) AS n FROM i TIMESTAMP BY t CROSS APPLY GetArrayElements(a) AS e GROUP BY e.ArrayValue, TumblingWindow(second, 3))
+SELECT e, n, LAG(e) OVER (LIMIT DURATION(minute, 1)) AS p INTO o FROM s`,
 	}
 	hows := map[string]conform.Streaming{
 		"a message at a time":        {Batch: 1},

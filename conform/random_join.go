@@ -23,16 +23,24 @@ func (g *generator) joined() scope {
 			out.fields = append(out.fields, f)
 		}
 	}
-	left, leftNames := sides[0], names[:1]
-	left.from = sides[0].from
+	parts := append([]scope(nil), sides...)
+	for n := range parts {
+		if g.chance(15) {
+			sc := g.applied(parts[n])
+			sc.from = "(" + sc.from + ")"
+			parts[n] = sc
+			out.fields = append(out.fields, sc.fields[len(sides[n].fields):]...)
+		}
+	}
+	left, leftNames := parts[0], names[:1]
 	nested := len(names) == 3 && g.chance(40) // x JOIN (y JOIN z ON ..) ON ..
 	if nested {
-		right := g.join(sides[1], names[1:2], sides[2], names[2:])
+		right := g.join(parts[1], names[1:2], parts[2], names[2:])
 		right.from = "(" + right.from + ")"
 		left = g.join(left, leftNames, right, names[1:])
 	} else {
 		for n := 1; n < len(names); n++ {
-			left = g.join(left, names[:n], sides[n], names[n:n+1])
+			left = g.join(left, names[:n], parts[n], names[n:n+1])
 		}
 	}
 	out.from, out.sides = left.from, sides

@@ -19,6 +19,9 @@ const (
 	wide   // numbers of any size
 	loose  // numbers, some of them written as texts
 	array
+	nested // arrays of arrays and records
+	record
+	part // of what is nested: of any kind
 )
 
 type field struct {
@@ -33,13 +36,14 @@ type scope struct {
 	fields []field
 	open   bool    // an input: its rows may have more fields
 	sides  []scope // of a join: its sources
+	events *scope  // of one source and APPLYs behind it: the source
 }
 
 // The fields of the events that RandomStream makes.
 var eventFields = []field{
 	{"k", text, true}, {"d", number, true}, {"b", bit, true}, {"s", text, false},
 	{"v", number, false}, {"n", number, false}, {"m", mixed, false}, {"r.x", number, false}, {"r.y", text, false}, {"t", mixed, false},
-	{"u", moment, false}, {"w", wide, false}, {"q", loose, false}, {"a", array, false},
+	{"u", moment, false}, {"w", wide, false}, {"q", loose, false}, {"a", array, false}, {"g", nested, false}, {"r", record, false},
 }
 
 // RandomScript makes a script over the inputs i and j whose events are those of
@@ -84,6 +88,7 @@ type generator struct {
 	t       *rapid.T
 	scopes  []scope
 	failing bool // expressions may fail
+	applies int  // so far
 }
 
 func (g *generator) int(lo, hi int) int { return rapid.IntRange(lo, hi).Draw(g.t, "n") }
@@ -101,10 +106,13 @@ func (g *generator) query() (string, scope) {
 	if g.chance(8) {
 		sc = g.joined()
 	}
+	if g.chance(25) {
+		sc = g.applied(sc)
+	}
 	switch {
 	case g.chance(45):
 		return g.grouped(sc)
-	case sc.sides == nil && g.chance(16):
+	case sc.sides == nil && sc.events == nil && g.chance(16):
 		return g.union()
 	}
 	return g.plain(sc)
@@ -146,6 +154,9 @@ func (g *generator) plain(sc scope) (string, scope) {
 	}
 	for g.chance(40) {
 		of := sc // functions look at the rows of one source
+		if sc.events != nil {
+			of = *sc.events
+		}
 		if sc.sides != nil {
 			of = pick(g, sc.sides...)
 		}

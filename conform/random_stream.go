@@ -78,6 +78,7 @@ func (g *generator) event(at column.Ticks, keys []string) column.Value {
 	field("w", 15, "1", "1e300", "-1e300", "5e-324", "1e16", "-1", "0.1", "123456789012345678", "1.7e-20", "3e40", "null")
 	field("q", 15, "1", `"2.5"`, "2.5", `" 7 "`, "null", "1e3")
 	field("a", 20, `[1,"x"]`, "[]", "[2.5]", "null", "[null,3]")
+	field("g", 25, "[]", `[[1,"x"],{"x":1,"y":"p"},null]`, `[[[2],3],[]]`, `[{"a":"a","b":null},{}]`, "[7]", "null")
 	if !g.chance(25) {
 		r := fmt.Sprintf(`{"x":%s,"y":%s}`, pick(g, "1", "2.5", "null"), pick(g, `"p"`, `"q"`))
 		field("r", 0, r, r, r, "{}", "null")

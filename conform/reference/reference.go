@@ -98,7 +98,7 @@ type position struct {
 	partition int
 	seq       int
 	branch    int64
-	turn      int // among the pairs of a JOIN
+	turn      int // among the pairs of a JOIN, and the parts that an APPLY makes
 }
 
 func (p position) compare(q position) int {
@@ -231,6 +231,8 @@ func (r *runner) rows(n plan.Node) ([]row, error) {
 		rows, err = r.union(n)
 	case *plan.Join:
 		rows, err = r.join(n)
+	case *plan.Apply:
+		rows, err = r.apply(n)
 	default:
 		err = fmt.Errorf("a plan with a %T is not supported yet", n)
 	}

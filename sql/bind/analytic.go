@@ -58,8 +58,8 @@ func (q *query) analyticCall(c *syntax.Call) plan.Expr {
 	return q.b.read(id, c.Span)
 }
 
-// analyticSource is the source whose rows a function looks at. They are rows before a
-// JOIN, so all that it reads is of one source.
+// analyticSource is the source whose rows a function looks at. They are rows before JOIN
+// and APPLY, so all that it reads is of one source, and nothing of what APPLY makes.
 // Source: stream-analytics.md 4.
 func (q *query) analyticSource(c *syntax.Call, f *plan.AnalyticFunc) *source {
 	if src := q.from.single(); src != nil {
@@ -67,17 +67,23 @@ func (q *query) analyticSource(c *syntax.Call, f *plan.AnalyticFunc) *source {
 	}
 	only := &plan.Analytic{Funcs: []plan.AnalyticFunc{*f}}
 	var found *source
-	several := false
+	several, parts := false, false
 	for _, e := range only.Exprs() {
 		plan.WalkExpr(e, func(e *plan.Expr) {
 			if x, ok := (*e).(*col); ok {
 				src := q.b.column(x.id).source
-				several = several || found != nil && src != found
+				several, parts = several || found != nil && src != found, parts || src.apply != nil
 				found = src
 			}
 		})
 	}
+	if found == nil {
+		found = q.from.only()
+	}
 	switch {
+	case parts:
+		q.b.fail(c.Span, "put the APPLY into a step, and compute it over the rows of that", "%s looks at the rows of one source, before APPLY takes them apart, and names what APPLY makes", callName(c))
+		return nil
 	case several:
 		q.b.fail(c.Span, "join in a step, and compute it over the rows of that", "%s looks at the rows of one source, before they are joined, and names columns of several", callName(c))
 		return nil
@@ -159,7 +165,7 @@ func (q *query) analyticFunc(c *syntax.Call, name string) (plan.AnalyticFunc, bo
 
 // event is the whole row of the source as a record.
 func (q *query) event(c *syntax.Call, name string) plan.Expr {
-	src := q.from.single()
+	src := q.from.only()
 	switch {
 	case src == nil:
 		q.b.fail(c.Span, "name a column", "%s(*) is not allowed over several sources", name)

@@ -82,6 +82,7 @@ type binder struct {
 
 	columns []boundColumn // by colID
 	made    map[plan.Node][]colID
+	applied map[*plan.Apply]*source // what each makes
 }
 
 // inputDecl is an input with its declared columns.

@@ -83,7 +83,10 @@ func (q *query) sourceNamed(e syntax.Expr) *source {
 	if !ok || len(p.Parts) != 1 || q.from.single() != nil || q.post {
 		return nil
 	}
-	return q.from.byAlias(p.Parts[0].Name)
+	if src := q.from.byAlias(p.Parts[0].Name); src != nil && src.apply == nil {
+		return src
+	}
+	return nil
 }
 
 // constantNumber is the value of a number, with signs and arithmetic; nil for all else.

@@ -32,7 +32,7 @@ func (b *binder) source(sc *scope, s syntax.Source) plan.Node {
 	case *syntax.Apply:
 		return b.apply(sc, s)
 	case *syntax.TableFunc:
-		b.unsupported(s.Call.Span, syntax.TableFunctions)
+		b.tableFunc(s)
 	}
 	return nil
 }

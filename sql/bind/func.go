@@ -67,8 +67,8 @@ var replacements = map[string]string{
 	"MOD": "use a % b", "POW": "use POWER(x, y)", "CEIL": "use CEILING(x)", "TRUNC": "use CAST(x AS bigint), FLOOR or CEILING",
 	"LOG": "the language has no logarithm", "LOG10": "the language has no logarithm", "LN": "the language has no logarithm",
 	"VARIANCE": "use VAR(x)", "STDDEV": "use STDEV(x)", "MEDIAN": syntax.Hint("use PERCENTILE_CONT(0.5) OVER (ORDER BY x)", syntax.PercentileConts), "FIRST": syntax.Hint("use TopOne() OVER (ORDER BY ...)", syntax.TopOnes),
-	"STRING_AGG": syntax.Hint("use Collect()", syntax.Collects), "LISTAGG": syntax.Hint("use Collect()", syntax.Collects), "GETARRAYELEMENTS": syntax.Hint("it stands only behind CROSS APPLY or OUTER APPLY", syntax.Applies),
-	"GETRECORDPROPERTIES": syntax.Hint("it stands only behind CROSS APPLY or OUTER APPLY", syntax.Applies),
+	"STRING_AGG": syntax.Hint("use Collect()", syntax.Collects), "LISTAGG": syntax.Hint("use Collect()", syntax.Collects), "GETARRAYELEMENTS": "it stands only behind CROSS APPLY or OUTER APPLY",
+	"GETRECORDPROPERTIES": "it stands only behind CROSS APPLY or OUTER APPLY",
 }
 
 // call binds a function call.

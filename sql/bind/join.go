@@ -29,7 +29,7 @@ func (b *binder) join(sc *scope, j *syntax.Join) plan.Node {
 			return nil
 		}
 		*n.Edges()[i] = rows
-		_, alone[i] = rows.(*leaf)
+		alone[i] = oneLeaf(rows)
 		for _, src := range sides[i].sources {
 			src.joined = true
 			b.add(sc, src)

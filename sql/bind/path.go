@@ -77,6 +77,9 @@ func (q *query) column(src *source, at syntax.Span, parts []string) plan.Expr {
 	if src.stream != nil {
 		return src.column(q.b, src.stream.read(q.b, at, parts), at)
 	}
+	if len(parts) == 0 {
+		return src.column(q.b, wholePart, at)
+	}
 	field := func(of plan.Expr, name string) plan.Expr {
 		return &plan.Field{Base: plan.Base{Where: at}, Of: of, Name: name}
 	}

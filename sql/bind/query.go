@@ -281,6 +281,15 @@ func (q *query) star(it *syntax.Item) []plan.Item {
 		return nil
 	}
 	if it.Of == nil {
+		if src := q.from.only(); src != nil { // beside it what APPLY makes, as records
+			items := q.starItems(src, it.Span)
+			for _, src := range q.from.sources {
+				if src.apply != nil {
+					items = append(items, plan.Item{Column: src.part(wholePart), Expr: src.column(q.b, wholePart, it.Span)})
+				}
+			}
+			return items
+		}
 		if len(q.from.sources) > 1 {
 			q.b.fail(it.Span, "write "+q.from.sources[0].alias+".*, or name the columns", "SELECT * is not allowed over several sources")
 			return nil

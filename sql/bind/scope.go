@@ -37,6 +37,7 @@ type source struct {
 	spread    column.Ticks        // how far the time of the rows of FROM is behind that of this one, at most
 	partition *syntax.PartitionBy // nil: none
 	analytic  *plan.Analytic      // over its rows, before they are joined; nil: none
+	apply     *plan.Apply         // that makes it; nil: none does
 }
 
 // inputSource is a reference to an input.
@@ -75,9 +76,12 @@ func (s *source) column(b *binder, i int, at syntax.Span) *col {
 	id, ok := s.ids[i]
 	if !ok {
 		var c plan.Column
-		if s.stream != nil {
+		switch {
+		case s.stream != nil:
 			c = s.stream.node.Cols[i].Column
-		} else {
+		case s.apply != nil:
+			c = s.part(i)
+		default:
 			c = s.cols[i]
 		}
 		id = b.newColumn(c, i, at)
@@ -115,7 +119,7 @@ func (s *source) has(name string) bool {
 		_, ok := s.stream.decl.declared[strings.ToLower(name)]
 		return ok
 	}
-	return s.find(name) >= 0
+	return s.find(name) >= 0 || s.isParts(name)
 }
 
 // byAlias finds a source of this scope or of one outside; nil if there is none.
@@ -153,13 +157,16 @@ func (sc *scope) known(name string) bool {
 // resolve says which source a path means and what of the path is behind its alias. An
 // alias goes before a column. A source that certainly has the column goes before one
 // whose fields are open. With rival set the path means either of two sources; with no
-// source it means nothing.
+// source it means nothing. Nothing is behind the alias of what an APPLY makes where that
+// stands alone.
 // Source: stream-analytics.md 1.5.
 func (sc *scope) resolve(parts []string) (src *source, rest []string, rival *source) {
 	if len(parts) > 1 {
 		if src := sc.byAlias(parts[0]); src != nil {
 			return src, parts[1:], nil
 		}
+	} else if src := sc.applyAlias(parts[0]); src != nil {
+		return src, nil, nil
 	}
 	for ; sc != nil; sc = sc.outer {
 		for _, may := range []func(*source) bool{
@@ -231,6 +238,9 @@ func (sc *scope) names() []string {
 		for _, src := range sc.sources {
 			for _, c := range src.cols {
 				names = append(names, c.Name)
+			}
+			if src.apply != nil {
+				names = append(names, src.alias)
 			}
 		}
 	}

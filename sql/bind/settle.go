@@ -19,6 +19,7 @@ type boundColumn struct {
 	source *source     // that it is of, or is computed of; nil: of none
 	at     int         // its index in the columns of its source; of others 0
 	where  syntax.Span // where it was read first
+	reads  int         // by steps that are not settled yet, or left out
 }
 
 // col reads a column by its id. It stands in expressions until settle puts a plan.Col in
@@ -48,6 +49,7 @@ func (b *binder) newColumn(c plan.Column, at int, where syntax.Span) colID {
 func (b *binder) column(id colID) *boundColumn { return &b.columns[id-1] }
 
 func (b *binder) read(id colID, at syntax.Span) *col {
+	b.column(id).reads++
 	return &col{plan.Base{Static: b.column(id).Type, Where: at}, id}
 }
 
@@ -69,10 +71,11 @@ type settler struct {
 	b     *binder
 	nodes map[plan.Node]bool
 	exprs map[plan.Expr]bool // a CASE has its operand in several places
+	cols  map[*col]bool      // so has it a column
 }
 
 func (b *binder) settler() *settler {
-	return &settler{b: b, nodes: make(map[plan.Node]bool), exprs: make(map[plan.Expr]bool)}
+	return &settler{b: b, nodes: make(map[plan.Node]bool), exprs: make(map[plan.Expr]bool), cols: make(map[*col]bool)}
 }
 
 func (b *binder) settle(job *plan.Job) {
@@ -99,6 +102,9 @@ func (s *settler) node(at *plan.Node) layout {
 			below[id] = width + i
 		}
 		width += len((*in).Columns())
+	}
+	if a, ok := n.(*plan.Apply); ok {
+		return s.apply(a, below)
 	}
 	for _, e := range n.Exprs() {
 		s.expr(e, below)
@@ -175,6 +181,10 @@ func (s *settler) expr(e *plan.Expr, l layout) {
 		i, ok := l[c.id]
 		if !ok {
 			panic(fmt.Sprintf("bind: column %s is not below the step that reads it", s.b.column(c.id).Name))
+		}
+		if !s.cols[c] {
+			s.cols[c] = true
+			s.b.column(c.id).reads--
 		}
 		*e = &plan.Col{Base: c.Base, Index: i, Name: s.b.column(c.id).Name}
 		return

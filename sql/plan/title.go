@@ -37,6 +37,8 @@ func (j *Job) Title(n Node) string {
 		return fmt.Sprintf("union of %d", len(n.Ins))
 	case *Join:
 		return n.title(j)
+	case *Apply:
+		return n.title(j)
 	}
 	return n.describe()
 }
@@ -133,6 +135,8 @@ func Place(n Node) syntax.Span {
 		if n.Map {
 			return first
 		}
+	case *Apply:
+		see(n.Where)
 	case *Aggregate:
 		for _, a := range n.Aggs {
 			see(a.Where)

@@ -9,8 +9,6 @@ type Feature string
 const (
 	ReferenceJoins  Feature = "JOIN with reference data"
 	ReferenceData   Feature = "reference data"
-	Applies         Feature = "APPLY"
-	TableFunctions  Feature = "a function in FROM"
 	MatchRecognizes Feature = "MATCH_RECOGNIZE"
 	TimestampOver   Feature = "TIMESTAMP BY ... OVER"
 	OverAggregates  Feature = "an aggregate with OVER"
@@ -29,7 +27,7 @@ const (
 )
 
 var missing = map[Feature]bool{
-	ReferenceJoins: true, ReferenceData: true, Applies: true, TableFunctions: true, MatchRecognizes: true,
+	ReferenceJoins: true, ReferenceData: true, MatchRecognizes: true,
 	TimestampOver: true, OverAggregates: true, PercentileConts: true, PercentileDiscs: true, Collects: true,
 	CollectTops: true, TopOnes: true, CountOfStep: true, WholeStep: true, SpikesAndDips: true, ChangePoints: true,
 	Geospatial: true, UserFunctions: true, OtherMetadata: true,

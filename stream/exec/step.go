@@ -2,6 +2,7 @@ package exec
 
 import (
 	"fmt"
+	"slices"
 
 	"spate/column"
 	"spate/sql/plan"
@@ -24,8 +25,8 @@ type Step struct {
 	// Keys holds, for each input, expressions over its columns: rows with equal values
 	// must meet, rows with others need not. Nil: all rows must meet.
 	Keys [][]plan.Expr
-	// Local steps keep nothing and look at one row at a time: they run where their input
-	// does.
+	// Local steps keep nothing between two watermarks and look at one row at a time: they
+	// run where their input does.
 	Local bool
 	// Sorted steps give rows in total order. Local ones do so if their input does.
 	Sorted bool
@@ -63,6 +64,13 @@ func Compile(n plan.Node) (*Step, error) {
 	case *plan.Project:
 		s.Local = true
 		s.New = func() (Operator, error) { return NewProject(n) }
+	case *plan.Apply:
+		// It numbers the turns of rows of one place, which must come behind one another: as
+		// they do up to the first step that needs order or makes rows of several.
+		if s.Local = true; plan.Several(n.In) && !ofEvents(n.In) {
+			s.Local, s.Order, s.Sorted = false, TotalOrder, true
+		}
+		s.New = func() (Operator, error) { return NewApply(n) }
 	case *plan.Union:
 		s.Local = true
 		s.New = func() (Operator, error) { return NewUnion(n), nil }
@@ -72,8 +80,8 @@ func Compile(n plan.Node) (*Step, error) {
 		s.New = func() (Operator, error) { return NewAnalytic(n) }
 	case *plan.Join:
 		s.Order, s.Fresh = TotalOrder, true
-		if len(n.Keys) > 0 {
-			s.Keys = [][]plan.Expr{n.KeyOf(0), n.KeyOf(1)}
+		if keys := [][]plan.Expr{n.KeyOf(0), n.KeyOf(1)}; len(n.Keys) > 0 && !apart(n.Left, keys[0]) && !apart(n.Right, keys[1]) {
+			s.Keys = keys
 		}
 		s.Ahead = n.Outer && n.Most > n.Wait
 		s.Sorted = !n.Outer || s.Ahead
@@ -94,6 +102,22 @@ func Compile(n plan.Node) (*Step, error) {
 		return nil, fmt.Errorf("compiling the plan: step %T is not supported yet", n)
 	}
 	return s, nil
+}
+
+// ofEvents reports whether the rows of a node are made of those of inputs one by one.
+func ofEvents(n plan.Node) bool {
+	switch n.(type) {
+	case *plan.Input, *plan.Filter, *plan.Project, *plan.Union, *plan.Apply:
+	default:
+		return false
+	}
+	return !slices.ContainsFunc(n.Inputs(), func(in plan.Node) bool { return !ofEvents(in) })
+}
+
+// apart reports whether a key may split rows that an APPLY has made of one event. A JOIN
+// numbers the pairs of an event, and must have all rows of it.
+func apart(n plan.Node, key []plan.Expr) bool {
+	return slices.ContainsFunc(key, func(e plan.Expr) bool { return plan.Apart(n, e) })
 }
 
 // Check builds the step and throws it away: what the engine does not run of it comes
