@@ -19,6 +19,7 @@ const (
 	wide   // numbers of any size
 	loose  // numbers, some of them written as texts
 	array
+	composite // records, and arrays of them
 )
 
 type field struct {
@@ -157,6 +158,9 @@ func (g *generator) plain(sc scope) (string, scope) {
 	}
 	if sc.sides != nil && g.chance(30) {
 		add("DATEDIFF(second, x, y)", field{class: number})
+	}
+	if sc.sides == nil && g.chance(10) {
+		add(pick(g, "LAG(*)", "LAG(*, 2)", "LAST(*)")+" OVER (LIMIT DURATION(second, 5))", field{class: composite})
 	}
 	where := ""
 	if g.chance(50) {
@@ -302,6 +306,9 @@ func (g *generator) grouped(sc scope) (string, scope) {
 		case f.class == text && g.chance(10):
 			add(fmt.Sprintf(pick(g, "MIN(CAST(%s AS nvarchar(max)))", "COUNT(%s)", "COUNT(DISTINCT %s)"), f.name), field{class: mixed})
 		}
+	}
+	for g.chance(25) {
+		add(g.picking(sc))
 	}
 	if g.chance(50) {
 		add("System.Timestamp()", field{class: moment})

@@ -139,7 +139,7 @@ func (q *query) analyticFunc(c *syntax.Call, name string) (plan.AnalyticFunc, bo
 		}
 	}
 	if _, star := c.Args[0].(*syntax.Star); star {
-		if f.Arg = q.event(c, name); f.Arg == nil {
+		if f.Arg = q.event(c, name+"(*)"); f.Arg == nil {
 			return f, false
 		}
 	} else {
@@ -157,18 +157,15 @@ func (q *query) analyticFunc(c *syntax.Call, name string) (plan.AnalyticFunc, bo
 	return f, true
 }
 
-// event is the whole row of the source as a record.
-func (q *query) event(c *syntax.Call, name string) plan.Expr {
+// event is the whole row of the source as a record; nil if there are several. The call is
+// named as the script has it.
+func (q *query) event(c *syntax.Call, called string) plan.Expr {
 	src := q.from.single()
-	switch {
-	case src == nil:
-		q.b.fail(c.Span, "name a column", "%s(*) is not allowed over several sources", name)
-	case src.stream == nil:
-		q.b.unsupported(c.Span, syntax.WholeStep, name+"(*) over a step")
-	default:
-		return src.whole(q.b, c.Span)
+	if src == nil {
+		q.b.fail(c.Span, "name a column", "%s is not allowed over several sources", called)
+		return nil
 	}
-	return nil
+	return src.whole(q.b, c.Span)
 }
 
 // analyticOver binds the OVER clause.
