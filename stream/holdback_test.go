@@ -78,13 +78,37 @@ func (r *unevenReader) Close() error { return nil }
 // A partition that is far ahead of another is not read on: its rows would only
 // fill the memory.
 func TestAPartitionAheadIsHeldBack(t *testing.T) {
-	var out table
 	var in uneven
+	heldBack(t, &in, "SELECT n, p, LAG(n) OVER (LIMIT DURATION(second, 1)) AS l INTO o FROM i", map[string]stream.Input{"i": {Source: &in}}, aheadMessages+1)
+}
+
+// Nor is one whose rows wait in a join for the other side, in the tail or in shards.
+func TestASideAheadIsHeldBack(t *testing.T) {
+	for _, key := range []string{"", "a.n = b.n AND "} {
+		var in uneven
+		heldBack(t, &in, "SELECT a.n, a.p, b.p AS q INTO o FROM a LEFT JOIN b ON "+key+"DATEDIFF(millisecond, a, b) BETWEEN -1 AND 0",
+			map[string]stream.Input{"a": {Source: unevenPart{&in, 0}}, "b": {Source: unevenPart{&in, 1}}}, aheadMessages)
+	}
+}
+
+// unevenPart is one of the two as a source of its own.
+type unevenPart struct {
+	u    *uneven
+	part int
+}
+
+func (u unevenPart) Partitions(context.Context) (int, error) { return 1, nil }
+
+func (u unevenPart) OpenReader(context.Context, int, connector.Start) (connector.Reader, error) {
+	return &unevenReader{u: u.u, part: u.part}, nil
+}
+
+func heldBack(t *testing.T, in *uneven, script string, inputs map[string]stream.Input, rows int) {
+	t.Helper()
+	var out table
 	o := stream.Options{
-		Name: "job", IdleTick: time.Millisecond, Start: stream.Start{Oldest: true},
-		Plan:    compile(t, "SELECT n, p, LAG(n) OVER (LIMIT DURATION(second, 1)) AS l INTO o FROM i"),
-		Inputs:  map[string]stream.Input{"i": {Source: &in}},
-		Outputs: map[string]connector.Sink{"o": &out},
+		Name: "job", IdleTick: time.Millisecond, Start: stream.Start{Oldest: true}, Parallelism: 2,
+		Plan: compile(t, script), Inputs: inputs, Outputs: map[string]connector.Sink{"o": &out},
 	}
 	if err := run(t, o); err != nil {
 		t.Fatal(err)
@@ -92,7 +116,7 @@ func TestAPartitionAheadIsHeldBack(t *testing.T) {
 	if seen := in.seen.Load(); seen == 0 || seen > 200_000 {
 		t.Errorf("%d of %d messages of the leading partition were read while the other was silent, want some 70,000", seen, aheadMessages)
 	}
-	if len(out.rows) != aheadMessages+1 {
-		t.Errorf("%d rows, want %d", len(out.rows), aheadMessages+1)
+	if len(out.rows) != rows {
+		t.Errorf("%d rows, want %d", len(out.rows), rows)
 	}
 }

@@ -118,6 +118,8 @@ SELECT k, COUNT(*) AS session INTO o FROM i GROUP BY k, SessionWindow(second, 2,
 SELECT n, p INTO o FROM lagged WHERE n % 3 = 0
 SELECT COUNT(*) AS behind, SUM(p) AS s INTO o FROM lagged GROUP BY TumblingWindow(second, 10)
 SELECT n, LAG(n, 3) OVER (LIMIT DURATION(hour, 1)) AS third INTO o FROM i WHERE n % 2 = 0
+SELECT a.n, b.n AS partner INTO o FROM i a LEFT JOIN i b ON a.k = b.k AND DATEDIFF(millisecond, a, b) BETWEEN 1 AND 300
+SELECT a.n, b.p AS lagged INTO o FROM i a JOIN lagged b ON a.n % 10 = b.n % 10 AND a.k > b.k AND DATEDIFF(second, a, b) = 0 AND DATEDIFF(millisecond, a, b) > -200 AND DATEDIFF(millisecond, a, b) < 0
 `
 
 // moody is a store that fails and stalls, before and after it has done its work.

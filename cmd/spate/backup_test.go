@@ -155,6 +155,7 @@ func (l *chainLoad) stop() {
 // A backup that is made while clients send holds what was acknowledged before it began, and
 // the jobs go on from it so that every row comes once.
 func TestABackupUnderLoadGoesOn(t *testing.T) {
+	needsDuckDB(t)
 	if testing.Short() {
 		t.Skip("runs whole pipelines")
 	}

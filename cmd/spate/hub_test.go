@@ -203,6 +203,7 @@ func TestCopiesOfARunningAndOfAKilledInstance(t *testing.T) {
 
 // Verbs that look at data need neither the variables of the file nor scripts that compile.
 func TestVerbsThatNeedNoVariables(t *testing.T) {
+	needsDuckDB(t)
 	if testing.Short() {
 		t.Skip("runs a whole pipeline")
 	}

@@ -368,6 +368,9 @@ func (q *query) aggArg(c *syntax.Call, agg *plan.Agg) bool {
 		}
 		if src := q.wholeSource(c.Args); src != nil {
 			if !agg.Distinct {
+				if src.optional { // rows without a partner do not count
+					agg.Arg, agg.ArgType = src.when(q.b, c.Span), column.Time
+				}
 				return true
 			}
 			agg.Arg, agg.ArgType = src.whole(q.b, c.Span), column.Record

@@ -59,6 +59,7 @@ func (b *binder) join(sc *scope, j *syntax.Join) plan.Node {
 		src.spread += max(0, n.Most, n.Wait)
 	}
 	for _, src := range sides[1].sources {
+		src.optional = src.optional || n.Outer
 		src.spread += max(0, -n.Least)
 	}
 	return n

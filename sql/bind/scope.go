@@ -32,6 +32,7 @@ type source struct {
 	prune  bool           // rows are kept: take along only what is read
 
 	joined    bool                // its rows are joined with others, and kept for it
+	optional  bool                // rows of FROM may have no row of it
 	time      colID               // the time of the rows; 0: it is not read
 	spread    column.Ticks        // how far the time of the rows of FROM is behind that of this one, at most
 	partition *syntax.PartitionBy // nil: none

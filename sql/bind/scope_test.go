@@ -15,8 +15,8 @@ func TestColumnsOfTwoSources(t *testing.T) {
 #2 = project ([k]@0 as [a.k], [y]@1 as [a.y], [x]@2 as [a.x]) from #1
 #3 = input [j] ([k] payload k, [n] payload n, [x] payload x)
 #4 = project ([k]@0 as [b.k], [n]@1 as [b.n], [x]@2 as [b.x]) from #3
-#5 = join within -9999999 to 9999999 right >([n]@4, 1:bigint) keys (=([k]@0, [k]@3)) bound second(nothing, nothing) 0 to 0 from #2, #4
-#6 = project ([y]@1 as [y], [x]@5 as [z], [x]@2 as [x]) from #5
+#5 = join within -9999999 to 9999999 right >([b.n]@4, 1:bigint) keys (=([a.k]@0, [b.k]@3)) bound second(nothing, nothing) 0 to 0 from #2, #4
+#6 = project ([a.y]@1 as [y], [b.x]@5 as [z], [a.x]@2 as [x]) from #5
 output [o] from #6
 `},
 		{"an input joined with itself is read once, and each side takes along what is read through it",
@@ -24,8 +24,8 @@ output [o] from #6
 			`#1 = input [i] ([k] payload k, [x] payload x, [y] payload y)
 #2 = project ([k]@0 as [a.k], [x]@1 as [a.x]) from #1
 #3 = project ([k]@0 as [b.k], [x]@1 as [b.x], [y]@2 as [b.y]) from #1
-#4 = join within -9999999 to 9999999 keys (=([k]@0, [k]@2)) bound second(nothing, nothing) 0 to 0 from #2, #3
-#5 = project ([x]@1 as [x], [x]@3 as [z], [y]@4 as [y]) from #4
+#4 = join within -9999999 to 9999999 keys (=([a.k]@0, [b.k]@2)) bound second(nothing, nothing) 0 to 0 from #2, #3
+#5 = project ([a.x]@1 as [x], [b.x]@3 as [z], [b.y]@4 as [y]) from #4
 output [o] from #5
 `},
 		{"columns that a statement before and one behind read are left out",
@@ -36,8 +36,8 @@ output [p] from #2
 #3 = project ([k]@2 as [a.k]) from #1
 #4 = input [j] ([k] payload k, [v] payload v)
 #5 = project ([k]@0 as [b.k], [v]@1 as [b.v]) from #4
-#6 = join within -9999999 to 9999999 keys (=([k]@0, [k]@1)) bound second(nothing, nothing) 0 to 0 from #3, #5
-#7 = project ([v]@2 as [v]) from #6
+#6 = join within -9999999 to 9999999 keys (=([a.k]@0, [b.k]@1)) bound second(nothing, nothing) 0 to 0 from #3, #5
+#7 = project ([b.v]@2 as [v]) from #6
 output [o] from #7
 `},
 		{"analytic functions are below, WHERE, keys and aggregates above",
@@ -46,10 +46,10 @@ output [o] from #7
 #2 = project ([k]@0 as [a.k], [w]@1 as [a.w]) from #1
 #3 = input [j] ([k] payload k, [w] payload w, [v] payload v)
 #4 = project ([k]@0 as [b.k], [w]@1 as [b.w], [v]@2 as [b.v]) from #3
-#5 = analytic lag([v]@2, 1) as [LAG(b.v) OVER (LIMIT DURATION(s, 1))] by () limit 10000000 from #4
-#6 = join within -9999999 to 9999999 keys (=([k]@0, [k]@2)) bound second(nothing, nothing) 0 to 0 from #2, #5
-#7 = filter >([w]@1, [w]@3) from #6
-#8 = aggregate SUM([v]@4) as [SUM(b.v)] of null, COUNT([LAG(b.v) OVER (LIMIT DURATION(s, 1))]@5) as [COUNT(LAG(b.v) OVER (LIMIT DURATION(s, 1)))] of null by ([k]@0 as [k]) over tumbling(50000000, 50000000, 0) from #7
+#5 = analytic lag([b.v]@2, 1) as [LAG(b.v) OVER (LIMIT DURATION(s, 1))] by () limit 10000000 from #4
+#6 = join within -9999999 to 9999999 keys (=([a.k]@0, [b.k]@2)) bound second(nothing, nothing) 0 to 0 from #2, #5
+#7 = filter >([a.w]@1, [b.w]@3) from #6
+#8 = aggregate SUM([b.v]@4) as [SUM(b.v)] of null, COUNT([LAG(b.v) OVER (LIMIT DURATION(s, 1))]@5) as [COUNT(LAG(b.v) OVER (LIMIT DURATION(s, 1)))] of null by ([a.k]@0 as [k]) over tumbling(50000000, 50000000, 0) from #7
 #9 = filter >([SUM(b.v)]@1, 1:bigint) from #8
 #10 = project ([k]@0 as [k], [SUM(b.v)]@1 as [s], [COUNT(LAG(b.v) OVER (LIMIT DURATION(s, 1)))]@2 as [n]) from #9
 output [o] from #10
@@ -61,9 +61,9 @@ output [o] from #10
 #3 = input [j] ([k] payload k, [v] payload v)
 #4 = project ([k]@0 as [k], [v]@1 as [v]) from #3
 #5 = project ([k]@0 as [b.k], [v]@1 as [b.v]) from #4
-#6 = join within -9999999 to 9999999 keys (=([k]@0, [k]@2)) bound second(nothing, nothing) 0 to 0 from #2, #5
-#7 = filter >([v]@3, 1:bigint) from #6
-#8 = project ([v]@3 as [V], [V]@1 as [w], [k]@2 as [k]) from #7
+#6 = join within -9999999 to 9999999 keys (=([a.k]@0, [b.k]@2)) bound second(nothing, nothing) 0 to 0 from #2, #5
+#7 = filter >([b.v]@3, 1:bigint) from #6
+#8 = project ([b.v]@3 as [V], [a.V]@1 as [w], [b.k]@2 as [k]) from #7
 output [o] from #8
 `},
 		{"a key with an alias and one without are one",
@@ -72,8 +72,8 @@ output [o] from #8
 #2 = project ([k]@0 as [a.k]) from #1
 #3 = input [j] ([k] payload k)
 #4 = project ([k]@0 as [b.k]) from #3
-#5 = join within -9999999 to 9999999 keys (=([k]@0, [k]@1)) bound second(nothing, nothing) 0 to 0 from #2, #4
-#6 = aggregate COUNT(*) as [COUNT(*)] of null by ([k]@0 as [k], [k]@1 as [b.k]) over tumbling(50000000, 50000000, 0) from #5
+#5 = join within -9999999 to 9999999 keys (=([a.k]@0, [b.k]@1)) bound second(nothing, nothing) 0 to 0 from #2, #4
+#6 = aggregate COUNT(*) as [COUNT(*)] of null by ([a.k]@0 as [k], [b.k]@1 as [b.k]) over tumbling(50000000, 50000000, 0) from #5
 #7 = project ([k]@0 as [k], [COUNT(*)]@2 as [n]) from #6
 output [o] from #7
 `},
@@ -82,7 +82,7 @@ output [o] from #7
 #2 = project ([k]@0 as [a.k]) from #1
 #3 = input [j] ([k] payload k, [*] whole)
 #4 = project ([k]@0 as [b.k], [*]@1.*) from #3
-#5 = join within -9999999 to 9999999 keys (=([k]@0, [k]@1)) bound second(nothing, nothing) 0 to 0 from #2, #4
+#5 = join within -9999999 to 9999999 keys (=([a.k]@0, [b.k]@1)) bound second(nothing, nothing) 0 to 0 from #2, #4
 #6 = aggregate COUNT(distinct [*]@2) as [COUNT(DISTINCT b)] of record, COUNT(*) as [COUNT(a)] of null by () over tumbling(50000000, 50000000, 0) from #5
 #7 = project ([COUNT(DISTINCT b)]@0 as [n], [COUNT(a)]@1 as [m]) from #6
 output [o] from #7

@@ -129,6 +129,7 @@ func (s *settler) leaf(at *plan.Node, src *source) layout {
 		p.Items[k] = plan.Item{Column: c, Expr: &plan.Col{Base: plan.Base{Static: c.Type, Where: where}, Index: i, Name: c.Name}}
 		if src.joined && src.alias != "" && !c.Star {
 			p.Items[k].Name = src.alias + "." + c.Name // several sources may have the column
+			s.b.column(src.ids[i]).Name = p.Items[k].Name
 		}
 		l[src.ids[i]] = k
 	}

@@ -125,7 +125,7 @@ func expected(n *plan.Aggregate, events []event) []string {
 		for id, in := range members {
 			r := row{at: in[0].pos, key: id.key, vals: slices.Clone(in[0].cols[:2])}
 			r.at.Time = id.end
-			r.at.Index += int64(w) // its branch
+			r.at.Index += int64(w) * column.Branch
 			for _, a := range n.Aggs {
 				r.vals = append(r.vals, valueOver(&a, in))
 			}

@@ -217,22 +217,21 @@ func (j *Join) Advance(w column.Ticks, out Emit) error {
 // next is the side whose next row stands first, if that is before w; -1: none does. Of two
 // rows at one place that of the left goes first.
 func (j *Join) next(w column.Ticks) int {
-	var at [2]column.Position
-	in := -1
-	for i, s := range j.sides {
-		r := &s.rows
-		if r.entered == r.to {
-			continue
-		}
-		b, k := r.at(r.entered)
-		if b.time[k] >= w {
-			continue
-		}
-		if at[i] = b.position(k); in < 0 || at[i].Before(at[in]) {
-			in = i
-		}
+	l, r := j.sides[0].rows.time(), j.sides[1].rows.time()
+	switch {
+	case min(l, r) >= w:
+		return -1
+	case l < r:
+		return 0
+	case r < l:
+		return 1
 	}
-	return in
+	b, i := j.sides[0].rows.at(j.sides[0].rows.entered)
+	c, k := j.sides[1].rows.at(j.sides[1].rows.entered)
+	if c.position(k).Before(b.position(i)) {
+		return 1
+	}
+	return 0
 }
 
 // enter pairs the next row of a side with the rows of the other that stand before it.

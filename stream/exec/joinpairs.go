@@ -18,7 +18,6 @@ type pairs struct {
 	turn int64
 
 	lefts, rights []column.Ticks // the times of both, if a bound looks at them
-	live          []int32
 }
 
 // add adds a pair, which stands where the later of its rows does, behind the pairs that

@@ -75,6 +75,15 @@ func (r *joinRows) at(row int64) (*joinBlock, int) {
 	return r.blocks[k>>blockBits], int(k & (blockRows - 1))
 }
 
+// time is that of the first row that waits, the end of time if there is none.
+func (r *joinRows) time() column.Ticks {
+	if r.entered == r.to {
+		return column.EndOfTime
+	}
+	b, i := r.at(r.entered)
+	return b.time[i]
+}
+
 // drop takes the first row out.
 func (r *joinRows) drop() {
 	r.from++

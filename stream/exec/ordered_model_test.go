@@ -219,7 +219,7 @@ func modelRun(n *plan.Aggregate, rows []*modelRow, over func(*modelRow) []byte) 
 		part, err := modelWindow(&n.Windows[i], rows, over)
 		failed = errors.Join(failed, err)
 		for k := range part {
-			part[k].at.Index += int64(i) // its branch
+			part[k].at.Index += int64(i) * column.Branch
 		}
 		out = append(out, part...)
 	}
