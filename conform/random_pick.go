@@ -12,7 +12,7 @@ func (g *generator) picking(sc scope) (string, field) {
 		if name, _, _ := strings.Cut(sc.from, " "); sc.sides == nil {
 			return "COUNT(DISTINCT " + name + ")", field{class: number}
 		}
-		return "COUNT(DISTINCT x)", field{class: number}
+		return "COUNT(DISTINCT " + pick(g, "x", "y") + ")", field{class: number}
 	case 2:
 		f := g.picked(sc)
 		of := field{class: array}
