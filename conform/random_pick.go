@@ -21,13 +21,9 @@ func (g *generator) picking(sc scope) (string, field) {
 		}
 		return "Collect(" + f.name + ")", of
 	case 3, 4:
-		arg := g.orderKey(sc)
-		call := fmt.Sprintf("%s(%s) OVER (ORDER BY %s%s)", pick(g, "PERCENTILE_CONT", "PERCENTILE_DISC"),
-			pick(g, "0", "0.1", "0.25", "0.5", "0.5", "0.95", "1", "0.333", "3e-1"), arg, pick(g, "", " ASC", " DESC"))
-		if strings.Contains(call, "System.Timestamp") || g.isMoment(sc, arg) {
-			return "PERCENTILE_DISC(0.5) OVER (ORDER BY 7)", field{class: number}
-		}
-		return call, field{class: wide}
+		return fmt.Sprintf("%s(%s) OVER (ORDER BY %s%s)", pick(g, "PERCENTILE_CONT", "PERCENTILE_DISC"),
+			pick(g, "0", "0.1", "0.25", "0.5", "0.5", "0.95", "1", "0.333", "3e-1"),
+			g.named(sc, pick(g, number, number, wide, loose), "7"), pick(g, "", " ASC", " DESC")), field{class: wide}
 	}
 	var keys []string
 	for len(keys) == 0 || g.chance(25) {
@@ -72,16 +68,36 @@ func (g *generator) orderKey(sc scope) string {
 		return pick(g, "System.Timestamp()", "DATEADD(second, 1, System.Timestamp())")
 	}
 	if g.failing && g.chance(15) {
-		return pick(g, g.named(sc, mixed, "NULL"), g.named(sc, text, "NULL"))
+		if sc.open { // its fields have no static type that a key cannot have
+			return g.named(sc, mixed, "NULL")
+		}
+		return g.named(sc, text, "NULL")
 	}
 	return pick(g, names...)
 }
 
-func (g *generator) isMoment(sc scope, name string) bool {
-	for _, f := range sc.fields {
-		if f.name == name {
-			return f.class == moment
+// overRows makes an aggregate with OVER (LIMIT DURATION), of which the keys are given.
+func (g *generator) overRows(sc scope, over []string) (string, field) {
+	call, f := "", field{class: number}
+	arg := pick(g, sc.fields...).name
+	switch g.int(1, 6) {
+	case 1:
+		call = pick(g, "COUNT(*)", "COUNT("+arg+")")
+	case 2, 3:
+		arg = g.named(sc, pick(g, number, number, wide, loose), "7")
+		if g.failing && g.chance(30) {
+			arg = g.named(sc, text, "'x'")
 		}
+		call, f.class = pick(g, "SUM", "AVG", "MIN", "MAX")+"("+arg+")", wide
+	case 4:
+		call, f.class = "Collect("+arg+")", composite
+	default:
+		over = append(over, "ORDER BY "+g.orderKey(sc)+pick(g, "", " DESC"))
+		call, f.class = pick(g, "TopOne(", "CollectTop(2, ", "CollectTop(1, ")+arg+")", composite
 	}
-	return false
+	over = append(over, fmt.Sprintf("LIMIT DURATION(%s)", pick(g, "second, 1", "second, 2", "second, 5", "millisecond, 500", "minute, 1")))
+	if g.chance(30) {
+		over = append(over, "WHEN "+g.condition(sc, 1))
+	}
+	return call + " OVER (" + strings.Join(over, " ") + ")", f
 }

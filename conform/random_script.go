@@ -184,6 +184,9 @@ func (g *generator) analytic(sc scope) (string, field) {
 	if len(keys) > 0 {
 		over = append(over, "PARTITION BY "+strings.Join(keys, ", "))
 	}
+	if g.chance(30) {
+		return g.overRows(sc, over)
+	}
 	kind := pick(g, "LAG", "LAG", "LAST", "ISFIRST")
 	if kind != "ISFIRST" {
 		over = append(over, fmt.Sprintf("LIMIT DURATION(%s)", pick(g, "second, 1", "second, 2", "second, 5", "millisecond, 500", "minute, 1", "hour, 1")))

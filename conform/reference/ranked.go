@@ -94,6 +94,9 @@ func ranked(a *plan.Agg, k int, rows []row) (column.Value, error) {
 		}
 		return place(x, y)
 	})
+	if a.Func == plan.TopOne && len(in) == 0 {
+		return null, nil
+	}
 	if a.Func == plan.TopOne {
 		return in[0].args[k], nil
 	}

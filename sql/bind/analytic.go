@@ -92,6 +92,9 @@ func (q *query) analyticFunc(c *syntax.Call, name string) (plan.AnalyticFunc, bo
 	if !q.analyticOver(c, name, &f) {
 		return f, false
 	}
+	if isAggregate(c) {
+		return f, q.overRows(c, &f)
+	}
 	switch name {
 	case "ISFIRST":
 		f.Kind = plan.IsFirst
@@ -179,7 +182,7 @@ func (q *query) analyticOver(c *syntax.Call, name string, f *plan.AnalyticFunc) 
 		return false
 	}
 	switch {
-	case o.OrderBy != nil:
+	case o.OrderBy != nil && !ordered(plan.AggFunc(name)):
 		q.b.fail(o.OrderBy[0].Span, "leave ORDER BY out: rows come in the order of their timestamps", "%s takes no ORDER BY", name)
 		return false
 	case o.Frame != nil:

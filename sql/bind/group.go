@@ -159,8 +159,7 @@ func (q *query) aggregate(c *syntax.Call) plan.Expr {
 	}
 	switch {
 	case c.Over != nil && c.Over.Limit != nil:
-		q.b.unsupported(at, syntax.OverAggregates, name+" with OVER (LIMIT DURATION)")
-		return null
+		return q.analyticCall(c)
 	case q.inAgg:
 		q.b.fail(at, "compute the inner one in a step", "an aggregate inside an aggregate")
 		return null
@@ -200,7 +199,6 @@ func ordered(f plan.AggFunc) bool {
 // aggregateForm reports the forms of other dialects: WITHIN GROUP, and OVER
 // where the function has none.
 func (q *query) aggregateForm(c *syntax.Call, name string) bool {
-	const span = "LIMIT DURATION(minute, 5)"
 	spread := strings.HasPrefix(name, "STDEV") || strings.HasPrefix(name, "VAR")
 	ordered := ordered(plan.AggFunc(name))
 	switch {
@@ -212,16 +210,14 @@ func (q *query) aggregateForm(c *syntax.Call, name string) bool {
 		q.b.fail(c.Span, "write "+name+"(...) OVER (ORDER BY x)", "%s needs OVER (ORDER BY ...)", name)
 	case c.Over == nil:
 		return true
-	case ordered && c.Over.Limit == nil:
+	case ordered && (c.Over.Limit == nil || !strings.HasPrefix(name, "PERCENTILE")):
 		return q.orderedForm(c.Over, name)
 	case name == string(plan.Collect) && c.Over.OrderBy != nil:
 		q.b.fail(c.Over.Span, "use CollectTop(n) OVER (ORDER BY ...)", "%s takes no ORDER BY", name)
-	case syntax.Missing(syntax.OverAggregates) && c.Over.Limit == nil:
-		q.b.refuse(c.Over.Span, "use it with GROUP BY and a window, such as SlidingWindow(minute, 5)", syntax.OverAggregates, name+" with OVER")
 	case spread || strings.HasPrefix(name, "PERCENTILE"):
 		q.b.fail(c.Over.Span, "use it with GROUP BY and a window, such as SlidingWindow(minute, 5)", "%s has no form with OVER (LIMIT DURATION)", name)
 	case c.Over.Limit == nil:
-		q.b.fail(c.Over.Span, syntax.Hint("write OVER (PARTITION BY k "+span+")", syntax.OverAggregates), "%s with OVER needs LIMIT DURATION", name)
+		q.b.fail(c.Over.Span, "write OVER (PARTITION BY k LIMIT DURATION(minute, 5))", "%s with OVER needs LIMIT DURATION", name)
 	default:
 		return true
 	}
@@ -234,8 +230,8 @@ func (q *query) orderedForm(o *syntax.Over, name string) bool {
 	switch {
 	case percentile && (o.PartitionBy != nil || o.When != nil):
 		q.b.fail(o.Span, "", "%s takes no PARTITION BY and no WHEN", name)
-	case o.PartitionBy != nil || o.When != nil:
-		q.b.fail(o.Span, syntax.Hint("add LIMIT DURATION(minute, 5)", syntax.OverAggregates), "%s with PARTITION BY or WHEN needs LIMIT DURATION", name)
+	case o.Limit == nil && (o.PartitionBy != nil || o.When != nil):
+		q.b.fail(o.Span, "add LIMIT DURATION(minute, 5)", "%s with PARTITION BY or WHEN needs LIMIT DURATION", name)
 	case o.Frame != nil:
 		q.b.fail(o.Frame.Span, "", "%s takes no ROWS or RANGE", name)
 	case percentile && len(o.OrderBy) > 1:
@@ -261,6 +257,21 @@ func (q *query) aggParts(c *syntax.Call, agg *plan.Agg) bool {
 		return q.picked(c, agg)
 	}
 	return q.aggArg(c, agg)
+}
+
+// overRows binds an aggregate with OVER (LIMIT DURATION): a function over earlier rows.
+func (q *query) overRows(c *syntax.Call, f *plan.AnalyticFunc) bool {
+	agg := &plan.Agg{Func: plan.AggFunc(callName(c)), Distinct: c.Distinct, Where: c.Span}
+	if agg.Distinct {
+		q.b.fail(c.Span, "", "%s with OVER takes no DISTINCT", agg.Func)
+		return false
+	}
+	if !q.aggParts(c, agg) {
+		return false
+	}
+	agg.Type = aggType(agg)
+	f.Kind, f.Agg, f.Type = plan.OverRows, agg, agg.Type
+	return true
 }
 
 // inAggregate binds an expression over the rows of a group.

@@ -107,10 +107,7 @@ func (n *Aggregate) Edges() []*Node { return []*Node{&n.In} }
 func (n *Aggregate) Exprs() []*Expr {
 	list := itemExprs(n.Keys)
 	for i := range n.Aggs {
-		list = append(list, exprs(&n.Aggs[i].Arg)...)
-		for k := range n.Aggs[i].Order {
-			list = append(list, &n.Aggs[i].Order[k].Expr)
-		}
+		list = append(list, n.Aggs[i].exprs()...)
 	}
 	for i := range n.Windows {
 		list = append(list, all(n.Windows[i].OverKey)...)
@@ -154,6 +151,24 @@ func (n *Aggregate) describe() string {
 		s += " with id"
 	}
 	return s
+}
+
+// exprs are the places of what an aggregate looks at.
+func (a *Agg) exprs() []*Expr {
+	list := exprs(&a.Arg)
+	for k := range a.Order {
+		list = append(list, &a.Order[k].Expr)
+	}
+	return list
+}
+
+// describe is an aggregate without its name.
+func (a *Agg) describe(text func(Expr) string) string {
+	arg := "*"
+	if a.Arg != nil {
+		arg = text(a.Arg)
+	}
+	return fmt.Sprintf("%s(%s)%s of %s", a.Func, arg, a.over(text), a.ArgType)
 }
 
 // over is what an aggregate has besides its argument; empty for most.

@@ -13,7 +13,6 @@ const (
 	TableFunctions  Feature = "a function in FROM"
 	MatchRecognizes Feature = "MATCH_RECOGNIZE"
 	TimestampOver   Feature = "TIMESTAMP BY ... OVER"
-	OverAggregates  Feature = "an aggregate with OVER"
 	SpikesAndDips   Feature = "AnomalyDetection_SpikeAndDip"
 	ChangePoints    Feature = "AnomalyDetection_ChangePoint"
 	Geospatial      Feature = "a geospatial function"
@@ -23,7 +22,7 @@ const (
 
 var missing = map[Feature]bool{
 	ReferenceJoins: true, ReferenceData: true, Applies: true, TableFunctions: true, MatchRecognizes: true,
-	TimestampOver: true, OverAggregates: true, SpikesAndDips: true, ChangePoints: true,
+	TimestampOver: true, SpikesAndDips: true, ChangePoints: true,
 	Geospatial: true, UserFunctions: true, OtherMetadata: true,
 }
 
