@@ -12,9 +12,7 @@ import (
 // a window that slides from row to row.
 type overRows struct {
 	*sliding
-	passed column.Ticks // rows up to it are not seen by any row to come
-	stored column.Ticks // the newest row that the state holds; never: it holds none
-	gone   column.Ticks // rows up to it have been taken out of the state
+	gone [][]byte // keys of rows that have left and are in the state
 }
 
 func newOverRows(f *plan.AnalyticFunc) (*overRows, error) {
@@ -31,7 +29,7 @@ func newOverRows(f *plan.AnalyticFunc) (*overRows, error) {
 	if a.spec.Func == plan.Min || a.spec.Func == plan.Max {
 		s.extreme[0] = newSlidingExtremes(&s.aggs[0], 0)
 	}
-	return &overRows{sliding: s, passed: never, stored: never, gone: never}, nil
+	return &overRows{sliding: s}, nil
 }
 
 // argument computes what the aggregate looks at.
@@ -104,6 +102,9 @@ func (o *overRows) expire(before column.Ticks) {
 		if b.time[i] >= before {
 			return
 		}
+		if o.log.from < o.saved.to {
+			o.gone = append(o.gone, appendRowKey(nil, b.position(i), o.forms[b.group[i]].keyGroup, b.turnAt(i)))
+		}
 		o.leave(b, i)
 	}
 }
@@ -122,31 +123,27 @@ func (o *overRows) advance(w column.Ticks) {
 	if w == column.EndOfTime {
 		return
 	}
-	o.passed = max(o.passed, w-o.size-1)
-	o.expire(o.passed + 1)
+	o.expire(w - o.size)
 	o.renumber()
 }
 
-// freeze takes what changed since the last freeze; nil if nothing did. All shards have
-// come to one time, so what is taken out of the state holds no row that another one keeps.
+// freeze takes what changed since the last freeze; nil if nothing did.
 func (o *overRows) freeze() state.Frozen {
 	f := &frozenSliding{aggs: o.aggs, forms: o.forms}
-	if o.stored != never && o.passed > o.gone {
-		f.gone, f.left, o.gone = true, o.passed, o.passed
-		if o.stored <= o.passed {
-			o.stored = never
-		}
-	}
+	gone := o.gone
+	o.gone = nil
 	begin := max(o.saved.to, o.log.from)
 	f.rows = o.log.frozen(begin, o.log.to)
 	o.saved.to = o.log.to
-	if begin < o.log.to {
-		b, i := o.log.at(o.log.to - 1)
-		o.stored = b.time[i]
-	} else if !f.gone {
+	if begin == o.log.to && gone == nil {
 		return nil
 	}
-	return f.write
+	return func(to *state.Section) {
+		for _, key := range gone {
+			to.Delete(key)
+		}
+		f.write(to)
+	}
 }
 
 // load takes a row of the state; they come in order.
@@ -171,6 +168,6 @@ func (o *overRows) load(e state.Entry) error {
 	o.room()
 	o.turns.seen(p.Time, o.forms[g].keyGroup, turn)
 	o.push(p, turn, g, v)
-	o.saved.to, o.stored = o.log.to, max(o.stored, p.Time)
+	o.saved.to = o.log.to
 	return nil
 }
