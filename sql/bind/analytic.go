@@ -14,7 +14,7 @@ var analyticFuncs = map[string]syntax.Feature{
 	"ANOMALYDETECTION_SPIKEANDDIP": syntax.SpikesAndDips, "ANOMALYDETECTION_CHANGEPOINT": syntax.ChangePoints,
 }
 
-// analyticCall binds LAG, LAST or ISFIRST: a column that a step below the WHERE
+// analyticCall binds LAG, LAST, ISFIRST or an aggregate with OVER: a column that a step below the WHERE
 // computes on all rows of the source.
 func (q *query) analyticCall(c *syntax.Call) plan.Expr {
 	name := callName(c)

@@ -48,8 +48,8 @@ func (o *overRows) argument(b *column.Batch, rows compute.Rows) (compute.Operand
 	return a.withKeys(v, b, rows)
 }
 
-// process computes the aggregate for the rows of a batch, whose groups are ids. Rows that
-// have no result are put into bad.
+// overRows computes the aggregate for the rows of a batch, of which keys are those of
+// PARTITION BY. Rows that have no result are put into bad.
 func (f *analyticFunc) overRows(b *column.Batch, rows compute.Rows, keys []compute.Operand, arg compute.Operand, bad *failedRows, skip Skip) (column.Vector, error) {
 	o := f.over
 	f.ids = grown(f.ids, b.Rows)

@@ -38,11 +38,11 @@ func (s *percentiles) code(v column.Value) uint64 {
 		x, _ := column.ParseFloat(v.Text()) // argument took it
 		f = x.Float()
 	}
-	if b := math.Float64bits(f); b>>63 == 0 {
+	b := math.Float64bits(f)
+	if b>>63 == 0 {
 		return b | 1<<63
-	} else {
-		return ^b
 	}
+	return ^b
 }
 
 // value is the value that a number stands for.
