@@ -21,7 +21,8 @@ const (
 	array
 	nested // arrays of arrays and records
 	record
-	part // of what is nested: of any kind
+	part      // of what is nested: of any kind
+	composite // records, and arrays of them
 )
 
 type field struct {
@@ -169,6 +170,9 @@ func (g *generator) plain(sc scope) (string, scope) {
 	if sc.sides != nil && g.chance(30) {
 		add("DATEDIFF(second, x, y)", field{class: number})
 	}
+	if sc.sides == nil && g.chance(10) {
+		add(pick(g, "LAG(*)", "LAG(*, 2)", "LAST(*)")+" OVER (LIMIT DURATION(second, 5))", field{class: composite})
+	}
 	where := ""
 	if g.chance(50) {
 		where = "\nWHERE " + g.condition(sc, 2)
@@ -190,6 +194,9 @@ func (g *generator) analytic(sc scope) (string, field) {
 	var over []string
 	if len(keys) > 0 {
 		over = append(over, "PARTITION BY "+strings.Join(keys, ", "))
+	}
+	if g.chance(30) {
+		return g.overRows(sc, over)
 	}
 	kind := pick(g, "LAG", "LAG", "LAST", "ISFIRST")
 	if kind != "ISFIRST" {
@@ -313,6 +320,9 @@ func (g *generator) grouped(sc scope) (string, scope) {
 		case f.class == text && g.chance(10):
 			add(fmt.Sprintf(pick(g, "MIN(CAST(%s AS nvarchar(max)))", "COUNT(%s)", "COUNT(DISTINCT %s)"), f.name), field{class: mixed})
 		}
+	}
+	for g.chance(25) {
+		add(g.picking(sc))
 	}
 	if g.chance(50) {
 		add("System.Timestamp()", field{class: moment})

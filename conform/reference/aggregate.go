@@ -115,7 +115,11 @@ func (r *runner) aggregateArg(n *plan.Aggregate, x *row) (keys []column.Value, o
 		if err != nil {
 			return nil, nil, err
 		}
-		x.args = append(x.args, v)
+		order, err := r.orderKeys(&n.Aggs[a], x)
+		if err != nil {
+			return nil, nil, err
+		}
+		x.args, x.orders = append(x.args, v), append(x.orders, order)
 	}
 	for _, w := range n.Windows {
 		var id []byte
@@ -137,8 +141,8 @@ func (r *runner) argument(a *plan.Agg, x *row) (column.Value, error) {
 		return null, nil
 	}
 	v, err := r.eval(a.Arg, x)
-	if err != nil {
-		return null, err
+	if err != nil || picks(a.Func) {
+		return v, err
 	}
 	extreme := a.Func == plan.Min || a.Func == plan.Max
 	if a.Func != plan.Count && (a.ArgType == column.Null || a.ArgType == column.Text && !extreme) {
@@ -153,13 +157,16 @@ func (r *runner) argument(a *plan.Agg, x *row) (column.Value, error) {
 	case plan.Count, plan.Min, plan.Max:
 		return v, nil
 	}
+	if isPercentile(a.Func) && a.ArgType != column.Int64 && (isNumber(v) || v.Kind == column.Bool) {
+		v = column.FloatOf(floatOf(v))
+	}
 	if v.IsNull() {
 		return v, nil
 	}
 	if !isNumber(v) && v.Kind != column.Bool {
 		return null, wrongType(string(a.Func), 1, v, column.Int64, column.Float64)
 	}
-	if a.Func != plan.Sum && a.Func != plan.Avg { // over floats whose squares are floats
+	if a.Func != plan.Sum && a.Func != plan.Avg && !isPercentile(a.Func) { // over floats whose squares are floats
 		v = column.FloatOf(floatOf(v))
 		if math.IsInf(v.Float()*v.Float(), 0) {
 			return null, errOverflow
@@ -172,6 +179,12 @@ func (r *runner) argument(a *plan.Agg, x *row) (column.Value, error) {
 func (r *runner) agg(a *plan.Agg, k int, rows []row) (column.Value, error) {
 	if a.Arg == nil {
 		return column.IntOf(int64(len(rows))), nil
+	}
+	switch {
+	case a.Func == plan.Collect:
+		return collected(k, rows), nil
+	case picks(a.Func):
+		return ranked(a, k, rows)
 	}
 	var vals []column.Value
 	seen := map[string]bool{}
@@ -196,6 +209,8 @@ func (r *runner) agg(a *plan.Agg, k int, rows []row) (column.Value, error) {
 		return null, nil
 	case a.Func == plan.Min || a.Func == plan.Max:
 		return r.extreme(a.Func, vals)
+	case isPercentile(a.Func):
+		return percentile(a, vals)
 	}
 	sum, squares := new(big.Rat), new(big.Rat)
 	floats := false

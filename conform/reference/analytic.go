@@ -17,21 +17,57 @@ func (r *runner) analytic(n *plan.Analytic) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]row, len(in))
+	out, failed := make([]row, len(in)), make([]error, len(in))
 	for i := range in {
 		out[i] = in[i]
 		out[i].vals = append([]column.Value(nil), in[i].vals...)
 	}
 	for f := range n.Funcs {
-		vals, err := analyticFunc(&n.Funcs[f], in, args[f])
-		if err != nil {
+		var vals []column.Value
+		var err error
+		if agg := n.Funcs[f].Agg; agg != nil {
+			vals = r.overRows(&n.Funcs[f], in, args[f], failed)
+		} else if vals, err = analyticFunc(&n.Funcs[f], in, args[f]); err != nil {
 			return nil, err
 		}
 		for i := range out {
 			out[i].vals = append(out[i].vals, vals[i])
 		}
 	}
-	return out, nil
+	good := out[:0]
+	for i := range out {
+		if failed[i] == nil {
+			good = append(good, out[i])
+			continue
+		}
+		x := out[i]
+		x.result = true
+		if err := r.skip(n, n.Columns(), &x, failed[i]); err != nil {
+			return nil, err
+		}
+	}
+	return good, nil
+}
+
+// overRows computes an aggregate for every row over those of its key that qualify, from the
+// limit before it up to itself. Rows that have no result are in failed.
+func (r *runner) overRows(f *plan.AnalyticFunc, in []row, args []analyticArg, failed []error) []column.Value {
+	out := make([]column.Value, len(in))
+	for i := range in {
+		var rows []row
+		for k := range i + 1 {
+			if args[k].when && args[k].key == args[i].key && in[k].time >= in[i].time-f.Limit {
+				x := in[k]
+				x.args, x.orders = []column.Value{args[k].arg}, [][]column.Value{args[k].order}
+				rows = append(rows, x)
+			}
+		}
+		var err error
+		if out[i], err = r.agg(f.Agg, 0, rows); err != nil && failed[i] == nil {
+			out[i], failed[i] = null, err
+		}
+	}
+	return out
 }
 
 // analyticArg is what a function is given of a row. The argument is computed for rows
@@ -40,6 +76,7 @@ type analyticArg struct {
 	key      string
 	when     bool
 	arg, def column.Value
+	order    []column.Value // of an aggregate, the keys of ORDER BY
 }
 
 // analyticArgs computes the arguments of all functions, by function and row, before any
@@ -83,6 +120,14 @@ func (r *runner) analyticArg(f *plan.AnalyticFunc, x *row) (analyticArg, error) 
 	var err error
 	if f.When != nil {
 		if out.when, err = r.holds(f.When, x); err != nil {
+			return out, err
+		}
+	}
+	if f.Agg != nil && out.when {
+		if out.arg, err = r.argument(f.Agg, x); err != nil {
+			return out, err
+		}
+		if out.order, err = r.orderKeys(f.Agg, x); err != nil {
 			return out, err
 		}
 	}

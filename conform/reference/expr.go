@@ -61,6 +61,16 @@ func (r *runner) eval(e plan.Expr, x *row) (column.Value, error) {
 			}
 		}
 		return null, nil
+	case *plan.Row:
+		vals := make([]column.Value, len(e.Of))
+		for i, of := range e.Of {
+			var err error
+			if vals[i], err = r.eval(of, x); err != nil {
+				return null, err
+			}
+		}
+		whole := Expand(x.time, e.Cols, vals)
+		return column.RecordOf(&column.RecordValue{Names: whole.Names, Values: whole.Values}), nil
 	case *plan.Call:
 		v, err := r.call(e, x)
 		if err != nil {

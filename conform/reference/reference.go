@@ -114,7 +114,8 @@ type row struct {
 	vals   []column.Value
 	traced bool           // the traced event has come into it
 	args   []column.Value // of the aggregates that the row comes to
-	result bool           // of a window, on its way out of the step
+	orders [][]column.Value
+	result bool // of a window, on its way out of the step
 }
 
 // sortRows brings rows into total order.

@@ -14,7 +14,7 @@ var analyticFuncs = map[string]syntax.Feature{
 	"ANOMALYDETECTION_SPIKEANDDIP": syntax.SpikesAndDips, "ANOMALYDETECTION_CHANGEPOINT": syntax.ChangePoints,
 }
 
-// analyticCall binds LAG, LAST or ISFIRST: a column that a step below the WHERE
+// analyticCall binds LAG, LAST, ISFIRST or an aggregate with OVER: a column that a step below the WHERE
 // computes on all rows of the source.
 func (q *query) analyticCall(c *syntax.Call) plan.Expr {
 	name := callName(c)
@@ -98,6 +98,9 @@ func (q *query) analyticFunc(c *syntax.Call, name string) (plan.AnalyticFunc, bo
 	if !q.analyticOver(c, name, &f) {
 		return f, false
 	}
+	if isAggregate(c) {
+		return f, q.overRows(c, &f)
+	}
 	switch name {
 	case "ISFIRST":
 		f.Kind = plan.IsFirst
@@ -145,7 +148,7 @@ func (q *query) analyticFunc(c *syntax.Call, name string) (plan.AnalyticFunc, bo
 		}
 	}
 	if _, star := c.Args[0].(*syntax.Star); star {
-		if f.Arg = q.event(c, name); f.Arg == nil {
+		if f.Arg = q.event(c, q.from.only(), name+"(*)"); f.Arg == nil {
 			return f, false
 		}
 	} else {
@@ -163,18 +166,14 @@ func (q *query) analyticFunc(c *syntax.Call, name string) (plan.AnalyticFunc, bo
 	return f, true
 }
 
-// event is the whole row of the source as a record.
-func (q *query) event(c *syntax.Call, name string) plan.Expr {
-	src := q.from.only()
-	switch {
-	case src == nil:
-		q.b.fail(c.Span, "name a column", "%s(*) is not allowed over several sources", name)
-	case src.stream == nil:
-		q.b.unsupported(c.Span, syntax.WholeStep, name+"(*) over a step")
-	default:
-		return src.whole(q.b, c.Span)
+// event is the whole row of a source as a record; no source says that there are several. The
+// call is named as the script has it.
+func (q *query) event(c *syntax.Call, src *source, called string) plan.Expr {
+	if src == nil {
+		q.b.fail(c.Span, "name a column", "%s is not allowed over several sources", called)
+		return nil
 	}
-	return nil
+	return src.whole(q.b, c.Span)
 }
 
 // analyticOver binds the OVER clause.
@@ -188,7 +187,7 @@ func (q *query) analyticOver(c *syntax.Call, name string, f *plan.AnalyticFunc) 
 		return false
 	}
 	switch {
-	case o.OrderBy != nil:
+	case o.OrderBy != nil && !ordered(plan.AggFunc(name)):
 		q.b.fail(o.OrderBy[0].Span, "leave ORDER BY out: rows come in the order of their timestamps", "%s takes no ORDER BY", name)
 		return false
 	case o.Frame != nil:

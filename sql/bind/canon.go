@@ -177,6 +177,9 @@ func walk(e syntax.Expr, visit func(syntax.Expr) bool) {
 		each(e.Args...)
 		if o := e.Over; o != nil {
 			each(o.PartitionBy...)
+			for _, k := range o.OrderBy {
+				each(k.Expr)
+			}
 			each(o.When)
 		}
 	}

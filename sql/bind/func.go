@@ -62,12 +62,12 @@ var replacements = map[string]string{
 	"GETDATE": "use System.Timestamp()", "GETUTCDATE": "use System.Timestamp()", "SYSDATETIME": "use System.Timestamp()",
 	"SYSUTCDATETIME": "use System.Timestamp()", "CURRENT_TIMESTAMP": "use System.Timestamp()", "NOW": "use System.Timestamp()",
 	"CONVERT": "use CAST(x AS type)", "TRY_CONVERT": "use TRY_CAST(x AS type)", "LENGTH": "use LEN(x)",
-	"LEAD": "there is no look-ahead in a stream; use LAG", "FIRST_VALUE": syntax.Hint("use TopOne() OVER (ORDER BY ...)", syntax.TopOnes),
-	"ROW_NUMBER": syntax.Hint("use TopOne() or CollectTop() OVER (ORDER BY ...)", syntax.TopOnes, syntax.CollectTops), "RANK": syntax.Hint("use CollectTop() OVER (ORDER BY ...)", syntax.CollectTops),
+	"LEAD": "there is no look-ahead in a stream; use LAG", "FIRST_VALUE": "use TopOne() OVER (ORDER BY ...)",
+	"ROW_NUMBER": "use TopOne() or CollectTop(n) OVER (ORDER BY ...)", "RANK": "use CollectTop(n) OVER (ORDER BY ...)",
 	"MOD": "use a % b", "POW": "use POWER(x, y)", "CEIL": "use CEILING(x)", "TRUNC": "use CAST(x AS bigint), FLOOR or CEILING",
 	"LOG": "the language has no logarithm", "LOG10": "the language has no logarithm", "LN": "the language has no logarithm",
-	"VARIANCE": "use VAR(x)", "STDDEV": "use STDEV(x)", "MEDIAN": syntax.Hint("use PERCENTILE_CONT(0.5) OVER (ORDER BY x)", syntax.PercentileConts), "FIRST": syntax.Hint("use TopOne() OVER (ORDER BY ...)", syntax.TopOnes),
-	"STRING_AGG": syntax.Hint("use Collect()", syntax.Collects), "LISTAGG": syntax.Hint("use Collect()", syntax.Collects), "GETARRAYELEMENTS": "it stands only behind CROSS APPLY or OUTER APPLY",
+	"VARIANCE": "use VAR(x)", "STDDEV": "use STDEV(x)", "MEDIAN": "use PERCENTILE_CONT(0.5) OVER (ORDER BY x)", "FIRST": "use TopOne() OVER (ORDER BY ...)",
+	"STRING_AGG": "use Collect()", "LISTAGG": "use Collect()", "GETARRAYELEMENTS": "it stands only behind CROSS APPLY or OUTER APPLY",
 	"GETRECORDPROPERTIES": "it stands only behind CROSS APPLY or OUTER APPLY",
 }
 
@@ -82,7 +82,7 @@ func (q *query) call(c *syntax.Call) plan.Expr {
 	switch {
 	case name == "":
 		return q.prefixed(c)
-	case aggregates[name]:
+	case isAggregate(c):
 		return q.aggregate(c)
 	case analytic:
 		return q.analyticCall(c)
@@ -152,9 +152,7 @@ func functionNames() []string {
 		}
 	}
 	for n := range aggregates {
-		if !syntax.Missing(aggregateFeatures[n]) {
-			names = append(names, n)
-		}
+		names = append(names, string(n))
 	}
 	sort.Strings(names)
 	return names

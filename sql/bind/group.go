@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"math/big"
+	"strconv"
 	"strings"
 
 	"spate/column"
@@ -9,21 +11,14 @@ import (
 )
 
 // aggregates are the aggregate functions of the language.
-var aggregates = map[string]bool{
-	"COUNT": true, "SUM": true, "AVG": true, "MIN": true, "MAX": true, "STDEV": true, "STDEVP": true, "VAR": true, "VARP": true,
-	"PERCENTILE_CONT": true, "PERCENTILE_DISC": true, "COLLECT": true, "COLLECTTOP": true, "TOPONE": true,
+var aggregates = map[plan.AggFunc]bool{
+	plan.Count: true, plan.Sum: true, plan.Avg: true, plan.Min: true, plan.Max: true,
+	plan.Stdev: true, plan.StdevP: true, plan.Var: true, plan.VarP: true,
+	plan.Collect: true, plan.CollectTop: true, plan.TopOne: true, plan.PercentileCont: true, plan.PercentileDisc: true,
 }
 
-// aggregateFeatures are those that may be missing.
-var aggregateFeatures = map[string]syntax.Feature{
-	"PERCENTILE_CONT": syntax.PercentileConts, "PERCENTILE_DISC": syntax.PercentileDiscs,
-	"COLLECT": syntax.Collects, "COLLECTTOP": syntax.CollectTops, "TOPONE": syntax.TopOnes,
-}
-
-var runAggregates = map[string]plan.AggFunc{
-	"COUNT": plan.Count, "SUM": plan.Sum, "AVG": plan.Avg, "MIN": plan.Min, "MAX": plan.Max,
-	"STDEV": plan.Stdev, "STDEVP": plan.StdevP, "VAR": plan.Var, "VARP": plan.VarP,
-}
+// isAggregate reports whether a call is one of an aggregate.
+func isAggregate(c *syntax.Call) bool { return aggregates[plan.AggFunc(callName(c))] }
 
 // group is the GROUP BY of a query.
 type group struct {
@@ -159,17 +154,12 @@ func (q *query) aggregate(c *syntax.Call) plan.Expr {
 	name := callName(c)
 	at := c.Span
 	null := constant(at, column.Value{})
-	f := runAggregates[name]
 	if !q.aggregateForm(c, name) {
 		return null
 	}
 	switch {
 	case c.Over != nil && c.Over.Limit != nil:
-		q.b.unsupported(at, syntax.OverAggregates, name+" with OVER (LIMIT DURATION)")
-		return null
-	case syntax.Missing(aggregateFeatures[name]):
-		q.b.unsupported(at, aggregateFeatures[name])
-		return null
+		return q.analyticCall(c)
 	case q.inAgg:
 		q.b.fail(at, "compute the inner one in a step", "an aggregate inside an aggregate")
 		return null
@@ -185,8 +175,8 @@ func (q *query) aggregate(c *syntax.Call) plan.Expr {
 	if id, ok := g.aggs[key]; ok {
 		return q.b.read(id, at)
 	}
-	agg := plan.Agg{Func: f, Distinct: c.Distinct, Where: at, Column: plan.Column{Name: q.b.text(at)}}
-	if !q.aggArg(c, &agg) {
+	agg := plan.Agg{Func: plan.AggFunc(name), Distinct: c.Distinct, Where: at, Column: plan.Column{Name: q.b.text(at)}}
+	if !q.aggParts(c, &agg) {
 		return null
 	}
 	agg.Type = aggType(&agg)
@@ -197,32 +187,194 @@ func (q *query) aggregate(c *syntax.Call) plan.Expr {
 	return q.b.read(id, at)
 }
 
+// ordered reports whether an aggregate has an ORDER BY.
+func ordered(f plan.AggFunc) bool {
+	switch f {
+	case plan.TopOne, plan.CollectTop, plan.PercentileCont, plan.PercentileDisc:
+		return true
+	}
+	return false
+}
+
 // aggregateForm reports the forms of other dialects: WITHIN GROUP, and OVER
 // where the function has none.
 func (q *query) aggregateForm(c *syntax.Call, name string) bool {
-	const span = "LIMIT DURATION(minute, 5)"
-	ordered := map[string]bool{"PERCENTILE_CONT": true, "PERCENTILE_DISC": true, "TOPONE": true, "COLLECTTOP": true}[name]
 	spread := strings.HasPrefix(name, "STDEV") || strings.HasPrefix(name, "VAR")
+	ordered := ordered(plan.AggFunc(name))
 	switch {
+	case c.WithinGroup != nil && !ordered:
+		q.b.fail(c.Span, "", "WITHIN GROUP is not part of the Stream Analytics language")
 	case c.WithinGroup != nil:
-		q.b.fail(c.Span, syntax.Hint("write "+name+"(p) OVER (ORDER BY x)", aggregateFeatures[name]), "WITHIN GROUP is not part of the Stream Analytics language")
+		q.b.fail(c.Span, "write "+name+"(...) OVER (ORDER BY x)", "WITHIN GROUP is not part of the Stream Analytics language")
+	case ordered && (c.Over == nil || c.Over.OrderBy == nil):
+		q.b.fail(c.Span, "write "+name+"(...) OVER (ORDER BY x)", "%s needs OVER (ORDER BY ...)", name)
 	case c.Over == nil:
 		return true
-	case c.Over.Limit == nil && ordered:
-		return true
-	case syntax.Missing(syntax.OverAggregates) && c.Over.Limit == nil:
-		q.b.refuse(c.Over.Span, "use it with GROUP BY and a window, such as SlidingWindow(minute, 5)", syntax.OverAggregates, name+" with OVER")
+	case ordered && (c.Over.Limit == nil || !strings.HasPrefix(name, "PERCENTILE")):
+		return q.orderedForm(c.Over, name)
+	case name == string(plan.Collect) && c.Over.OrderBy != nil:
+		q.b.fail(c.Over.Span, "use CollectTop(n) OVER (ORDER BY ...)", "%s takes no ORDER BY", name)
 	case spread || strings.HasPrefix(name, "PERCENTILE"):
 		q.b.fail(c.Over.Span, "use it with GROUP BY and a window, such as SlidingWindow(minute, 5)", "%s has no form with OVER (LIMIT DURATION)", name)
 	case c.Over.Limit == nil:
-		q.b.fail(c.Over.Span, syntax.Hint("write OVER (PARTITION BY k "+span+")", syntax.OverAggregates), "%s with OVER needs LIMIT DURATION", name)
+		q.b.fail(c.Over.Span, "write OVER (PARTITION BY k LIMIT DURATION(minute, 5))", "%s with OVER needs LIMIT DURATION", name)
 	default:
 		return true
 	}
 	return false
 }
 
-// aggArg binds the argument of an aggregate.
+// orderedForm reports what OVER (ORDER BY) cannot hold without LIMIT DURATION.
+func (q *query) orderedForm(o *syntax.Over, name string) bool {
+	percentile := strings.HasPrefix(name, "PERCENTILE")
+	switch {
+	case percentile && (o.PartitionBy != nil || o.When != nil):
+		q.b.fail(o.Span, "", "%s takes no PARTITION BY and no WHEN", name)
+	case o.Limit == nil && (o.PartitionBy != nil || o.When != nil):
+		q.b.fail(o.Span, "add LIMIT DURATION(minute, 5)", "%s with PARTITION BY or WHEN needs LIMIT DURATION", name)
+	case o.Frame != nil:
+		q.b.fail(o.Frame.Span, "", "%s takes no ROWS or RANGE", name)
+	case percentile && len(o.OrderBy) > 1:
+		q.b.fail(o.OrderBy[1].Span, "", "the ORDER BY of %s has one key", name)
+	default:
+		for _, k := range o.OrderBy {
+			if k.Nulls != "" {
+				q.b.fail(k.Span, "", "NULLS %s is not part of the Stream Analytics language: NULL is the smallest value", k.Nulls)
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// aggParts binds what stands in an aggregate.
+func (q *query) aggParts(c *syntax.Call, agg *plan.Agg) bool {
+	switch agg.Func {
+	case plan.PercentileCont, plan.PercentileDisc:
+		return q.percentile(c, agg)
+	case plan.Collect, plan.CollectTop, plan.TopOne:
+		return q.picked(c, agg)
+	}
+	return q.aggArg(c, agg)
+}
+
+// overRows binds an aggregate with OVER (LIMIT DURATION): a function over earlier rows.
+func (q *query) overRows(c *syntax.Call, f *plan.AnalyticFunc) bool {
+	agg := &plan.Agg{Func: plan.AggFunc(callName(c)), Distinct: c.Distinct, Where: c.Span}
+	if agg.Distinct {
+		q.b.fail(c.Span, "", "%s with OVER takes no DISTINCT", agg.Func)
+		return false
+	}
+	if !q.aggParts(c, agg) {
+		return false
+	}
+	agg.Type = aggType(agg)
+	f.Kind, f.Agg, f.Type = plan.OverRows, agg, agg.Type
+	return true
+}
+
+// rowsOf is the source whose whole rows an aggregate takes: an aggregate with OVER looks at
+// them before an APPLY takes them apart.
+func (q *query) rowsOf(c *syntax.Call) *source {
+	if c.Over != nil && c.Over.Limit != nil {
+		return q.from.only()
+	}
+	return q.from.single()
+}
+
+// inAggregate binds an expression over the rows of a group.
+func (q *query) inAggregate(e syntax.Expr) plan.Expr {
+	post := q.post
+	q.post, q.inAgg = false, true
+	bound := q.expr(e)
+	q.post, q.inAgg = post, false
+	return bound
+}
+
+// percentile binds PERCENTILE_CONT and PERCENTILE_DISC: the key of ORDER BY is what they
+// look at.
+func (q *query) percentile(c *syntax.Call, agg *plan.Agg) bool {
+	if len(c.Args) != 1 {
+		q.b.fail(c.Span, "", "%s takes one argument, %d given", agg.Func, len(c.Args))
+		return false
+	}
+	lit, ok := c.Args[0].(*syntax.Literal)
+	if ok && lit.Kind >= syntax.IntLit && lit.Kind <= syntax.FloatLit {
+		agg.Share, ok = number(lit.Text)
+	} else {
+		ok = false
+	}
+	if !ok || agg.Share.Cmp(big.NewRat(1, 1)) > 0 {
+		q.b.fail(c.Args[0].Loc(), "", "the argument of %s is a number from 0 to 1", agg.Func)
+		return false
+	}
+	key := c.Over.OrderBy[0]
+	agg.Arg, agg.Desc = q.inAggregate(key.Expr), key.Desc
+	agg.ArgType = agg.Arg.Type()
+	switch agg.ArgType {
+	case column.Record, column.Array, column.Time:
+		q.b.fail(key.Expr.Loc(), "", "%s does not take a %s", agg.Func, agg.ArgType)
+		return false
+	}
+	return true
+}
+
+// maxTop is how many rows CollectTop may ask for.
+const maxTop = 1_000_000
+
+// picked binds Collect, CollectTop and TopOne: what they take of a row, the whole of it
+// without an argument.
+func (q *query) picked(c *syntax.Call, agg *plan.Agg) bool {
+	args := c.Args
+	if agg.Func == plan.CollectTop {
+		if len(args) == 0 {
+			q.b.fail(c.Span, "", "%s takes a number of rows", agg.Func)
+			return false
+		}
+		lit, ok := args[0].(*syntax.Literal)
+		if ok && lit.Kind == syntax.IntLit {
+			agg.Top, _ = strconv.Atoi(lit.Text)
+		}
+		if agg.Top < 1 || agg.Top > maxTop {
+			q.b.fail(args[0].Loc(), "", "the first argument of %s is a number from 1 to %d", agg.Func, maxTop)
+			return false
+		}
+		args = args[1:]
+	}
+	if len(args) > 1 {
+		q.b.fail(c.Span, "", "%s takes one expression, %d given", agg.Func, len(args))
+		return false
+	}
+	for _, a := range args {
+		if _, star := a.(*syntax.Star); star {
+			q.b.fail(a.Loc(), "leave it out", "%s takes no *: without an expression it takes whole rows", agg.Func)
+			return false
+		}
+		agg.Arg = q.inAggregate(a)
+	}
+	if len(args) == 0 {
+		if agg.Arg = q.event(c, q.rowsOf(c), string(agg.Func)+" of whole rows"); agg.Arg == nil {
+			return false
+		}
+	}
+	agg.ArgType = agg.Arg.Type()
+	if c.Over == nil {
+		return true
+	}
+	for _, k := range c.Over.OrderBy {
+		key := plan.OrderKey{Expr: q.inAggregate(k.Expr), Desc: k.Desc}
+		switch t := key.Expr.Type(); t {
+		case column.Bool, column.Record, column.Array:
+			q.b.fail(k.Expr.Loc(), "", "the ORDER BY of %s takes a bigint, a float or a datetime, not a %s", agg.Func, t)
+			return false
+		}
+		agg.Order = append(agg.Order, key)
+	}
+	return true
+}
+
+// aggArg binds the argument of an aggregate that computes with values.
 func (q *query) aggArg(c *syntax.Call, agg *plan.Agg) bool {
 	if agg.Func == plan.Count {
 		if len(c.Args) == 0 {
@@ -241,10 +393,6 @@ func (q *query) aggArg(c *syntax.Call, agg *plan.Agg) bool {
 				}
 				return true
 			}
-			if src.stream == nil {
-				q.b.unsupported(c.Span, syntax.CountOfStep)
-				return false
-			}
 			agg.Arg, agg.ArgType = src.whole(q.b, c.Span), column.Record
 			return true
 		}
@@ -257,10 +405,7 @@ func (q *query) aggArg(c *syntax.Call, agg *plan.Agg) bool {
 		q.b.fail(c.Span, "name a column", "%s takes no *", agg.Func)
 		return false
 	}
-	post := q.post
-	q.post, q.inAgg = false, true
-	agg.Arg = q.expr(c.Args[0])
-	q.post, q.inAgg = post, false
+	agg.Arg = q.inAggregate(c.Args[0])
 	agg.ArgType = agg.Arg.Type()
 	if k := agg.ArgType; agg.Func != plan.Count && (k == column.Record || k == column.Array || k == column.Time && agg.Func != plan.Min && agg.Func != plan.Max) {
 		q.b.fail(c.Args[0].Loc(), "", "%s does not take a %s", agg.Func, k)
@@ -290,8 +435,14 @@ func aggType(a *plan.Agg) column.Kind {
 		if a.ArgType == column.Int64 || a.ArgType == column.Bool {
 			return column.Int64
 		}
-	case plan.Min, plan.Max:
+	case plan.Min, plan.Max, plan.TopOne:
 		return a.ArgType
+	case plan.Collect, plan.CollectTop:
+		return column.Array
+	case plan.PercentileDisc:
+		if a.ArgType == column.Int64 {
+			return column.Int64
+		}
 	}
 	return column.Float64
 }

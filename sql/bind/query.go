@@ -189,7 +189,7 @@ func (q *query) firstAggregate() *syntax.Call {
 	look := func(e syntax.Expr) {
 		walk(e, func(e syntax.Expr) bool {
 			c, ok := e.(*syntax.Call)
-			if ok && found == nil && aggregates[callName(c)] && (c.Over == nil || c.Over.Limit == nil) {
+			if ok && found == nil && isAggregate(c) && (c.Over == nil || c.Over.Limit == nil) {
 				found = c
 			}
 			return found == nil

@@ -92,9 +92,20 @@ func (s *source) column(b *binder, i int, at syntax.Span) *col {
 	return b.read(id, at)
 }
 
-// whole reads the rows of an input as records.
-func (s *source) whole(b *binder, at syntax.Span) *col {
-	return s.column(b, s.stream.whole(), at)
+// whole reads the rows as records; NULL where a row of FROM has none of this source.
+func (s *source) whole(b *binder, at syntax.Span) plan.Expr {
+	if s.stream != nil {
+		return s.column(b, s.stream.whole(), at)
+	}
+	w := &plan.Row{Base: plan.Base{Static: column.Record, Where: at}, Cols: s.cols}
+	for i := range s.cols {
+		w.Of = append(w.Of, s.column(b, i, at))
+	}
+	if !s.optional {
+		return w
+	}
+	none := call(at, column.Bool, "IS NULL", s.when(b, at))
+	return &plan.Case{Base: w.Base, Whens: []plan.When{{Cond: none, Then: constant(at, column.Value{})}}, Else: w}
 }
 
 // open reports whether the rows may have fields that are not known here.

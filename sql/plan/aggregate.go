@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 
@@ -49,6 +50,17 @@ type Agg struct {
 	Distinct bool
 	ArgType  column.Kind // static type of Arg; column.Null if none
 	Where    syntax.Span
+
+	Order []OrderKey // TopOne and CollectTop
+	Top   int        // CollectTop: how many rows
+	Share *big.Rat   // percentiles: from 0 to 1
+	Desc  bool       // percentiles
+}
+
+// OrderKey is an item of ORDER BY.
+type OrderKey struct {
+	Expr Expr
+	Desc bool
 }
 
 // AggFunc is an aggregate function.
@@ -65,6 +77,12 @@ const (
 	StdevP AggFunc = "STDEVP"
 	Var    AggFunc = "VAR"
 	VarP   AggFunc = "VARP"
+
+	Collect        AggFunc = "COLLECT"
+	CollectTop     AggFunc = "COLLECTTOP"
+	TopOne         AggFunc = "TOPONE"
+	PercentileCont AggFunc = "PERCENTILE_CONT"
+	PercentileDisc AggFunc = "PERCENTILE_DISC"
 )
 
 // Columns implements Node.
@@ -89,7 +107,7 @@ func (n *Aggregate) Edges() []*Node { return []*Node{&n.In} }
 func (n *Aggregate) Exprs() []*Expr {
 	list := itemExprs(n.Keys)
 	for i := range n.Aggs {
-		list = append(list, exprs(&n.Aggs[i].Arg)...)
+		list = append(list, n.Aggs[i].exprs()...)
 	}
 	for i := range n.Windows {
 		list = append(list, all(n.Windows[i].OverKey)...)
@@ -126,11 +144,50 @@ func (n *Aggregate) describe() string {
 		if a.Distinct {
 			arg = "distinct " + arg
 		}
-		as = append(as, fmt.Sprintf("%s(%s) as [%s] of %s", a.Func, arg, a.Name, a.ArgType))
+		as = append(as, fmt.Sprintf("%s(%s)%s as [%s] of %s", a.Func, arg, a.over(describeExpr), a.Name, a.ArgType))
 	}
 	s := fmt.Sprintf("aggregate %s by %s over %s", strings.Join(as, ", "), describeItems(n.Keys), strings.Join(ws, ", "))
 	if n.WindowID {
 		s += " with id"
+	}
+	return s
+}
+
+// exprs are the places of what an aggregate looks at.
+func (a *Agg) exprs() []*Expr {
+	list := exprs(&a.Arg)
+	for k := range a.Order {
+		list = append(list, &a.Order[k].Expr)
+	}
+	return list
+}
+
+// describe is an aggregate without its name.
+func (a *Agg) describe(text func(Expr) string) string {
+	arg := "*"
+	if a.Arg != nil {
+		arg = text(a.Arg)
+	}
+	return fmt.Sprintf("%s(%s)%s of %s", a.Func, arg, a.over(text), a.ArgType)
+}
+
+// over is what an aggregate has besides its argument; empty for most.
+func (a *Agg) over(text func(Expr) string) string {
+	s := ""
+	if a.Share != nil {
+		s += " at " + a.Share.RatString()
+		if a.Desc {
+			s += " from the top"
+		}
+	}
+	if a.Top > 0 {
+		s += fmt.Sprintf(" first %d", a.Top)
+	}
+	for _, k := range a.Order {
+		s += " by " + text(k.Expr)
+		if k.Desc {
+			s += " down"
+		}
 	}
 	return s
 }
@@ -176,7 +233,7 @@ func (n *Aggregate) value(c *Canon, i int) string {
 	if a.Arg != nil {
 		arg = c.Expr(a.Arg, n.In)
 	}
-	return fmt.Sprintf("%s(%v %s) of %s", a.Func, a.Distinct, arg, a.ArgType)
+	return fmt.Sprintf("%s(%v %s)%s of %s", a.Func, a.Distinct, arg, a.over(func(e Expr) string { return c.Expr(e, n.In) }), a.ArgType)
 }
 
 func (n *Aggregate) column(c *Canon, i int) string {

@@ -22,6 +22,7 @@ const (
 	Lag AnalyticKind = iota
 	Last
 	IsFirst
+	OverRows // an aggregate over the rows of LIMIT DURATION
 )
 
 // AnalyticFunc is one analytic call.
@@ -34,6 +35,15 @@ type AnalyticFunc struct {
 	Keys    []Expr
 	Limit   column.Ticks // LIMIT DURATION; IsFirst: the interval
 	When    Expr         // nil: every row
+	Agg     *Agg         // OverRows: the aggregate, with its argument
+}
+
+// argument is what the function looks at; nil: rows.
+func (f *AnalyticFunc) argument() Expr {
+	if f.Agg != nil {
+		return f.Agg.Arg
+	}
+	return f.Arg
 }
 
 // Columns implements Node.
@@ -57,6 +67,9 @@ func (n *Analytic) Exprs() []*Expr {
 	for i := range n.Funcs {
 		f := &n.Funcs[i]
 		list = append(append(list, exprs(&f.Arg, &f.Default, &f.When)...), all(f.Keys)...)
+		if f.Agg != nil {
+			list = append(list, f.Agg.exprs()...)
+		}
 	}
 	return list
 }
@@ -82,7 +95,14 @@ func (n *Analytic) describe() string {
 }
 
 func describeAnalytic(f AnalyticFunc) string {
-	kind := [...]string{"lag", "last", "isfirst"}[f.Kind]
+	if f.Agg != nil {
+		s := fmt.Sprintf("%s over as [%s] by %s limit %d", f.Agg.describe(describeExpr), f.Name, describeAll(f.Keys), f.Limit)
+		if f.When != nil {
+			s += " when " + describeExpr(f.When)
+		}
+		return s
+	}
+	kind := [...]string{"lag", "last", "isfirst", "over"}[f.Kind]
 	s := fmt.Sprintf("%s(", kind)
 	if f.Arg != nil {
 		s += describeExpr(f.Arg)
@@ -110,13 +130,16 @@ func (n *Analytic) column(c *Canon, i int) string {
 // value names one function.
 func (n *Analytic) value(c *Canon, f *AnalyticFunc) string {
 	plain := *f
-	plain.Name, plain.Arg, plain.Default, plain.Keys, plain.When = "", nil, nil, nil, nil
+	plain.Name, plain.Arg, plain.Default, plain.Keys, plain.When, plain.Agg = "", nil, nil, nil, nil, nil
 	parts := []string{"analytic", c.Rows(n.In), describeAnalytic(plain)}
 	for _, e := range []Expr{f.Arg, f.Default, f.When} {
 		parts = append(parts, c.Expr(e, n.In))
 	}
 	for _, e := range f.Keys {
 		parts = append(parts, "key", c.Expr(e, n.In))
+	}
+	if f.Agg != nil {
+		parts = append(parts, f.Agg.describe(func(e Expr) string { return c.Expr(e, n.In) }))
 	}
 	return digest(parts...)
 }

@@ -104,6 +104,14 @@ func (d describer) expr(e Expr) string {
 		return b.String() + " end"
 	case *Coalesce:
 		return "coalesce" + d.all(e.Args)
+	case *Row:
+		cols := make([]string, len(e.Of))
+		for i, of := range e.Of {
+			if cols[i] = d.expr(of) + ".*"; !e.Cols[i].Star {
+				cols[i] = fmt.Sprintf("%s as [%s]", d.expr(of), e.Cols[i].Name)
+			}
+		}
+		return "row(" + strings.Join(cols, ", ") + ")"
 	}
 	return fmt.Sprintf("%T", e)
 }

@@ -96,6 +96,14 @@ type Coalesce struct {
 	Args []Expr
 }
 
+// Row is a row as a record: its columns by name, those of a Star column in its place. Of
+// equal names, ignoring case, the leftmost one counts.
+type Row struct {
+	Base
+	Cols []Column
+	Of   []Expr // by column
+}
+
 // Parts implements Expr.
 func (e *Const) Parts() []*Expr { return nil }
 
@@ -128,3 +136,6 @@ func (e *Case) Parts() []*Expr {
 
 // Parts implements Expr.
 func (e *Coalesce) Parts() []*Expr { return all(e.Args) }
+
+// Parts implements Expr.
+func (e *Row) Parts() []*Expr { return all(e.Of) }

@@ -42,6 +42,10 @@ func rewritten(e Expr, col func(*Col) Expr) Expr {
 		c := *e
 		c.Args = list(e.Args)
 		return &c
+	case *Row:
+		c := *e
+		c.Of = list(e.Of)
+		return &c
 	}
 	return e // reads no column
 }

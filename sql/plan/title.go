@@ -30,7 +30,7 @@ func (j *Job) Title(n Node) string {
 	case *Analytic:
 		var fs []string
 		for _, f := range n.Funcs {
-			fs = append(fs, strings.ToUpper(strings.SplitN(describeAnalytic(f), "(", 2)[0])+"("+j.text(f.Arg)+")"+j.by(" PARTITION BY ", f.Keys))
+			fs = append(fs, strings.ToUpper(strings.SplitN(describeAnalytic(f), "(", 2)[0])+"("+j.text(f.argument())+")"+j.by(" PARTITION BY ", f.Keys))
 		}
 		return "analytic " + strings.Join(fs, ", ")
 	case *Union:

@@ -35,6 +35,10 @@ func places(v reflect.Value, t reflect.Type) []any {
 				list = append(list, places(v.Field(i), t)...)
 			}
 		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			return places(v.Elem(), t)
+		}
 	case reflect.Slice:
 		for i := range v.Len() {
 			list = append(list, places(v.Index(i), t)...)
@@ -84,7 +88,7 @@ func TestWalksMissNothing(t *testing.T) {
 	}
 	for _, k := range []any{
 		plan.Input{}, plan.Filter{}, plan.Project{}, plan.Aggregate{}, plan.Analytic{}, plan.Union{}, plan.Join{}, plan.Apply{},
-		plan.Const{}, plan.Col{}, plan.Field{}, plan.Element{}, plan.Timestamp{}, plan.Call{}, plan.Cast{}, plan.Case{}, plan.Coalesce{},
+		plan.Const{}, plan.Col{}, plan.Field{}, plan.Element{}, plan.Timestamp{}, plan.Call{}, plan.Cast{}, plan.Case{}, plan.Coalesce{}, plan.Row{},
 	} {
 		if !kinds[reflect.TypeOf(k)] {
 			t.Errorf("no script of testdata/canon.txt has a %T", k)

@@ -11,14 +11,6 @@ const (
 	ReferenceData   Feature = "reference data"
 	MatchRecognizes Feature = "MATCH_RECOGNIZE"
 	TimestampOver   Feature = "TIMESTAMP BY ... OVER"
-	OverAggregates  Feature = "an aggregate with OVER"
-	PercentileConts Feature = "PERCENTILE_CONT"
-	PercentileDiscs Feature = "PERCENTILE_DISC"
-	Collects        Feature = "COLLECT"
-	CollectTops     Feature = "COLLECTTOP"
-	TopOnes         Feature = "TOPONE"
-	CountOfStep     Feature = "COUNT(DISTINCT step)"
-	WholeStep       Feature = "(*) over a step"
 	SpikesAndDips   Feature = "AnomalyDetection_SpikeAndDip"
 	ChangePoints    Feature = "AnomalyDetection_ChangePoint"
 	Geospatial      Feature = "a geospatial function"
@@ -28,8 +20,7 @@ const (
 
 var missing = map[Feature]bool{
 	ReferenceJoins: true, ReferenceData: true, MatchRecognizes: true,
-	TimestampOver: true, OverAggregates: true, PercentileConts: true, PercentileDiscs: true, Collects: true,
-	CollectTops: true, TopOnes: true, CountOfStep: true, WholeStep: true, SpikesAndDips: true, ChangePoints: true,
+	TimestampOver: true, SpikesAndDips: true, ChangePoints: true,
 	Geospatial: true, UserFunctions: true, OtherMetadata: true,
 }
 

@@ -20,7 +20,7 @@ func (p *parser) top() *Top {
 	t.WithTies = p.word("WITH", "TIES")
 	t.Span = p.span(from)
 	if p.dialect == ASA {
-		p.report(t.Span, Hint("use CollectTop(n) OVER (ORDER BY ...)", CollectTops), "TOP is not part of the Stream Analytics language")
+		p.report(t.Span, "use CollectTop(n) OVER (ORDER BY ...)", "TOP is not part of the Stream Analytics language")
 	}
 	return t
 }

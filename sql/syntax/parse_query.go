@@ -119,7 +119,7 @@ func (p *parser) tail(q *Query) {
 		}
 	}
 	if p.dialect == ASA && q.ordered() {
-		p.report(at, Hint("use TopOne() or CollectTop() OVER (ORDER BY ...)", TopOnes, CollectTops), "ORDER BY, LIMIT and OFFSET are not part of the Stream Analytics language")
+		p.report(at, "use TopOne() or CollectTop(n) OVER (ORDER BY ...)", "ORDER BY, LIMIT and OFFSET are not part of the Stream Analytics language")
 	}
 	if p.dialect == TSQL && p.isWord(0, "FOR") {
 		p.fail(p.tok().span, "", "SELECT ... FOR is not supported yet")

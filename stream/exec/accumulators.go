@@ -15,13 +15,13 @@ type accumulators interface {
 	grow(n int)
 	// reserve makes place for n states, which grow then needs not look for.
 	reserve(n int)
-	// addRows adds the argument of each live row to the state ids[row].
-	addRows(ids []int32, arg compute.Operand, rows compute.Rows)
-	// add adds one value to state g. COUNT(*) looks at no value.
-	add(g int32, v column.Value)
+	// addRows adds the argument of each live row of a batch to the state ids[row].
+	addRows(ids []int32, arg compute.Operand, b *column.Batch, rows compute.Rows)
+	// add adds one value, of a row that stands at p, to state g. COUNT(*) looks at no value.
+	add(g int32, v column.Value, p column.Position)
 	// remove takes back a value that add took, the oldest first. It must not be called
 	// where invertible is false.
-	remove(g int32, v column.Value)
+	remove(g int32, v column.Value, p column.Position)
 	// invertible reports whether remove and unmerge work.
 	invertible() bool
 	// merge adds state og of from, which is of the same function, to state g. The rows
@@ -58,6 +58,10 @@ func newAccumulators(a *aggregate) accumulators {
 			return &intSums{agg: a}
 		}
 		return &floatSums{agg: a}
+	case plan.PercentileCont, plan.PercentileDisc:
+		return &percentiles{agg: a}
+	case plan.Collect, plan.CollectTop, plan.TopOne:
+		return &ranked{agg: a}
 	}
 	return &variances{agg: a}
 }
@@ -76,12 +80,17 @@ type aggregate struct {
 	spec plan.Agg
 	arg  value // nil: COUNT(*)
 	ints bool  // the argument is statically a bigint or a bit
+
+	order []value // the keys of ORDER BY
 }
 
 func compileAggregate(a plan.Agg) (aggregate, error) {
 	out := aggregate{spec: a, ints: a.ArgType == column.Int64 || a.ArgType == column.Bool}
 	switch a.Func {
 	case plan.Count, plan.Sum, plan.Avg, plan.Min, plan.Max, plan.Stdev, plan.StdevP, plan.Var, plan.VarP:
+	case plan.Collect, plan.CollectTop, plan.TopOne:
+	case plan.PercentileCont, plan.PercentileDisc:
+		out.ints = a.ArgType == column.Int64
 	default:
 		return out, &UnsupportedError{a.Where, "aggregate " + string(a.Func)}
 	}
@@ -90,6 +99,13 @@ func compileAggregate(a plan.Agg) (aggregate, error) {
 	}
 	if a.Arg == nil {
 		return out, nil
+	}
+	for _, k := range a.Order {
+		v, err := compile(k.Expr)
+		if err != nil {
+			return out, err
+		}
+		out.order = append(out.order, v)
 	}
 	var err error
 	out.arg, err = compile(a.Arg)

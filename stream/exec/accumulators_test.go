@@ -3,6 +3,7 @@ package exec
 import (
 	"bytes"
 	"math"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -26,6 +27,25 @@ var families = map[string]plan.Agg{
 	"MAX of times":    agg(plan.Max, 0, column.Time, false),
 	"VAR":             agg(plan.Var, 0, column.Float64, false),
 	"STDEVP":          agg(plan.StdevP, 0, column.Null, false),
+
+	"PERCENTILE_CONT":            share(agg(plan.PercentileCont, 0, column.Null, false), 1, 3),
+	"PERCENTILE_DISC of bigints": share(agg(plan.PercentileDisc, 0, column.Int64, false), 1, 2),
+	"COLLECT":                    agg(plan.Collect, 0, column.Null, false),
+	"TOPONE":                     ordered(agg(plan.TopOne, 0, column.Int64, false), 0),
+	"COLLECTTOP":                 ordered(agg(plan.CollectTop, 0, column.Null, false), 3),
+}
+
+// share is a percentile.
+func share(a plan.Agg, part, of int64) plan.Agg {
+	a.Share = big.NewRat(part, of)
+	return a
+}
+
+// ordered is an aggregate of the first rows by the column, down, then by a constant.
+func ordered(a plan.Agg, top int) plan.Agg {
+	a.Top = top
+	a.Order = []plan.OrderKey{{Expr: a.Arg, Desc: true}, {Expr: &plan.Const{Value: column.IntOf(1)}}}
+	return a
 }
 
 // arguments draws values of one static type.
@@ -59,22 +79,34 @@ func TestAccumulatorsAreFunctionsOfTheirValues(t *testing.T) {
 				s.grow(5)
 				ids := make([]int32, len(values)) // by rows: 0; in two parts: 1 and 2; value by value: 3
 				bl := column.NewBuilder(nil)
-				for i, v := range values {
+				b := &column.Batch{Rows: len(values)}
+				for _, v := range values {
 					bl.Append(v)
-					s.add(3, v)
-					s.add(1+int32(i%2), v)
+					b.Time = append(b.Time, rapid.SampledFrom([]column.Ticks{1, 1, 2, 3}).Draw(t, "time"))
 				}
 				vec := bl.Vector()
+				b.Cols = []column.Vector{vec}
 				var live []int32
 				if rapid.Bool().Draw(t, "listed") {
 					live = upTo(len(values))
 				}
 				rows := compute.Rows{N: len(values), Live: live}
 				arg, failed := c.argument(compute.Operand{Vec: &vec}, rows)
+				if failed == nil {
+					arg, failed = c.withKeys(arg, b, rows)
+				}
 				if failed != nil {
 					t.Fatal(failed)
 				}
-				s.addRows(ids, arg, rows)
+				s.addRows(ids, arg, b, rows)
+				for i, v := range values {
+					if c.order != nil {
+						v = arg.At(i)
+					}
+					values[i] = v
+					s.add(3, v, column.PositionOf(b, i))
+					s.add(1+int32(i%2), v, column.PositionOf(b, i))
+				}
 				want := stateOf(s, 3)
 				odd := stateOf(s, 2)
 				copied := s.clone([]int32{2, 1})
@@ -94,17 +126,17 @@ func TestAccumulatorsAreFunctionsOfTheirValues(t *testing.T) {
 					t.Fatalf("read back as %x, want %x: %v", stateOf(back, 0), want, r.done())
 				}
 				a, errA := s.result(3)
-				b, errB := back.result(0)
-				if (errA == nil) != (errB == nil) || !bytes.Equal(column.AppendBinary(nil, a), column.AppendBinary(nil, b)) {
-					t.Fatalf("result %v (%v), read back %v (%v)", a, errA, b, errB)
+				restored, errB := back.result(0)
+				if (errA == nil) != (errB == nil) || !bytes.Equal(column.AppendBinary(nil, a), column.AppendBinary(nil, restored)) {
+					t.Fatalf("result %v (%v), read back %v (%v)", a, errA, restored, errB)
 				}
 				if s.invertible() {
 					s.unmerge(2, s, 1)
 					if stateOf(s, 2) != odd {
 						t.Fatalf("unmerged: state %x, want %x", stateOf(s, 2), odd)
 					}
-					for _, v := range values {
-						s.remove(3, v)
+					for i, v := range values {
+						s.remove(3, v, column.PositionOf(b, i))
 					}
 				} else {
 					s.reset(3)
@@ -124,12 +156,16 @@ func TestExtremesOfTimesAndNumbersAreAnError(t *testing.T) {
 	date, three := column.TextOf("2026-01-01T00:00:00Z"), column.FloatOf(3)
 	floats := column.Vector{Kind: column.Float64, Floats: []float64{3}}
 	for name, meet := range map[string]func(s accumulators){
-		"value":   func(s accumulators) { s.add(0, three) },
-		"rows":    func(s accumulators) { s.addRows([]int32{0}, compute.Operand{Vec: &floats}, compute.Rows{N: 1}) },
-		"merge":   func(s accumulators) { s.add(1, three); s.merge(0, s, 1) },
-		"a third": func(s accumulators) { s.add(0, three); s.add(0, date); s.add(0, three) },
+		"value": func(s accumulators) { s.add(0, three, column.Position{}) },
+		"rows":  func(s accumulators) { s.addRows([]int32{0}, compute.Operand{Vec: &floats}, nil, compute.Rows{N: 1}) },
+		"merge": func(s accumulators) { s.add(1, three, column.Position{}); s.merge(0, s, 1) },
+		"a third": func(s accumulators) {
+			s.add(0, three, column.Position{})
+			s.add(0, date, column.Position{})
+			s.add(0, three, column.Position{})
+		},
 		"merged into": func(s accumulators) {
-			s.add(1, three)
+			s.add(1, three, column.Position{})
 			s.merge(1, s, 0)
 			s.reset(0)
 			s.merge(0, s, 1)
@@ -137,7 +173,7 @@ func TestExtremesOfTimesAndNumbersAreAnError(t *testing.T) {
 	} {
 		s := newAccumulators(&c)
 		s.grow(2)
-		s.add(0, date)
+		s.add(0, date, column.Position{})
 		meet(s)
 		back := newAccumulators(&c)
 		back.grow(1)
@@ -148,7 +184,7 @@ func TestExtremesOfTimesAndNumbersAreAnError(t *testing.T) {
 			}
 		}
 		s.reset(0)
-		s.add(0, three)
+		s.add(0, three, column.Position{})
 		if v, err := s.result(0); err != nil || v.Float() != 3 {
 			t.Errorf("%s: emptied and filled again: %v, %v", name, v, err)
 		}
@@ -164,6 +200,7 @@ func TestArgumentsThatCannotBeTaken(t *testing.T) {
 	}{
 		{agg(plan.Sum, 0, column.Null, false), text}, {agg(plan.Avg, 0, column.Float64, false), record}, {agg(plan.Sum, 0, column.Int64, false), column.FloatOf(1.5)},
 		{agg(plan.Max, 0, column.Null, false), text}, {agg(plan.Min, 0, column.Null, false), record},
+		{share(agg(plan.PercentileCont, 0, column.Null, false), 1, 2), text}, {share(agg(plan.PercentileDisc, 0, column.Int64, false), 1, 2), record},
 		{agg(plan.Var, 0, column.Float64, false), column.FloatOf(1e200)}, {agg(plan.StdevP, 0, column.Null, false), text},
 	} {
 		c, err := compileAggregate(x.spec)
@@ -193,12 +230,12 @@ func TestBigintSumOverflowsInTheEndOnly(t *testing.T) {
 	s := newAccumulators(&c)
 	s.grow(1)
 	for _, v := range []int64{math.MaxInt64, 1} {
-		s.add(0, column.IntOf(v))
+		s.add(0, column.IntOf(v), column.Position{})
 	}
 	if _, err := s.result(0); err == nil {
 		t.Error("2^63 is no error")
 	}
-	s.add(0, column.IntOf(-1))
+	s.add(0, column.IntOf(-1), column.Position{})
 	if v, err := s.result(0); err != nil || v.Int() != math.MaxInt64 {
 		t.Errorf("got %v, %v", v.Int(), err)
 	}

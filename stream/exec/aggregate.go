@@ -67,6 +67,9 @@ func (g *grouping) evaluate(b *column.Batch, keys, args []compute.Operand) *comp
 		if args[i], err = g.aggs[i].argument(o, rows); err != nil {
 			return err
 		}
+		if args[i], err = g.aggs[i].withKeys(args[i], b, rows); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -144,7 +144,7 @@ func (a *Aggregator) addRun(p *pane, b *column.Batch, rows compute.Rows, sorted 
 	a.live += len(p.ids) - known
 	p.room()
 	for k := range p.accs {
-		p.accs[k].addRows(a.slots, a.args[k], rows)
+		p.accs[k].addRows(a.slots, a.args[k], b, rows)
 	}
 }
 

@@ -1,7 +1,9 @@
 package exec
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"spate/column"
 	"spate/column/compute"
@@ -9,8 +11,8 @@ import (
 	"spate/stream/state"
 )
 
-// Analytic appends a column per LAG, LAST or ISFIRST. Its input is in total
-// order.
+// Analytic appends a column per LAG, LAST, ISFIRST or aggregate with OVER. Its input is in
+// total order.
 type Analytic struct {
 	skips
 	funcs  []*analyticFunc
@@ -32,6 +34,8 @@ type analyticFunc struct {
 	truth              []compute.Truth // of WHEN
 	argValue, defValue compute.Operand
 	chosen             []int32 // scratch
+
+	over *overRows // of an aggregate, which has no histories; nil: none
 }
 
 // maxAnalytic is how many functions one step may have: the number of a function is
@@ -48,8 +52,14 @@ func NewAnalytic(n *plan.Analytic) (*Analytic, error) {
 		return nil, e
 	}
 	a := &Analytic{schema: SchemaOf(n.Columns())}
-	for _, spec := range n.Funcs {
+	for i, spec := range n.Funcs {
 		f := &analyticFunc{kind: spec.Kind, offset: 1}
+		if spec.Agg != nil {
+			var err error
+			if f.over, err = newOverRows(&n.Funcs[i]); err != nil {
+				return nil, err
+			}
+		}
 		if spec.Kind == plan.Lag {
 			f.offset = spec.Offset
 		}
@@ -93,10 +103,38 @@ func (a *Analytic) Process(_ int, b *column.Batch, out Emit) error {
 	res.Schema = a.schema
 	res.Cols = make([]column.Vector, len(b.Cols), len(b.Cols)+len(a.funcs))
 	copy(res.Cols, b.Cols)
+	var bad failedRows
 	for _, f := range a.funcs {
-		res.Cols = append(res.Cols, f.process(b, rows))
+		v, err := f.process(b, rows, &bad, a.skip)
+		if err != nil {
+			return err
+		}
+		res.Cols = append(res.Cols, v)
+	}
+	if len(bad) > 0 {
+		return a.passGood(&res, bad, out)
 	}
 	return out.Rows(&res)
+}
+
+// passGood passes the rows on that have results.
+func (a *Analytic) passGood(b *column.Batch, bad failedRows, out Emit) error {
+	slices.SortStableFunc(bad, func(x, y failedRow) int { return cmp.Compare(x.row, y.row) })
+	good := []int32{}
+	for _, i := range liveRows(b) {
+		if len(bad) == 0 || bad[0].row != int(i) {
+			good = append(good, i)
+			continue
+		}
+		a.skip(b, int(i), bad[0].err)
+		for len(bad) > 0 && bad[0].row == int(i) {
+			bad = bad[1:]
+		}
+	}
+	if len(good) == 0 {
+		return nil
+	}
+	return out.Rows(b.WithLive(good))
 }
 
 func (a *Analytic) compute(b *column.Batch) *compute.RowError {
@@ -112,7 +150,11 @@ func (a *Analytic) compute(b *column.Batch) *compute.RowError {
 // forgotten.
 func (a *Analytic) Advance(w column.Ticks, out Emit) error {
 	for _, f := range a.funcs {
-		f.forget(w)
+		if f.over != nil {
+			f.over.advance(w)
+		} else {
+			f.forget(w)
+		}
 	}
 	return out.Advance(w)
 }
@@ -121,7 +163,13 @@ func (a *Analytic) Advance(w column.Ticks, out Emit) error {
 func (a *Analytic) Freeze() (state.Frozen, error) {
 	put, gone := make([][]frozenHistory, len(a.funcs)), make([][][]byte, len(a.funcs))
 	some := false
+	over := make([]state.Frozen, len(a.funcs))
 	for i, f := range a.funcs {
+		if f.over != nil {
+			over[i] = f.over.freeze()
+			some = some || over[i] != nil
+			continue
+		}
 		put[i], gone[i] = f.freeze()
 		some = some || len(put[i]) > 0 || len(gone[i]) > 0
 	}
@@ -131,6 +179,9 @@ func (a *Analytic) Freeze() (state.Frozen, error) {
 	return func(to *state.Section) {
 		var key, value []byte
 		for i := range put {
+			if over[i] != nil {
+				over[i](to.Under(byte(i)))
+			}
 			for _, k := range gone[i] {
 				to.Delete(append(append(key[:0], byte(i)), k...))
 			}
@@ -152,7 +203,12 @@ func (a *Analytic) Load(e state.Entry) error {
 	if len(e.Key) == 0 || int(e.Key[0]) >= len(a.funcs) {
 		return errState
 	}
-	return a.funcs[e.Key[0]].load(e.Value)
+	f := a.funcs[e.Key[0]]
+	if f.over != nil {
+		e.Key = e.Key[1:]
+		return f.over.load(e)
+	}
+	return f.load(e.Value)
 }
 
 // compute evaluates the expressions of the function: the argument for rows that WHEN
@@ -169,6 +225,10 @@ func (f *analyticFunc) compute(b *column.Batch) *compute.RowError {
 		}
 	}
 	var err *compute.RowError
+	if f.over != nil {
+		f.argValue, err = f.over.argument(b, f.chosenOf(rows))
+		return err
+	}
 	if f.arg != nil {
 		if f.argValue, err = f.arg.eval(b, f.taken(rows)); err != nil {
 			return err
@@ -185,6 +245,14 @@ func (f *analyticFunc) taken(rows compute.Rows) compute.Rows {
 	if _, plain := f.arg.(columnRef); f.when == nil || plain {
 		return rows // it cannot fail
 	}
+	return f.chosenOf(rows)
+}
+
+// chosenOf are the rows that qualify.
+func (f *analyticFunc) chosenOf(rows compute.Rows) compute.Rows {
+	if f.when == nil {
+		return rows
+	}
 	if f.chosen = f.chosen[:0]; f.chosen == nil {
 		f.chosen = []int32{} // nil were all rows
 	}
@@ -197,7 +265,18 @@ func (f *analyticFunc) taken(rows compute.Rows) compute.Rows {
 }
 
 // process computes the function for the rows of the batch that was computed last.
-func (f *analyticFunc) process(b *column.Batch, rows compute.Rows) column.Vector {
+func (f *analyticFunc) process(b *column.Batch, rows compute.Rows, bad *failedRows, skip Skip) (column.Vector, error) {
+	if f.over != nil {
+		arg := f.argValue
+		f.argValue = compute.Operand{}
+		defer clear(f.tuple)
+		return f.overRows(b, rows, f.tuple, arg, bad, skip)
+	}
+	return f.look(b, rows), nil
+}
+
+// look is LAG, LAST and ISFIRST.
+func (f *analyticFunc) look(b *column.Batch, rows compute.Rows) column.Vector {
 	f.ids = grown(f.ids, b.Rows)
 	f.idsOf(f.tuple, b, rows, f.ids)
 	arg, other := f.argValue, f.defValue

@@ -8,12 +8,12 @@ import (
 	"spate/sql/plan"
 )
 
-// taken keeps the rows that an operator gives.
-type taken struct{ batches []*column.Batch }
+// takenApart keeps the rows that an operator gives.
+type takenApart struct{ batches []*column.Batch }
 
-func (t *taken) Rows(b *column.Batch) error { t.batches = append(t.batches, b); return nil }
+func (t *takenApart) Rows(b *column.Batch) error { t.batches = append(t.batches, b); return nil }
 
-func (t *taken) Advance(column.Ticks) error { return nil }
+func (t *takenApart) Advance(column.Ticks) error { return nil }
 
 // Arrays and records longer than a batch, more names than the dictionary holds, parts of
 // one kind and of several: each part once, in its place, in batches that are not long.
@@ -61,7 +61,7 @@ func TestApplyCutsLongValues(t *testing.T) {
 			}
 		}
 		b.Cols = []column.Vector{ks.Vector(), as.Vector()}
-		var out taken
+		var out takenApart
 		if err := op.Process(0, b, &out); err != nil {
 			t.Fatal(err)
 		}

@@ -13,14 +13,14 @@ import (
 // its accumulators add. A value that the function cannot take is the error of its row.
 func (a *aggregate) argument(o compute.Operand, rows compute.Rows) (compute.Operand, *compute.RowError) {
 	switch a.spec.Func {
-	case plan.Count:
+	case plan.Count, plan.Collect, plan.CollectTop, plan.TopOne:
 		return o, nil
 	case plan.Min, plan.Max:
 		if t := a.spec.ArgType; t != column.Null && t != column.Any || o.Vec != nil && o.Vec.Kind == column.Float64 {
 			return o, nil // of its static type, or made so without fail
 		}
 		return a.converted(o, rows, a.untypedExtreme)
-	case plan.Sum, plan.Avg:
+	case plan.Sum, plan.Avg, plan.PercentileCont, plan.PercentileDisc:
 		switch {
 		case a.ints && o.Vec != nil && (o.Vec.Kind == column.Int64 || o.Vec.Kind == column.Bool):
 			return o, nil

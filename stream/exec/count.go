@@ -17,7 +17,7 @@ func (s *counts) grow(n int) { s.n = lengthened(s.n, n) }
 
 func (s *counts) reserve(n int) { s.n = reserved(s.n, n) }
 
-func (s *counts) addRows(ids []int32, arg compute.Operand, rows compute.Rows) {
+func (s *counts) addRows(ids []int32, arg compute.Operand, _ *column.Batch, rows compute.Rows) {
 	n := s.n
 	switch {
 	case !s.all && arg.Vec == nil:
@@ -43,13 +43,13 @@ func (s *counts) addRows(ids []int32, arg compute.Operand, rows compute.Rows) {
 	}
 }
 
-func (s *counts) add(g int32, v column.Value) {
+func (s *counts) add(g int32, v column.Value, _ column.Position) {
 	if s.all || !v.IsNull() {
 		s.n[g]++
 	}
 }
 
-func (s *counts) remove(g int32, v column.Value) {
+func (s *counts) remove(g int32, v column.Value, _ column.Position) {
 	if s.all || !v.IsNull() {
 		s.n[g]--
 	}

@@ -20,7 +20,7 @@ func (s *distinctCounts) grow(n int) { s.seen = lengthened(s.seen, n) }
 
 func (s *distinctCounts) reserve(n int) { s.seen = reserved(s.seen, n) }
 
-func (s *distinctCounts) addRows(ids []int32, arg compute.Operand, rows compute.Rows) {
+func (s *distinctCounts) addRows(ids []int32, arg compute.Operand, _ *column.Batch, rows compute.Rows) {
 	for j := range rows.Len() {
 		i := rows.Row(j)
 		if v := arg.Vec; v != nil && v.Kind == column.Text {
@@ -47,14 +47,14 @@ func (s *distinctCounts) count(g int32) {
 	m[string(s.buf)]++
 }
 
-func (s *distinctCounts) add(g int32, v column.Value) {
+func (s *distinctCounts) add(g int32, v column.Value, _ column.Position) {
 	if !v.IsNull() {
 		s.buf = column.AppendKey(s.buf[:0], v)
 		s.count(g)
 	}
 }
 
-func (s *distinctCounts) remove(g int32, v column.Value) {
+func (s *distinctCounts) remove(g int32, v column.Value, _ column.Position) {
 	if !v.IsNull() {
 		s.buf = column.AppendKey(s.buf[:0], v)
 		s.less(g, string(s.buf), 1)

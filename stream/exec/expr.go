@@ -80,6 +80,12 @@ func compile(e plan.Expr) (value, error) {
 			return nil, err
 		}
 		return &coalesce{args}, nil
+	case *plan.Row:
+		of, err := compileAll(e.Of)
+		if err != nil {
+			return nil, err
+		}
+		return &mapped{of: of, e: e, f: recordOf(e.Cols)}, nil
 	case *plan.Call:
 		return compileCall(e)
 	}

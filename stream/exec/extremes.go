@@ -63,7 +63,7 @@ func (s *extremes) setBest(g int32, v column.Value) {
 	}
 }
 
-func (s *extremes) addRows(ids []int32, arg compute.Operand, rows compute.Rows) {
+func (s *extremes) addRows(ids []int32, arg compute.Operand, _ *column.Batch, rows compute.Rows) {
 	v := arg.Vec
 	switch {
 	case v == nil:
@@ -76,7 +76,7 @@ func (s *extremes) addRows(ids []int32, arg compute.Operand, rows compute.Rows) 
 	}
 	for j := range rows.Len() {
 		i := rows.Row(j)
-		s.add(ids[i], arg.At(i))
+		s.add(ids[i], arg.At(i), column.Position{})
 	}
 }
 
@@ -96,7 +96,7 @@ func (s *extremes) addFloats(ids []int32, v *column.Vector, rows compute.Rows) {
 		case column.Null:
 			s.kinds[g], s.bits[g] = column.Float64, math.Float64bits(f)
 		default:
-			s.add(g, column.FloatOf(f))
+			s.add(g, column.FloatOf(f), column.Position{})
 		}
 	}
 }
@@ -117,13 +117,13 @@ func (s *extremes) addInts(ids []int32, v *column.Vector, rows compute.Rows) {
 		case column.Null:
 			s.kinds[g], s.bits[g] = v.Kind, uint64(x)
 		default:
-			s.add(g, v.At(i))
+			s.add(g, v.At(i), column.Position{})
 		}
 	}
 }
 
 // add keeps the least or greatest value.
-func (s *extremes) add(g int32, v column.Value) {
+func (s *extremes) add(g int32, v column.Value, _ column.Position) {
 	if v.IsNull() {
 		return
 	}
@@ -175,7 +175,7 @@ func below(a, b float64) bool {
 }
 
 // remove is never called: what lies behind a least value is not known.
-func (s *extremes) remove(int32, column.Value) {}
+func (s *extremes) remove(int32, column.Value, column.Position) {}
 
 func (s *extremes) invertible() bool { return false }
 

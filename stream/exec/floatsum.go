@@ -25,12 +25,12 @@ func (s *floatSums) grow(n int) { s.sums = lengthened(s.sums, n) }
 
 func (s *floatSums) reserve(n int) { s.sums = reserved(s.sums, n) }
 
-func (s *floatSums) addRows(ids []int32, arg compute.Operand, rows compute.Rows) {
+func (s *floatSums) addRows(ids []int32, arg compute.Operand, _ *column.Batch, rows compute.Rows) {
 	v := arg.Vec
 	if v == nil || v.Kind != column.Float64 {
 		for j := range rows.Len() {
 			i := rows.Row(j)
-			s.add(ids[i], arg.At(i))
+			s.add(ids[i], arg.At(i), column.Position{})
 		}
 		return
 	}
@@ -54,7 +54,7 @@ func (s *floatSums) addRows(ids []int32, arg compute.Operand, rows compute.Rows)
 	}
 }
 
-func (s *floatSums) add(g int32, v column.Value) {
+func (s *floatSums) add(g int32, v column.Value, _ column.Position) {
 	if v.IsNull() {
 		return
 	}
@@ -63,7 +63,7 @@ func (s *floatSums) add(g int32, v column.Value) {
 	s.sums[g].sum.add(f)
 }
 
-func (s *floatSums) remove(g int32, v column.Value) {
+func (s *floatSums) remove(g int32, v column.Value, _ column.Position) {
 	if v.IsNull() {
 		return
 	}

@@ -58,7 +58,7 @@ func (s *intSums) grow(n int) { s.sums = lengthened(s.sums, n) }
 
 func (s *intSums) reserve(n int) { s.sums = reserved(s.sums, n) }
 
-func (s *intSums) addRows(ids []int32, arg compute.Operand, rows compute.Rows) {
+func (s *intSums) addRows(ids []int32, arg compute.Operand, _ *column.Batch, rows compute.Rows) {
 	v := arg.Vec
 	if v != nil && (v.Kind == column.Int64 || v.Kind == column.Bool) {
 		for j := range rows.Len() {
@@ -71,17 +71,17 @@ func (s *intSums) addRows(ids []int32, arg compute.Operand, rows compute.Rows) {
 	}
 	for j := range rows.Len() {
 		i := rows.Row(j)
-		s.add(ids[i], arg.At(i))
+		s.add(ids[i], arg.At(i), column.Position{})
 	}
 }
 
-func (s *intSums) add(g int32, v column.Value) {
+func (s *intSums) add(g int32, v column.Value, _ column.Position) {
 	if !v.IsNull() {
 		s.sums[g].add(v.Int())
 	}
 }
 
-func (s *intSums) remove(g int32, v column.Value) {
+func (s *intSums) remove(g int32, v column.Value, _ column.Position) {
 	if !v.IsNull() {
 		s.sums[g].sub(v.Int())
 	}

@@ -170,7 +170,7 @@ func (s *session) take(b *column.Batch) {
 	}
 	for a := range s.aggs {
 		s.accs[a].grow(len(s.groups))
-		s.accs[a].addRows(s.ids, s.e.args[a], rows)
+		s.accs[a].addRows(s.ids, s.e.args[a], b, rows)
 	}
 }
 

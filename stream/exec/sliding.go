@@ -265,7 +265,7 @@ func (s *sliding) enter(b *rowBlock, i int) {
 		if x := s.extreme[a]; x != nil {
 			x.enter(&s.log, id, row, v)
 		} else {
-			s.accs[a].add(id, v)
+			s.accs[a].add(id, v, b.position(i))
 		}
 	}
 }
@@ -285,7 +285,7 @@ func (s *sliding) leave(b *rowBlock, i int) {
 		case g.inside == 0:
 			s.accs[a].reset(id)
 		default:
-			s.accs[a].remove(id, s.arg(a, b, i))
+			s.accs[a].remove(id, s.arg(a, b, i), b.position(i))
 		}
 	}
 	if g.held == 0 {
@@ -354,7 +354,7 @@ func (s *sliding) recompute(a int, group int32) {
 	row := g.oldest
 	for range g.inside {
 		b, i := s.log.at(row)
-		s.accs[a].add(group, s.arg(a, b, i))
+		s.accs[a].add(group, s.arg(a, b, i), b.position(i))
 		row += int64(b.next[i])
 	}
 }

@@ -41,7 +41,7 @@ func (x *slidingExtremes) normal(v column.Value) column.Value {
 		return v
 	}
 	x.one.reset(0)
-	x.one.add(0, v)
+	x.one.add(0, v, column.Position{})
 	v, _ = x.one.result(0) // one value alone always has an order
 	return v
 }

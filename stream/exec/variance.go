@@ -77,12 +77,12 @@ func (s *variances) grow(n int) { s.sums = lengthened(s.sums, n) }
 
 func (s *variances) reserve(n int) { s.sums = reserved(s.sums, n) }
 
-func (s *variances) addRows(ids []int32, arg compute.Operand, rows compute.Rows) {
+func (s *variances) addRows(ids []int32, arg compute.Operand, _ *column.Batch, rows compute.Rows) {
 	v := arg.Vec
 	if v == nil || v.Kind != column.Float64 {
 		for j := range rows.Len() {
 			i := rows.Row(j)
-			s.add(ids[i], arg.At(i))
+			s.add(ids[i], arg.At(i), column.Position{})
 		}
 		return
 	}
@@ -94,14 +94,14 @@ func (s *variances) addRows(ids []int32, arg compute.Operand, rows compute.Rows)
 	}
 }
 
-func (s *variances) add(g int32, v column.Value) {
+func (s *variances) add(g int32, v column.Value, _ column.Position) {
 	if !v.IsNull() {
 		f, _ := s.agg.float(v) // argument took it
 		s.sums[g].add(f)
 	}
 }
 
-func (s *variances) remove(g int32, v column.Value) {
+func (s *variances) remove(g int32, v column.Value, _ column.Position) {
 	if v.IsNull() {
 		return
 	}
