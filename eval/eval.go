@@ -31,6 +31,7 @@ type Options struct {
 	Script     string
 	ScriptFile string // named in errors
 	Inputs     []Input
+	References []Reference
 	Policy     exec.TimePolicy
 	IgnoreCase bool // texts compare ignoring case
 	Elapsed    bool // the DATEDIFF of a JOIN is the time that passes, not a count of boundaries
@@ -100,6 +101,9 @@ func compile(o *Options) (*plan.Job, error) {
 	bo := bind.Options{Steps: o.Steps, JoinElapsed: o.Elapsed}
 	for _, in := range o.Inputs {
 		bo.Inputs = append(bo.Inputs, bind.InputInfo{Name: in.Name, Kind: bind.EventHub})
+	}
+	for _, r := range o.References {
+		bo.References = append(bo.References, r.Name)
 	}
 	compiled, errs, warnings := stream.Compile(o.Script, bo)
 	if len(errs) > 0 {
@@ -185,6 +189,10 @@ func (r *run) bind(ctx context.Context, compiled *plan.Job) error {
 	if !o.OutputStart.IsZero() {
 		so.Start.First = column.TicksOf(o.OutputStart)
 	}
+	var err error
+	if so.References, err = references(o); err != nil {
+		return err
+	}
 	for _, ref := range compiled.Inputs {
 		if !slices.ContainsFunc(o.Inputs, func(in Input) bool { return column.EqualNames(in.Name, ref.Name) }) {
 			return &UnboundError{ref.Name}
@@ -213,7 +221,6 @@ func (r *run) bind(ctx context.Context, compiled *plan.Job) error {
 	for name := range so.Outputs {
 		so.Hold[name] = o.HoldErrors
 	}
-	var err error
 	r.job, err = stream.New(ctx, so)
 	return err
 }
