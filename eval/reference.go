@@ -10,6 +10,7 @@ import (
 
 	"spate/column"
 	"spate/connector/file"
+	"spate/sql/syntax"
 	"spate/stream"
 )
 
@@ -61,8 +62,8 @@ func references(o *Options) (map[string]stream.Reference, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading reference data %s: %w", r.Name, err)
 		}
-		f.NoHeader = r.NoHeader
-		out[r.Name] = stream.Reference{Source: file.NewSnapshots(SnapshotCut(r.format(), f, declared(o.Script, r.Name)), list...), Format: f}
+		fo := file.Options{Cut: file.CutOf(r.format()), Delimiter: f.Delimiter, NoHeader: r.NoHeader, Names: syntax.Declared(o.Script, r.Name)}
+		out[r.Name] = stream.Reference{Source: file.NewSnapshots(fo, list...), Format: f}
 	}
 	return out, nil
 }
@@ -70,17 +71,4 @@ func references(o *Options) (map[string]stream.Reference, error) {
 // format is how the content is written.
 func (r Reference) format() string {
 	return cmp.Or(r.Format, formats[strings.ToLower(filepath.Ext(r.Path))], "json")
-}
-
-// SnapshotCut says how reference data of a format is cut into rows. names are the columns of
-// CSV that has no header.
-func SnapshotCut(name string, f stream.Format, names []string) file.Options {
-	o := file.Options{Delimiter: f.Delimiter, NoHeader: f.NoHeader, Names: names}
-	switch {
-	case f.CSV:
-		o.Cut = file.CSV
-	case name != "jsonl":
-		o.Cut = file.JSON
-	}
-	return o
 }

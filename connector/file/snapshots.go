@@ -25,6 +25,17 @@ type Snapshots struct {
 	paths *pattern // nil: files are all that there is
 }
 
+// CutOf says how a content is cut whose format is json (lines or an array), jsonl or csv.
+func CutOf(format string) Cut {
+	switch format {
+	case "csv":
+		return CSV
+	case "jsonl":
+		return Lines
+	}
+	return JSON
+}
+
 // Snapshot is a file with reference data.
 type Snapshot struct {
 	Name  string // its path
