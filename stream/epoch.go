@@ -358,7 +358,7 @@ func (e *epochs) references(m *checkpoint.Manifest) (changed bool) {
 		return false
 	}
 	newest, least := e.job.times()
-	changed = refs.admit(newest, least, e.job.opts.Clock.Now())
+	changed = refs.admit(newest, least, e.job.opts.Clock.Now(), len(e.job.opts.immediate()) > 0)
 	e.held = changed
 	m.References = refs.listed()
 	return changed

@@ -11,10 +11,11 @@ import (
 )
 
 // Reference data may change while a job runs. What is found is read at once and comes into
-// effect with the next epoch: while that is cut, the partitions stand still, so no row has
-// passed whose time is behind the newest there; from behind that time on rows join the new
-// snapshot. They are read on when the manifest that says so is saved. A crash before it
-// leaves the job with what it had, and the same rows come to the same partners.
+// effect with the next epoch: while that is cut, the partitions stand still, so it is known
+// what the newest time of any row is. A snapshot that is dated later is in effect from its
+// time on. One that is not, or comes too late, or replaces another is in effect from now on:
+// events that came before, and are read again after a crash, join what they joined. The
+// partitions read on when the manifest that says so is saved.
 
 // watch looks for new snapshots until the context ends.
 func (f *reference) watch(ctx context.Context, j *Job) {
@@ -82,14 +83,21 @@ func (f *reference) has(s connector.Snapshot, id string) bool {
 }
 
 // admit says what the versions are once an epoch is saved at which the newest time is
-// newest, and the least that may come least, and reports whether that is anything new.
-func (r *references) admit(newest, least, now column.Ticks) (changed bool) {
+// newest, and the least that may come least, and reports whether that is anything new. shown
+// says that rows are shown before an epoch holds them.
+func (r *references) admit(newest, least, now column.Ticks, shown bool) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, f := range r.list {
 		next := slices.Clone(f.versions)
 		for _, s := range f.found {
-			next = withSnapshot(next, s, newest+1, now)
+			from := s.From
+			if known := slices.ContainsFunc(next, func(v checkpoint.Snapshot) bool { return v.Name == s.Name }); !s.Dated || known && from <= now || from <= newest {
+				from = max(from, newest+1, now)
+			} else if shown {
+				from = max(from, now) // rows of before have been shown, and may come again
+			}
+			next = withSnapshot(next, s, from)
 		}
 		changed = changed || len(f.found) > 0
 		f.found = nil
@@ -102,15 +110,9 @@ func (r *references) admit(newest, least, now column.Ticks) (changed bool) {
 	return changed
 }
 
-// withSnapshot puts a snapshot among versions: in effect from its own time on, but not
-// before first, and without one not before now.
-func withSnapshot(versions []checkpoint.Snapshot, s foundSnapshot, first, now column.Ticks) []checkpoint.Snapshot {
-	v := checkpoint.Snapshot{Name: s.Name, Stamp: s.Stamp, ID: s.id, From: max(first, s.From)}
-	if !s.Dated {
-		v.From = max(v.From, now)
-	} else {
-		v.At = s.From
-	}
+// withSnapshot puts a snapshot that is in effect from a time on among versions.
+func withSnapshot(versions []checkpoint.Snapshot, s foundSnapshot, from column.Ticks) []checkpoint.Snapshot {
+	v := checkpoint.Snapshot{Name: s.Name, Stamp: s.Stamp, ID: s.id, From: from, At: s.From}
 	for _, w := range versions {
 		if w.From <= v.From && w.At > v.At {
 			return versions // a later one is in effect by then
