@@ -27,6 +27,11 @@ func (r *runner) lookup(n *plan.Lookup) ([]row, error) {
 	width := len(n.In.Columns())
 	var out []row
 	add := func(x row) {
+		vals := slices.Clone(x.vals[:width])
+		for _, k := range n.Keep {
+			vals = append(vals, x.vals[width+k])
+		}
+		x.vals = vals
 		if x.at.turn = 0; len(out) > 0 && behind(&out[len(out)-1], &x) {
 			x.at.turn = out[len(out)-1].at.turn + 1
 		}
@@ -54,7 +59,7 @@ func (r *runner) lookup(n *plan.Lookup) ([]row, error) {
 			pair.vals = append(slices.Clone(left.vals[:width]), rights[k].vals[width:]...)
 			met, err := r.meets(n, &left, &rights[k], &pair)
 			if err != nil {
-				if err := r.skip(n, n.Columns(), &pair, err); err != nil {
+				if err := r.skip(n, n.PairColumns(), &pair, err); err != nil {
 					return nil, err
 				}
 				continue
@@ -76,7 +81,7 @@ func (r *runner) lookup(n *plan.Lookup) ([]row, error) {
 func (r *runner) sideOf(n *plan.Lookup, side int, x *row, cols []plan.Column, before int) (out joined, ok bool, err error) {
 	out = joined{row: *x, right: side == 1}
 	out.result = false
-	out.vals = make([]column.Value, len(n.Columns()))
+	out.vals = make([]column.Value, len(n.PairColumns()))
 	copy(out.vals[before:], x.vals)
 	failed := error(nil)
 	if on := [...]plan.Expr{n.OnLeft, n.OnRight}[side]; on != nil {

@@ -108,6 +108,30 @@ func (o *joinOn) lookup() plan.Node {
 	return &plan.Lookup{In: n.Left, Ref: n.Right, Outer: n.Outer, OnLeft: n.OnLeft, OnRight: n.OnRight, Keys: n.Keys, On: n.On}
 }
 
+// lookup settles a join with reference data: what of that only the conditions read does not
+// go on.
+func (s *settler) lookup(n *plan.Lookup, below layout) layout {
+	for _, e := range n.Exprs() {
+		s.expr(e, below)
+	}
+	out, width := layout{}, len(n.In.Columns())
+	at := make(map[int]colID)
+	for id, i := range below {
+		if i < width {
+			out[id] = i
+		} else {
+			at[i-width] = id
+		}
+	}
+	for i := range n.Ref.Columns() {
+		if id := at[i]; id != 0 && s.b.column(id).reads > 0 {
+			out[id] = width + len(n.Keep)
+			n.Keep = append(n.Keep, i)
+		}
+	}
+	return out
+}
+
 // differ reports whether values of two static types are of different kind; a bigint and a
 // float are both numbers.
 func differ(l, r column.Kind) bool {

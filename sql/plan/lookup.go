@@ -11,7 +11,7 @@ import (
 // Lookup puts beside each row of In the rows of reference data for which all conditions
 // are TRUE, in their order: those of the snapshots that are in effect at the time of the
 // row. Its rows have that time, stand in the place of the row, and have the columns of In,
-// then those of Ref.
+// then those of Ref that Keep lists.
 //
 // Ref is a graph over Inputs that are reference data. Their rows have no time and come by
 // no stream, so Ref is not among the Inputs of the node.
@@ -25,6 +25,8 @@ type Lookup struct {
 	OnLeft, OnRight Expr   // over the columns of one side; nil: none
 	Keys            []Expr // each a Call of "=": an expression over In, then one over Ref
 	On              Expr   // over both; nil: none
+
+	Keep []int // in the columns of Ref, ascending: those that somebody reads
 }
 
 // IsReference reports whether all rows of a node come from reference data.
@@ -86,7 +88,16 @@ func referenceInputs(n Node) (list []*Input) {
 
 // Columns implements Node.
 func (n *Lookup) Columns() []Column {
-	return append(append([]Column(nil), n.In.Columns()...), n.Ref.Columns()...)
+	cols, ref := slices.Clone(n.In.Columns()), n.Ref.Columns()
+	for _, i := range n.Keep {
+		cols = append(cols, ref[i])
+	}
+	return cols
+}
+
+// PairColumns are the columns that conditions over both sides read.
+func (n *Lookup) PairColumns() []Column {
+	return append(slices.Clone(n.In.Columns()), n.Ref.Columns()...)
 }
 
 // Inputs implements Node.
@@ -99,7 +110,7 @@ func (n *Lookup) Edges() []*Node { return []*Node{&n.In, &n.Ref} }
 func (n *Lookup) Exprs() []*Expr { return append(exprs(&n.OnLeft, &n.OnRight, &n.On), all(n.Keys)...) }
 
 // Passes implements Node.
-func (n *Lookup) Passes() bool { return true }
+func (n *Lookup) Passes() bool { return false }
 
 // Reach implements Node.
 func (n *Lookup) Reach() column.Ticks { return 0 }
@@ -114,6 +125,9 @@ func (n *Lookup) KeyOf(side int) []Expr { return n.join().KeyOf(side) }
 
 // Rest is that of a Join.
 func (n *Lookup) Rest() Expr { return n.join().Rest() }
+
+// Typed reports whether the first key is one as it is: both sides have one type.
+func (n *Lookup) Typed() bool { return alike(n.Keys[0].(*Call)) }
 
 // Side is that of a Join.
 func (n *Lookup) Side(side int, e Expr) Expr { return n.join().Side(side, e) }
@@ -141,7 +155,11 @@ func (n *Lookup) describe() string {
 	if n.On != nil {
 		s += " on " + describeExpr(n.On)
 	}
-	return s + " of " + describeReference(n.Ref)
+	keep, ref := make([]string, len(n.Keep)), n.Ref.Columns()
+	for k, i := range n.Keep {
+		keep[k] = fmt.Sprintf("[%s]@%d", ref[i].Name, i)
+	}
+	return s + " of " + describeReference(n.Ref) + " to (" + strings.Join(keep, ", ") + ")"
 }
 
 // describeReference is a graph over reference data, on one line.
@@ -168,7 +186,7 @@ func (n *Lookup) rows(c *Canon) string {
 
 func (n *Lookup) column(c *Canon, i int) string {
 	if k := len(n.In.Columns()); i >= k {
-		return digest("right", c.Rows(n), c.column(n.Ref, i-k))
+		return digest("right", c.Rows(n), c.column(n.Ref, n.Keep[i-k]))
 	}
 	return c.column(n.In, i)
 }

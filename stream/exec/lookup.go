@@ -22,16 +22,26 @@ type Lookup struct {
 
 	node   *plan.Lookup
 	schema *column.Schema
+	pairOf *column.Schema // of pairs, with all columns
+	reads  [2][]bool      // columns of the table that rows or other and rows or rest read
 	keys   []value
 	on     predicate // over a row; nil: none
-	rest   predicate // over a pair; nil: none
+	rest   predicate // over a pair, the keys looked at again where that is needed; nil: none
+	other  predicate // without the keys; nil: none
 
-	tuple []compute.Operand // of the batch that was computed last
-	truth []compute.Truth
-	known groupKeys // of the keys that have come by
-	ids   []int32
-	table *Table
-	found []int32 // by group of known: the group of table, or one of the two below
+	tuple  []compute.Operand // of the batch that was computed last
+	truth  []compute.Truth
+	known  groupKeys // of the keys that have come by
+	ids    []int32
+	table  *Table
+	looked *Table  // that found is of
+	found  []int32 // by group of known: the group of the table, or one of the two below
+
+	groups    []int32 // by row of the batch: the group of table
+	probed    probed
+	nulls     column.Vector // for columns of pairs that nobody reads
+	asked     predicate     // rest or other
+	restAsked bool
 
 	pairs struct {
 		left, right []int32
@@ -50,7 +60,7 @@ const (
 
 // NewLookup compiles n.
 func NewLookup(n *plan.Lookup) (*Lookup, error) {
-	l := &Lookup{node: n, schema: SchemaOf(n.Columns()), known: newGroupKeys(len(n.Keys)), tuple: make([]compute.Operand, len(n.Keys)), turn: -1}
+	l := &Lookup{node: n, schema: SchemaOf(n.Columns()), pairOf: SchemaOf(n.PairColumns()), known: newGroupKeys(len(n.Keys)), tuple: make([]compute.Operand, len(n.Keys)), turn: -1}
 	var err error
 	if l.keys, err = compileAll(n.KeyOf(0)); err != nil {
 		return nil, err
@@ -65,6 +75,24 @@ func NewLookup(n *plan.Lookup) (*Lookup, error) {
 			return nil, err
 		}
 	}
+	if n.On != nil {
+		if l.other, err = compilePredicate(n.On); err != nil {
+			return nil, err
+		}
+	}
+	for k, e := range []plan.Expr{n.On, n.Rest()} {
+		l.reads[k] = make([]bool, len(n.Ref.Columns()))
+		for _, i := range n.Keep {
+			l.reads[k][i] = true
+		}
+		if e != nil {
+			plan.WalkExpr(&e, func(e *plan.Expr) {
+				if c, ok := (*e).(*plan.Col); ok && c.Index >= len(n.In.Columns()) {
+					l.reads[k][c.Index-len(n.In.Columns())] = true
+				}
+			})
+		}
+	}
 	return l, checkTable(n)
 }
 
@@ -74,17 +102,25 @@ func (l *Lookup) Process(_ int, b *column.Batch, out Emit) error {
 	if b == nil {
 		return err
 	}
-	l.number(b)
+	numbered := false
+	l.groups = grown(l.groups, b.Rows)
 	rows := liveRows(b)
 	for len(rows) > 0 {
 		table, from, until, err := l.Tables.At(b.Time[rows[0]])
 		if err != nil {
 			return err
 		}
-		l.use(table)
 		n := 1
 		for n < len(rows) && b.Time[rows[n]] >= from && b.Time[rows[n]] < until {
 			n++
+		}
+		l.table, l.asked, l.restAsked = table, l.other, false
+		if table.probe == nil || !l.probed.find(table.probe, l.tuple[0], rows[:n], l.groups) {
+			if l.asked, l.restAsked = l.rest, true; !numbered {
+				l.number(b)
+				numbered = true
+			}
+			l.look(rows[:n])
 		}
 		if table.single {
 			err = l.beside(b, rows[:n], out)
@@ -121,30 +157,34 @@ func (l *Lookup) number(b *column.Batch) {
 	for k := range l.known.cols {
 		size = max(size, l.known.cols[k].values.len())
 	}
-	if l.table != nil && size > mostKnown+2*len(l.table.groups) {
-		l.known, l.found = newGroupKeys(len(l.keys)), nil
+	if size > mostKnown+2*len(l.table.groups) {
+		l.known, l.looked = newGroupKeys(len(l.keys)), nil
 	}
 	l.ids = grown(l.ids, b.Rows)
 	l.known.idsOf(l.tuple, b, compute.Rows{N: b.Rows, Live: b.Live}, l.ids)
 }
 
-// use changes over to another table.
-func (l *Lookup) use(t *Table) {
-	if t != l.table {
-		l.table, l.found = t, l.found[:0]
+// look finds the groups of rows by the numbers of their keys.
+func (l *Lookup) look(rows []int32) {
+	if l.looked != l.table {
+		l.looked, l.found = l.table, l.found[:0]
 	}
 	for len(l.found) < l.known.groups {
 		l.found = append(l.found, notLooked)
+	}
+	for _, i := range rows {
+		g := l.found[l.ids[i]]
+		if g == notLooked {
+			g = l.table.group(l.tuple, int(i))
+			l.found[l.ids[i]] = g
+		}
+		l.groups[i] = g
 	}
 }
 
 // partners are the rows of the table with the key of row i of the batch.
 func (l *Lookup) partners(i int32) []int32 {
-	g := l.found[l.ids[i]]
-	if g == notLooked {
-		g = l.table.group(l.tuple, int(i))
-		l.found[l.ids[i]] = g
-	}
+	g := l.groups[i]
 	if g == notThere || l.on != nil && l.truth[i] != compute.True {
 		return nil
 	}
@@ -156,21 +196,28 @@ func (l *Lookup) partners(i int32) []int32 {
 func (l *Lookup) beside(b *column.Batch, rows []int32, out Emit) error {
 	right, live := make([]int32, b.Rows), make([]int32, 0, len(rows))
 	none := int32(l.table.n)
-	for i := range right {
-		right[i] = none
+	if !l.node.Outer {
+		none = 0 // some row: rows without a partner do not go on
+	}
+	if len(rows) < b.Rows && none > 0 {
+		for i := range right {
+			right[i] = none
+		}
 	}
 	for _, i := range rows {
-		if of := l.partners(i); len(of) > 0 {
-			right[i] = of[0]
+		if right[i] = none; l.groups[i] != notThere && (l.on == nil || l.truth[i] == compute.True) {
+			right[i] = l.table.list[l.groups[i]] // a group has one row
 			live = append(live, i)
 		}
 	}
-	res := *b
-	res.Schema = l.schema
-	attach := func() { res.Cols = append(b.Cols[:len(b.Cols):len(b.Cols)], l.table.gather(right)...) }
-	attach()
-	if l.rest != nil && len(live) > 0 {
-		met, err := l.met(res.WithLive(live))
+	if len(live) == 0 && !l.node.Outer {
+		return nil
+	}
+	cols := l.columns(right)
+	if l.asked != nil && len(live) > 0 {
+		pairs := *b
+		pairs.Schema, pairs.Cols = l.pairOf, append(b.Cols[:len(b.Cols):len(b.Cols)], cols...)
+		met, err := l.met(pairs.WithLive(live))
 		if err != nil {
 			return err
 		}
@@ -182,7 +229,7 @@ func (l *Lookup) beside(b *column.Batch, rows []int32, out Emit) error {
 				}
 				right[i] = none
 			}
-			attach()
+			cols = l.columns(right)
 		} else {
 			live = met
 		}
@@ -193,10 +240,40 @@ func (l *Lookup) beside(b *column.Batch, rows []int32, out Emit) error {
 	if len(live) == 0 {
 		return nil
 	}
+	res := *b
+	res.Schema, res.Cols = l.schema, l.kept(b.Cols[:len(b.Cols):len(b.Cols)], cols)
 	if res.Live = live; len(live) == b.Rows {
 		res.Live = nil
 	}
 	return out.Rows(&res)
+}
+
+// columns are the columns of the table for some of its rows. What nobody reads is NULL.
+func (l *Lookup) columns(rows []int32) []column.Vector {
+	reads := l.reads[0]
+	if l.restAsked {
+		reads = l.reads[1]
+	}
+	out := make([]column.Vector, len(reads))
+	for c := range out {
+		if reads[c] || l.skip != nil && l.asked != nil { // a pair that fails is shown whole
+			out[c] = l.table.cols[c].Gather(rows)
+		} else if l.asked != nil {
+			if l.nulls.Len() != len(rows) {
+				l.nulls = column.Constant(column.Value{}, len(rows))
+			}
+			out[c] = l.nulls
+		}
+	}
+	return out
+}
+
+// kept puts those columns of the table that go on behind others.
+func (l *Lookup) kept(to, cols []column.Vector) []column.Vector {
+	for _, i := range l.node.Keep {
+		to = append(to, cols[i])
+	}
+	return to
 }
 
 // met lists the live pairs for which the rest of the conditions holds.
@@ -208,7 +285,7 @@ func (l *Lookup) met(b *column.Batch) ([]int32, error) {
 			l.skip(b, row, err)
 		}
 	}
-	c := &pairTruth{l.rest, nil}
+	c := &pairTruth{l.asked, nil}
 	b, err := sound(c, b, skip)
 	if b == nil {
 		return nil, err
@@ -267,9 +344,9 @@ func (l *Lookup) flush(b *column.Batch, out Emit) error {
 		return nil
 	}
 	left, right := p.left, p.right
-	if l.rest != nil {
+	if l.asked != nil {
 		var err error
-		if left, right, err = l.kept(b); err != nil {
+		if left, right, err = l.sifted(b); err != nil {
 			return err
 		}
 	}
@@ -277,11 +354,11 @@ func (l *Lookup) flush(b *column.Batch, out Emit) error {
 	if len(left) == 0 {
 		return nil
 	}
-	return out.Rows(l.batch(b, left, right, true))
+	return out.Rows(l.batch(b, left, right, false))
 }
 
-// kept are the pairs that are left when the rest of the conditions has been looked at.
-func (l *Lookup) kept(b *column.Batch) (left, right []int32, err error) {
+// sifted are the pairs that are left when the rest of the conditions has been looked at.
+func (l *Lookup) sifted(b *column.Batch) (left, right []int32, err error) {
 	p, none := &l.pairs, int32(l.table.n)
 	ask := make([]int32, 0, len(p.left))
 	for k, r := range p.right {
@@ -291,7 +368,7 @@ func (l *Lookup) kept(b *column.Batch) (left, right []int32, err error) {
 	}
 	var met []int32
 	if len(ask) > 0 {
-		if met, err = l.met(l.batch(b, p.left, p.right, false).WithLive(ask)); err != nil {
+		if met, err = l.met(l.batch(b, p.left, p.right, true).WithLive(ask)); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -311,16 +388,18 @@ func (l *Lookup) kept(b *column.Batch) (left, right []int32, err error) {
 	return left, right, nil
 }
 
-// batch makes rows of both sides. Those that are to be emitted are numbered.
-func (l *Lookup) batch(b *column.Batch, left, right []int32, numbered bool) *column.Batch {
+// batch makes rows of both sides: pairs with all columns, or rows that are to be emitted,
+// which it numbers.
+func (l *Lookup) batch(b *column.Batch, left, right []int32, pairs bool) *column.Batch {
 	from := *b
 	from.Live = nil
 	res := from.Gather(left)
-	res.Schema = l.schema
-	res.Cols = append(res.Cols, l.table.gather(right)...)
-	if !numbered {
+	cols := l.columns(right)
+	if pairs {
+		res.Schema, res.Cols = l.pairOf, append(res.Cols, cols...)
 		return res
 	}
+	res.Schema, res.Cols = l.schema, l.kept(res.Cols, cols)
 	index, turns := make([]int64, len(left)), false
 	for k, i := range left {
 		base := column.PositionOf(b, int(i))

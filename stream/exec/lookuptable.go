@@ -9,12 +9,13 @@ import (
 // Table is the reference side of a Lookup while its snapshots are in effect: rows by key.
 // It is immutable, and any goroutine may read it.
 type Table struct {
-	cols   []column.Vector  // of the rows, and behind them of one that is NULL
+	cols   []column.Vector  // of the rows, and of an outer join behind them of one that is NULL
 	n      int              // rows
 	groups map[string]int32 // by encoded key
 	first  []int32          // group g has the rows list[first[g]:first[g+1]], in their order
 	list   []int32
-	single bool // no group has several rows
+	single bool   // no group has several rows
+	probe  *probe // finds groups without encoding; nil: the keys are not made for it
 }
 
 // tableSide computes what a table needs of its rows.
@@ -60,9 +61,11 @@ func NewTable(n *plan.Lookup, b *column.Batch, skip Skip) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{cols: withNull(b), groups: make(map[string]int32), n: b.Rows, single: true}
+	t := &Table{cols: columnsOf(b, n.Outer), groups: make(map[string]int32), n: b.Rows, single: true}
 	of := make([]int32, 0, b.LiveRows()) // groups of rows
+	var keys []column.Value              // of groups, where a key is one value
 	var rows []int32
+	var buf []byte
 	if b, err = sound(side, b, skip); err != nil {
 		return nil, err
 	}
@@ -71,18 +74,25 @@ func NewTable(n *plan.Lookup, b *column.Batch, skip Skip) (*Table, error) {
 			if side.on != nil && side.truth[i] != compute.True {
 				continue
 			}
-			key, ok := keyOfRow(nil, side.tuple, int(i))
+			key, ok := keyOfRow(buf[:0], side.tuple, int(i))
 			if !ok {
 				continue
 			}
+			buf = key
 			g, known := t.groups[string(key)]
 			if !known {
 				g = int32(len(t.groups))
 				t.groups[string(key)] = g
+				if len(side.tuple) == 1 {
+					keys = append(keys, side.tuple[0].At(int(i)))
+				}
 			}
 			t.single = t.single && !known
 			rows, of = append(rows, i), append(of, g)
 		}
+	}
+	if len(n.Keys) == 1 {
+		t.probe = newProbe(keys, n.Typed())
 	}
 	t.first = make([]int32, len(t.groups)+1)
 	for _, g := range of {
@@ -125,34 +135,40 @@ func (t *Table) group(tuple []compute.Operand, i int) int32 {
 	return notThere
 }
 
-// gather are the columns of some rows; number n is the row of NULLs.
-func (t *Table) gather(rows []int32) []column.Vector {
-	out := make([]column.Vector, len(t.cols))
-	for c := range t.cols {
-		out[c] = t.cols[c].Gather(rows)
-	}
-	return out
-}
-
 // mostEntries bounds the dictionary of a column: what compares texts looks through it, once
 // a batch.
 const mostEntries = 1 << 10
 
-// withNull are the columns of a batch with a row of NULLs behind the others.
-func withNull(b *column.Batch) []column.Vector {
+// columnsOf are the columns of a batch, if asked for with a row of NULLs behind the others.
+func columnsOf(b *column.Batch, null bool) []column.Vector {
 	out := make([]column.Vector, len(b.Cols))
 	for c := range b.Cols {
 		v := &b.Cols[c]
-		var dict *column.Dict
-		if v.Kind == column.Text && v.Codes != nil && v.Dict.Len() <= mostEntries {
-			dict = column.NewDict()
-		}
-		to := column.NewBuilder(dict)
+		to := column.NewBuilder(dictOf(v, b.Rows))
 		for i := range b.Rows {
 			to.Append(v.At(i))
 		}
-		to.Append(column.Value{})
+		if null {
+			to.Append(column.Value{})
+		}
 		out[c] = to.Vector()
 	}
 	return out
+}
+
+// dictOf is the dictionary of a column of few texts; nil: it has others.
+func dictOf(v *column.Vector, rows int) *column.Dict {
+	if v.Kind != column.Text {
+		return nil
+	}
+	dict := column.NewDict()
+	for i := range rows {
+		if !v.IsNull(i) {
+			dict.Code(v.TextAt(i))
+		}
+		if dict.Len() > mostEntries {
+			return nil
+		}
+	}
+	return dict
 }
