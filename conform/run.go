@@ -23,8 +23,8 @@ func Reference(_ context.Context, job *plan.Job, events []Event, o Options) (map
 
 // Compile turns a script into a plan.
 //
-// The inputs that RandomSnapshots has are reference data.
-func Compile(script string) (*plan.Job, error) { return compile(script, false, "ra", "rb") }
+// Inputs that RandomStream has snapshots of are reference data.
+func Compile(script string) (*plan.Job, error) { return compile(script, false, referenceInputs...) }
 
 func compile(script string, elapsed bool, refs ...string) (*plan.Job, error) {
 	job, errs, _ := bind.Script(script, bind.Options{JoinElapsed: elapsed, References: refs})

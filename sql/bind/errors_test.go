@@ -200,6 +200,8 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{"WITH s AS (SELECT System.Timestamp() AS x FROM ref) SELECT a.x INTO alert FROM [in] a JOIN s ON a.x = s.x", "System.Timestamp() over reference data is not allowed"},
 		{"WITH s AS (SELECT LAG(x) OVER (LIMIT DURATION(s, 5)) AS x FROM ref) SELECT a.x INTO alert FROM [in] a JOIN s ON a.x = s.x", "1:19: LAG over reference data is not allowed"},
 		{"SELECT a.x, LAG(r.x) OVER (LIMIT DURATION(s, 5)) AS y INTO alert FROM [in] a JOIN ref r ON a.x = r.x", "LAG over reference data is not allowed"},
+		{"SELECT DATEDIFF(minute, a, r) AS d INTO alert FROM [in] a JOIN ref r ON a.x = r.x", "1:28: r is reference data, whose rows have no time (name a column)"},
+		{"SELECT DATEDIFF(minute, a, r.t) AS d INTO alert FROM [in] a JOIN ref r ON a.x = r.x", ""},
 		{"SELECT x INTO alert FROM ref MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS A.x = 1) AS t", "MATCH_RECOGNIZE over reference data is not allowed"},
 		{"WITH s AS (SELECT x FROM ref UNION SELECT x FROM [in]) SELECT x INTO alert FROM s", "a UNION of reference data and a stream is not allowed"},
 		{"WITH s AS (SELECT x FROM ref WHERE x > 1 UNION SELECT r.y AS x FROM ref r JOIN ref q ON r.x = q.x) SELECT a.x INTO alert FROM [in] a LEFT JOIN s ON a.x > s.x", ""},
