@@ -1,5 +1,7 @@
 package syntax
 
+import "cmp"
+
 func (p *parser) top() *Top {
 	from := p.next().span
 	t := &Top{}
@@ -20,7 +22,7 @@ func (p *parser) top() *Top {
 	t.WithTies = p.word("WITH", "TIES")
 	t.Span = p.span(from)
 	if p.dialect == ASA {
-		p.report(t.Span, Hint("use CollectTop(n) OVER (ORDER BY ...)", CollectTops), "TOP is not part of the Stream Analytics language")
+		p.report(t.Span, cmp.Or(Hint("use CollectTop(n) OVER (ORDER BY ...)", CollectTops), "use MAX or MIN over a window for the highest or the lowest value"), "TOP is not part of the Stream Analytics language")
 	}
 	return t
 }
@@ -112,6 +114,13 @@ func (p *parser) clauseAhead() bool {
 		return next.word == "JOIN" || next.word == "OUTER"
 	case "LIMIT", "OFFSET":
 		return next.word == "DURATION" || next.kind == tokNumber || next.kind == tokVariable || p.dialect != ASA && p.isOp(1, "(")
+	case "NATURAL":
+		return p.dialect == ASA && next.word == "JOIN"
+	case "GO":
+		before := p.toks[p.pos-1].span.To.Line
+		return p.dialect == ASA && t.span.From.Line > before && (next.kind == tokEOF || next.span.From.Line > t.span.To.Line)
+	case "TUMBLINGWINDOW", "HOPPINGWINDOW", "SLIDINGWINDOW", "SESSIONWINDOW":
+		return p.dialect == ASA && p.isOp(1, "(")
 	case "FETCH":
 		return next.word == "NEXT" || next.word == "FIRST"
 	case "EXCEPT", "INTERSECT", "MINUS":

@@ -1,5 +1,7 @@
 package syntax
 
+import "cmp"
+
 // queryAhead reports whether the parenthesis here holds a query. The question
 // is open only while parentheses nest, as in ((SELECT 1) UNION SELECT 2)
 // against ((SELECT 1) + 1).
@@ -86,12 +88,17 @@ func (p *parser) with() *With {
 	return w
 }
 
+const stepForm = "write WITH step AS (SELECT ...)"
+
 func (p *parser) step() *Step {
 	s := &Step{Name: p.ident()}
-	if p.isOp(0, "(") {
+	if p.isOp(0, "(") && !p.isWord(1, "SELECT") {
 		s.Columns = inParens(p, p.ident)
 	}
-	p.needWord("AS")
+	p.need("AS", stepForm)
+	if p.dialect == ASA && p.isWord(0, "SELECT") {
+		p.stopped("'('", stepForm)
+	}
 	s.Query = p.parenQuery()
 	s.Span = p.span(s.Name.Span)
 	return s
@@ -119,7 +126,7 @@ func (p *parser) tail(q *Query) {
 		}
 	}
 	if p.dialect == ASA && q.ordered() {
-		p.report(at, Hint("use TopOne() or CollectTop() OVER (ORDER BY ...)", TopOnes, CollectTops), "ORDER BY, LIMIT and OFFSET are not part of the Stream Analytics language")
+		p.report(at, cmp.Or(Hint("use TopOne() or CollectTop() OVER (ORDER BY ...)", TopOnes, CollectTops), "leave it out: rows come in the order of their timestamps, and a stream has no end"), "ORDER BY, LIMIT and OFFSET are not part of the Stream Analytics language")
 	}
 	if p.dialect == TSQL && p.isWord(0, "FOR") {
 		p.fail(p.tok().span, "", "SELECT ... FOR is not supported yet")
@@ -273,7 +280,7 @@ func (p *parser) fromClause(s *Select) {
 			s.From = append(s.From, p.source())
 		}
 	} else if p.dialect == ASA {
-		p.unexpected("',' or FROM")
+		p.unexpected(wantFrom)
 	}
 }
 
