@@ -43,6 +43,7 @@ type joinSide struct {
 	tuple   []compute.Operand // of the batch that was computed last
 	truth   []compute.Truth
 	ids     []int32
+	kept    []int32
 	gather  *column.Gatherer
 	loading *joinLoading
 }
@@ -122,9 +123,6 @@ func (j *Join) Process(in int, b *column.Batch, _ Emit) error {
 
 // take lets the rows of a batch wait.
 func (j *Join) take(in int, b *column.Batch) error {
-	if b.Live != nil && len(b.Live)*2 < b.Rows {
-		b = b.Compact()
-	}
 	s := j.sides[in]
 	b, err := sound(s, b, j.skip)
 	if b == nil {
@@ -134,21 +132,33 @@ func (j *Join) take(in int, b *column.Batch) error {
 	s.ids = grown(s.ids, b.Rows)
 	j.table.idsOf(s.tuple, b, rows, s.ids)
 	j.room()
-	kept := &keptBatch{b: b, bytes: b.Bytes()/int64(b.LiveRows()) + 1}
+	s.kept = s.kept[:0]
 	for k := range rows.Len() {
-		i := rows.Row(k)
-		flags := uint8(0)
-		if s.alone(i) {
-			if !s.keep {
-				continue
-			}
+		if i := rows.Row(k); s.keep || !s.alone(i) {
+			s.kept = append(s.kept, int32(i))
+		}
+	}
+	if len(s.kept) == 0 {
+		return nil
+	}
+	sparse := len(s.kept)*2 < b.Rows // the batch would be kept for a few rows
+	kept := &keptBatch{b: b}
+	if sparse {
+		kept.b = b.Gather(s.kept)
+	}
+	kept.bytes = kept.b.Bytes()/int64(len(s.kept)) + 1
+	for k, i := range s.kept {
+		g, flags, row := s.ids[i], uint8(0), int(i)
+		if s.alone(int(i)) {
 			flags = rowAlone
 		}
-		g := s.ids[i]
+		if sparse {
+			row = k
+		}
 		if j.held[g]++; j.held[g] == 1 {
 			j.live++
 		}
-		s.rows.push(kept, i, g, flags)
+		s.rows.push(kept, row, g, flags)
 	}
 	clear(s.tuple)
 	return nil
