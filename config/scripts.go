@@ -27,7 +27,7 @@ func (l *loader) checkScripts() {
 
 // compile compiles the script of a job; any alias is taken.
 func compile(j *pipeline.Job) (*plan.Job, syntax.Errors, []bind.Warning) {
-	return stream.Compile(j.Script, bind.Options{JoinElapsed: j.Policies.JoinElapsed})
+	return stream.Compile(j.Script, bind.Options{JoinElapsed: j.Policies.JoinElapsed, Elsewhere: projectCodes})
 }
 
 // ScriptProblems turns the mistakes of a script into problems of its file.

@@ -40,6 +40,7 @@ type Options struct {
 	Inputs      []InputInfo   // nil: any name that is no step is an event hub
 	Outputs     []string      // nil: any name is an output
 	MaxDuration time.Duration // longest window or duration; default 7 days
+	Elsewhere   []string      // codes of warnings that others give: to acknowledge them is not idle
 	Steps       bool          // every step is also an output, named step:NAME
 	JoinElapsed bool          // DATEDIFF between the sources of a JOIN is the time that passes, not a count of boundaries
 }
