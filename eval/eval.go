@@ -19,6 +19,7 @@ import (
 
 	"spate/column"
 	"spate/connector"
+	"spate/metric"
 	"spate/sql/bind"
 	"spate/sql/plan"
 	"spate/sql/syntax"
@@ -63,6 +64,7 @@ type Options struct {
 	Diagnostic func(Diagnostic)   // is told of dropped and changed events, in the order of inputs and lines; may be nil
 	Warning    func(bind.Warning) // is told of warnings of the script; may be nil
 	Log        *slog.Logger
+	Metrics    *metric.Recorder // gets what a job counts; may be nil
 }
 
 // ScriptError is a script that does not compile.
@@ -177,7 +179,7 @@ func (r *run) bind(ctx context.Context, compiled *plan.Job) error {
 	so := stream.Options{
 		Name: "eval", Plan: compiled, Policy: o.Policy, SkipErrors: o.SkipErrors, Inputs: make(map[string]stream.Input), Outputs: make(map[string]connector.Sink),
 		Hold: make(map[string]bool), IdleTick: -1, NoFlush: o.NoFlush, Log: o.Log, Clock: stillClock{}, Drain: time.Nanosecond,
-		Diagnostic: r.tally.fault,
+		Diagnostic: r.tally.fault, Metrics: o.Metrics,
 	}
 	if !o.Until.IsZero() {
 		so.Until = column.TicksOf(o.Until)

@@ -49,6 +49,26 @@ func (w *watcher) run(ctx context.Context) {
 	}
 }
 
+// wait returns when the files have changed, and then stood still from one look to the next.
+func (w *watcher) wait(ctx context.Context) error {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	first := w.look()
+	last := first
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		now := w.look()
+		if now != first && now == last {
+			return nil
+		}
+		last = now
+	}
+}
+
 // look is how the files are now, as a text.
 func (w *watcher) look() string {
 	var sb strings.Builder
