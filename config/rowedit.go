@@ -212,14 +212,21 @@ func ended(lines []string) []string {
 	return lines
 }
 
-// between are the lines from one to another without those of rows.
+// between are the lines from one to another without those of rows, whose comments stay.
 func (r *rowList) between(from, to int, starts, ends []int) (out []string) {
+	all := comments(strings.Join(r.lines, ""))
 	for line := from; line < to; line++ {
-		if i := slices.IndexFunc(starts, func(s int) bool { return s == line }); i >= 0 {
-			line = ends[i] - 1
+		i := slices.Index(starts, line)
+		if i < 0 {
+			out = append(out, r.lines[line])
 			continue
 		}
-		out = append(out, r.lines[line])
+		for _, c := range all {
+			if c.at.line > starts[i] && c.at.line <= ends[i] {
+				out = append(out, leading(r.lines[line])+c.text+"\n")
+			}
+		}
+		line = ends[i] - 1
 	}
 	return out
 }
