@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -59,34 +61,45 @@ func (a *app) test() *cobra.Command {
 		if f.watch {
 			return a.watchTests(cmd.Context(), &f, o, args)
 		}
-		_, err = a.runTests(cmd.Context(), &f, o, args)
-		return err
+		sources, _, err := a.findTests(&f, args)
+		if err != nil {
+			return err
+		}
+		return a.runTests(cmd.Context(), &f, o, sources)
 	})
 	return cmd
 }
 
-// runTests runs the tests at some paths once and returns the files that they are made of.
-func (a *app) runTests(ctx context.Context, f *testFlags, o suite.Options, paths []string) (files []string, err error) {
-	files = slices.Clone(paths)
-	var sources []*suite.Source
+// findTests finds the tests at some paths, and the files that they are made of, in order.
+func (a *app) findTests(f *testFlags, paths []string) (sources []*suite.Source, files []string, err error) {
 	for _, path := range paths {
+		if st, err := os.Stat(path); err == nil && st.IsDir() { // as a whole it changes with reports, too
+			for _, of := range []string{"spate.yaml", "spate.yml", "asaproj.json", "*.txtar", "tests/*.txtar"} {
+				files = append(files, filepath.Join(path, of))
+			}
+		} else {
+			files = append(files, path)
+		}
 		found, err := suite.Find(path, f.config, func(file string) (*config.Pipeline, error) {
 			return config.Load(config.Source{Path: file, Data: a.data, NoScripts: true})
 		})
-		if errors.Is(err, suite.ErrNoTests) {
-			return files, withCode(usage, err)
-		}
 		if err != nil {
-			return files, withCode(usage, err)
+			return nil, files, withCode(usage, err)
 		}
 		sources = append(sources, found...)
 	}
 	for _, s := range sources {
 		files = append(files, s.Files...)
 	}
+	slices.Sort(files)
+	return sources, slices.Compact(files), nil
+}
+
+// runTests runs tests once.
+func (a *app) runTests(ctx context.Context, f *testFlags, o suite.Options, sources []*suite.Source) error {
 	tests := o.Selected(sources)
 	if len(tests) == 0 {
-		return files, withCode(notFound, fmt.Errorf("--run %s matches none of %s", f.run, several(countTests(sources), "test")))
+		return withCode(notFound, fmt.Errorf("--run %s matches none of %s", f.run, several(countTests(sources), "test")))
 	}
 	begin := time.Now()
 	var results []*suite.Result
@@ -94,7 +107,7 @@ func (a *app) runTests(ctx context.Context, f *testFlags, o suite.Options, paths
 	for _, t := range tests {
 		r, err := suite.Run(ctx, t, o)
 		if err != nil {
-			return files, err
+			return err
 		}
 		results = append(results, r)
 		a.printResult(r)
@@ -104,24 +117,24 @@ func (a *app) runTests(ctx context.Context, f *testFlags, o suite.Options, paths
 	}
 	if f.junit != "" {
 		if err := suite.WriteJUnit(f.junit, begin, results); err != nil {
-			return files, err
+			return err
 		}
 	}
 	if o.OutputDir != "" {
 		if err := suite.WriteSummaries(o.OutputDir, results); err != nil {
-			return files, err
+			return err
 		}
 	}
 	if failures > 0 {
 		fmt.Fprintf(a.stdout, "%d of %s failed\n", failures, several(len(tests), "test"))
-		return files, withCode(differs, errSaid)
+		return withCode(differs, errSaid)
 	}
 	passes := "passes"
 	if len(tests) > 1 {
 		passes = "pass"
 	}
 	fmt.Fprintf(a.stdout, "%s %s\n", several(len(tests), "test"), passes)
-	return files, nil
+	return nil
 }
 
 func countTests(sources []*suite.Source) (n int) {
@@ -152,15 +165,21 @@ func (a *app) printResult(r *suite.Result) {
 func (a *app) watchTests(ctx context.Context, f *testFlags, o suite.Options, paths []string) error {
 	w := &watcher{}
 	for {
-		files, err := a.runTests(ctx, f, o, paths)
+		sources, files, err := a.findTests(f, paths)
+		for !slices.Equal(files, w.files) { // how they are is looked at before they are read
+			w.files = files
+			w.seen = w.look()
+			sources, files, err = a.findTests(f, paths)
+		}
+		if err == nil {
+			err = a.runTests(ctx, f, o, sources)
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err != nil {
 			_ = a.exit(ctx, err) // it says what is wrong; the next change may mend it
 		}
-		slices.Sort(files)
-		w.files = slices.Compact(files)
 		fmt.Fprintln(a.stderr, "waiting for a change")
 		if err := w.wait(ctx); err != nil {
 			return err
