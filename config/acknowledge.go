@@ -15,7 +15,7 @@ import (
 )
 
 // warningCodes are the codes of warnings that may be acknowledged.
-var warningCodes = slices.Sorted(slices.Values(append([]string{"W505", lateNotSet, "W512", "W515", otherTarget, asaproj.PassedOver}, bind.WarningCodes...)))
+var warningCodes = slices.Sorted(slices.Values(append([]string{"W505", lateNotSet, shortRetention, "W512", "W515", dropUnkept, sharedGroup, otherTarget, asaproj.PassedOver}, bind.WarningCodes...)))
 
 // acknowledged is a list of codes of warnings of a job. Where they stand is kept with the
 // other places of the job.

@@ -228,6 +228,7 @@ type jobPlaces struct {
 	script  string // file of the query as errors name it; empty: inline
 	inputs  map[string]place
 	outputs map[string]place
+	late    bool             // how late events may be is said
 	columns map[string]place // of the expressions, by alias and column as columnKey has them
 }
 

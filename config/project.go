@@ -72,9 +72,13 @@ func loadProject(src Source, file string) (*Pipeline, error) {
 	l.problems = append(l.problems, projectProblems(pr.Passed)...)
 	l.projectPolicies(pr, &j)
 	l.o.Jobs = append(l.o.Jobs, j)
-	l.jobs[j.Name] = &jobPlaces{query: place{1, 1}, script: pr.Script, inputs: map[string]place{}, outputs: map[string]place{}}
+	l.jobs[j.Name] = &jobPlaces{query: place{1, 1}, late: true, script: pr.Script, inputs: map[string]place{}, outputs: map[string]place{}}
 	if p, _, _ := compile(&j); p != nil { // its mistakes are reported by checkScripts
 		l.projectEnds(pr, &l.o.Jobs[0], p)
+		if pr.Job.Late == nil && eventTime(p) {
+			l.problems = append(l.problems, projectProblem(pr.Job.At, lateNotSet, "EventsLateArrivalMaxDelayInSeconds: 5, or -1 for without bound",
+				"the late tolerance is not set: here it is %s, and the service's API has no bound", FormatDuration(usualLate)))
+		}
 	}
 	if !src.NoScripts {
 		l.checkScripts()
@@ -115,7 +119,7 @@ func ProjectPolicies(pr *asaproj.Project) (pipeline.Policies, Problems) {
 	}
 	for _, k := range jobKeys.keys() {
 		if k.Name == "compatibilityLevel" && !slices.Contains(k.Words, j.Level) {
-			return p, Problems{projectProblem(j.LevelAt, "E206", "the levels are "+strings.Join(k.Words, ", "), "CompatibilityLevel %s is not supported yet", j.Level)}
+			return p, Problems{projectProblem(j.LevelAt, "E206", "", "CompatibilityLevel: %q is not one of %s", j.Level, strings.Join(k.Words, ", "))}
 		}
 	}
 	return p, nil
@@ -125,10 +129,6 @@ func (l *loader) projectPolicies(pr *asaproj.Project, j *pipeline.Job) {
 	policies, ps := ProjectPolicies(pr)
 	j.Policies = policies
 	l.problems = append(l.problems, ps...)
-	if pr.Job.Late == nil {
-		l.problems = append(l.problems, projectProblem(pr.Job.At, lateNotSet, "EventsLateArrivalMaxDelayInSeconds: 5, or -1 for without bound",
-			"the late tolerance is not set: here it is %s, and the service's API has none", FormatDuration(usualLate)))
-	}
 }
 
 // projectEnds binds what the script reads and writes.

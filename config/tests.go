@@ -43,7 +43,7 @@ var testKeys = section[pipeline.Test]{
 func testItself(t *pipeline.Test) *pipeline.Test { return t }
 
 func tests() value[pipeline.Options] {
-	return listOf(testKeys, func(o *pipeline.Options) *[]pipeline.Test { return &o.Tests }, func(l *loader, o *object, to *pipeline.Options, t *pipeline.Test) {
+	v := listOf(testKeys, func(o *pipeline.Options) *[]pipeline.Test { return &o.Tests }, func(l *loader, o *object, to *pipeline.Options, t *pipeline.Test) {
 		if slices.ContainsFunc(to.Tests, func(x pipeline.Test) bool { return x.Name == t.Name }) {
 			o.fail(o.find("name"), "E103", "", "another test has this name")
 		}
@@ -51,6 +51,14 @@ func tests() value[pipeline.Options] {
 			o.missing("expect", "say what is expected: expect, expectCount, expectMetrics or expectError")
 		}
 	})
+	show := v.show
+	v.show = func(p *Pipeline, o *pipeline.Options) any {
+		if len(o.Tests) == 0 {
+			return nil
+		}
+		return show(p, o)
+	}
+	return v
 }
 
 // testJob is the name of a job that must be there.

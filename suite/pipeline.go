@@ -27,6 +27,9 @@ func ofPipeline(name string, p *config.Pipeline) *Source {
 		}
 		for _, x := range of.Expect {
 			t.expect = append(t.expect, ofPipelineRows(p.Path, of.Name, x))
+			if x.File != "" {
+				s.Files = append(s.Files, x.File)
+			}
 		}
 		s.add(t)
 	}

@@ -56,6 +56,7 @@ func ofProject(name, file, tests string) (*Source, error) {
 			e := &expectation{output: x.Alias, rules: usualRules(), listed: true, ignore: !x.Required, from: x.Path}
 			if x.Required {
 				e.inFile(x.Path)
+				s.Files = append(s.Files, x.Path)
 			}
 			t.expect = append(t.expect, e)
 		}

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
 	"spate/eval"
+	"spate/suite"
 )
 
 // evalInputs reads the --input flags.
@@ -40,6 +42,21 @@ func (a *app) evalInputs(f *evalFlags, o *evalRun) error {
 			if strings.EqualFold(have.Name, in.Name) {
 				return fmt.Errorf("--input %s is given twice", in.Name)
 			}
+		}
+		o.Inputs = append(o.Inputs, in)
+	}
+	return o.evalMocks()
+}
+
+// evalMocks reads the local inputs of a project where nothing else is given.
+func (o *evalRun) evalMocks() error {
+	for _, m := range o.mocks {
+		if slices.ContainsFunc(o.Inputs, func(in eval.Input) bool { return strings.EqualFold(in.Name, m.Alias) }) {
+			continue
+		}
+		in, err := suite.MockInput(m)
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.At.File, err)
 		}
 		o.Inputs = append(o.Inputs, in)
 	}

@@ -63,10 +63,14 @@ const (
 	severalWith = "W507"
 	quotedText  = "W513"
 	notPortable = "W518"
+	neverTrue   = "W526"
+	keyKinds    = "W527"
+	unreadStep  = "W528"
+	keyPerEvent = "W529"
 )
 
 // WarningCodes are the codes of warnings that may be acknowledged.
-var WarningCodes = []string{severalWith, quotedText, notPortable}
+var WarningCodes = []string{severalWith, quotedText, notPortable, neverTrue, keyKinds, unreadStep, keyPerEvent}
 
 // binder holds what is known of the whole script.
 type binder struct {
@@ -102,6 +106,7 @@ type step struct {
 	name  string
 	where syntax.Span
 	node  plan.Node // nil: it has a mistake
+	read  bool      // by a query
 }
 
 // Job binds a script of the ASA dialect; src is its text. With errors the plan
@@ -149,6 +154,9 @@ func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Err
 		if opts.Steps {
 			job.Outputs = append(job.Outputs, &plan.Output{Name: "step:" + st.name, In: st.node, Where: st.where})
 		}
+	}
+	if len(b.errs) == 0 {
+		b.unread()
 	}
 	b.acknowledge()
 	sort.SliceStable(b.warnings, func(i, j int) bool {
