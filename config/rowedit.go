@@ -169,23 +169,30 @@ func (r *rowList) block(seq *ast.SequenceNode, owner *ast.MappingValueNode, edit
 		if i+1 < len(starts) {
 			stop = starts[i+1]
 		}
-		end := starts[i] + 1
-		for line := end; line < stop; line++ {
+		ends[i] = starts[i] + 1
+		for line := ends[i]; line < stop; line++ {
 			if !bare(line) {
 				if len(leading(r.lines[line])) <= len(indent) {
 					break
 				}
-				end = line + 1
+				ends[i] = line + 1
 			}
 		}
-		ends[i] = end
 	}
 	var out []string
-	next := starts[0] // line that is written next
-	written := func(e RowEdit) { out = append(out, indent+"- "+string(e.Text)+"\n") }
-	for _, e := range edits {
+	next := starts[0]                  // line that is written next
+	end, last := ends[len(ends)-1], -1 // last: the edit that keeps the last row
+	for i, e := range edits {
+		if e.Keep >= 0 {
+			last = i
+		}
+	}
+	for i, e := range edits {
 		if e.Keep < 0 {
-			written(e)
+			if i > last { // rows at the end stand behind the comments of those that go
+				out, next = append(out, r.between(next, end, starts, ends)...), end
+			}
+			out = append(out, indent+"- "+string(e.Text)+"\n")
 			continue
 		}
 		if next < starts[e.Keep] { // what stands between, without the rows that go
@@ -193,13 +200,13 @@ func (r *rowList) block(seq *ast.SequenceNode, owner *ast.MappingValueNode, edit
 		}
 		out, next = append(out, r.lines[starts[e.Keep]:ends[e.Keep]]...), ends[e.Keep]
 	}
-	out = append(out, r.between(next, ends[len(ends)-1], starts, ends)...)
+	out = append(out, r.between(next, end, starts, ends)...)
 	if len(edits) == 0 { // a key without a value is no empty list
 		if at := placeOf(owner.Key).line - 1; at >= 0 {
 			r.lines[at] = strings.TrimRight(r.lines[at], " \r\n") + " []\n"
 		}
 	}
-	return []byte(strings.Join(slices.Concat(r.lines[:starts[0]], ended(out), r.lines[ends[len(ends)-1]:]), "")), nil
+	return []byte(strings.Join(slices.Concat(r.lines[:starts[0]], ended(out), r.lines[end:]), "")), nil
 }
 
 // ended sees to it that every line has an end.

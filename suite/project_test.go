@@ -17,7 +17,7 @@ func TestLocalInputsThatAreRefused(t *testing.T) {
 	for want, m := range map[string]asaproj.Mock{
 		"input i: reference data in a test is not supported yet":  {Alias: "i", Format: "json", Path: path, Reference: true},
 		"input i: a file of the format avro is not supported yet": {Alias: "i", Format: "avro", Path: path},
-		"input i: stat " + path + "y: no such file":      {Alias: "i", Format: "json", Path: path + "y"},
+		"input i: stat " + path + "y: no such file":               {Alias: "i", Format: "json", Path: path + "y"},
 	} {
 		if _, err := MockInput(m); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
