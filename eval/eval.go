@@ -98,6 +98,28 @@ func Explain(o Options) (string, error) {
 	return plan.Explain(compiled), nil
 }
 
+// Names are the inputs that a script reads and the outputs that it writes, as it spells them.
+func Names(o Options) (inputs, outputs []string, err error) {
+	o.Warning = nil
+	compiled, err := compile(&o)
+	if err != nil {
+		return nil, nil, err
+	}
+	add := func(names []string, name string) []string {
+		if slices.ContainsFunc(names, func(n string) bool { return column.EqualNames(n, name) }) {
+			return names
+		}
+		return append(names, name)
+	}
+	for _, in := range compiled.Inputs {
+		inputs = add(inputs, in.Name)
+	}
+	for _, out := range compiled.Outputs {
+		outputs = add(outputs, out.Name)
+	}
+	return inputs, outputs, nil
+}
+
 func compile(o *Options) (*plan.Job, error) {
 	bo := bind.Options{Steps: o.Steps, JoinElapsed: o.Elapsed}
 	for _, in := range o.Inputs {

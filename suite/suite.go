@@ -28,8 +28,6 @@ import (
 	"spate/jobs"
 	"spate/metric"
 	"spate/pipeline"
-	"spate/sql/bind"
-	"spate/stream"
 )
 
 // Source is where tests come from: a pipeline file, a case, or a project folder.
@@ -224,23 +222,15 @@ func (t *Test) run(ctx context.Context, log *slog.Logger, dir string) (*run, err
 // open makes a comparer of each output that the script has.
 func (r *run) open(dir string) error {
 	t := r.test
-	compiled, errs, _ := stream.Compile(t.script, bind.Options{JoinElapsed: t.policies.JoinElapsed})
-	if len(errs) > 0 {
-		r.err = &eval.ScriptError{File: t.scriptFile, Errors: errs}
+	reads, writes, err := eval.Names(t.options())
+	if err != nil {
+		r.err = err
 		return nil
 	}
-	var reads []string
-	for _, in := range compiled.Inputs {
-		reads = append(reads, in.Name)
-	}
+	r.names = writes
 	for _, in := range t.inputs {
 		if !containsName(reads, in.Name) {
 			r.expected = errors.Join(r.expected, unknown("input", in.Name, reads))
-		}
-	}
-	for _, x := range compiled.Outputs {
-		if !containsName(r.names, x.Name) {
-			r.names = append(r.names, x.Name)
 		}
 	}
 	for _, name := range r.names {
