@@ -101,6 +101,11 @@ func (v *Vector) Gather(rows []int32) Vector {
 		}
 	case v.Kind == Text:
 		out.Ends = make([]uint32, n)
+		size := 0
+		for _, i := range rows {
+			size += len(v.TextAt(int(i)))
+		}
+		out.Bytes = make([]byte, 0, size)
 		for k, i := range rows {
 			out.Bytes = append(out.Bytes, v.TextAt(int(i))...)
 			out.Ends[k] = uint32(len(out.Bytes))

@@ -1,19 +1,27 @@
 package config
 
 import (
+	"path/filepath"
 	"strings"
+	"time"
 
+	"spate/connector/file"
 	"spate/pipeline"
 )
 
 var inputKeys = section[pipeline.Input]{
-	key("type", ChangeNone, "Kind of input: a stream.", inputType()),
-	key("eventHub", ChangeNever, "Hub that is read.", inputHub()).refusal("its positions mean nothing"),
+	key("type", ChangeNone, "Kind of input: a stream, which is a hub; or reference data, which is a file.", inputType()),
+	key("eventHub", ChangeNever, "Hub that is read. A stream needs it.", inputHub()).refusal("its positions mean nothing"),
+	key("path", ChangeLive, "Of reference data: a file, or with `{date}` and `{time}` files whose paths say from when each is in effect.", ofReference(text("", func(in *pipeline.Input) *string { return &in.Path }))),
+	key("dateFormat", ChangeLive, "What `{date}` is.", ofReference(word(file.DateFormats[0], func(in *pipeline.Input) *string { return &in.DateFormat }, file.DateFormats...))),
+	key("timeFormat", ChangeLive, "What `{time}` is.", ofReference(word(file.TimeFormats[0], func(in *pipeline.Input) *string { return &in.TimeFormat }, file.TimeFormats...))),
+	key("refresh", ChangeLive, "How often a changed or another snapshot of reference data is looked for. It joins the events from then on.",
+		ofReference(duration(time.Minute, time.Second, 24*time.Hour, func(in *pipeline.Input) *time.Duration { return &in.Refresh }))),
 	key("consumerGroup", ChangeNone, "A group of the hub. It has no effect here: each job has positions of its own.",
 		name(groupOfHub, "$Default", func(in *pipeline.Input) *string { return &in.ConsumerGroup })),
 	key("serialization", ChangeLive, "How events are written.", serialization()),
 	key("compression", ChangeNone, "How events are compressed: not at all.", word[pipeline.Input]("None", nil, "None")),
-	later[pipeline.Input](append(inputSources, "path", "refresh", "partitionKey")...),
+	later[pipeline.Input](append(inputSources, "partitionKey")...),
 }
 
 // inputSources are the sources that are not built.
@@ -29,20 +37,35 @@ var serializationKeys = section[pipeline.Input]{
 }
 
 func inputType() value[pipeline.Input] {
-	return value[pipeline.Input]{Key{Form: FormWord, Default: "Stream", Words: []string{"Stream"}},
-		func(_ *loader, o *object, key string, _ *pipeline.Input) {
-			if o.oneOf(key, "Stream", "Stream", "Reference") == "Reference" {
-				o.fail(o.find(key), "E206", "", "Reference is not supported yet")
+	return value[pipeline.Input]{Key{Form: FormWord, Default: "Stream", Words: []string{"Stream", "Reference"}},
+		func(_ *loader, o *object, key string, in *pipeline.Input) {
+			in.Reference = o.oneOf(key, "Stream", "Stream", "Reference") == "Reference"
+		},
+		func(_ *Pipeline, in *pipeline.Input) any {
+			if in.Reference {
+				return "Reference"
 			}
-		}, nil}
+			return nil
+		}}
+}
+
+// ofReference is a key that only reference data has.
+func ofReference[V any](v value[V]) value[V] {
+	show := v.show
+	v.show = func(p *Pipeline, from *V) any {
+		if in, ok := any(from).(*pipeline.Input); ok && !in.Reference {
+			return nil
+		}
+		return show(p, from)
+	}
+	return v
 }
 
 func inputHub() value[pipeline.Input] {
 	v := hubOf(func(in *pipeline.Input) *string { return &in.Hub })
 	read := v.read
-	v.Required = true
 	v.read = func(l *loader, o *object, key string, in *pipeline.Input) {
-		if o.find(key) == nil && !o.hasAny(inputSources) { // done refuses the other sources
+		if o.find(key) == nil && !in.Reference && !o.hasAny(inputSources) { // done refuses the other sources
 			o.missing(key, "name the hub that is read")
 		}
 		read(l, o, key, in)
@@ -70,9 +93,10 @@ func serialization() value[pipeline.Input] {
 
 // checkInput checks the keys of an input together, and that the hub has the consumer group.
 func (l *loader) checkInput(o *object, _ *entry, in *pipeline.Input) {
-	if e := o.find("consumerGroup"); e != nil && in.Hub != "" {
+	if e := o.find("consumerGroup"); e != nil && in.Hub != "" && !in.Reference {
 		l.needGroup(o, e, in.Hub, in.ConsumerGroup)
 	}
+	l.checkReference(o, in)
 	m := o.within("serialization")
 	if m == nil {
 		return
@@ -84,6 +108,49 @@ func (l *loader) checkInput(o *object, _ *entry, in *pipeline.Input) {
 	}
 	if d := in.Delimiter; len(d) > 1 && d != "tab" && d != `\t` {
 		m.fail(m.find("fieldDelimiter"), "E206", "want a comma, semicolon, tab, space or vertical bar", "%q is no delimiter", d)
+	}
+}
+
+// checkReference checks the keys that only one of the two kinds of input has.
+func (l *loader) checkReference(o *object, in *pipeline.Input) {
+	if !in.Reference {
+		for _, k := range []string{"path", "dateFormat", "timeFormat", "refresh"} {
+			if e := o.find(k); e != nil {
+				o.fail(e, "E207", "say type: Reference, or leave it out", "only reference data has it")
+			}
+		}
+		in.Path, in.DateFormat, in.TimeFormat, in.Refresh = "", "", "", 0
+		return
+	}
+	for _, k := range []string{"eventHub", "consumerGroup"} {
+		if e := o.find(k); e != nil {
+			o.fail(e, "E207", "leave it out, or leave type: Reference out", "reference data is no stream")
+		}
+	}
+	in.Hub, in.ConsumerGroup = "", ""
+	pattern := file.IsPattern(in.Path)
+	for _, k := range []string{"dateFormat", "timeFormat"} {
+		if e := o.find(k); e != nil && !pattern {
+			o.fail(e, "E207", "leave it out", "the path has no {date} and no {time}")
+		}
+	}
+	if !pattern {
+		in.DateFormat, in.TimeFormat = "", ""
+	}
+	switch e := o.find("path"); {
+	case in.Path == "" && !o.hasAny(inputSources):
+		o.missing("path", "name a file, such as sites.csv")
+	case in.Path == "":
+	case pattern:
+		if _, err := file.NewPattern(file.Options{}, in.Path, in.DateFormat, in.TimeFormat); err != nil {
+			o.fail(e, "E206", "such as sites/{date}/{time}/sites.csv", "%v", err)
+		}
+		fallthrough
+	default:
+		in.Path = absolute(resolvePath(l.folder.dir, in.Path))
+		if o.find("serialization") == nil && strings.EqualFold(filepath.Ext(in.Path), ".csv") {
+			in.Format = "csv"
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"spate/config/asaproj"
 	"spate/pipeline"
@@ -71,6 +72,7 @@ func loadProject(src Source, file string) (*Pipeline, error) {
 	j := pipeline.Job{Name: projectJobName(pr), Script: string(data), ScriptFile: pr.Script}
 	l.problems = append(l.problems, projectProblems(pr.Passed)...)
 	l.projectPolicies(pr, &j)
+	l.projectReferences(pr, &j)
 	l.o.Jobs = append(l.o.Jobs, j)
 	l.jobs[j.Name] = &jobPlaces{query: place{1, 1}, late: true, script: pr.Script, inputs: map[string]place{}, outputs: map[string]place{}}
 	if p, _, _ := compile(&j); p != nil { // its mistakes are reported by checkScripts
@@ -131,13 +133,37 @@ func (l *loader) projectPolicies(pr *asaproj.Project, j *pipeline.Job) {
 	l.problems = append(l.problems, ps...)
 }
 
+// projectReferences binds the reference data of a project: its local files, for the live
+// sources are not here.
+func (l *loader) projectReferences(pr *asaproj.Project, j *pipeline.Job) {
+	for _, m := range pr.Mocks {
+		if !m.Reference || j.HasInput(m.Alias) {
+			continue
+		}
+		if m.Format != "json" && m.Format != "csv" {
+			l.problems = append(l.problems, projectProblem(m.At, "E206", "", "input %s: the format %s is not supported yet", m.Alias, m.Format))
+			continue
+		}
+		in := pipeline.Input{Alias: m.Alias, Reference: true, Path: absolute(m.Path), Format: m.Format, Refresh: time.Minute}
+		if m.Format == "csv" {
+			in.Delimiter = m.Delimiter
+		}
+		j.Inputs = append(j.Inputs, in)
+	}
+	for _, in := range pr.Inputs {
+		if in.Reference && !j.HasInput(in.Name) {
+			l.problems = append(l.problems, projectProblem(in.At, "E206", "give it a local input: Inputs/Local_"+in.Name+".json", "input %s: live reference data is not supported yet", in.Name))
+		}
+	}
+}
+
 // projectEnds binds what the script reads and writes.
 func (l *loader) projectEnds(pr *asaproj.Project, j *pipeline.Job, p *plan.Job) {
 	reads := map[string]bool{}
 	for _, in := range p.Inputs {
 		if i := slices.IndexFunc(pr.Inputs, func(x asaproj.Input) bool { return strings.EqualFold(x.Name, in.Name) }); i >= 0 {
 			l.projectInput(&pr.Inputs[i], j, in.Name)
-		} else if !slices.ContainsFunc(j.Inputs, func(x pipeline.Input) bool { return strings.EqualFold(x.Alias, in.Name) }) {
+		} else if !j.HasInput(in.Name) {
 			l.addHub(in.Name)
 		}
 		reads[strings.ToLower(in.Name)] = true
@@ -154,7 +180,7 @@ func (l *loader) projectEnds(pr *asaproj.Project, j *pipeline.Job, p *plan.Job) 
 }
 
 func (l *loader) projectInput(in *asaproj.Input, j *pipeline.Job, alias string) {
-	if slices.ContainsFunc(j.Inputs, func(x pipeline.Input) bool { return strings.EqualFold(x.Alias, alias) }) {
+	if j.HasInput(alias) {
 		return
 	}
 	refuse := func(format string, args ...any) {
@@ -162,8 +188,7 @@ func (l *loader) projectInput(in *asaproj.Input, j *pipeline.Job, alias string) 
 	}
 	kind := strings.ToLower(strings.ReplaceAll(in.Kind, " ", ""))
 	switch {
-	case in.Reference:
-		refuse("input %s: the type Reference is not supported yet", in.Name)
+	case in.Reference: // projectReferences has said so
 		return
 	case kind != "eventhub" && kind != "iothub" && kind != "":
 		refuse("input %s: a stream from %s is not supported yet", in.Name, in.Kind)

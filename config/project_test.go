@@ -73,7 +73,7 @@ func TestWhatAProjectMayNotSay(t *testing.T) {
 	job := func(text string) map[string]string { return map[string]string{"JobConfig.json": text} }
 	for want, files := range map[string]map[string]string{
 		"i.json:1:1: E206 input i: a stream from Blob Storage is not supported yet":                 {"Inputs/i.json": `{"Name":"i","DataSourceType":"Blob Storage"}`},
-		"i.json:1:1: E206 input i: the type Reference is not supported yet":                         input(`"Type":"Reference Data",`),
+		"i.json:1:1: E206 input i: live reference data is not supported yet":                        input(`"Type":"Reference Data",`),
 		"E206 input i: the compression GZip is not supported yet":                                   input(`"CompressionType":"GZip",`),
 		"E206 input i: the format avro is not supported yet":                                        input(`"Serialization":{"Type":"Avro"},`),
 		`E202 "a b" is not a name of a hub`:                                                         input(`"EventHubProperties":{"EventHubName":"a b"},`),

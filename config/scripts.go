@@ -28,7 +28,7 @@ func (l *loader) checkScripts() {
 
 // compile compiles the script of a job; any alias is taken.
 func compile(j *pipeline.Job) (*plan.Job, syntax.Errors, []bind.Warning) {
-	return stream.Compile(j.Script, bind.Options{JoinElapsed: j.Policies.JoinElapsed, Elsewhere: projectCodes})
+	return stream.Compile(j.Script, bind.Options{JoinElapsed: j.Policies.JoinElapsed, References: j.References(), Elsewhere: projectCodes})
 }
 
 // ScriptProblems turns the mistakes of a script into problems of its file.
@@ -111,7 +111,7 @@ func (l *loader) checkScript(j *pipeline.Job, places *jobPlaces) {
 // checkAliases refuses settings of inputs and outputs that the script does not name.
 func (l *loader) checkAliases(j *pipeline.Job, places *jobPlaces, p *plan.Job) {
 	var reads, writes []string
-	for _, in := range p.Inputs {
+	for _, in := range append(slices.Clone(p.Inputs), p.Refs...) {
 		reads = append(reads, in.Name)
 	}
 	for _, out := range p.Outputs {

@@ -115,6 +115,18 @@ func (c *Case) file(name string, data []byte) error {
 		rows, err := Records(data)
 		c.Inputs = append(c.Inputs, Input{base, rows})
 		return err
+	case path.Dir(name) == "ref": // ref/NAME.jsonl, and ref/NAME@TIME.jsonl from a time on
+		rows, err := Records(data)
+		name, from, dated := strings.Cut(base, "@")
+		s := reference.Snapshot{Input: name, Rows: rows}
+		if dated {
+			at, ok := column.ParseTicks(from)
+			if s.From = at; !ok {
+				return fmt.Errorf("%q is no time", from)
+			}
+		}
+		c.Options.Snapshots = append(c.Options.Snapshots, s)
+		return err
 	case path.Dir(name) == "want":
 		rows, err := Records(data)
 		c.Want[base] = rows

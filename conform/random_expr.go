@@ -156,10 +156,18 @@ func (g *generator) unit() string {
 	return pick(g, "year", "quarter", "month", "dayofyear", "day", "week", "weekday", "hour", "minute", "second", "millisecond", "microsecond")
 }
 
+// now is the time of a row, if it has one.
+func (g *generator) now() string {
+	if g.timeless {
+		return "'2026-01-05T00:00:05Z'"
+	}
+	return "System.Timestamp()"
+}
+
 // momentExpr is an expression over datetimes that stays within the years 1 to 9999.
 func (g *generator) momentExpr(sc scope, depth int) string {
 	if depth <= 0 || g.chance(40) {
-		return pick(g, "System.Timestamp()", g.named(sc, moment, "System.Timestamp()"), "'2026-01-05T00:00:10Z'")
+		return pick(g, g.now(), g.named(sc, moment, g.now()), "'2026-01-05T00:00:10Z'")
 	}
 	return fmt.Sprintf("DATEADD(%s, %s, %s)", g.unit(), pick(g, "1", "-1", "100", "1.9", "-13"), g.momentExpr(sc, depth-1))
 }
@@ -183,7 +191,7 @@ func (g *generator) condition(sc scope, depth int) string {
 	op := pick(g, "=", "<>", "<", "<=", ">", ">=")
 	switch g.int(1, 10) {
 	case 10:
-		return fmt.Sprintf("%s %s System.Timestamp()", g.momentExpr(sc, 1), op)
+		return fmt.Sprintf("%s %s %s", g.momentExpr(sc, 1), op, g.now())
 	case 1, 2:
 		return fmt.Sprintf("%s %s %s", g.numberExpr(sc, 1), op, g.numberExpr(sc, 1))
 	case 3:

@@ -12,6 +12,9 @@ func (g *generator) picking(sc scope) (string, field) {
 		if name, _, _ := strings.Cut(sc.from, " "); sc.sides == nil {
 			return "COUNT(DISTINCT " + name + ")", field{class: number}
 		}
+		if sc.looked {
+			return "COUNT(DISTINCT " + pick(g, "x", "w") + ")", field{class: number}
+		}
 		return "COUNT(DISTINCT " + pick(g, "x", "y") + ")", field{class: number}
 	case 2:
 		f := g.picked(sc)

@@ -37,6 +37,7 @@ type scope struct {
 	fields []field
 	open   bool    // an input: its rows may have more fields
 	sides  []scope // of a join: its sources
+	looked bool    // joined with reference data
 	events *scope  // of one source and APPLYs behind it: the source
 }
 
@@ -66,9 +67,13 @@ func (g *generator) script() string {
 	if g.chance(25) {
 		sb.WriteString("CREATE TABLE j (k nvarchar(max), d bigint, v float, n bigint, b bit, m " + pick(g, "bigint", "float", "nvarchar(max)") + ");\n")
 	}
+	steps := g.referenceSteps()
+	if len(steps) > 0 {
+		sb.WriteString("WITH " + strings.Join(steps, ",\n"))
+	}
 	for n := range g.int(0, 4) {
 		sql, sc := g.query()
-		if n == 0 {
+		if n == 0 && len(steps) == 0 {
 			sb.WriteString("WITH ")
 		} else {
 			sb.WriteString(",\n")
@@ -86,10 +91,12 @@ func (g *generator) script() string {
 }
 
 type generator struct {
-	t       *rapid.T
-	scopes  []scope
-	failing bool // expressions may fail
-	applies int  // so far
+	t        *rapid.T
+	scopes   []scope
+	refs     []scope // reference data
+	timeless bool    // rows have no time: they are of reference data
+	failing  bool    // expressions may fail
+	applies  int     // so far
 }
 
 func (g *generator) int(lo, hi int) int { return rapid.IntRange(lo, hi).Draw(g.t, "n") }
@@ -106,6 +113,9 @@ func (g *generator) query() (string, scope) {
 	}
 	if g.chance(8) {
 		sc = g.joined()
+	}
+	if g.chance(10) {
+		sc = g.looked(sc)
 	}
 	if g.chance(25) {
 		sc = g.applied(sc)
@@ -167,7 +177,7 @@ func (g *generator) plain(sc scope) (string, scope) {
 		}
 		add(call, f)
 	}
-	if sc.sides != nil && g.chance(30) {
+	if sc.sides != nil && !sc.looked && g.chance(30) {
 		add("DATEDIFF(second, x, y)", field{class: number})
 	}
 	if sc.sides == nil && g.chance(10) {

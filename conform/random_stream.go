@@ -51,6 +51,11 @@ func RandomStream(t *rapid.T) ([]Event, Options) {
 			out = append(out, e)
 		}
 	}
+	times := make([]column.Ticks, len(out))
+	for i, e := range out {
+		times[i] = e.Arrival
+	}
+	o.Snapshots = g.snapshots(times, keys)
 	return out, o
 }
 

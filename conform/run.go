@@ -22,10 +22,12 @@ func Reference(_ context.Context, job *plan.Job, events []Event, o Options) (map
 }
 
 // Compile turns a script into a plan.
-func Compile(script string) (*plan.Job, error) { return compile(script, false) }
+//
+// Inputs that RandomStream has snapshots of are reference data.
+func Compile(script string) (*plan.Job, error) { return compile(script, false, referenceInputs...) }
 
-func compile(script string, elapsed bool) (*plan.Job, error) {
-	job, errs, _ := bind.Script(script, bind.Options{JoinElapsed: elapsed})
+func compile(script string, elapsed bool, refs ...string) (*plan.Job, error) {
+	job, errs, _ := bind.Script(script, bind.Options{JoinElapsed: elapsed, References: refs})
 	if len(errs) > 0 {
 		return nil, errs
 	}
@@ -33,7 +35,13 @@ func compile(script string, elapsed bool) (*plan.Job, error) {
 }
 
 // Compile turns the script of a case into a plan.
-func (c *Case) Compile() (*plan.Job, error) { return compile(c.Script, c.Elapsed) }
+func (c *Case) Compile() (*plan.Job, error) {
+	var refs []string
+	for _, s := range c.Options.Snapshots {
+		refs = append(refs, s.Input)
+	}
+	return compile(c.Script, c.Elapsed, refs...)
+}
 
 // Run runs c on engine and reports how the outcome differs from what is wanted.
 func (c *Case) Run(ctx context.Context, engine Engine) error {

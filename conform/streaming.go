@@ -1,14 +1,19 @@
 package conform
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
 	"spate/blob"
 	"spate/column"
+	"spate/conform/reference"
 	"spate/connector"
 	"spate/sql/plan"
 	"spate/stream"
@@ -152,6 +157,7 @@ func (r *streamRun) jobOptions() stream.Options {
 		Start:    stream.Start{Oldest: r.options.Start == 0, First: r.options.Start},
 		IdleTick: -1, Interval: 1 << 40, Store: r.store, Prefix: "job", Clock: noClock{},
 	}
+	o.References = referencesOf(r.options.Snapshots)
 	if r.options.SkipErrors {
 		o.SkipErrors, o.DeadLetters = true, letters
 	}
@@ -168,6 +174,52 @@ func (r *streamRun) jobOptions() stream.Options {
 		o.Outputs[name] = s
 	}
 	return o
+}
+
+// snapshots are reference data of one input.
+type snapshots []reference.Snapshot
+
+func referencesOf(all []reference.Snapshot) map[string]stream.Reference {
+	out := make(map[string]stream.Reference)
+	for _, s := range all {
+		key := strings.ToLower(s.Input)
+		own, _ := out[key].Source.(snapshots)
+		out[key] = stream.Reference{Source: append(own, s)}
+	}
+	return out
+}
+
+// List implements connector.Snapshots.
+func (s snapshots) List(context.Context) (out []connector.Snapshot, err error) {
+	for i := range s {
+		out = append(out, connector.Snapshot{Name: strconv.Itoa(i), From: s[i].From, Dated: s[i].From > 0})
+	}
+	return out, nil
+}
+
+// Read implements connector.Snapshots.
+func (s snapshots) Read(_ context.Context, c connector.Snapshot) ([]byte, error) {
+	i, err := strconv.Atoi(c.Name)
+	if err != nil {
+		return nil, err
+	}
+	var lines []byte
+	for _, v := range s[i].Rows {
+		lines = append(column.AppendJSON(lines, v), '\n')
+	}
+	return lines, nil
+}
+
+// Cut implements connector.Snapshots.
+func (s snapshots) Cut(data []byte) (*connector.Chunk, error) {
+	c := &connector.Chunk{Data: append(slices.Clone(data), make([]byte, 16)...)}
+	at := 0
+	for line := range bytes.Lines(data) {
+		c.Starts, c.Ends = append(c.Starts, uint32(at)), append(c.Ends, uint32(at+len(line)))
+		at += len(line)
+		c.Offsets, c.Arrivals = append(c.Offsets, int64(len(c.Starts))), append(c.Arrivals, 0)
+	}
+	return c, nil
 }
 
 type noClock struct{}

@@ -32,6 +32,7 @@ type Options struct {
 	Script     string
 	ScriptFile string // named in errors
 	Inputs     []Input
+	References []Reference
 	Policy     exec.TimePolicy
 	IgnoreCase bool // texts compare ignoring case
 	Elapsed    bool // the DATEDIFF of a JOIN is the time that passes, not a count of boundaries
@@ -111,7 +112,7 @@ func Names(o Options) (inputs, outputs []string, err error) {
 		}
 		return append(names, name)
 	}
-	for _, in := range compiled.Inputs {
+	for _, in := range append(slices.Clone(compiled.Inputs), compiled.Refs...) {
 		inputs = add(inputs, in.Name)
 	}
 	for _, out := range compiled.Outputs {
@@ -124,6 +125,9 @@ func compile(o *Options) (*plan.Job, error) {
 	bo := bind.Options{Steps: o.Steps, JoinElapsed: o.Elapsed}
 	for _, in := range o.Inputs {
 		bo.Inputs = append(bo.Inputs, bind.InputInfo{Name: in.Name, Kind: bind.EventHub})
+	}
+	for _, r := range o.References {
+		bo.References = append(bo.References, r.Name)
 	}
 	compiled, errs, warnings := stream.Compile(o.Script, bo)
 	if len(errs) > 0 {
@@ -209,6 +213,10 @@ func (r *run) bind(ctx context.Context, compiled *plan.Job) error {
 	if !o.OutputStart.IsZero() {
 		so.Start.First = column.TicksOf(o.OutputStart)
 	}
+	var err error
+	if so.References, err = references(o); err != nil {
+		return err
+	}
 	for _, ref := range compiled.Inputs {
 		if !slices.ContainsFunc(o.Inputs, func(in Input) bool { return column.EqualNames(in.Name, ref.Name) }) {
 			return &UnboundError{ref.Name}
@@ -237,7 +245,6 @@ func (r *run) bind(ctx context.Context, compiled *plan.Job) error {
 	for name := range so.Outputs {
 		so.Hold[name] = o.HoldErrors
 	}
-	var err error
 	r.job, err = stream.New(ctx, so)
 	return err
 }

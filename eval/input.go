@@ -70,7 +70,7 @@ func openInput(r *run, in Input, number int, refs []*plan.Input) (*input, error)
 		return out, nil
 	}
 	fo := file.Options{
-		Files: paths, Reader: in.Reader, Delimiter: out.format.Delimiter, NoHeader: in.NoHeader, Names: declared(r.o.Script, in.Name),
+		Files: paths, Reader: in.Reader, Delimiter: out.format.Delimiter, NoHeader: in.NoHeader, Names: syntax.Declared(r.o.Script, in.Name),
 		Partitions: in.Partitions, Base: int64(number) << offsetBits, Batch: r.o.BatchRows,
 	}
 	switch {
@@ -90,19 +90,6 @@ func openInput(r *run, in Input, number int, refs []*plan.Input) (*input, error)
 		return nil, errors.Join(fmt.Errorf("reading input %s: %w", in.Name, err), out.files.Close())
 	}
 	return out, nil
-}
-
-// declared are the columns of the CREATE TABLE of an input, in its order.
-func declared(script, input string) (names []string) {
-	parsed, _ := syntax.Parse(script, syntax.ASA)
-	for _, s := range parsed.Stmts {
-		if t, ok := s.(*syntax.CreateTable); ok && column.EqualNames(t.Name.Last().Name, input) {
-			for _, c := range t.Columns {
-				names = append(names, c.Name.Name)
-			}
-		}
-	}
-	return names
 }
 
 // formats are what extensions say.

@@ -113,7 +113,11 @@ func (t *tally) fault(d stream.Diagnostic) {
 	if d.Moved > 0 {
 		reason += fmt.Sprintf(": moved by %s", span(d.Moved))
 	}
-	t.keep(record{Diagnostic{Kind: d.Kind, Input: d.Input, Output: d.Output, Step: d.Step, Drop: d.Dropped, Reason: reason}, d.Offset, d.Row, d.Line})
+	r := record{Diagnostic{Kind: d.Kind, Input: d.Input, Output: d.Output, Step: d.Step, Drop: d.Dropped, Reason: reason}, d.Offset, d.Row, d.Line}
+	if d.Snapshot != "" {
+		r.File, r.Line = d.Snapshot, d.Offset
+	}
+	t.keep(r)
 }
 
 // raised takes an arrival that would have run backwards.

@@ -48,6 +48,11 @@ func (r *Room) optionsOfJob(ctx context.Context, s *spec) (o stream.Options, err
 			return o, err
 		}
 	}
+	for _, in := range compiled.Refs {
+		if o.References[in.Name], err = r.reference(s, in.Name); err != nil {
+			return o, fmt.Errorf("opening job %s: reference data %s: %w", j.Name, in.Name, err)
+		}
+	}
 	cols := make(map[string][]plan.Column) // of all statements that write an output
 	for i, out := range compiled.Outputs {
 		b := j.Output(out.Name)
@@ -102,7 +107,7 @@ func (r *Room) firstOutput(s pipeline.JobStart) stream.Start {
 
 func (r *Room) jobOptions(name string, compiled *plan.Job) stream.Options {
 	return stream.Options{
-		Name: name, Plan: compiled, Inputs: make(map[string]stream.Input), Outputs: make(map[string]connector.Sink), Targets: make(map[string]string), Hold: make(map[string]bool),
+		Name: name, Plan: compiled, Inputs: make(map[string]stream.Input), References: make(map[string]stream.Reference), Outputs: make(map[string]connector.Sink), Targets: make(map[string]string), Hold: make(map[string]bool),
 		Store: r.o.Store, Prefix: prefixOf(name), Metrics: r.o.Metrics, Log: r.o.Log,
 		Clock: jobClock(r.o.Clock), Drain: r.o.Drain, Former: r.former,
 	}
@@ -224,7 +229,7 @@ func (r *Room) targetOf(s *spec, b pipeline.Output) (string, error) {
 
 // compile binds the script of a job.
 func compile(j pipeline.Job) (*plan.Job, error) {
-	compiled, errs, _ := stream.Compile(j.Script, bind.Options{JoinElapsed: j.Policies.JoinElapsed})
+	compiled, errs, _ := stream.Compile(j.Script, bind.Options{JoinElapsed: j.Policies.JoinElapsed, References: j.References()})
 	if len(errs) > 0 {
 		file := j.ScriptFile
 		if file == "" {

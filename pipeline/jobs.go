@@ -92,7 +92,7 @@ type DeadLetter struct {
 	MaxBytes int64         // default 1 GiB
 }
 
-// Input binds an alias of a script to a hub.
+// Input binds an alias of a script to a hub, or to reference data.
 type Input struct {
 	Alias         string
 	Hub           string
@@ -100,6 +100,12 @@ type Input struct {
 	Format        string // json or csv; default json
 	Delimiter     string // csv; default ","
 	NoHeader      bool   // csv whose columns are named column1, column2, ...
+
+	Reference  bool          // reference data: it has a Path, and no Hub
+	Path       string        // of a file, or with {date} and {time} of files that say when each is in effect
+	DateFormat string        // what {date} is; default yyyy/MM/dd
+	TimeFormat string        // what {time} is; default HH
+	Refresh    time.Duration // how often another snapshot is looked for
 }
 
 // Output binds an alias of a script to a table or to a hub: one of the two is set.
@@ -128,6 +134,22 @@ type Capture struct {
 	Table   string
 	Columns []OutputColumn // over the event and its system columns
 	Strict  bool
+}
+
+// HasInput says whether an alias is bound.
+func (j Job) HasInput(alias string) bool {
+	return slices.ContainsFunc(j.Inputs, func(in Input) bool { return column.EqualNames(in.Alias, alias) })
+}
+
+// References are the aliases that are reference data.
+func (j Job) References() []string {
+	var out []string
+	for _, in := range j.Inputs {
+		if in.Reference {
+			out = append(out, in.Alias)
+		}
+	}
+	return out
 }
 
 // Input is the binding of an input of the script; without one it is the hub of its name.

@@ -100,6 +100,7 @@ func (j *Job) latest(ctx context.Context) (*checkpoint.Manifest, error) {
 		respell(m.Since, "", s.name)
 		respell(m.Inputs, "", s.name)
 	}
+	j.lookups.refs.respell(m)
 	for _, o := range j.opts.Plan.Outputs {
 		respell(m.Outputs, "", o.Name)
 		respell(m.Written, "", o.Name)
@@ -211,6 +212,9 @@ func (j *Job) adapt(ctx context.Context) error {
 		m.StartFrom = max(1, m.FirstOutput-j.opts.Plan.Span-earlyMargin)
 	}
 	j.describe(m)
+	if err := j.lookups.refs.keep(ctx, m); err != nil {
+		return err
+	}
 	file, err := j.log.WriteState(ctx, m.Epoch, m.Incarnation, w)
 	if err != nil {
 		return err
@@ -348,7 +352,7 @@ func (j *Job) again(ctx context.Context, old *checkpoint.Manifest, s *shadow, o 
 	if s.from > 0 {
 		from = connector.Start{Mode: connector.AtTime, Time: s.from}
 	}
-	o.shadow = s
+	o.shadow, o.refs = s, j.lookups.refs
 	o.Store, o.DeadLetters, o.Metrics, o.Hold = nil, nil, nil, nil
 	o.Start, o.IdleTick, o.NoFlush, o.Until = Start{Oldest: true}, -1, true, column.EndOfTime
 	o.Policy = exec.TimePolicy{Late: old.Policy.Late, Disorder: old.Policy.Disorder, Drop: old.Policy.Drop}

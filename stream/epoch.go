@@ -25,6 +25,8 @@ const earlyMargin = 5 * column.Minute
 
 // load reads the newest manifest, or creates the job by saving manifest 0.
 func (j *Job) load(ctx context.Context) error {
+	refs := j.lookups.refs
+	refs.log = j.log
 	m, err := j.latest(ctx)
 	if err != nil {
 		return fmt.Errorf("starting job %s: %w", j.opts.Name, err)
@@ -33,6 +35,10 @@ func (j *Job) load(ctx context.Context) error {
 	if m != nil && !j.opts.Anew {
 		j.changed = m.Plan != print
 		j.manifest, j.first, j.noted = m, m.FirstOutput, len(m.Notes) > 0
+		refs.restore(m)
+		if err := refs.begin(ctx, 0, 0); err != nil { // what has come with a changed script
+			return fmt.Errorf("starting job %s: %w", j.opts.Name, err)
+		}
 		if err := j.accepts(ctx, m); err != nil {
 			return fmt.Errorf("starting job %s: %w", j.opts.Name, err)
 		}
@@ -49,10 +55,16 @@ func (j *Job) load(ctx context.Context) error {
 		}
 	}
 	m = &checkpoint.Manifest{ID: j.incarnation, Epoch: epoch}
-	j.describe(m)
 	if !j.opts.Start.Oldest {
 		m.FirstOutput = j.opts.Start.First
 		m.StartFrom = max(1, m.FirstOutput-j.opts.Plan.Span-earlyMargin)
+	}
+	if err := refs.begin(ctx, m.FirstOutput, m.StartFrom); err != nil {
+		return fmt.Errorf("starting job %s: %w", j.opts.Name, err)
+	}
+	j.describe(m)
+	if err := refs.keep(ctx, m); err != nil {
+		return fmt.Errorf("starting job %s: %w", j.opts.Name, err)
 	}
 	if err := j.log.Save(ctx, m); err != nil {
 		return err
@@ -73,6 +85,7 @@ func (j *Job) describe(m *checkpoint.Manifest) {
 	m.Job, m.Incarnation, m.Plan, m.Forms = o.Name, j.incarnation, fingerprint(o.Plan), o.forms()
 	m.Policy = checkpoint.Policy{Late: o.Policy.Late, Disorder: o.Policy.Disorder, Drop: o.Policy.Drop}
 	m.Steps = j.stepNames()
+	m.References = j.lookups.refs.listed()
 	m.Inputs, m.Outputs = make(map[string]string), make(map[string]string)
 	for _, s := range j.graph.sources() {
 		m.Inputs[s.name] = o.Inputs[s.name].Name
@@ -204,6 +217,7 @@ type epochs struct {
 	again   bool         // another epoch is wanted when this one is done
 	final   bool         // the job stops behind the next epoch
 	closing bool         // that epoch is cut: the partitions stand still
+	held    bool         // the partitions stand still until the epoch is saved: snapshots come into effect with it
 	stopped bool
 	last_   []byte // positions of the last epoch, to skip empty ones
 	began   time.Time
@@ -283,10 +297,9 @@ func (e *epochs) cut() error {
 	}
 	e.waiting = false
 	e.closing = e.final && !e.again
-	if !e.closing { // behind the last epoch nothing is read any more
-		for _, p := range j.parts {
-			p.resume <- struct{}{}
-		}
+	changed := e.references(m)
+	if !e.closing && !e.held { // behind the last epoch nothing is read any more
+		e.resume()
 	}
 	moved, err := json.Marshal(m.Positions)
 	if err != nil {
@@ -296,7 +309,7 @@ func (e *epochs) cut() error {
 	for _, w := range t.outputs {
 		rows += w.taken.rows
 	}
-	silent := rows == 0 && len(t.letters.lines) == 0 && t.letters.lost == 0 && string(moved) == string(e.last_)
+	silent := !changed && rows == 0 && len(t.letters.lines) == 0 && t.letters.lost == 0 && string(moved) == string(e.last_)
 	if silent && len(t.frozen) <= mostFrozen {
 		e.saving = true
 		if !e.closing {
@@ -330,6 +343,27 @@ func (e *epochs) cut() error {
 	return nil
 }
 
+// resume lets the partitions read on.
+func (e *epochs) resume() {
+	for _, p := range e.job.parts {
+		p.resume <- struct{}{}
+	}
+}
+
+// references puts into a manifest the snapshots that rows join behind it, and reports
+// whether there are new ones. They are in effect when it is saved.
+func (e *epochs) references(m *checkpoint.Manifest) (changed bool) {
+	refs := e.job.lookups.refs
+	if e.job.log == nil || len(refs.list) == 0 || e.final {
+		return false
+	}
+	newest, least := e.job.times()
+	changed = refs.admit(newest, least, e.job.opts.Clock.Now(), len(e.job.opts.immediate()) > 0)
+	e.held = changed
+	m.References = refs.listed()
+	return changed
+}
+
 // save makes an epoch durable, and then visible. took is what its outputs took.
 func (e *epochs) save(m *checkpoint.Manifest, frozen []frozenStep, took map[*outputCounts]taken) error {
 	log := e.job.log
@@ -346,6 +380,9 @@ func (e *epochs) save(m *checkpoint.Manifest, frozen []frozenStep, took map[*out
 	}
 	if file != nil {
 		m.State = append(slices.Clone(m.State), *file)
+	}
+	if err := e.job.lookups.refs.keep(e.ctx, m); err != nil {
+		return err
 	}
 	if err := log.Save(e.ctx, m); err != nil {
 		return err
@@ -451,6 +488,13 @@ func (e *epochs) finished(err error) error {
 	e.answer(err)
 	if err != nil {
 		return err
+	}
+	e.job.lookups.refs.settled(func(input string, v checkpoint.Snapshot) {
+		e.job.opts.Log.Info("a snapshot of reference data comes into effect", "job", e.job.opts.Name, "input", input, "snapshot", v.Name, "from", v.From)
+	})
+	if e.held {
+		e.held = false
+		e.resume()
 	}
 	if e.final && !e.again {
 		e.stopped = true

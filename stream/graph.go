@@ -267,6 +267,14 @@ func Check(p *plan.Job) (unsupported []*exec.UnsupportedError, err error) {
 				return err
 			}
 		}
+		if in, ok := n.(*plan.Input); ok && in.Reference {
+			return nil
+		}
+		if l, ok := n.(*plan.Lookup); ok {
+			if err := visit(l.Ref); err != nil {
+				return err
+			}
+		}
 		s, err := exec.Compile(n)
 		if err != nil {
 			return note(err)

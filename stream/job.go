@@ -13,6 +13,7 @@ import (
 	"spate/column"
 	"spate/connector"
 	"spate/internal/panics"
+	"spate/sql/plan"
 	"spate/stream/checkpoint"
 	"spate/stream/deadletter"
 	"spate/stream/exec"
@@ -35,6 +36,7 @@ type Job struct {
 	changed     bool                      // it is of another query
 	counts      *counts
 	steps       stepCounts
+	lookups     *lookups
 	letters     *deadletter.Log // nil: what is dropped is not kept
 	swept       time.Time       // when old letters were last deleted
 	watermark   atomic.Int64
@@ -75,6 +77,12 @@ func New(ctx context.Context, o Options) (*Job, error) {
 			j.shardIn = append(j.shardIn, make(chan packet, 8))
 		}
 	}
+	j.lookups = &lookups{job: j, refs: o.refs, of: make(map[*plan.Lookup]*lookup)}
+	if o.refs == nil {
+		if j.lookups.refs, err = newReferences(&o); err != nil {
+			return nil, fmt.Errorf("starting job %s: %w", o.Name, err)
+		}
+	}
 	if o.Store != nil {
 		j.log = checkpoint.NewLog(o.Store, o.Prefix)
 		if d := o.DeadLetters; d != nil {
@@ -84,8 +92,13 @@ func New(ctx context.Context, o Options) (*Job, error) {
 		if err := j.load(ctx); err != nil {
 			return nil, err
 		}
-	} else if !o.Start.Oldest {
-		j.first = o.Start.First
+	} else {
+		if !o.Start.Oldest {
+			j.first = o.Start.First
+		}
+		if err := j.lookups.refs.begin(ctx, 0, 0); err != nil {
+			return nil, fmt.Errorf("starting job %s: %w", o.Name, err)
+		}
 	}
 	return j, j.openPartitions(ctx)
 }
@@ -176,6 +189,11 @@ func (j *Job) run(ctx context.Context) error {
 	}
 	for _, p := range j.parts {
 		wg.Go(func() { j.guard(func() { p.run(inner, j.startOf(p)) }) })
+	}
+	for _, f := range j.lookups.refs.list {
+		if f.Refresh > 0 && j.log != nil {
+			wg.Go(func() { j.guard(func() { f.watch(inner, j) }) })
+		}
 	}
 	if j.opts.IdleTick > 0 {
 		wg.Go(func() { j.guard(func() { j.ticks(inner) }) })

@@ -41,6 +41,7 @@ type Options struct {
 	Name        string
 	Plan        *plan.Job
 	Inputs      map[string]Input          // by input name as the plan spells it
+	References  map[string]Reference      // by name of an input that is reference data
 	Outputs     map[string]connector.Sink // by output name as the plan spells it
 	Hold        map[string]bool           // outputs, by name, for which a row that they cannot hold ends the job instead of being dropped
 	Policy      exec.TimePolicy
@@ -77,7 +78,8 @@ type Options struct {
 	// Diagnostic is told about events that are dropped or whose time is changed; may be nil.
 	Diagnostic func(Diagnostic)
 
-	shadow *shadow // not nil: the job makes state and nothing else
+	refs   *references // of the job that a shadow is of; nil: its own
+	shadow *shadow     // not nil: the job makes state and nothing else
 }
 
 // Input is one source of a job.
@@ -130,6 +132,8 @@ type Diagnostic struct {
 	Part    int
 	Offset  int64
 	Dropped bool
+
+	Snapshot string // of reference data, which the row is of; Offset is its number there
 
 	// Of an event whose time was changed: by how much, and the offset of the message that
 	// caused it; that is the event itself if it was late.

@@ -143,6 +143,9 @@ func (s *site) step(n plan.Node) (*running, error) {
 		if !step.Local {
 			s.keep(g.ids[n], r.op)
 		}
+		if l, ok := r.op.(*exec.Lookup); ok {
+			l.Tables = s.job.lookups.tables(n.(*plan.Lookup))
+		}
 		if j, ok := r.op.(*exec.Join); ok {
 			s.joins = append(s.joins, joinStep{j, [2][]int{g.from[ins[0]], g.from[ins[1]]}})
 		}

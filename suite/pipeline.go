@@ -1,10 +1,13 @@
 package suite
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"spate/config"
+	"spate/connector/file"
 	"spate/eval"
 	"spate/pipeline"
 )
@@ -23,8 +26,13 @@ func ofPipeline(name string, p *config.Pipeline) *Source {
 			}
 		}
 		for _, in := range of.Inputs {
+			if t.isReference(in.Alias) {
+				t.addReference(eval.Reference{Name: in.Alias, Path: in.File, Data: in.Rows, Format: in.Format, Delimiter: in.Delimiter, NoHeader: in.NoHeader})
+				continue
+			}
 			t.addInput(eval.Input{Name: in.Alias, Path: in.File, Format: in.Format, Delimiter: in.Delimiter, NoHeader: in.NoHeader, PartitionField: in.Partition, Partitions: 1}, in.Rows)
 		}
+		t.usualReferences()
 		for _, x := range of.Expect {
 			t.expect = append(t.expect, ofPipelineRows(p.Path, of.Name, x))
 			if x.File != "" {
@@ -57,8 +65,42 @@ func (t *Test) addInput(in eval.Input, rows []byte) {
 	t.inputs = append(t.inputs, in)
 }
 
+// isReference says whether an alias of the job is reference data.
+func (t *Test) isReference(alias string) bool {
+	return slices.ContainsFunc(t.jobReferences, func(in pipeline.Input) bool { return strings.EqualFold(in.Alias, alias) })
+}
+
+func (t *Test) addReference(r eval.Reference) {
+	if r.Path == "" {
+		if r.Path, r.Format = "rows of "+r.Name, "jsonl"; r.Data == nil {
+			r.Data = []byte{}
+		}
+	} else {
+		t.Source.Files = append(t.Source.Files, r.Path)
+	}
+	t.references = append(t.references, r)
+}
+
+// usualReferences takes the files of the job for the reference data that the test says nothing of.
+func (t *Test) usualReferences() {
+	for _, in := range t.jobReferences {
+		switch {
+		case slices.ContainsFunc(t.references, func(r eval.Reference) bool { return strings.EqualFold(r.Name, in.Alias) }):
+		case file.IsPattern(in.Path):
+			t.setup = errors.Join(t.setup, fmt.Errorf("input %s: the job reads one of many files: say in the test what it reads", in.Alias))
+		default:
+			t.addReference(eval.Reference{Name: in.Alias, Path: in.Path, Format: in.Format, Delimiter: in.Delimiter, NoHeader: in.NoHeader})
+		}
+	}
+}
+
 func (t *Test) takeJob(j pipeline.Job, p pipeline.Policies) {
 	t.script, t.scriptFile, t.policies = j.Script, j.ScriptFile, p
+	for _, in := range j.Inputs {
+		if in.Reference {
+			t.jobReferences = append(t.jobReferences, in)
+		}
+	}
 	if t.scriptFile == "" {
 		t.scriptFile = "query of " + j.Name
 	}

@@ -67,29 +67,34 @@ func ofProject(name, file, tests string) (*Source, error) {
 
 // addMock reads the file that stands in for an input.
 func (t *Test) addMock(m asaproj.Mock) {
-	in, err := MockInput(m)
-	if err != nil {
+	in, ref, err := Mock(m)
+	switch {
+	case err != nil:
 		t.setup = errors.Join(t.setup, err)
-		return
+	case ref != nil:
+		t.references, t.Source.Files = append(t.references, *ref), append(t.Source.Files, ref.Path)
+	default:
+		t.addInput(*in, nil)
 	}
-	t.addInput(in, nil)
 }
 
-// MockInput is the file that stands in for an input of a project.
-func MockInput(m asaproj.Mock) (eval.Input, error) {
-	in := eval.Input{Name: m.Alias, Path: m.Path, Format: m.Format, Partitions: 1}
+// Mock is the file that stands in for an input of a project: of a stream, or of reference
+// data.
+func Mock(m asaproj.Mock) (*eval.Input, *eval.Reference, error) {
+	delimiter := ""
 	switch {
-	case m.Reference:
-		return in, fmt.Errorf("input %s: reference data in a test is not supported yet", m.Alias)
 	case m.Format == "csv":
-		in.Delimiter = m.Delimiter
+		delimiter = m.Delimiter
 	case m.Format != "json":
-		return in, fmt.Errorf("input %s: a file of the format %s is not supported yet", m.Alias, m.Format)
+		return nil, nil, fmt.Errorf("input %s: a file of the format %s is not supported yet", m.Alias, m.Format)
 	}
 	if _, err := os.Stat(m.Path); err != nil {
-		return in, fmt.Errorf("input %s: %w", m.Alias, err)
+		return nil, nil, fmt.Errorf("input %s: %w", m.Alias, err)
 	}
-	return in, nil
+	if m.Reference {
+		return nil, &eval.Reference{Name: m.Alias, Path: m.Path, Format: m.Format, Delimiter: delimiter}, nil
+	}
+	return &eval.Input{Name: m.Alias, Path: m.Path, Format: m.Format, Delimiter: delimiter, Partitions: 1}, nil, nil
 }
 
 // verdicts say of each output of a project what the tools say.

@@ -50,19 +50,22 @@ type Test struct {
 	scriptFile string
 	inputs     []eval.Input
 	inline     map[string][]byte // the rows of inputs without a file, by name
-	policies   pipeline.Policies
-	arrival    string
-	drop       bool // the arrival is no part of the event
-	start, end time.Time
-	outStart   time.Time
-	expect     []*expectation
-	all        bool                             // an output without an expectation gives no rows
-	added      func(output string) *expectation // of an output that the case does not name; may be nil
-	skipped    *expectation
-	counts     []pipeline.TestCount
-	metrics    []pipeline.TestCount
-	wantError  string
-	setup      error // why it cannot run
+	references []eval.Reference
+
+	jobReferences []pipeline.Input // of a pipeline file
+	policies      pipeline.Policies
+	arrival       string
+	drop          bool // the arrival is no part of the event
+	start, end    time.Time
+	outStart      time.Time
+	expect        []*expectation
+	all           bool                             // an output without an expectation gives no rows
+	added         func(output string) *expectation // of an output that the case does not name; may be nil
+	skipped       *expectation
+	counts        []pipeline.TestCount
+	metrics       []pipeline.TestCount
+	wantError     string
+	setup         error // why it cannot run
 }
 
 // expectation is what an output is expected to give.
@@ -174,7 +177,7 @@ func (t *Test) options() eval.Options {
 		}
 	}
 	return eval.Options{
-		Script: t.script, ScriptFile: t.scriptFile, Inputs: inputs,
+		Script: t.script, ScriptFile: t.scriptFile, Inputs: inputs, References: t.references,
 		Policy: jobs.TimePolicy(t.policies), IgnoreCase: t.policies.IgnoreCase, Elapsed: t.policies.JoinElapsed,
 		HoldErrors: t.policies.OutputError == pipeline.Stop, SkipErrors: t.policies.RuntimeError == pipeline.SkipRow,
 		ArrivalField: t.arrival, ArrivalDrop: t.drop, Start: t.start, Until: t.end, OutputStart: t.outStart,
@@ -231,6 +234,11 @@ func (r *run) open(dir string) error {
 	for _, in := range t.inputs {
 		if !containsName(reads, in.Name) {
 			r.expected = errors.Join(r.expected, unknown("input", in.Name, reads))
+		}
+	}
+	for _, ref := range t.references {
+		if !containsName(reads, ref.Name) {
+			r.expected = errors.Join(r.expected, unknown("input", ref.Name, reads))
 		}
 	}
 	for _, name := range r.names {

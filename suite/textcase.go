@@ -58,6 +58,17 @@ func ofCase(path string) (*Source, error) {
 	}
 	s.add(t)
 	t.caseInputs(c)
+	for _, ref := range c.Options.Snapshots {
+		var data []byte
+		for _, v := range ref.Rows {
+			data = append(column.AppendJSON(data, v), '\n')
+		}
+		r := eval.Reference{Name: ref.Input, Path: path + ": " + ref.Input, Data: data, Format: "jsonl"}
+		if ref.From != 0 {
+			r.Path, r.From = r.Path+"@"+ref.From.String(), ref.From.Time()
+		}
+		t.references = append(t.references, r)
+	}
 	for output := range c.Want {
 		t.expect = append(t.expect, caseRows(path, output, "want/"+output+".jsonl", caseRules(c)))
 	}

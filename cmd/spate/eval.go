@@ -74,10 +74,10 @@ func (a *app) eval() *cobra.Command {
 	fl.BoolVar(&f.explain, "explain", false, "print the plan, run nothing")
 	fl.StringVar(&f.stringCompare, "string-compare", "ordinal", "how texts compare: ordinal or ignoreCase")
 	fl.StringVar(&f.joinDatediff, "join-datediff", "boundary", "what DATEDIFF is between the sources of a JOIN: boundary, a count, or elapsed, the time that passes")
-	fl.StringArrayVar(&f.references, "reference", nil, "reference input")
+	fl.StringArrayVar(&f.references, "reference", nil, "NAME=FILE[,from=TIME][,format=jsonl|json|csv][,delimiter=;][,header=false]: reference data; again with from= for what is in effect from then on")
 	fl.StringArrayVar(&f.functions, "function", nil, "user function")
 	fl.IntVar(&o.BatchRows, "batch-rows", 0, "rows per batch; never visible in results")
-	for _, hidden := range []string{"batch-rows", "reference", "function"} {
+	for _, hidden := range []string{"batch-rows", "function"} {
 		if err := fl.MarkHidden(hidden); err != nil {
 			panic(err) // the flag is defined above
 		}
@@ -172,7 +172,7 @@ func (f *evalFlags) refuse(o *evalRun) error {
 		flag, value, built string
 	}{
 		{"compat", o.Policies.Compat, "1.2"},
-		{"reference", strings.Join(f.references, " "), ""}, {"function", strings.Join(f.functions, " "), ""},
+		{"function", strings.Join(f.functions, " "), ""},
 	} {
 		if x.value != x.built {
 			return fmt.Errorf("--%s %s is not supported yet", x.flag, x.value)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"spate/config"
 	"spate/eval"
 	"spate/suite"
 )
@@ -45,22 +46,76 @@ func (a *app) evalInputs(f *evalFlags, o *evalRun) error {
 		}
 		o.Inputs = append(o.Inputs, in)
 	}
+	for _, s := range f.references {
+		r, err := evalReference(s)
+		if err != nil {
+			return err
+		}
+		for _, have := range o.Inputs {
+			if strings.EqualFold(have.Name, r.Name) {
+				return fmt.Errorf("--reference %s: --input %s is given too", r.Name, have.Name)
+			}
+		}
+		o.References = append(o.References, r)
+	}
 	return o.evalMocks()
 }
 
 // evalMocks reads the local inputs of a project where nothing else is given.
 func (o *evalRun) evalMocks() error {
 	for _, m := range o.mocks {
-		if slices.ContainsFunc(o.Inputs, func(in eval.Input) bool { return strings.EqualFold(in.Name, m.Alias) }) {
+		if slices.ContainsFunc(o.Inputs, func(in eval.Input) bool { return strings.EqualFold(in.Name, m.Alias) }) ||
+			slices.ContainsFunc(o.References, func(r eval.Reference) bool { return strings.EqualFold(r.Name, m.Alias) }) {
 			continue
 		}
-		in, err := suite.MockInput(m)
-		if err != nil {
+		in, ref, err := suite.Mock(m)
+		switch {
+		case err != nil:
 			return fmt.Errorf("%s: %w", m.At.File, err)
+		case ref != nil:
+			o.References = append(o.References, *ref)
+		default:
+			o.Inputs = append(o.Inputs, *in)
 		}
-		o.Inputs = append(o.Inputs, in)
 	}
 	return nil
+}
+
+// evalReference reads NAME=FILE[,key=value ...].
+func evalReference(s string) (r eval.Reference, err error) {
+	name, rest, ok := strings.Cut(s, "=")
+	if !ok || name == "" || rest == "" {
+		return r, fmt.Errorf("--reference %s: want NAME=FILE", s)
+	}
+	parts := strings.Split(rest, ",")
+	r = eval.Reference{Name: name, Path: parts[0]}
+	for _, p := range parts[1:] {
+		key, value, _ := strings.Cut(p, "=")
+		switch key {
+		case "from":
+			if r.From, err = config.ParseTime(value); err != nil {
+				return r, fmt.Errorf("--reference %s: from: %w", name, err)
+			}
+		case "format":
+			if value != "json" && value != "jsonl" && value != "csv" {
+				return r, fmt.Errorf("--reference %s: format %s: want json, jsonl or csv", name, value)
+			}
+			r.Format = value
+		case "delimiter":
+			r.Delimiter = value
+		case "header":
+			if value != "true" && value != "false" {
+				return r, fmt.Errorf("--reference %s: header %s: want true or false", name, value)
+			}
+			r.NoHeader = value == "false"
+		default:
+			return r, fmt.Errorf("--reference %s: unknown setting %q: want from, format, delimiter or header", name, key)
+		}
+	}
+	if _, err := os.Stat(r.Path); err != nil {
+		return r, fmt.Errorf("--reference %s: %w", name, err)
+	}
+	return r, nil
 }
 
 // evalInput reads NAME=FILE[,key=value ...]. group is the consumer group of a hub.

@@ -83,6 +83,9 @@ func pathOf(k config.Key) string {
 	if slices.Contains([]string{"eventHub", "partitionKey", "visibility"}, k.Name) {
 		named["jobs.copy.outputs"] = "out"
 	}
+	if slices.Contains([]string{"path", "dateFormat", "timeFormat", "refresh"}, k.Name) {
+		named["jobs.copy.inputs"] = "sites"
+	}
 	path := ""
 	for _, part := range strings.Split(k.Path, ".") {
 		if part == "NAME" {
@@ -104,10 +107,12 @@ var instead = map[string][]string{
 
 // together are what a key needs besides.
 var together = map[string][]setting{
-	"server.tls.cert":           {{"key", "key.pem"}},
-	"server.tls.key":            {{"cert", "cert.pem"}},
-	"server.tls.auto":           {{"cert", "cert.pem"}, {"key", "key.pem"}},
-	"jobs.NAME.outputStartTime": {{"outputStartMode", "CustomTime"}},
+	"server.tls.cert":                                    {{"key", "key.pem"}},
+	"server.tls.key":                                     {{"cert", "cert.pem"}},
+	"server.tls.auto":                                    {{"cert", "cert.pem"}, {"key", "key.pem"}},
+	"jobs.NAME.outputStartTime":                          {{"outputStartMode", "CustomTime"}},
+	"jobs.NAME.inputs.NAME.dateFormat":                   {{"path", `"sites/{date}/sites.csv"`}},
+	"jobs.NAME.inputs.NAME.timeFormat":                   {{"path", `"sites/{date}/{time}/sites.csv"`}},
 	"jobs.NAME.inputs.NAME.serialization.fieldDelimiter": {{"type", "csv"}},
 	"jobs.NAME.inputs.NAME.serialization.header":         {{"type", "csv"}},
 }
@@ -125,7 +130,9 @@ var others = map[string]string{
 	"tables.NAME.schema":                  `"CREATE TABLE rows (a STRING, b DOUBLE) USING DELTA"`,
 	"tables.NAME.columns":                 "{ a: string, b: double }",
 	"tables.NAME.partitionBy":             "[a]",
-	"jobs.NAME.query":                     `"SELECT a, b INTO rows FROM [in] WHERE b > 0; SELECT a, b INTO out FROM [in]"`,
+	"jobs.NAME.query":                     `"SELECT a, b INTO rows FROM [in] WHERE b > 0; SELECT i.a, i.b INTO out FROM [in] i LEFT JOIN sites s ON i.a = s.a"`,
+	"jobs.NAME.inputs.NAME.type":          "", // the script says which it is
+	"jobs.NAME.inputs.NAME.path":          "other.csv",
 	"jobs.NAME.outputStartMode":           "LastOutputEventTime",
 	"jobs.NAME.inputs.NAME.consumerGroup": "readers",
 	"jobs.NAME.inputs.NAME.serialization.fieldDelimiter": `";"`,

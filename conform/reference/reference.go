@@ -44,6 +44,8 @@ type Options struct {
 	SkipErrors bool
 	Skipped    func(Skipped)
 
+	Snapshots []Snapshot // of reference data
+
 	// SystemColumns appends EventProcessedUtcTime, PartitionId and
 	// EventEnqueuedUtcTime to events read whole.
 	SystemColumns bool
@@ -163,6 +165,10 @@ type runner struct {
 	inputs  []*plan.Input
 	parts   map[plan.Node]plan.Part
 
+	snapshots map[string]*runner // over reference data, by what is in effect
+	tables    map[*plan.Lookup][]joined
+	time      column.Ticks // of the rows that reference data is joined to
+
 	traced   int       // the event that is traced; -1: none
 	seq      int       // the event whose time is worked out
 	verdicts []Verdict // of the traced event
@@ -219,7 +225,13 @@ func (r *runner) rows(n plan.Node) ([]row, error) {
 	var err error
 	switch n := n.(type) {
 	case *plan.Input:
-		rows, err = r.input(n)
+		if n.Reference {
+			rows = r.referenceInput(n)
+		} else {
+			rows, err = r.input(n)
+		}
+	case *plan.Lookup:
+		rows, err = r.lookup(n)
 	case *plan.Filter:
 		rows, err = r.filter(n)
 	case *plan.Project:

@@ -47,6 +47,10 @@ func (q *query) analyticCall(c *syntax.Call) plan.Expr {
 	if src == nil {
 		return null
 	}
+	if src.isReference() {
+		q.b.noTime(c.Span, name)
+		return null
+	}
 	if src.analytic == nil {
 		src.analytic = &plan.Analytic{}
 	}

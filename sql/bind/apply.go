@@ -150,6 +150,8 @@ func oneLeaf(rows plan.Node) bool {
 			return true
 		case *plan.Apply:
 			rows = n.In
+		case *plan.Lookup: // what stands beside a row has no time of its own
+			rows = n.In
 		default:
 			return false
 		}

@@ -42,6 +42,7 @@ type Options struct {
 	MaxDuration time.Duration // longest window or duration; default 7 days
 	Elsewhere   []string      // codes of warnings that others give: to acknowledge them is not idle
 	Steps       bool          // every step is also an output, named step:NAME
+	References  []string      // inputs of reference data, beside those of Inputs
 	JoinElapsed bool          // DATEDIFF between the sources of a JOIN is the time that passes, not a count of boundaries
 }
 
@@ -151,7 +152,7 @@ func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Err
 			continue
 		}
 		job.Steps = append(job.Steps, plan.Step{Name: st.name, Node: st.node, Where: st.where})
-		if opts.Steps {
+		if opts.Steps && !isReference(st.node) {
 			job.Outputs = append(job.Outputs, &plan.Output{Name: "step:" + st.name, In: st.node, Where: st.where})
 		}
 	}
@@ -178,6 +179,9 @@ func newBinder(src string, opts Options) *binder {
 	b := &binder{opts: opts, src: src, inputs: map[string]*inputDecl{}, streams: map[string]*stream{}, steps: map[string]*step{}, later: map[string]syntax.Span{}}
 	for _, in := range opts.Inputs {
 		b.inputs[strings.ToLower(in.Name)] = &inputDecl{info: in}
+	}
+	for _, name := range opts.References {
+		b.inputs[strings.ToLower(name)] = &inputDecl{info: InputInfo{Name: name, Reference: true}}
 	}
 	return b
 }
@@ -264,6 +268,10 @@ func (b *binder) statement(s *syntax.QueryStmt) *plan.Output {
 	}
 	out.In = b.body(s.Query.Body)
 	if out.In == nil {
+		return nil
+	}
+	if isReference(out.In) {
+		b.fail(at, "join it with a stream: FROM stream s JOIN reference r ON s.k = r.k", "a statement writes rows of streams, and this one reads reference data alone")
 		return nil
 	}
 	return out
@@ -393,6 +401,7 @@ func (b *binder) unknownSource(at syntax.Span, name string) {
 	for _, in := range b.opts.Inputs {
 		names = append(names, in.Name)
 	}
+	names = append(names, b.opts.References...)
 	for _, st := range b.stepList {
 		names = append(names, st.name)
 	}

@@ -18,6 +18,11 @@ func finish(job *plan.Job) {
 		}
 		spans[n] = below + n.Reach()
 	})
+	plan.WalkReferences(job, func(n plan.Node) {
+		if in, ok := n.(*plan.Input); ok {
+			job.Refs = append(job.Refs, in)
+		}
+	})
 	for _, out := range job.Outputs {
 		job.Span = max(job.Span, spans[out.In])
 	}

@@ -24,9 +24,9 @@ func (b *binder) from(sources []syntax.Source) *scope {
 func (b *binder) source(sc *scope, s syntax.Source) plan.Node {
 	switch s := s.(type) {
 	case *syntax.TableRef:
-		return b.match(sc, b.table(sc, s), s.Match)
+		return b.match(sc, b.timeless(b.table(sc, s), s.Match), s.Match)
 	case *syntax.Derived:
-		return b.match(sc, b.derived(sc, s), s.Match)
+		return b.match(sc, b.timeless(b.derived(sc, s), s.Match), s.Match)
 	case *syntax.Join:
 		return b.join(sc, s)
 	case *syntax.Apply:

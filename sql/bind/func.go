@@ -237,6 +237,9 @@ func (q *query) argument(a syntax.Expr, name string, i int) plan.Expr {
 	}
 	if name == "DATEDIFF" && i > 0 {
 		if src := q.sourceNamed(a); src != nil {
+			if src.isReference() {
+				q.b.fail(a.Loc(), "name a column", "%s is reference data, whose rows have no time", src.alias)
+			}
 			return src.when(q.b, a.Loc())
 		}
 	}

@@ -24,7 +24,7 @@ func TestPlans(t *testing.T) {
 		name, rest, _ := strings.Cut(block, "\n")
 		script, want, _ := strings.Cut(rest, "---\n")
 		t.Run(name, func(t *testing.T) {
-			job, _ := bound(t, script, Options{})
+			job, _ := bound(t, script, Options{References: []string{"ref"}})
 			got := plan.Explain(job)
 			out.WriteString("=== " + name + "\n" + script + "---\n" + got)
 			if got != want && !*update {

@@ -127,21 +127,26 @@ var construct = regexp.MustCompile(`[A-Z][A-Z_]+\b|\b[A-Z][a-z]+[A-Z]\w*|\b\w+\.
 // tells to leave out, and words of errors, are no part of it.
 var advice = map[string]string{
 	"write CROSS APPLY GetArrayElements(x) AS e, or GetRecordProperties(x)": "SELECT e.ArrayIndex, p.PropertyName INTO o FROM i CROSS APPLY GetArrayElements(x) AS e CROSS APPLY GetRecordProperties(x) AS p",
-	"write AS e behind it":                                            "SELECT e.ArrayIndex INTO o FROM i CROSS APPLY GetArrayElements(x) AS e",
-	"it stands only behind CROSS APPLY or OUTER APPLY":                "SELECT e.ArrayIndex INTO o FROM i CROSS APPLY GetArrayElements(x) AS e OUTER APPLY GetRecordProperties(y) AS p",
-	"put the APPLY into a step, and compute it over the rows of that": "WITH s AS (SELECT e.ArrayValue AS v FROM i CROSS APPLY GetArrayElements(x) AS e) SELECT LAG(v) OVER (LIMIT DURATION(minute, 5)) AS p INTO o FROM s",
-	"write the same INTO behind both":                                 "SELECT x.a INTO o FROM i x PARTITION BY k INTO 2 JOIN j y PARTITION BY k INTO 2 ON x.k = y.k AND DATEDIFF(minute, x, y) = 0",
-	"use JOIN ... ON with a DATEDIFF bound":                           "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
-	"use a JOIN":                                                      "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
-	"write JOIN ... ON":                                               "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
-	"use a JOIN, or a step":                                           "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
-	"use WHERE or a JOIN":                                             "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5 WHERE a.x = 1",
-	"use LEFT JOIN":                                                   "SELECT a.x INTO o FROM i a LEFT JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
-	"name a column of the source whose rows are meant":                "SELECT x.a INTO o FROM i x JOIN j y ON DATEDIFF(minute, x, y) = 0 WHERE ISFIRST(minute, 10) OVER (PARTITION BY x.k) = 1",
-	"join in a step, and compute it over the rows of that":            "WITH s AS (SELECT x.a + y.b AS c FROM i x JOIN j y ON DATEDIFF(minute, x, y) = 0) SELECT LAG(c) OVER (LIMIT DURATION(minute, 5)) AS p INTO o FROM s",
-	"the units of a JOIN are week, day, hour, minute, second, millisecond and microsecond": "SELECT x.a INTO o FROM i x JOIN j y ON DATEDIFF(week, x, y) = 0 AND DATEDIFF(day, x, y) = 0 AND DATEDIFF(hour, x, y) = 0 AND DATEDIFF(minute, x, y) = 0 AND DATEDIFF(second, x, y) = 0 AND DATEDIFF(millisecond, x, y) = 0 AND DATEDIFF(microsecond, x, y) = 0",
-	"such as AND …": "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
-	"the sources are its arguments, and it has an upper and a lower bound: …": "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
+	"write AS e behind it":                                                                     "SELECT e.ArrayIndex INTO o FROM i CROSS APPLY GetArrayElements(x) AS e",
+	"it stands only behind CROSS APPLY or OUTER APPLY":                                         "SELECT e.ArrayIndex INTO o FROM i CROSS APPLY GetArrayElements(x) AS e OUTER APPLY GetRecordProperties(y) AS p",
+	"put the APPLY into a step, and compute it over the rows of that":                          "WITH s AS (SELECT e.ArrayValue AS v FROM i CROSS APPLY GetArrayElements(x) AS e) SELECT LAG(v) OVER (LIMIT DURATION(minute, 5)) AS p INTO o FROM s",
+	"write the same INTO behind both":                                                          "SELECT x.a INTO o FROM i x PARTITION BY k INTO 2 JOIN j y PARTITION BY k INTO 2 ON x.k = y.k AND DATEDIFF(minute, x, y) = 0",
+	"use JOIN ... ON with a DATEDIFF bound":                                                    "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
+	"use a JOIN":                                                                               "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
+	"write JOIN ... ON":                                                                        "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
+	"use a JOIN, or a step":                                                                    "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
+	"use WHERE or a JOIN":                                                                      "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5 WHERE a.x = 1",
+	"write the stream before JOIN and the reference data behind it":                            "SELECT a.x INTO o FROM i a JOIN ref r ON a.k = r.k",
+	"join the reference data with a stream first":                                              "WITH s AS (SELECT r.x FROM i a JOIN ref r ON a.k = r.k) SELECT x INTO o FROM s UNION SELECT x FROM i",
+	"join it with a stream: FROM stream s JOIN reference r ON s.k = r.k":                       "SELECT s.x INTO o FROM stream s JOIN ref reference ON s.k = reference.k",
+	"join it with a stream first":                                                              "SELECT r.k, COUNT(*) AS n INTO o FROM i a JOIN ref r ON a.k = r.k GROUP BY r.k, TumblingWindow(minute, 5)",
+	"leave it out: which snapshot joins a row is decided by the time of that row":              "SELECT a.x INTO o FROM i a TIMESTAMP BY t JOIN ref r ON a.k = r.k",
+	"use LEFT JOIN":                                                                            "SELECT a.x INTO o FROM i a LEFT JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
+	"name a column of the source whose rows are meant":                                         "SELECT x.a INTO o FROM i x JOIN j y ON DATEDIFF(minute, x, y) = 0 WHERE ISFIRST(minute, 10) OVER (PARTITION BY x.k) = 1",
+	"join in a step, and compute it over the rows of that":                                     "WITH s AS (SELECT x.a + y.b AS c FROM i x JOIN j y ON DATEDIFF(minute, x, y) = 0) SELECT LAG(c) OVER (LIMIT DURATION(minute, 5)) AS p INTO o FROM s",
+	"the units of a JOIN are week, day, hour, minute, second, millisecond and microsecond":     "SELECT x.a INTO o FROM i x JOIN j y ON DATEDIFF(week, x, y) = 0 AND DATEDIFF(day, x, y) = 0 AND DATEDIFF(hour, x, y) = 0 AND DATEDIFF(minute, x, y) = 0 AND DATEDIFF(second, x, y) = 0 AND DATEDIFF(millisecond, x, y) = 0 AND DATEDIFF(microsecond, x, y) = 0",
+	"such as AND …":                                                                            "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
+	"the sources are its arguments, and it has an upper and a lower bound: …":                  "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
 	"add ….… = ….… to ON":                                                                      "SELECT x.a INTO o FROM i x PARTITION BY k JOIN j y PARTITION BY k ON x.k = y.k AND DATEDIFF(minute, x, y) = 0",
 	"INTO stands before FROM: SELECT ... INTO output FROM input":                               "SELECT a INTO output FROM input",
 	"PARTITION BY stands behind the input: FROM input PARTITION BY key":                        "SELECT a INTO o FROM input PARTITION BY key",
@@ -360,7 +365,7 @@ func TestHintsLeadToWhatIsAccepted(t *testing.T) {
 			}
 			continue
 		}
-		if _, errs, _ := Script(script, Options{}); len(errs) > 0 {
+		if _, errs, _ := Script(script, Options{References: []string{"ref"}}); len(errs) > 0 {
 			t.Errorf("%q leads to\n%s\nwhich is refused: %v", hint, script, errs)
 		}
 		for _, name := range construct.FindAllString(leave.ReplaceAllString(hint, ""), -1) {

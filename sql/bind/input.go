@@ -102,7 +102,7 @@ var systemColumns = map[string]plan.Source{
 func (s *stream) read(b *binder, at syntax.Span, path []string) int {
 	src := plan.Source{Kind: plan.Payload, Path: path, Column: plan.Column{Name: strings.Join(path, ".")}}
 	key := strings.Join(path, "\x00")
-	if sys, ok := systemColumns[strings.ToLower(path[0])]; ok && len(path) == 1 && s.decl.info.Kind == EventHub {
+	if sys, ok := systemColumns[strings.ToLower(path[0])]; ok && len(path) == 1 && s.decl.info.Kind == EventHub && !s.decl.info.Reference {
 		sys.Name = path[0]
 		src, key = sys, strings.ToLower(path[0])
 	} else if kind, ok := s.decl.declared[strings.ToLower(path[0])]; ok {

@@ -13,12 +13,8 @@ import (
 const notBounded = "The join predicate is not time bounded. JOIN operation between data streams requires specifying " +
 	"max time distances between matching events. Please add DATEDIFF to the JOIN condition."
 
-// join binds a join of streams.
+// join binds a join of streams, or of a stream and reference data.
 func (b *binder) join(sc *scope, j *syntax.Join) plan.Node {
-	if b.isReference(j.Left) || b.isReference(j.Right) {
-		b.unsupported(j.Right.Loc(), syntax.ReferenceJoins)
-		return nil
-	}
 	n := &plan.Join{Outer: j.Kind == syntax.LeftJoin}
 	var sides [2]*scope
 	var alone [2]bool // the side is one source
@@ -39,6 +35,11 @@ func (b *binder) join(sc *scope, j *syntax.Join) plan.Node {
 			return nil
 		}
 	}
+	lookup := isReference(n.Right)
+	if !lookup && isReference(n.Left) {
+		b.fail(j.Right.Loc(), "write the stream before JOIN and the reference data behind it", "reference data stands to the right of JOIN")
+		return nil
+	}
 	q := &query{b: b, from: &scope{sources: append(append([]*source(nil), sides[0].sources...), sides[1].sources...)}, clause: "ON", analyticKey: map[string]colID{}}
 	on := &joinOn{query: q, node: n, sides: sides, alone: alone, reach: timeRange{math.MinInt64, math.MaxInt64}, wait: math.MaxInt64}
 	terms := conjuncts(j.On)
@@ -49,6 +50,11 @@ func (b *binder) join(sc *scope, j *syntax.Join) plan.Node {
 	switch {
 	case on.failed:
 		return nil
+	case lookup:
+		for _, src := range sides[1].sources {
+			src.optional = src.optional || n.Outer
+		}
+		return on.lookup()
 	case on.reach.least == math.MinInt64 || on.reach.most == math.MaxInt64:
 		b.fail(j.Right.Loc(), on.boundHint(terms), notBounded)
 		return nil
@@ -67,16 +73,6 @@ func (b *binder) join(sc *scope, j *syntax.Join) plan.Node {
 		src.spread += max(0, -n.Least)
 	}
 	return n
-}
-
-// isReference reports whether a source is an input that is declared as reference data.
-func (b *binder) isReference(s syntax.Source) bool {
-	t, ok := s.(*syntax.TableRef)
-	if !ok || b.steps[strings.ToLower(t.Name.Last().Name)] != nil {
-		return false
-	}
-	in, ok := b.inputs[strings.ToLower(t.Name.Last().Name)]
-	return ok && in.info.Reference
 }
 
 // conjuncts are the conditions of a chain of ANDs.
@@ -102,6 +98,9 @@ type timeRange struct{ least, most column.Ticks }
 
 // term sorts one condition in.
 func (o *joinOn) term(e syntax.Expr) {
+	if o.ignored(e) {
+		return
+	}
 	if d := distanceIn(o, e); d != nil && o.bound(d) {
 		return
 	}

@@ -141,6 +141,8 @@ func (q *query) aliasHint(name string) string {
 func (q *query) timestamp(at syntax.Span) plan.Expr {
 	if q.inTime {
 		q.b.fail(at, "", "System.Timestamp() is not allowed in TIMESTAMP BY")
+	} else if q.from.noStream() {
+		q.b.noTime(at, "System.Timestamp()")
 	}
 	return &plan.Timestamp{Base: plan.Base{Static: column.Time, Where: at}}
 }

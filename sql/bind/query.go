@@ -65,6 +65,12 @@ func (b *binder) union(u *syntax.SetOp) plan.Node {
 	if !ok {
 		return nil
 	}
+	for _, m := range members {
+		if isReference(m) != isReference(members[0]) {
+			b.fail(u.Span, "join the reference data with a stream first", "a UNION of reference data and a stream is not allowed")
+			return nil
+		}
+	}
 	out := &plan.Union{Ins: members}
 	for _, m := range members {
 		for _, c := range m.Columns() {
@@ -124,6 +130,9 @@ func (b *binder) selectNode(s *syntax.Select) plan.Node {
 // if it reports a mistake.
 func (b *binder) selectFrom(sc *scope, s *syntax.Select) plan.Node {
 	q := &query{b: b, from: sc, sel: s, analyticKey: map[string]colID{}}
+	if isReference(sc.rows) && !q.overReference(s) {
+		return nil
+	}
 	var where plan.Expr
 	if s.Where != nil {
 		q.clause = "WHERE"

@@ -106,6 +106,9 @@ func (s *settler) node(at *plan.Node) layout {
 	if a, ok := n.(*plan.Apply); ok {
 		return s.apply(a, below)
 	}
+	if k, ok := n.(*plan.Lookup); ok {
+		return s.lookup(k, below)
+	}
 	for _, e := range n.Exprs() {
 		s.expr(e, below)
 	}

@@ -141,14 +141,14 @@ func (n *Apply) title(j *Job) string {
 // branch, told apart by their turns.
 func Several(n Node) bool {
 	switch n.(type) {
-	case *Apply, *Join:
+	case *Apply, *Join, *Lookup:
 		return true
 	}
 	return slices.ContainsFunc(n.Inputs(), Several)
 }
 
 // Apart reports whether an expression over the columns of n may have different values in
-// rows that Applies have made of one event. It looks through steps that take row by row,
+// rows that Applies and Lookups have made of one event. It looks through steps that take row by row,
 // for only behind those rows are split by a key.
 func Apart(n Node, e Expr) bool {
 	apart := false
@@ -169,6 +169,8 @@ func apartIn(n Node, i int) bool {
 		return Apart(n.In, n.Items[i].Expr)
 	case *Apply:
 		return i >= len(n.Keep) || apartIn(n.In, n.Keep[i])
+	case *Lookup:
+		return i >= len(n.In.Columns()) || apartIn(n.In, i)
 	case *Union:
 		return slices.ContainsFunc(n.Ins, func(in Node) bool {
 			if len(in.Columns()) == len(n.Cols) {

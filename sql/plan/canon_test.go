@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "rewrite the golden names")
 
 func compile(t *testing.T, script string) *plan.Job {
 	t.Helper()
-	job, errs, _ := bind.Script(script, bind.Options{})
+	job, errs, _ := bind.Script(script, bind.Options{References: []string{"ref"}})
 	if len(errs) > 0 {
 		t.Fatalf("%v\n%s", errs, script)
 	}

@@ -10,7 +10,7 @@ const Fold = "FOLD"
 // BETWEEN, LIKE, NULLIF, CHARINDEX and PATINDEX. Grouping and partitioning keep
 // case. It changes the plan.
 func IgnoreCase(j *Job) {
-	Walk(j, func(n Node) {
+	fold := func(n Node) {
 		for _, e := range n.Exprs() {
 			WalkExpr(e, func(e *Expr) {
 				if c, ok := (*e).(*Call); ok {
@@ -18,7 +18,9 @@ func IgnoreCase(j *Job) {
 				}
 			})
 		}
-	})
+	}
+	Walk(j, fold)
+	WalkReferences(j, fold)
 }
 
 func foldCall(e *Call) Expr {

@@ -17,6 +17,8 @@ type Input struct {
 	Time  Expr        // TIMESTAMP BY over Cols; nil: arrival-time mode
 	Over  []Expr      // TIMESTAMP BY ... OVER
 	Where syntax.Span // the FROM reference
+
+	Reference bool // reference data: no stream, and its rows have no time
 }
 
 // SourceKind says where an input column comes from.
@@ -71,7 +73,11 @@ func (n *Input) describe() string {
 	for i, c := range n.Cols {
 		cols[i] = describeSource(c)
 	}
-	s := fmt.Sprintf("input [%s] (%s)", n.Name, strings.Join(cols, ", "))
+	kind := "input"
+	if n.Reference {
+		kind = "reference"
+	}
+	s := fmt.Sprintf("%s [%s] (%s)", kind, n.Name, strings.Join(cols, ", "))
 	if n.Time != nil {
 		s += " timestamp by " + describeExpr(n.Time)
 	}
@@ -92,6 +98,9 @@ func describeSource(c Source) string {
 
 func (n *Input) rows(c *Canon) string {
 	c.rows[n] = "arrival" // what System.Timestamp() is in its own TIMESTAMP BY
+	if n.Reference {
+		return digest("reference", strings.ToLower(n.Name))
+	}
 	parts := []string{"input", strings.ToLower(n.Name)}
 	if n.Time != nil {
 		parts = append(parts, "by", c.Expr(n.Time, n))

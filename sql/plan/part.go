@@ -12,6 +12,7 @@ type Part struct {
 func (j *Job) Parts() map[Node]Part {
 	reached, out := make(map[Node]bool), make(map[Node]Part)
 	Walk(j, func(n Node) { reached[n] = true })
+	WalkReferences(j, func(n Node) { reached[n] = true })
 	var put func(n Node, p Part)
 	put = func(n Node, p Part) {
 		_, known := out[n]
@@ -21,6 +22,9 @@ func (j *Job) Parts() map[Node]Part {
 		out[n] = p
 		for _, in := range n.Inputs() {
 			put(in, p)
+		}
+		if l, ok := n.(*Lookup); ok {
+			put(l.Ref, p)
 		}
 	}
 	for _, s := range j.Steps { // each behind those that it reads

@@ -12,6 +12,7 @@ import (
 // Job is the plan of one script: a directed graph from inputs to outputs.
 type Job struct {
 	Inputs  []*Input
+	Refs    []*Input // reference data that Lookups read
 	Outputs []*Output
 	Steps   []Step       // of WITH clauses, for people
 	Source  string       // the script; spans are places in it

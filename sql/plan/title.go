@@ -39,6 +39,8 @@ func (j *Job) Title(n Node) string {
 		return n.title(j)
 	case *Apply:
 		return n.title(j)
+	case *Lookup:
+		return n.title(j)
 	}
 	return n.describe()
 }

@@ -7,8 +7,6 @@ type Feature string
 // Features that this version may lack. A feature that is built leaves missing: its refusals
 // must go with it, and the hints that need it come back by themselves.
 const (
-	ReferenceJoins  Feature = "JOIN with reference data"
-	ReferenceData   Feature = "reference data"
 	MatchRecognizes Feature = "MATCH_RECOGNIZE"
 	TimestampOver   Feature = "TIMESTAMP BY ... OVER"
 	SpikesAndDips   Feature = "AnomalyDetection_SpikeAndDip"
@@ -19,8 +17,8 @@ const (
 )
 
 var missing = map[Feature]bool{
-	ReferenceJoins: true, ReferenceData: true, MatchRecognizes: true,
-	TimestampOver: true, SpikesAndDips: true, ChangePoints: true,
+	MatchRecognizes: true,
+	TimestampOver:   true, SpikesAndDips: true, ChangePoints: true,
 	Geospatial: true, UserFunctions: true, OtherMetadata: true,
 }
 

@@ -39,11 +39,16 @@ type Manifest struct {
 	Written     map[string]Written  `json:"written,omitempty"` // by output that ever got rows
 	Positions   map[string][][]byte `json:"positions"`         // per source and partition; nil: nothing read yet
 	Offsets     []connector.Offset  `json:"offsets,omitempty"` // of the partitions that brought events to this epoch
-	State       []File              `json:"state,omitempty"`   // oldest first; read as one map
-	Notes       Notes               `json:"notes,omitempty"`   // of this epoch, if they are small
+	References  References          `json:"references,omitempty"`
+	State       []File              `json:"state,omitempty"` // oldest first; read as one map
+	Notes       Notes               `json:"notes,omitempty"` // of this epoch, if they are small
 	NotesKey    string              `json:"notesKey,omitempty"`
 	CRC         string              `json:"crc"` // of the manifest's text, with zeros in this place; it stands last
 }
+
+// References are the snapshots that rows may join, by the name of the input and in the order
+// in which they come into effect.
+type References map[string][]Snapshot
 
 // Since is a time by the name of an input.
 type Since map[string]column.Ticks
@@ -219,8 +224,8 @@ func (l *Log) Save(ctx context.Context, m *Manifest) error {
 	return nil
 }
 
-// Sweep deletes what the kept manifest does not need: older manifests, and files of
-// state and notes of its epoch and before that it does not name. It is called only
+// Sweep deletes what the kept manifest does not need: older manifests, files of state and
+// notes of its epoch and before that it does not name, and contents of snapshots. It is called only
 // after Commit of that manifest. spare, if not empty, is a file under way to a later
 // manifest.
 func (l *Log) Sweep(ctx context.Context, keep *Manifest, spare string) error {
@@ -249,7 +254,11 @@ func (l *Log) Sweep(ctx context.Context, keep *Manifest, spare string) error {
 			}
 		}
 	}
-	if len(old) == 0 {
+	contents, err := l.sweepContents(ctx, keep)
+	if err != nil {
+		return err
+	}
+	if old = append(old, contents...); len(old) == 0 {
 		return nil
 	}
 	return l.store.Delete(ctx, old...)

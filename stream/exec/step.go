@@ -71,6 +71,12 @@ func Compile(n plan.Node) (*Step, error) {
 			s.Local, s.Order, s.Sorted = false, TotalOrder, true
 		}
 		s.New = func() (Operator, error) { return NewApply(n) }
+	case *plan.Lookup:
+		// Its rows are numbered like those of an APPLY.
+		if s.Local = true; plan.Several(n.In) && !ofEvents(n.In) {
+			s.Local, s.Order, s.Sorted = false, TotalOrder, true
+		}
+		s.New = func() (Operator, error) { return NewLookup(n) }
 	case *plan.Union:
 		s.Local = true
 		s.New = func() (Operator, error) { return NewUnion(n), nil }
@@ -107,7 +113,7 @@ func Compile(n plan.Node) (*Step, error) {
 // ofEvents reports whether the rows of a node are made of those of inputs one by one.
 func ofEvents(n plan.Node) bool {
 	switch n.(type) {
-	case *plan.Input, *plan.Filter, *plan.Project, *plan.Union, *plan.Apply:
+	case *plan.Input, *plan.Filter, *plan.Project, *plan.Union, *plan.Apply, *plan.Lookup:
 	default:
 		return false
 	}

@@ -115,6 +115,14 @@ func (s *TimeStage) Counts() TimeCounts { return s.counts }
 // Watermark returns W.
 func (s *TimeStage) Watermark() column.Ticks { return s.w }
 
+// Newest is the largest time that a row has had, or the watermark where that is larger.
+func (s *TimeStage) Newest() column.Ticks {
+	if s.w == column.EndOfTime {
+		return s.m
+	}
+	return max(s.m, s.w)
+}
+
 // LastArrival returns the arrival time of the last event.
 func (s *TimeStage) LastArrival() column.Ticks { return s.arrived }
 
