@@ -36,9 +36,12 @@ var pages = map[string]page{
 			s.write("q.asaql", "SELECT COUNT(*) AS n INTO out FROM telemetry TIMESTAMP BY At GROUP BY TumblingWindow(second, 10)\n")
 			s.write("events.jsonl", `{"At":"2026-01-01T00:00:01Z","_arrival":"2026-01-01T00:00:01Z"}`+"\n")
 			s.write("expected.jsonl", `{"output":"out","row":{"n":1}}`+"\n")
+			s.write("rules.csv", "id,most\n1,5\n")
+			s.write("newer.csv", "id,most\n1,6\n")
 		},
 		runs: map[string]how{
 			"spate eval --query q.asaql --input telemetry=events.jsonl --arrival _arrival --arrival-drop --fail-on-drop > got.jsonl": {},
+			"spate eval --query q.asaql --input telemetry=events.jsonl --reference rules=rules.csv --reference rules=newer.csv,from=2026-01-05T12:00:00Z > got.jsonl": {},
 			"spate backup /backups/monday": {before: func(s *session) { s.start("spate up") }, change: map[string]string{"/backups/monday": "monday"}},
 		},
 	},
