@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +122,36 @@ func TestAProjectThatListsNothing(t *testing.T) {
 	}
 	if len(p.Source.Mocks) != 1 || p.Source.Mocks[0].Path != filepath.Join(dir, "Inputs", "data.json") {
 		t.Errorf("%+v", p.Source.Mocks)
+	}
+}
+
+// A function is declared beside its source; what a script calls of them is not there yet.
+func TestFunctionsOfAProject(t *testing.T) {
+	dir := project(t, map[string]string{
+		"job.asaql":           "SELECT udf.f(a) AS a INTO [o] FROM [i]",
+		"Functions/f.js":      "function main(x) { return x; }",
+		"Functions/f.js.json": `{"Name":"f.js","Type":"Scalar","ScriptType":"JSFunction","FunctionInputs":[{"DataType":"any","IsConfigurationParameter":null}],"OutputType":"any"}`,
+	})
+	// Only the declaration is listed.
+	path := filepath.Join(dir, "asaproj.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := regexp.MustCompile(`\{"filePath":"Functions\\\\f\.js","subType":"JSFunction"\},?`).ReplaceAllString(string(data), "")
+	if err := os.WriteFile(path, []byte(strings.Replace(text, ",]", "]", 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p, err := ReadProject(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := p.Functions[0]
+	if f.Name != "f" || f.Language != "JavaScript" || f.Output != "any" || len(f.Inputs) != 1 || f.Inputs[0] != "any" || f.Path != filepath.Join(dir, "Functions", "f.js") {
+		t.Errorf("%+v", f)
+	}
+	if _, err := Load(Source{Path: dir}); err == nil || !strings.Contains(err.Error(), "udf.f") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -118,7 +118,9 @@ type Function struct {
 	Name      string
 	Language  string // JavaScript or C#
 	Aggregate bool
-	Path      string // the source of a JavaScript function
+	Inputs    []string // types of the arguments; nil: not said
+	Output    string   // type of the result; empty: not said
+	Path      string   // the source of a JavaScript function
 }
 
 // IsProject says whether a file is a project file, by its name.

@@ -101,7 +101,12 @@ func (f *file) output() Output {
 // f.js.json.
 func (f *file) function(kind string) Function {
 	fn := Function{At: f.place(f.root), Name: f.name(), Language: "JavaScript", Aggregate: strings.EqualFold(f.text(f.root, "Type"), "Aggregate")}
-	fn.Name = strings.TrimSuffix(fn.Name, ".js")
+	fn.Name, fn.Output = strings.TrimSuffix(fn.Name, ".js"), f.text(f.root, "OutputType")
+	if list := f.root.get("FunctionInputs"); list != nil {
+		for _, in := range list.items {
+			fn.Inputs = append(fn.Inputs, f.text(in, "DataType"))
+		}
+	}
 	if kind == "csharpfunction" {
 		fn.Language = "C#"
 		return fn
