@@ -40,7 +40,7 @@ var pages = map[string]page{
 			s.write("newer.csv", "id,most\n1,6\n")
 		},
 		runs: map[string]how{
-			"spate eval --query q.asaql --input telemetry=events.jsonl --arrival _arrival --arrival-drop --fail-on-drop > got.jsonl": {},
+			"spate eval --query q.asaql --input telemetry=events.jsonl --arrival _arrival --arrival-drop --fail-on-drop > got.jsonl":                                  {},
 			"spate eval --query q.asaql --input telemetry=events.jsonl --reference rules=rules.csv --reference rules=newer.csv,from=2026-01-05T12:00:00Z > got.jsonl": {},
 			"spate backup /backups/monday": {before: func(s *session) { s.start("spate up") }, change: map[string]string{"/backups/monday": "monday"}},
 		},
