@@ -8,12 +8,14 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/token"
 
+	"spate/config/asaproj"
 	"spate/pipeline"
 	"spate/sql/bind"
+	"spate/sql/syntax"
 )
 
 // warningCodes are the codes of warnings that may be acknowledged.
-var warningCodes = slices.Sorted(slices.Values(append([]string{"W505", "W512", "W515"}, bind.WarningCodes...)))
+var warningCodes = slices.Sorted(slices.Values(append([]string{"W505", lateNotSet, shortRetention, "W512", "W515", dropUnkept, sharedGroup, otherTarget, asaproj.PassedOver}, bind.WarningCodes...)))
 
 // acknowledged is a list of codes of warnings of a job. Where they stand is kept with the
 // other places of the job.
@@ -74,6 +76,18 @@ func (p *Pipeline) acknowledge(l *loader) {
 		}
 	}
 	p.Warnings = kept
+}
+
+// projectCodes are the codes of warnings about the files of a project. JSON has no comments,
+// so a comment anywhere in the script acknowledges them.
+var projectCodes = []string{lateNotSet, otherTarget, asaproj.PassedOver}
+
+// acknowledgeProject takes away what comments of the script acknowledge of a project.
+func (l *loader) acknowledgeProject(script string) {
+	for _, c := range syntax.Comments(script, syntax.ASA) {
+		codes, _ := bind.Acknowledged(c.Text)
+		l.problems = slices.DeleteFunc(l.problems, func(p Problem) bool { return slices.Contains(projectCodes, p.Code) && slices.Contains(codes, p.Code) })
+	}
 }
 
 // comment is a comment of a YAML file.

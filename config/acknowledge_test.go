@@ -2,6 +2,7 @@ package config
 
 import (
 	"go/ast"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -77,6 +78,19 @@ func TestEveryWarningCanBeAcknowledged(t *testing.T) {
 				}
 				return true
 			})
+		}
+	}
+}
+
+// The page says of every warning what it is about.
+func TestThePageListsEveryWarning(t *testing.T) {
+	page, err := os.ReadFile("../docs/testing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range append([]string{bind.IdleAcknowledgement}, warningCodes...) {
+		if !strings.Contains(string(page), "\n| "+code+" | ") {
+			t.Errorf("docs/testing.md does not list %s", code)
 		}
 	}
 }

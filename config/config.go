@@ -1,8 +1,8 @@
 // Package config turns a pipeline file into pipeline.Options and says exactly what
 // is wrong with it: file, line, column, code, an excerpt with a caret, a hint.
 //
-// A folder with nothing but Stream Analytics scripts is a pipeline too (Derive),
-// and so is the built-in example (Example).
+// A folder with nothing but Stream Analytics scripts is a pipeline too (Derive), so is a
+// project folder of Microsoft's tools, and so is the built-in example (Example).
 //
 // Every key of a file is declared once, with what it means and what becomes of a change
 // (Key): key.go has the declaration, form.go the forms of values, and the files of the maps
@@ -25,6 +25,7 @@ import (
 	"strings"
 	"time"
 
+	"spate/config/asaproj"
 	"spate/pipeline"
 )
 
@@ -35,6 +36,7 @@ type Kind string
 const (
 	File    Kind = "file"    // a pipeline file
 	Derived Kind = "derived" // a folder of scripts
+	Project Kind = "project" // a project folder of Microsoft's tools
 	BuiltIn Kind = "example" // the built-in example
 )
 
@@ -58,6 +60,8 @@ type Pipeline struct {
 	Files    []string // what was read, folders whose content counts among them
 	// Secrets are the values that came from references: prints show *** instead.
 	Secrets []string
+
+	Source *asaproj.Project // of a Project
 }
 
 // autoPorts opens every listener on any free port.
@@ -88,6 +92,9 @@ func Load(src Source) (*Pipeline, error) {
 		return nil, err
 	}
 	if !info.IsDir() {
+		if asaproj.IsProject(path) {
+			return loadProject(src, path)
+		}
 		return loadFile(src, path)
 	}
 	for _, name := range []string{"spate.yaml", "spate.yml"} {
@@ -95,6 +102,11 @@ func Load(src Source) (*Pipeline, error) {
 		if _, err := os.Stat(file); err == nil {
 			return loadFile(src, file)
 		}
+	}
+	if file, err := asaproj.Find(path); err != nil {
+		return nil, Problems{{File: path, Line: 1, Column: 1, Code: "E303", Severity: "error", Message: err.Error()}}
+	} else if file != "" {
+		return loadProject(src, file)
 	}
 	scripts, err := filepath.Glob(filepath.Join(path, "*.asaql"))
 	if err != nil {
@@ -216,6 +228,7 @@ type jobPlaces struct {
 	script  string // file of the query as errors name it; empty: inline
 	inputs  map[string]place
 	outputs map[string]place
+	late    bool             // how late events may be is said
 	columns map[string]place // of the expressions, by alias and column as columnKey has them
 }
 
@@ -237,7 +250,8 @@ var fileKeys = section[pipeline.Options]{
 	key("monitor", ChangeInside, "Metrics, and who is told about alerts.", part(monitorKeys, itself, nil)).example(monitorExample),
 	key("notify", ChangeInside, "Hubs of which every event is sent to action groups.", notifyNames()).example(notifyExample),
 	key("simulate", ChangeInside, "A fleet of devices that `spate up` runs.", simulateValue()).example(simulateExample),
-	later[pipeline.Options]("include", "tests", "azure"),
+	key("tests", ChangeInside, "Tests of the jobs, for `spate test`. They are one list; a pipeline that runs does not look at them.", tests()).example(testsExample),
+	later[pipeline.Options]("include", "azure"),
 }
 
 func itself(o *pipeline.Options) *pipeline.Options { return o }

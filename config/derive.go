@@ -17,11 +17,8 @@ import (
 // except that an alias that another script reads, or whose name speaks of alerts or
 // hubs, is a hub.
 func derive(src Source, dir string, scripts []string) (*Pipeline, error) {
-	r := &reader{file: dir, env: src.Env}
-	l := &loader{reader: r, folder: folder{dir: dir}, data: src.Data, jobs: map[string]*jobPlaces{}}
-	fileKeys.read(l, r.parse([]byte("version: 1")), &l.o)
-	r.src = "" // nobody has written that
-	l.o.Listen.NextFree = true
+	l := bareLoader(src, dir)
+	r := l.reader
 
 	slices.Sort(scripts)
 	plans := map[string]*plan.Job{}
@@ -66,6 +63,16 @@ func derive(src Source, dir string, scripts []string) (*Pipeline, error) {
 	return p, nil
 }
 
+// bareLoader holds the options of a file that says nothing.
+func bareLoader(src Source, dir string) *loader {
+	r := &reader{file: dir, env: src.Env}
+	l := &loader{reader: r, folder: folder{dir: dir}, data: src.Data, jobs: map[string]*jobPlaces{}}
+	fileKeys.read(l, r.parse([]byte("version: 1")), &l.o)
+	r.src = "" // nobody has written that
+	l.o.Listen.NextFree = true
+	return l
+}
+
 func (l *loader) addHub(name string) {
 	if l.findHub(name) == nil {
 		l.o.Hubs = append(l.o.Hubs, pipeline.Hub{Name: name, Partitions: 4, Retention: 24 * time.Hour, Acknowledge: pipeline.AckSync})
@@ -78,6 +85,11 @@ func (l *loader) addTarget(j *pipeline.Job, alias string, reads map[string]bool)
 		l.addHub(alias)
 		return
 	}
+	l.addTable(j, alias)
+}
+
+// addTable sends the rows of an output to a table that is named after it.
+func (l *loader) addTable(j *pipeline.Job, alias string) {
 	if slices.ContainsFunc(j.Outputs, func(o pipeline.Output) bool { return strings.EqualFold(o.Alias, alias) }) {
 		return
 	}
@@ -95,5 +107,5 @@ func (l *loader) addTarget(j *pipeline.Job, alias string, reads map[string]bool)
 		l.o.Tables = append(l.o.Tables, pipeline.Table{Database: db, Name: table, Path: db + ".db/" + table})
 	}
 	j.Outputs = append(j.Outputs, pipeline.Output{Alias: alias, Table: table})
-	l.jobs[j.Name].outputs[low] = place{1, 1}
+	l.jobs[j.Name].outputs[strings.ToLower(alias)] = place{1, 1}
 }

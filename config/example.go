@@ -51,7 +51,7 @@ func Example(src Source) (*Pipeline, error) {
 
 // holdsPipeline says whether Load finds a pipeline in dir.
 func holdsPipeline(dir string) bool {
-	for _, pattern := range []string{"spate.yaml", "spate.yml", "*.asaql"} {
+	for _, pattern := range []string{"spate.yaml", "spate.yml", "*.asaql", "asaproj.json", "*.asaproj"} {
 		if found, err := filepath.Glob(filepath.Join(dir, pattern)); err == nil && len(found) > 0 {
 			return true
 		}

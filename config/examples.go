@@ -54,4 +54,15 @@ const (
 `
 	simulateExample = `simulate: { hub: device-telemetry, devices: 50, interval: 1s, scenario: overheating }
 `
+	testsExample = `tests:
+  - name: hot devices are told
+    job: totals
+    input:
+      events:
+        - { DeviceId: a, Temperature: 20.5 }
+        - { DeviceId: b, Temperature: 81.5 }
+    expect:
+      alerts:
+        - { DeviceId: b }
+`
 )

@@ -90,6 +90,7 @@ func (l *loader) checkJob(o *object, _ *entry, j *pipeline.Job) {
 // placesOf says where the parts of a job stand.
 func placesOf(o *object, j *pipeline.Job) *jobPlaces {
 	p := &jobPlaces{query: o.at, script: j.ScriptFile, inputs: map[string]place{}, outputs: map[string]place{}, columns: map[string]place{}}
+	p.late = o.find("eventsLateArrivalMaxDelay") != nil || o.find("eventsLateArrivalMaxDelayInSeconds") != nil
 	if e := o.find("query"); e != nil {
 		p.query = placeOf(e.value)
 	}

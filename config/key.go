@@ -45,6 +45,8 @@ const (
 	FormSecret   Form = "secret" // text that must be a reference
 	FormList     Form = "list"   // of text, or of Words
 	FormTexts    Form = "texts"  // a map from any name to text
+	FormRows     Form = "rows"   // a map from any name to a file, a list of rows, or a map of Words
+	FormCounts   Form = "counts" // a map from any name, or from Words, to numbers
 	FormMap      Form = "map"    // of Keys
 	FormNames    Form = "names"  // a map from names to maps of Keys
 	FormMaps     Form = "maps"   // a list of maps of Keys

@@ -151,6 +151,14 @@ func wrongValues(k config.Key) map[string]string {
 		if len(k.Words) > 0 {
 			wrong["[nonsense]"] = "E206"
 		}
+	case config.FormRows:
+		wrong["7"], wrong["{ a: [b] }"], wrong["{ a: { file: x, rows: [{ b: 1 }] } }"] = "E104", "E104", "E207"
+		wrong["{ a: { } }"], wrong["{ a: { file: x, nonsense: 1 } }"] = "E208", "E102"
+	case config.FormCounts:
+		wrong["7"], wrong["{ a: many }"], wrong["{ a: -1 }"] = "E104", "E104", "E205"
+		if len(k.Words) > 0 {
+			wrong["{ nonsense: 1 }"] = "E206"
+		}
 	case config.FormTexts:
 		wrong["7"], wrong["{ a: [b] }"] = "E104", "E104"
 		if len(k.Words) > 0 {

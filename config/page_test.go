@@ -33,7 +33,7 @@ func TestExamplesOfTheDocumentation(t *testing.T) {
 	for _, k := range config.Keys() {
 		around[k.Name] = k.Example
 	}
-	needs := map[string][]string{"jobs": {"namespace", "tables"}, "capture": {"namespace", "raw"}, "notify": {"namespace", "monitor"}, "simulate": {"namespace"}}
+	needs := map[string][]string{"tests": {"namespace", "tables", "jobs"}, "jobs": {"namespace", "tables"}, "capture": {"namespace", "raw"}, "notify": {"namespace", "monitor"}, "simulate": {"namespace"}}
 	for _, k := range config.Keys() {
 		text := "version: 1\n" + k.Example
 		for _, other := range needs[k.Name] {
@@ -110,7 +110,7 @@ func page() string {
 	b.WriteString("## At the top\n\n")
 	table(&b, config.Keys(), "")
 	for _, k := range config.Keys() {
-		if k.Form == config.FormMap || k.Form == config.FormNames {
+		if k.Form == config.FormMap || k.Form == config.FormNames || k.Form == config.FormMaps {
 			chapter(&b, k, "##")
 		}
 	}
@@ -252,6 +252,13 @@ func typeOf(k config.Key) string {
 		return "list of text"
 	case config.FormTexts:
 		return "map to text"
+	case config.FormRows:
+		return "map to rows"
+	case config.FormCounts:
+		if len(k.Words) > 0 {
+			return "map from " + words + " to numbers"
+		}
+		return "map to numbers"
 	case config.FormMap, config.FormNames:
 		return "[map](#" + anchor(k) + ")"
 	case config.FormMaps:

@@ -133,6 +133,19 @@ func formSchema(k Key) *schema {
 			s.Additional = orReference(&schema{Enum: literals(k.Words)}, &schema{Type: "string", Pattern: typePattern()})
 		}
 		return s
+	case FormRows:
+		rows := &schema{Type: "array", Items: &schema{Type: "object"}}
+		more := &schema{Type: "object", Properties: map[string]*schema{}, Additional: false}
+		for _, w := range k.Words {
+			more.Properties[w] = &schema{}
+		}
+		return &schema{Type: []string{"object", "null"}, Additional: orReference(&schema{Type: "string"}, rows, more)}
+	case FormCounts:
+		s := &schema{Type: []string{"object", "null"}, Additional: orReference(&schema{Type: "integer", Minimum: new(int64)})}
+		if len(k.Words) > 0 {
+			s.PropertyNames = &schema{Enum: literals(k.Words)}
+		}
+		return s
 	case FormMap:
 		return mapSchema(k.Keys)
 	case FormNames:

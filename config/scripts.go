@@ -23,11 +23,12 @@ func (l *loader) checkScripts() {
 			l.checkScript(j, l.jobs[j.Name])
 		}
 	}
+	l.lintGroups()
 }
 
 // compile compiles the script of a job; any alias is taken.
 func compile(j *pipeline.Job) (*plan.Job, syntax.Errors, []bind.Warning) {
-	return stream.Compile(j.Script, bind.Options{JoinElapsed: j.Policies.JoinElapsed, References: j.References()})
+	return stream.Compile(j.Script, bind.Options{JoinElapsed: j.Policies.JoinElapsed, References: j.References(), Elsewhere: projectCodes})
 }
 
 // ScriptProblems turns the mistakes of a script into problems of its file.
@@ -90,6 +91,7 @@ func (l *loader) checkScript(j *pipeline.Job, places *jobPlaces) {
 	if len(l.problems) == before { // else a name is misspelt, and has been said to be
 		l.checkAliases(j, places, p)
 	}
+	l.lintJob(j, places, p)
 	l.checkIntervals(j, places)
 	l.checkVisibility(j, places, p)
 	for _, in := range j.Inputs {

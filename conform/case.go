@@ -32,7 +32,7 @@ var defaultArrival, _ = column.ParseTicks("2026-01-05T00:00:00Z")
 type Case struct {
 	Name      string // file name without extension
 	Title     string // the text above the first file
-	Source    string // of the rule
+	Source    string // of the rule; those of the project all have one
 	Script    string
 	Inputs    []Input
 	Want      map[string][]column.Value // rows of each output as records
@@ -66,12 +66,15 @@ func LoadAll(fsys fs.FS, dir string) ([]*Case, error) {
 		if err != nil {
 			return nil, err
 		}
+		if c.Source == "" {
+			return nil, fmt.Errorf("case %s: no Source line", c.Name)
+		}
 		cases = append(cases, c)
 	}
 	return cases, nil
 }
 
-// Parse reads one case.
+// Parse reads one case, which need not say its Source.
 func Parse(name string, data []byte) (*Case, error) {
 	c := &Case{Name: name, Want: map[string][]column.Value{}, Options: Options{Late: -1}}
 	ar := txtar.Parse(data)
@@ -83,9 +86,6 @@ func Parse(name string, data []byte) (*Case, error) {
 		}
 	}
 	c.Title = strings.TrimSpace(c.Title)
-	if c.Source == "" {
-		return nil, fmt.Errorf("case %s: no Source line", name)
-	}
 	for _, f := range ar.Files {
 		if err := c.file(f.Name, f.Data); err != nil {
 			return nil, fmt.Errorf("case %s: %s: %w", name, f.Name, err)

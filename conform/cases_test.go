@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"spate/conform"
 )
@@ -63,9 +64,14 @@ func TestParseRefusesWhatIsNoCase(t *testing.T) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
-	f("Title.\n-- query.sql --\nSELECT 1\n", "no Source line")
 	f("Title.\nSource: x\n", "no query.sql")
 	f("Title.\nSource: x\n-- settings --\nspeed=1\n", "no such setting")
 	f("Title.\nSource: x\n-- in/a.jsonl --\n{\n", "byte")
 	f("Title.\nSource: x\n-- out/a.jsonl --\n", "no such file")
+
+	// The cases here say where their rules come from.
+	dir := fstest.MapFS{"cases/x.txtar": {Data: []byte("Title.\n-- query.sql --\nSELECT 1\n")}}
+	if _, err := conform.LoadAll(dir, "cases"); err == nil || !strings.Contains(err.Error(), "no Source line") {
+		t.Errorf("error %v", err)
+	}
 }

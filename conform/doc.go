@@ -6,7 +6,7 @@
 // A case is a txtar archive:
 //
 //	Title, then the rule in a few sentences.
-//	Source: where the rule comes from.
+//	Source: where the rule comes from. Those of this project all say it.
 //
 //	-- settings --       optional, NAME=VALUE lines
 //	-- query.sql --

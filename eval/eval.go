@@ -19,6 +19,7 @@ import (
 
 	"spate/column"
 	"spate/connector"
+	"spate/metric"
 	"spate/sql/bind"
 	"spate/sql/plan"
 	"spate/sql/syntax"
@@ -64,6 +65,7 @@ type Options struct {
 	Diagnostic func(Diagnostic)   // is told of dropped and changed events, in the order of inputs and lines; may be nil
 	Warning    func(bind.Warning) // is told of warnings of the script; may be nil
 	Log        *slog.Logger
+	Metrics    *metric.Recorder // gets what a job counts; may be nil
 }
 
 // ScriptError is a script that does not compile.
@@ -95,6 +97,28 @@ func Explain(o Options) (string, error) {
 		return "", err
 	}
 	return plan.Explain(compiled), nil
+}
+
+// Names are the inputs that a script reads and the outputs that it writes, as it spells them.
+func Names(o Options) (inputs, outputs []string, err error) {
+	o.Warning = nil
+	compiled, err := compile(&o)
+	if err != nil {
+		return nil, nil, err
+	}
+	add := func(names []string, name string) []string {
+		if slices.ContainsFunc(names, func(n string) bool { return column.EqualNames(n, name) }) {
+			return names
+		}
+		return append(names, name)
+	}
+	for _, in := range append(slices.Clone(compiled.Inputs), compiled.Refs...) {
+		inputs = add(inputs, in.Name)
+	}
+	for _, out := range compiled.Outputs {
+		outputs = add(outputs, out.Name)
+	}
+	return inputs, outputs, nil
 }
 
 func compile(o *Options) (*plan.Job, error) {
@@ -181,7 +205,7 @@ func (r *run) bind(ctx context.Context, compiled *plan.Job) error {
 	so := stream.Options{
 		Name: "eval", Plan: compiled, Policy: o.Policy, SkipErrors: o.SkipErrors, Inputs: make(map[string]stream.Input), Outputs: make(map[string]connector.Sink),
 		Hold: make(map[string]bool), IdleTick: -1, NoFlush: o.NoFlush, Log: o.Log, Clock: stillClock{}, Drain: time.Nanosecond,
-		Diagnostic: r.tally.fault,
+		Diagnostic: r.tally.fault, Metrics: o.Metrics,
 	}
 	if !o.Until.IsZero() {
 		so.Until = column.TicksOf(o.Until)

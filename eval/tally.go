@@ -24,6 +24,9 @@ type Diagnostic struct {
 	Line   int64  `json:"line,omitempty"` // from 1; of JSON the number of the event
 	Drop   bool   `json:"dropped"`
 	Reason string `json:"reason"`
+
+	Row      []byte `json:"-"` // as JSON: that a step cannot compute
+	StepLine int    `json:"-"` // of the script, where the name of the step or output stands
 }
 
 // Summary is what a run did to its events beside its result.
@@ -87,6 +90,8 @@ func (s Summary) String() string {
 type record struct {
 	Diagnostic
 	Offset int64
+	Bytes  []byte // Row
+	At     int    // StepLine
 }
 
 // fault takes a diagnostic of the engine.
@@ -108,7 +113,7 @@ func (t *tally) fault(d stream.Diagnostic) {
 	if d.Moved > 0 {
 		reason += fmt.Sprintf(": moved by %s", span(d.Moved))
 	}
-	r := record{Diagnostic{Kind: d.Kind, Input: d.Input, Output: d.Output, Step: d.Step, Drop: d.Dropped, Reason: reason}, d.Offset}
+	r := record{Diagnostic{Kind: d.Kind, Input: d.Input, Output: d.Output, Step: d.Step, Drop: d.Dropped, Reason: reason}, d.Offset, d.Row, d.Line}
 	if d.Snapshot != "" {
 		r.File, r.Line = d.Snapshot, d.Offset
 	}
@@ -124,7 +129,7 @@ func (t *tally) raised(input string, offset int64, from, to column.Ticks, cause 
 	t.keep(record{Diagnostic{
 		Kind: "arrival", Input: input,
 		Reason: fmt.Sprintf("arrival %s is before that of the line above: raised to %s", from, to),
-	}, offset})
+	}, offset, nil, 0})
 }
 
 func (t *tally) most(input string, by column.Ticks, cause int64) {
@@ -156,6 +161,7 @@ func (t *tally) report(_ int32, text []byte) error {
 	if in := t.inputs[r.Input]; in != nil {
 		r.File, r.Line = in.place(r.Offset)
 	}
+	r.Row, r.StepLine = r.Bytes, r.At
 	t.o.Diagnostic(r.Diagnostic)
 	return nil
 }

@@ -2,6 +2,7 @@ package interop
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -34,6 +35,7 @@ type how struct {
 	retry  bool              // until each command succeeds: what it shows takes a while to come
 	change map[string]string // what is made shorter
 	before func(s *session)
+	exit   int // with which the last command ends
 }
 
 type compare string
@@ -269,7 +271,7 @@ var startsUp = regexp.MustCompile(`^(bin/spate|spate|go run \./cmd/spate) up\b`)
 
 func (s *session) run(b block, h how) {
 	s.t.Helper()
-	for _, step := range b.steps {
+	for i, step := range b.steps {
 		command := step.command
 		for from, to := range h.change {
 			command = strings.ReplaceAll(command, from, to)
@@ -291,6 +293,14 @@ func (s *session) run(b block, h how) {
 					break
 				}
 			}
+			var exit *exec.ExitError
+			if h.exit != 0 && i == len(b.steps)-1 {
+				if errors.As(err, &exit) && exit.ExitCode() == h.exit {
+					err = nil
+				} else {
+					err = fmt.Errorf("it ends with %w, want exit status %d", cmp.Or(err, errDone), h.exit)
+				}
+			}
 			if err != nil {
 				s.t.Errorf("%s\n%v\n%s", command, err, said)
 				continue
@@ -299,6 +309,8 @@ func (s *session) run(b block, h how) {
 		}
 	}
 }
+
+var errDone = errors.New("exit status 0")
 
 // start runs `spate up` until stop.
 func (s *session) start(command string) {

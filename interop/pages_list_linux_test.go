@@ -47,10 +47,10 @@ var pages = map[string]page{
 	},
 	"docs/testing.md": {
 		runs: map[string]how{
-			"mkdir -p cases/hot": {output: shape},
-			"spate eval --query cases/hot/query.asaql --input telemetry=cases/hot/telemetry.jsonl --arrival At --fail-on-drop > cases/hot/expected.jsonl": {},
-			"cat > test.sh <<'SCRIPT'":           {output: shape},
-			"cp cases/hot/query.asaql hot.asaql": {},
+			"cat > hot.asaql <<'SQL'": {output: shape, exit: 6},
+			"spate test --update":     {output: shape},
+			"mkdir -p tests":          {output: shape},
+			"mkdir -p myjob/test":     {output: shape},
 		},
 	},
 	"docs/emulator.md": {

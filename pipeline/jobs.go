@@ -137,6 +137,11 @@ type Capture struct {
 	Strict  bool
 }
 
+// HasInput says whether an alias is bound.
+func (j Job) HasInput(alias string) bool {
+	return slices.ContainsFunc(j.Inputs, func(in Input) bool { return column.EqualNames(in.Alias, alias) })
+}
+
 // References are the aliases that are reference data.
 func (j Job) References() []string {
 	var out []string

@@ -30,6 +30,7 @@ type Options struct {
 	Tables       []Table
 	Jobs         []Job
 	Captures     []Capture
+	Tests        []Test // of the jobs; nothing that runs looks at them
 
 	ActionGroups     []ActionGroup
 	Notify           []Notify

@@ -143,6 +143,8 @@ type Diagnostic struct {
 	Type    string // data error type, as Azure's diagnostics name it
 	Reason  string
 	Excerpt string
+
+	Row []byte // as JSON: that a step cannot compute
 }
 
 func (o Options) withDefaults() Options {

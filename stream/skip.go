@@ -26,6 +26,7 @@ func (s *site) skipping(n plan.Node, step any) {
 		d := Diagnostic{
 			Kind: "runtime", Type: runtimeError, Reason: err.Error(), Dropped: true,
 			Step: part.Step, Output: part.Output, Line: part.Line,
+			Row: format.AppendRow(nil, b, row),
 		}
 		if !err.Result {
 			d.Input, d.Part, d.Offset = j.originOf(ins, b, row)

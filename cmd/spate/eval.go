@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"spate/config"
+	"spate/config/asaproj"
 	"spate/eval"
 	"spate/jobs"
 	"spate/pipeline"
@@ -35,7 +36,8 @@ type evalRun struct {
 	Policies pipeline.Policies
 	groups   map[string]string // consumer groups of hubs, by input
 
-	Acknowledged []string // warnings that the job says are known
+	Acknowledged []string       // warnings that the job says are known
+	mocks        []asaproj.Mock // of the project that the job is of
 }
 
 func (a *app) eval() *cobra.Command {
@@ -248,6 +250,9 @@ func (a *app) takeJob(name string, o *evalRun) error {
 		if strings.EqualFold(j.Name, name) {
 			o.Script, o.ScriptFile, o.Policies, o.Acknowledged = j.Script, j.ScriptFile, j.Policies, j.Acknowledged
 			o.IgnoreCase, o.Elapsed = j.Policies.IgnoreCase, j.Policies.JoinElapsed
+			if p.Source != nil {
+				o.mocks = p.Source.Mocks
+			}
 			return nil
 		}
 	}

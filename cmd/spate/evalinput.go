@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
 	"spate/config"
 	"spate/eval"
+	"spate/suite"
 )
 
 // evalInputs reads the --input flags.
@@ -55,6 +57,26 @@ func (a *app) evalInputs(f *evalFlags, o *evalRun) error {
 			}
 		}
 		o.References = append(o.References, r)
+	}
+	return o.evalMocks()
+}
+
+// evalMocks reads the local inputs of a project where nothing else is given.
+func (o *evalRun) evalMocks() error {
+	for _, m := range o.mocks {
+		if slices.ContainsFunc(o.Inputs, func(in eval.Input) bool { return strings.EqualFold(in.Name, m.Alias) }) ||
+			slices.ContainsFunc(o.References, func(r eval.Reference) bool { return strings.EqualFold(r.Name, m.Alias) }) {
+			continue
+		}
+		in, ref, err := suite.Mock(m)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", m.At.File, err)
+		case ref != nil:
+			o.References = append(o.References, *ref)
+		default:
+			o.Inputs = append(o.Inputs, *in)
+		}
 	}
 	return nil
 }

@@ -16,6 +16,11 @@ spate up --ports auto --no-simulator`,
 spate check pipeline.yaml --strict
 spate check --print
 spate check --schema > spate.schema.json`,
+	"test": `
+spate test
+spate test tests/ --run hot --junit results.xml
+spate test myproject/asaproj.json --output-dir results
+spate test --update`,
 	"eval": `
 spate eval --query q.asaql --input events=events.jsonl --arrival At
 spate eval -e "SELECT COUNT(*) AS n INTO out FROM events GROUP BY TumblingWindow(second, 10)" --input events=events.csv

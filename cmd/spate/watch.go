@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ const watchEvery = 300 * time.Millisecond
 // watcher has a running pipeline take over what changes in its files.
 type watcher struct {
 	files  []string
+	seen   string          // how they were when wait was asked last
 	warned map[string]bool // warnings that were printed
 	load   func() (*config.Pipeline, error)
 	reload func(ctx context.Context, o pipeline.Options) ([]string, error)
@@ -49,10 +51,35 @@ func (w *watcher) run(ctx context.Context) {
 	}
 }
 
-// look is how the files are now, as a text.
+// wait returns when the files are no longer as they were seen, and have stood still from one
+// look to the next. That is how they are seen then.
+func (w *watcher) wait(ctx context.Context) error {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	last := w.look()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		now := w.look()
+		if now != w.seen && now == last {
+			w.seen = now
+			return nil
+		}
+		last = now
+	}
+}
+
+// look is how the files are now, as a text; of a pattern, which there are.
 func (w *watcher) look() string {
 	var sb strings.Builder
 	for _, f := range w.files {
+		if found, err := filepath.Glob(f); err == nil && strings.Contains(f, "*") {
+			fmt.Fprintln(&sb, f, found)
+			continue
+		}
 		info, err := os.Stat(f)
 		if err != nil {
 			fmt.Fprintf(&sb, "%s: %v\n", f, err)

@@ -92,7 +92,7 @@ func pathOf(k config.Key) string {
 			part = named[path]
 		}
 		path = strings.TrimPrefix(path+"."+part, ".")
-		if part == "receivers" && k.Name != part {
+		if (part == "receivers" || part == "tests") && k.Name != part {
 			path += ".-"
 		}
 	}
@@ -147,6 +147,11 @@ var others = map[string]string{
 	"monitor.actionGroups.NAME.receivers.webhook":        `"${env:SPATE_TEST_HOOK:-http://127.0.0.1:1/other}"`,
 	"monitor.actionGroups.NAME.receivers.headers":        "{ X-Other: other }",
 	"notify.NAME.actionGroups":                           "[others]",
+	"tests.job":                                          "copy",
+	"tests.input":                                        `{ in: [{ a: x, b: 1, c: 2.0, d: null, e: true, f: [1, { g: "3" }] }] }`,
+	"tests.expect":                                       `{ rows: { rows: [{ a: x, b: "$any" }], match: subset, ordered: true, tolerance: 0.5 } }`,
+	"tests.expectCount":                                  "{ rows: 3 }",
+	"tests.expectMetrics":                                "{ LateInputEvents: 2 }",
 }
 
 // otherValue is a value of a key that is not its default; empty: there is none.

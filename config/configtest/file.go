@@ -40,6 +40,9 @@ var base = []setting{
 	{"notify.alerts.hub", "out"},
 	{"notify.alerts.actionGroups", "[ops]"},
 	{"simulate.hub", "in"},
+	{"tests.-.name", "one"},
+	{"tests.-.job", "copy"},
+	{"tests.-.expectError", "no"},
 }
 
 // needs are the maps at the top that every file has, and those that others need.

@@ -47,7 +47,7 @@ func (b *binder) acknowledge() {
 		for _, code := range codes {
 			before := len(b.warnings)
 			b.warnings = slices.DeleteFunc(b.warnings, func(w Warning) bool { return w.Code == code && w.Span.From.Line == line })
-			if len(b.warnings) == before && len(b.errs) == 0 {
+			if len(b.warnings) == before && len(b.errs) == 0 && !slices.Contains(b.opts.Elsewhere, code) {
 				b.warnings = append(b.warnings, Warning{c.Span, IdleAcknowledgement, "there is no " + code + " here that this could acknowledge"})
 			}
 		}

@@ -205,7 +205,9 @@ func (q *query) analyticOver(c *syntax.Call, name string, f *plan.AnalyticFunc) 
 		return false
 	}
 	for _, k := range o.PartitionBy {
-		f.Keys = append(f.Keys, q.expr(k))
+		key := q.expr(k)
+		q.keyOfEvent(k.Loc(), key, name)
+		f.Keys = append(f.Keys, key)
 	}
 	if o.When != nil {
 		f.When = q.cond(o.When)

@@ -40,6 +40,7 @@ type Options struct {
 	Inputs      []InputInfo   // nil: any name that is no step is an event hub
 	Outputs     []string      // nil: any name is an output
 	MaxDuration time.Duration // longest window or duration; default 7 days
+	Elsewhere   []string      // codes of warnings that others give: to acknowledge them is not idle
 	Steps       bool          // every step is also an output, named step:NAME
 	References  []string      // inputs of reference data, beside those of Inputs
 	JoinElapsed bool          // DATEDIFF between the sources of a JOIN is the time that passes, not a count of boundaries
@@ -63,10 +64,14 @@ const (
 	severalWith = "W507"
 	quotedText  = "W513"
 	notPortable = "W518"
+	neverTrue   = "W526"
+	keyKinds    = "W527"
+	unreadStep  = "W528"
+	keyPerEvent = "W529"
 )
 
 // WarningCodes are the codes of warnings that may be acknowledged.
-var WarningCodes = []string{severalWith, quotedText, notPortable}
+var WarningCodes = []string{severalWith, quotedText, notPortable, neverTrue, keyKinds, unreadStep, keyPerEvent}
 
 // binder holds what is known of the whole script.
 type binder struct {
@@ -102,6 +107,7 @@ type step struct {
 	name  string
 	where syntax.Span
 	node  plan.Node // nil: it has a mistake
+	read  bool      // by a query
 }
 
 // Job binds a script of the ASA dialect; src is its text. With errors the plan
@@ -149,6 +155,9 @@ func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Err
 		if opts.Steps && !isReference(st.node) {
 			job.Outputs = append(job.Outputs, &plan.Output{Name: "step:" + st.name, In: st.node, Where: st.where})
 		}
+	}
+	if len(b.errs) == 0 {
+		b.unread()
 	}
 	b.acknowledge()
 	sort.SliceStable(b.warnings, func(i, j int) bool {

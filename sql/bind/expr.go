@@ -12,6 +12,7 @@ import (
 
 // cond binds a condition.
 func (q *query) cond(e syntax.Expr) plan.Expr {
+	q.never(e)
 	switch e := e.(type) {
 	case *syntax.Binary:
 		if e.Op == "AND" || e.Op == "OR" {

@@ -66,6 +66,7 @@ func (b *binder) table(sc *scope, t *syntax.TableRef) plan.Node {
 		return rows
 	}
 	if st, ok := b.steps[strings.ToLower(name)]; ok {
+		st.read = true
 		if st.node == nil {
 			return nil
 		}

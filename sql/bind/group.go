@@ -83,6 +83,9 @@ func (q *query) key(g *group, e syntax.Expr) {
 		q.b.warn(l.Span, notPortable, "GROUP BY %s groups by a number, not by a column of the SELECT list; write the column", l.Text)
 	}
 	bound := q.expr(e)
+	if len(g.node.Windows) > 0 && g.node.Windows[0].Kind != plan.Snapshot {
+		q.keyOfEvent(e.Loc(), bound, "a window")
+	}
 	name := q.b.text(e.Loc())
 	switch x := e.(type) {
 	case *syntax.Path:

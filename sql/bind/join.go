@@ -117,6 +117,7 @@ func (o *joinOn) term(e syntax.Expr) {
 			l, r = r, l
 		}
 		if l == onLeft && r == onRight {
+			o.b.keyKinds(e.Loc(), c.Args[0], c.Args[1])
 			o.node.Keys = append(o.node.Keys, c)
 			return
 		}
