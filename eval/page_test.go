@@ -48,7 +48,6 @@ func TestExamplesOfThePageOfTheFunctions(t *testing.T) {
 		}
 	}
 	calls := map[string]string{
-		"CREATEPOINT": "(1, 2)", "CREATELINESTRING": "(a, b)", "CREATEPOLYGON": "(a, b, c)", "ST_DISTANCE": "(a, b)", "ST_WITHIN": "(a, b)", "ST_OVERLAPS": "(a, b)", "ST_INTERSECTS": "(a, b)",
 		"ANOMALYDETECTION_SPIKEANDDIP": "(a, 95, 120, 'spikes') OVER (LIMIT DURATION(s, 120))", "ANOMALYDETECTION_CHANGEPOINT": "(a, 95, 120) OVER (LIMIT DURATION(s, 120))",
 	}
 	names := regexp.MustCompile("`([A-Z_]+)`").FindAllStringSubmatch(strings.Split(refused, "user functions")[0], -1)

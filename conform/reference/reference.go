@@ -162,6 +162,7 @@ type runner struct {
 	done    map[plan.Node][]row // a step read twice is computed once
 	inputs  []*plan.Input
 	parts   map[plan.Node]plan.Part
+	related map[string]relation // of the geometries that were related, by both
 
 	traced   int       // the event that is traced; -1: none
 	seq      int       // the event whose time is worked out

@@ -195,7 +195,9 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{"SELECT a.x INTO alert FROM ref r JOIN [in] a ON a.x = r.x", "1:39: JOIN with reference data is not supported yet"},
 		{"SELECT x INTO alert FROM ref", "reference data is not supported yet"},
 		{"SELECT x INTO alert FROM [in] MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS A.x = 1) AS t", "MATCH_RECOGNIZE is not supported yet"},
-		{"SELECT CreatePoint(a, b) AS x INTO alert FROM [in]", "1:8: the function CreatePoint is not supported yet"},
+		{"SELECT ST_WITHIN(a, CAST(b AS bigint)) AS x INTO alert FROM [in]", "The 2nd argument of function st_within has invalid type 'bigint'. Only 'record', 'nvarchar(max)' is allowed."},
+		{"SELECT CreatePolygon(a, b) AS x INTO alert FROM [in]", "CREATEPOLYGON takes at least 3 arguments, 2 given"},
+		{"SELECT CreateLineString(a) AS x INTO alert FROM [in]", "CREATELINESTRING takes at least 2 arguments, 1 given"},
 		{"SELECT udf.f(a) AS x INTO alert FROM [in]", "a user function (udf.f) is not supported yet"},
 		{"SELECT AnomalyDetection_SpikeAndDip(a, 95, 120, 'spikes') OVER (LIMIT DURATION(s, 120)) AS x INTO alert FROM [in]", "AnomalyDetection_SpikeAndDip is not supported yet"},
 	} {

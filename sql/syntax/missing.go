@@ -13,7 +13,6 @@ const (
 	TimestampOver   Feature = "TIMESTAMP BY ... OVER"
 	SpikesAndDips   Feature = "AnomalyDetection_SpikeAndDip"
 	ChangePoints    Feature = "AnomalyDetection_ChangePoint"
-	Geospatial      Feature = "a geospatial function"
 	UserFunctions   Feature = "a user function"
 	OtherMetadata   Feature = "the metadata property"
 )
@@ -21,7 +20,7 @@ const (
 var missing = map[Feature]bool{
 	ReferenceJoins: true, ReferenceData: true, MatchRecognizes: true,
 	TimestampOver: true, SpikesAndDips: true, ChangePoints: true,
-	Geospatial: true, UserFunctions: true, OtherMetadata: true,
+	UserFunctions: true, OtherMetadata: true,
 }
 
 // Missing reports whether a construct is refused.
