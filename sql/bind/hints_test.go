@@ -217,9 +217,10 @@ var advice = map[string]string{
 	"write it with a point to make it a float":                                    "SELECT 9223372036854775808.0 AS x INTO o FROM i",
 	"write the name in brackets if it holds a dot":                                "SELECT a INTO [o.x] FROM [i.x]",
 	"write …": "SELECT COUNT(*) AS n INTO o FROM i GROUP BY Windows(TumblingWindow(minute, 5), HoppingWindow(minute, 10, 5), SlidingWindow(minute, 5), SessionWindow(minute, 5, 10))",
-	"write …(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5))": "SELECT LAG(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS p, LAST(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS q INTO o FROM i",
-	"write ….*, or name the columns":                             "SELECT x.* INTO o FROM i x",
-	"write ….… or ….…":                                           "SELECT x.a INTO o FROM i x",
+	"write …(…) OVER (PARTITION BY k LIMIT DURATION(minute, 5))": "SELECT LAG(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS p, ANOMALYDETECTION_CHANGEPOINT(x, 95, 120) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS q INTO o FROM i",
+	"write …(…)":                     "SELECT ANOMALYDETECTION_SPIKEANDDIP(x, 95, 120, 'spikesanddips') OVER (LIMIT DURATION(minute, 5)) AS p INTO o FROM i",
+	"write ….*, or name the columns": "SELECT x.* INTO o FROM i x",
+	"write ….… or ….…":               "SELECT x.a INTO o FROM i x",
 }
 
 // Whoever takes a hint is not refused again: each has a script that does what it says, with

@@ -11,15 +11,13 @@ const (
 	ReferenceData   Feature = "reference data"
 	MatchRecognizes Feature = "MATCH_RECOGNIZE"
 	TimestampOver   Feature = "TIMESTAMP BY ... OVER"
-	SpikesAndDips   Feature = "AnomalyDetection_SpikeAndDip"
-	ChangePoints    Feature = "AnomalyDetection_ChangePoint"
 	UserFunctions   Feature = "a user function"
 	OtherMetadata   Feature = "the metadata property"
 )
 
 var missing = map[Feature]bool{
 	ReferenceJoins: true, ReferenceData: true, MatchRecognizes: true,
-	TimestampOver: true, SpikesAndDips: true, ChangePoints: true,
+	TimestampOver: true,
 	UserFunctions: true, OtherMetadata: true,
 }
 
