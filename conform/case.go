@@ -40,6 +40,7 @@ type Case struct {
 	Skipped   []column.Value            // records of the rows that are skipped; nil: an error ends the run
 	KeyOrder  bool                      // the order of keys counts
 	Elapsed   bool                      // joinDatediff: elapsed
+	Geodesic  bool                      // geospatial functions look at the globe
 	Options   Options
 }
 
@@ -163,6 +164,8 @@ func (c *Case) settings(text string) error {
 			c.Options.FoldCase = value == "ignoreCase"
 		case "joinDatediff":
 			c.Elapsed = value == "elapsed"
+		case "geodesic":
+			c.Geodesic, err = strconv.ParseBool(value)
 		case "keyorder":
 			c.KeyOrder, err = strconv.ParseBool(value)
 		case "noearly":

@@ -10,7 +10,9 @@ import (
 )
 
 const oddEvent = `{"n":null,"i":5,"neg":-3,"z":0,"big":9223372036854775807,"f":2.5,"h":-0.5,"s":"12","t":"aBc","e":"","sp":" x ",` +
-	`"d":"2026-03-31T23:59:59.1234567Z","b":true,"rec":{"x":1},"arr":[1,"a"],"u":"😀é","p":"%b%"}`
+	`"d":"2026-03-31T23:59:59.1234567Z","b":true,"rec":{"x":1},"arr":[1,"a"],"u":"😀é","p":"%b%",` +
+	`"pt":"POINT(1 2)","ln":{"type":"LineString","coordinates":[[0,0],[4,4]]},"poly":"POLYGON((0 0,5 0,5 5,0 0))","bad":"POLYGON((0 0,1 1))",` +
+	`"gj":"{\"type\":\"Point\",\"coordinates\":[1]}"}`
 
 // oddExpressions puts values of every kind, and odd ones of each, into every
 // operator and function.
@@ -56,6 +58,14 @@ func oddExpressions() []string {
 				call("CHARINDEX CONCAT_WS SUBSTRING REPLACE TRANSLATE", a, b, c)
 				each("CASE WHEN %[1]s BETWEEN %[2]s AND %[3]s THEN 1 ELSE 0 END;CASE WHEN %[1]s NOT IN (%[2]s, %[3]s) THEN 1 ELSE 0 END", a, b, c)
 			}
+		}
+	}
+	shapes := strings.Fields("n i f t e d b arr pt ln poly bad gj")
+	for _, a := range shapes {
+		for _, b := range shapes {
+			call("CreatePoint CreateLineString ST_WITHIN ST_OVERLAPS ST_INTERSECTS", a, b)
+			each("ROUND(ST_DISTANCE(%s, %s), 3)", a, b)
+			call("CreatePolygon", a, b, "'POINT(3 4)'")
 		}
 	}
 	for _, a := range few {

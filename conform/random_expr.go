@@ -71,7 +71,7 @@ func (g *generator) numberExpr(sc scope, depth int) string {
 		return g.fails(sc)
 	}
 	a := g.numberExpr(sc, depth-1)
-	switch g.int(1, 20) {
+	switch g.int(1, 21) {
 	case 13:
 		return fmt.Sprintf("-(%s)", a)
 	case 14:
@@ -93,6 +93,9 @@ func (g *generator) numberExpr(sc scope, depth int) string {
 		return fmt.Sprintf("%s(ABS(%s))", pick(g, "SQRT", "SQUARE"), a)
 	case 20:
 		return pick(g, fmt.Sprintf("CHARINDEX(%s, %s)", g.textExpr(sc, 0), g.textExpr(sc, depth-1)), fmt.Sprintf("PATINDEX('%%%s%%', %s)", pick(g, "a", "[a-c]", "_", "x_y"), g.textExpr(sc, depth-1)))
+	case 21:
+		return fmt.Sprintf("%s(CreatePoint(%s, %s), %s)", pick(g, "ST_WITHIN", "ST_INTERSECTS"), a, g.numberExpr(sc, 0),
+			pick(g, "'POLYGON((0 0,3 0,3 3,0 3,0 0))'", "CreateLineString('POINT(-10 -10)', 'POINT(10 10)')", "'MULTIPOINT((1 1),(0 2))'"))
 	case 1, 2, 3:
 		return fmt.Sprintf("(%s %s %s)", a, pick(g, "+", "-", "*"), g.numberExpr(sc, depth-1))
 	case 4:

@@ -208,6 +208,9 @@ func (g *generator) analytic(sc scope) (string, field) {
 	if g.chance(30) {
 		return g.overRows(sc, over)
 	}
+	if g.chance(15) {
+		return g.anomaly(sc, over)
+	}
 	kind := pick(g, "LAG", "LAG", "LAST", "ISFIRST")
 	if kind != "ISFIRST" {
 		over = append(over, fmt.Sprintf("LIMIT DURATION(%s)", pick(g, "second, 1", "second, 2", "second, 5", "millisecond, 500", "minute, 1", "hour, 1")))
@@ -234,6 +237,26 @@ func (g *generator) analytic(sc scope) (string, field) {
 		call += " OVER (" + strings.Join(over, " ") + ")"
 	}
 	return call, field{class: number, key: true}
+}
+
+// anomaly looks for anomalies, and says of each value whether it is one and the score small.
+// Last digits of scores may differ.
+func (g *generator) anomaly(sc scope, over []string) (string, field) {
+	x := g.named(sc, pick(g, number, number, wide, loose), "7")
+	if g.failing && g.chance(30) {
+		x = g.named(sc, mixed, "7")
+	}
+	args := fmt.Sprintf("%s, %s, %d", x, pick(g, "80", "95", "99.5", "100"), pick(g, 1, 2, 3, 5, 20))
+	call := "AnomalyDetection_ChangePoint(" + args + ")"
+	if g.chance(60) {
+		call = "AnomalyDetection_SpikeAndDip(" + args + ", " + pick(g, "'spikes'", "'dips'", "'spikesanddips'") + ")"
+	}
+	over = append(over, fmt.Sprintf("LIMIT DURATION(%s)", pick(g, "second, 1", "second, 5", "minute, 1")))
+	if g.chance(30) {
+		over = append(over, "WHEN "+g.condition(sc, 1))
+	}
+	call += " OVER (" + strings.Join(over, " ") + ")"
+	return "GetRecordPropertyValue(" + call + ", 'IsAnomaly')", field{class: number}
 }
 
 // partition makes the keys of a PARTITION BY.

@@ -24,10 +24,12 @@ func Reference(_ context.Context, job *plan.Job, events []Event, o Options) (map
 // Compile turns a script into a plan.
 //
 // Inputs that RandomStream has snapshots of are reference data.
-func Compile(script string) (*plan.Job, error) { return compile(script, false, referenceInputs...) }
+func Compile(script string) (*plan.Job, error) {
+	return compile(script, bind.Options{References: referenceInputs})
+}
 
-func compile(script string, elapsed bool, refs ...string) (*plan.Job, error) {
-	job, errs, _ := bind.Script(script, bind.Options{JoinElapsed: elapsed, References: refs})
+func compile(script string, o bind.Options) (*plan.Job, error) {
+	job, errs, _ := bind.Script(script, o)
 	if len(errs) > 0 {
 		return nil, errs
 	}
@@ -36,11 +38,11 @@ func compile(script string, elapsed bool, refs ...string) (*plan.Job, error) {
 
 // Compile turns the script of a case into a plan.
 func (c *Case) Compile() (*plan.Job, error) {
-	var refs []string
+	o := bind.Options{JoinElapsed: c.Elapsed, Geodesic: c.Geodesic}
 	for _, s := range c.Options.Snapshots {
-		refs = append(refs, s.Input)
+		o.References = append(o.References, s.Input)
 	}
-	return compile(c.Script, c.Elapsed, refs...)
+	return compile(c.Script, o)
 }
 
 // Run runs c on engine and reports how the outcome differs from what is wanted.

@@ -177,7 +177,7 @@ func reachOf(n plan.Node) column.Ticks {
 	for _, in := range n.Inputs() {
 		most = max(most, reachOf(in))
 	}
-	return most + n.Reach()
+	return min(most+n.Reach(), column.MaxTicks)
 }
 
 // findMessage reads the message itself.

@@ -35,7 +35,8 @@ func Windows(ctx context.Context, log io.Writer) (*Report, error) {
 		name string
 		run  func(context.Context, *Report) error
 	}{
-		{"lag", measureLag}, {"join", measureJoin}, {"apply", measureApply}, {"reference data", measureReference}, {"disorder", measureDisorder}, {"hopping", measureHopping}, {"sliding", measureSliding},
+		{"lag", measureLag}, {"join", measureJoin}, {"apply", measureApply}, {"reference data", measureReference}, {"places", measurePlaces}, {"anomaly", measureAnomaly},
+		{"disorder", measureDisorder}, {"hopping", measureHopping}, {"sliding", measureSliding},
 		{"session", measureSession}, {"checkpoint", measureFreeze}, {"changed script", measureChange}, {"shards", measureShards},
 	} {
 		fmt.Fprintln(log, c.name)

@@ -27,6 +27,8 @@ func (r *runner) analytic(n *plan.Analytic) ([]row, error) {
 		var err error
 		if agg := n.Funcs[f].Agg; agg != nil {
 			vals = r.overRows(&n.Funcs[f], in, args[f], failed)
+		} else if n.Funcs[f].Anomaly != nil {
+			vals = anomalies(&n.Funcs[f], in, args[f])
 		} else if vals, err = analyticFunc(&n.Funcs[f], in, args[f]); err != nil {
 			return nil, err
 		}
@@ -134,6 +136,11 @@ func (r *runner) analyticArg(f *plan.AnalyticFunc, x *row) (analyticArg, error) 
 	if f.Arg != nil && out.when {
 		if out.arg, err = r.eval(f.Arg, x); err != nil {
 			return out, err
+		}
+		if f.Anomaly != nil && !out.arg.IsNull() {
+			if out.arg, err = anomalyArg(f.Kind.String(), out.arg); err != nil {
+				return out, err
+			}
 		}
 	}
 	if f.Default != nil {

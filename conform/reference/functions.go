@@ -17,7 +17,7 @@ type function struct {
 
 // lookup finds a function by its upper-case name.
 func lookup(name string) (function, bool) {
-	for _, table := range []map[string]function{mathFunctions, textFunctions, dateFunctions, recordFunctions, patternFunctions} {
+	for _, table := range []map[string]function{mathFunctions, textFunctions, dateFunctions, recordFunctions, patternFunctions, geoFunctions} {
 		if f, ok := table[name]; ok {
 			return f, true
 		}

@@ -164,6 +164,7 @@ type runner struct {
 	done    map[plan.Node][]row // a step read twice is computed once
 	inputs  []*plan.Input
 	parts   map[plan.Node]plan.Part
+	related map[string]relation // of the geometries that were related, by both
 
 	snapshots map[string]*runner // over reference data, by what is in effect
 	tables    map[*plan.Lookup][]joined

@@ -8,11 +8,8 @@ import (
 	"spate/sql/syntax"
 )
 
-// analyticFuncs are the analytic functions, and the features that some of them are.
-var analyticFuncs = map[string]syntax.Feature{
-	"LAG": "", "LAST": "", "ISFIRST": "",
-	"ANOMALYDETECTION_SPIKEANDDIP": syntax.SpikesAndDips, "ANOMALYDETECTION_CHANGEPOINT": syntax.ChangePoints,
-}
+// analyticFuncs are the analytic functions.
+var analyticFuncs = map[string]bool{"LAG": true, "LAST": true, "ISFIRST": true, spikeAndDip: true, changePoint: true}
 
 // analyticCall binds LAG, LAST, ISFIRST or an aggregate with OVER: a column that a step below the WHERE
 // computes on all rows of the source.
@@ -20,9 +17,6 @@ func (q *query) analyticCall(c *syntax.Call) plan.Expr {
 	name := callName(c)
 	null := constant(c.Span, column.Value{})
 	switch {
-	case syntax.Missing(analyticFuncs[name]):
-		q.b.unsupported(c.Span, analyticFuncs[name])
-		return null
 	case q.analyticKey == nil || q.inTime:
 		q.b.fail(c.Span, "", "%s is not allowed in %s", name, q.clause)
 		return null
@@ -106,6 +100,8 @@ func (q *query) analyticFunc(c *syntax.Call, name string) (plan.AnalyticFunc, bo
 		return f, q.overRows(c, &f)
 	}
 	switch name {
+	case spikeAndDip, changePoint:
+		return f, q.anomaly(c, name, &f)
 	case "ISFIRST":
 		f.Kind = plan.IsFirst
 		f.Type = column.Int64
@@ -187,7 +183,7 @@ func (q *query) analyticOver(c *syntax.Call, name string, f *plan.AnalyticFunc) 
 		if name == "ISFIRST" {
 			return true
 		}
-		q.b.fail(c.Span, "write "+name+"(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5))", "%s needs OVER (LIMIT DURATION(...))", name)
+		q.b.fail(c.Span, "write "+name+"("+usual(name)+") OVER (PARTITION BY k LIMIT DURATION(minute, 5))", "%s needs OVER (LIMIT DURATION(...))", name)
 		return false
 	}
 	switch {

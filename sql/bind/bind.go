@@ -44,6 +44,7 @@ type Options struct {
 	Steps       bool          // every step is also an output, named step:NAME
 	References  []string      // inputs of reference data, beside those of Inputs
 	JoinElapsed bool          // DATEDIFF between the sources of a JOIN is the time that passes, not a count of boundaries
+	Geodesic    bool          // geospatial functions look at the globe, as below level 1.2, and not at the plane
 }
 
 // Warning is advice about a script that is bound all the same. Code is the

@@ -16,7 +16,7 @@ func finish(job *plan.Job) {
 		if in, ok := n.(*plan.Input); ok {
 			job.Inputs = append(job.Inputs, in)
 		}
-		spans[n] = below + n.Reach()
+		spans[n] = min(below+n.Reach(), column.MaxTicks)
 	})
 	plan.WalkReferences(job, func(n plan.Node) {
 		if in, ok := n.(*plan.Input); ok {

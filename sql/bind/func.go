@@ -15,7 +15,7 @@ import (
 // signature is what a scalar function takes: one letter an argument, optional
 // ones behind '?', the last repeated if it ends in '*'. u is a date part, d a
 // datetime or its text, n a number, i a whole number, t a text or what has one, s a
-// text and nothing else, r a record, A an array, a anything. Result is column.Any where the result has the type of
+// text and nothing else, r a record, A an array, g a geometry, a anything. Result is column.Any where the result has the type of
 // the first argument.
 type signature struct {
 	args   string
@@ -46,12 +46,12 @@ var functions = map[string]signature{
 	"GETARRAYELEMENT": {"Ai", column.Null}, "GETARRAYLENGTH": {"A", column.Int64},
 	"GETRECORDPROPERTYVALUE": {"rs", column.Null}, "NULLIF": {"aa", column.Any},
 
-	"CREATEPOINT": {"nn", column.Record}, "CREATELINESTRING": {"aaa*", column.Record}, "CREATEPOLYGON": {"aaaa*", column.Record},
-	"ST_DISTANCE": {"aa", column.Float64}, "ST_WITHIN": {"aa", column.Int64}, "ST_OVERLAPS": {"aa", column.Int64}, "ST_INTERSECTS": {"aa", column.Int64},
+	"CREATEPOINT": {"nn", column.Record}, "CREATELINESTRING": {"ggg*", column.Record}, "CREATEPOLYGON": {"gggg*", column.Record},
+	"ST_DISTANCE": {"gg", column.Float64}, "ST_WITHIN": {"gg", column.Int64}, "ST_OVERLAPS": {"gg", column.Int64}, "ST_INTERSECTS": {"gg", column.Int64},
 }
 
+// geospatial are the functions that look at geometries.
 var geospatial = map[string]bool{
-	"CREATEPOINT": true, "CREATELINESTRING": true, "CREATEPOLYGON": true,
 	"ST_DISTANCE": true, "ST_WITHIN": true, "ST_OVERLAPS": true, "ST_INTERSECTS": true,
 }
 
@@ -135,9 +135,8 @@ func (q *query) call(c *syntax.Call) plan.Expr {
 	if !ok {
 		return null
 	}
-	if geospatial[name] && syntax.Missing(syntax.Geospatial) {
-		q.b.unsupported(c.Span, syntax.Geospatial, "the function "+syntax.FormatName(c.Name))
-		return null
+	if geospatial[name] && q.b.opts.Geodesic {
+		name = plan.Geodesic + name
 	}
 	return scalar(c.Span, name, sig, args)
 }
@@ -167,9 +166,7 @@ func scalar(at syntax.Span, name string, sig signature, args []plan.Expr) plan.E
 func functionNames() []string {
 	names := append([]string{"COALESCE", "LAG", "LAST", "ISFIRST", "GetMetadataPropertyValue"}, windowNames...)
 	for n := range functions {
-		if !geospatial[n] || !syntax.Missing(syntax.Geospatial) {
-			names = append(names, n)
-		}
+		names = append(names, n)
 	}
 	for n := range aggregates {
 		names = append(names, string(n))
@@ -249,7 +246,7 @@ func (q *query) argument(a syntax.Expr, name string, i int) plan.Expr {
 // allowed are the static types of each letter of a signature.
 var allowed = map[byte][]column.Kind{
 	'd': {column.Time, column.Text}, 'n': {column.Int64, column.Float64}, 'i': {column.Int64, column.Float64},
-	't': {column.Text}, 's': {column.Text}, 'r': {column.Record}, 'A': {column.Array},
+	't': {column.Text}, 's': {column.Text}, 'r': {column.Record}, 'A': {column.Array}, 'g': {column.Record, column.Text},
 }
 
 // checkType reports an argument whose static type is wrong, in the words of the

@@ -226,8 +226,9 @@ var advice = map[string]string{
 	"write ISFIRST(minute, 10)":                                                   "SELECT a INTO o FROM i WHERE ISFIRST(minute, 10) = 1",
 	"write Window('id', TumblingWindow(minute, 5))":                               "SELECT COUNT(*) AS n INTO o FROM i GROUP BY Windows(Window('id', TumblingWindow(minute, 5)))",
 	"write it with a point to make it a float":                                    "SELECT 9223372036854775808.0 AS x INTO o FROM i",
+	"write …(…) OVER (PARTITION BY k LIMIT DURATION(minute, 5))":                  "SELECT LAG(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS p, ANOMALYDETECTION_CHANGEPOINT(x, 95, 120) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS q INTO o FROM i",
+	"write …(…)":                                                                  "SELECT ANOMALYDETECTION_SPIKEANDDIP(x, 95, 120, 'spikesanddips') OVER (LIMIT DURATION(minute, 5)) AS p INTO o FROM i",
 	"write …":                                                                     "SELECT COUNT(*) AS n INTO o FROM i GROUP BY Windows(TumblingWindow(minute, 5), HoppingWindow(minute, 10, 5), SlidingWindow(minute, 5), SessionWindow(minute, 5, 10))",
-	"write …(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5))":                  "SELECT LAG(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS p, LAST(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS q INTO o FROM i",
 	"write ….*, or name the columns":                                              "SELECT x.* INTO o FROM i x",
 	"write ….… or ….…":                                                            "SELECT x.a INTO o FROM i x",
 

@@ -22,21 +22,40 @@ const (
 	Lag AnalyticKind = iota
 	Last
 	IsFirst
-	OverRows // an aggregate over the rows of LIMIT DURATION
+	OverRows    // an aggregate over the rows of LIMIT DURATION
+	SpikeAndDip // how far a value lies from those before
+	ChangePoint // whether values have become others
 )
+
+// String is the name of the function in the language.
+func (k AnalyticKind) String() string {
+	return [...]string{"LAG", "LAST", "ISFIRST", "OVER", "AnomalyDetection_SpikeAndDip", "AnomalyDetection_ChangePoint"}[k]
+}
 
 // AnalyticFunc is one analytic call.
 type AnalyticFunc struct {
 	Column
 	Kind    AnalyticKind
-	Arg     Expr // Lag and Last
+	Arg     Expr // Lag, Last, SpikeAndDip and ChangePoint
 	Offset  int  // Lag
 	Default Expr // Lag: nil for NULL
 	Keys    []Expr
 	Limit   column.Ticks // LIMIT DURATION; IsFirst: the interval
 	When    Expr         // nil: every row
 	Agg     *Agg         // OverRows: the aggregate, with its argument
+	Anomaly *Anomaly     // SpikeAndDip and ChangePoint
 }
+
+// Anomaly is what AnomalyDetection_SpikeAndDip and AnomalyDetection_ChangePoint are told.
+type Anomaly struct {
+	Confidence float64 // percent, 1..100
+	History    int     // values that are remembered, 1..MaxHistory
+	Spikes     bool    // SpikeAndDip: values that are too high are anomalies
+	Dips       bool    // SpikeAndDip: values that are too low are
+}
+
+// MaxHistory bounds what one key of an anomaly function keeps, and looks at for each row.
+const MaxHistory = 100_000
 
 // argument is what the function looks at; nil: rows.
 func (f *AnalyticFunc) argument() Expr {
@@ -77,10 +96,14 @@ func (n *Analytic) Exprs() []*Expr {
 // Passes implements Node.
 func (n *Analytic) Passes() bool { return true }
 
-// Reach implements Node.
+// Reach implements Node. Whether a change of values is told depends on when one was told
+// before, and so on from the first value of a key on.
 func (n *Analytic) Reach() column.Ticks {
 	var reach column.Ticks
 	for _, f := range n.Funcs {
+		if f.Kind == ChangePoint {
+			return column.MaxTicks
+		}
 		reach = max(reach, f.Limit)
 	}
 	return reach
@@ -102,12 +125,16 @@ func describeAnalytic(f AnalyticFunc) string {
 		}
 		return s
 	}
-	kind := [...]string{"lag", "last", "isfirst", "over"}[f.Kind]
+	kind := [...]string{"lag", "last", "isfirst", "over", "spikeanddip", "changepoint"}[f.Kind]
 	s := fmt.Sprintf("%s(", kind)
 	if f.Arg != nil {
 		s += describeExpr(f.Arg)
 	}
-	s += fmt.Sprintf(", %d", f.Offset)
+	if a := f.Anomaly; a != nil {
+		s += fmt.Sprintf(", %v, %d, %v, %v", a.Confidence, a.History, a.Spikes, a.Dips)
+	} else {
+		s += fmt.Sprintf(", %d", f.Offset)
+	}
 	if f.Default != nil {
 		s += ", " + describeExpr(f.Default)
 	}

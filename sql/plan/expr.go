@@ -69,6 +69,10 @@ type Call struct {
 	Args []Expr
 }
 
+// Geodesic stands in front of the name of a geospatial function that looks at the globe;
+// the plain name looks at the plane.
+const Geodesic = "GEODESIC "
+
 // Cast is CAST or TRY_CAST to the static type. Text is the operand as the
 // script has it, for the error of a cast that fails.
 type Cast struct {

@@ -9,17 +9,12 @@ type Feature string
 const (
 	MatchRecognizes Feature = "MATCH_RECOGNIZE"
 	TimestampOver   Feature = "TIMESTAMP BY ... OVER"
-	SpikesAndDips   Feature = "AnomalyDetection_SpikeAndDip"
-	ChangePoints    Feature = "AnomalyDetection_ChangePoint"
-	Geospatial      Feature = "a geospatial function"
 	UserFunctions   Feature = "a user function"
 	OtherMetadata   Feature = "the metadata property"
 )
 
 var missing = map[Feature]bool{
-	MatchRecognizes: true,
-	TimestampOver:   true, SpikesAndDips: true, ChangePoints: true,
-	Geospatial: true, UserFunctions: true, OtherMetadata: true,
+	MatchRecognizes: true, TimestampOver: true, UserFunctions: true, OtherMetadata: true,
 }
 
 // Missing reports whether a construct is refused.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"spate/column"
 	"spate/column/compute"
@@ -11,7 +12,8 @@ import (
 	"spate/stream/state"
 )
 
-// Analytic appends a column per LAG, LAST, ISFIRST or aggregate with OVER. Its input is in
+// Analytic appends a column per LAG, LAST, ISFIRST, function that looks for anomalies or
+// aggregate with OVER. Its input is in
 // total order.
 type Analytic struct {
 	skips
@@ -73,6 +75,10 @@ func NewAnalytic(n *plan.Analytic) (*Analytic, error) {
 			if f.arg, err = compile(spec.Arg); err != nil {
 				return nil, err
 			}
+		}
+		if spec.Anomaly != nil {
+			f.detect = newDetector(&n.Funcs[i])
+			f.arg = &mapped{of: []value{f.arg}, e: spec.Arg, f: anomalyValue(strings.ToLower(spec.Kind.String()))}
 		}
 		if spec.Default != nil {
 			if f.other, err = compile(spec.Default); err != nil {
@@ -275,15 +281,18 @@ func (f *analyticFunc) process(b *column.Batch, rows compute.Rows, bad *failedRo
 	return f.look(b, rows), nil
 }
 
-// look is LAG, LAST and ISFIRST.
+// look is LAG, LAST, ISFIRST and what looks for anomalies.
 func (f *analyticFunc) look(b *column.Batch, rows compute.Rows) column.Vector {
 	f.ids = grown(f.ids, b.Rows)
 	f.idsOf(f.tuple, b, rows, f.ids)
 	arg, other := f.argValue, f.defValue
 	clear(f.tuple)
 	f.argValue, f.defValue = compute.Operand{}, compute.Operand{}
-	if f.kind == plan.IsFirst {
+	switch {
+	case f.kind == plan.IsFirst:
 		return f.first(b, rows)
+	case f.detect != nil:
+		return f.anomalies(b, rows, arg)
 	}
 	if v := arg.Vec; v != nil && f.offset == 1 && f.other == nil {
 		switch {

@@ -2,10 +2,12 @@ package exec
 
 import (
 	"fmt"
+	"strings"
 
 	"spate/column"
 	"spate/column/compute"
 	"spate/column/format"
+	"spate/column/geo"
 	"spate/sql/plan"
 	"spate/sql/syntax"
 )
@@ -131,6 +133,10 @@ func compileCall(e *plan.Call) (value, error) {
 		return &mapped{of: args, e: e, f: compute.NewRegex().Match}, nil
 	case "JSON_PARSE":
 		return &mapped{of: args, e: e, f: parseJSON}, nil
+	}
+	name, globe := strings.CutPrefix(e.Func, plan.Geodesic)
+	if f := geo.New(name, globe); f != nil {
+		return &mapped{of: args, e: e, f: f.Apply}, nil
 	}
 	f, ok := compute.Lookup(e.Func)
 	if !ok {

@@ -16,6 +16,8 @@ type histories struct {
 	keys  groupKeys
 	of    []history // by group of keys
 	kinds kindSet   // of the values remembered since the table was made, at least
+	// detect looks for anomalies; then what is remembered is a model, and no value. nil: not.
+	detect *detector
 
 	changed []int32  // groups that differ from the state
 	gone    [][]byte // keys that are in the state and in the table no more
@@ -29,6 +31,7 @@ type history struct {
 	newest  column.Ticks // of the last row; never: nothing is remembered
 	last    column.Value // depth 1: its value
 	ring    *ring        // depth above 1
+	model   *model       // of a detector
 	changed bool         // is in changed
 	saved   bool         // the state has an entry for the key
 }
@@ -180,7 +183,7 @@ func (h *histories) forget(w column.Ticks) {
 			continue
 		}
 		h.touch(int32(h.hand), never)
-		x.last, x.ring = column.Value{}, nil
+		x.last, x.ring, x.model = column.Value{}, nil, nil
 		h.empty++
 	}
 	if h.empty >= leastForget && h.empty*2 > len(h.of) {
@@ -224,6 +227,7 @@ type frozenHistory struct {
 	key    []column.Value
 	times  []column.Ticks // oldest first
 	values []column.Value // of each time; ISFIRST: none
+	model  []byte         // of a detector, as it is written
 }
 
 // freeze takes what changed since the last freeze: entries to be put, keys to be
@@ -258,6 +262,8 @@ func (h *histories) frozen(x *history, key []column.Value) frozenHistory {
 	switch {
 	case h.ends:
 		f.times = []column.Ticks{x.newest}
+	case h.detect != nil:
+		f.times, f.model = []column.Ticks{x.newest}, x.model.append(nil)
 	case h.depth == 1:
 		f.times, f.values = []column.Ticks{x.newest}, []column.Value{x.last}
 	default:
@@ -284,7 +290,7 @@ func (f *frozenHistory) append(dst []byte) []byte {
 			dst = column.AppendBinary(dst, f.values[i])
 		}
 	}
-	return dst
+	return append(dst, f.model...)
 }
 
 // load reads one entry.
@@ -302,9 +308,13 @@ func (h *histories) load(b []byte) error {
 	h.room()
 	for range n {
 		t := r.ticks()
-		if h.ends {
+		switch {
+		case h.ends:
 			h.touch(g, t)
-		} else {
+		case h.detect != nil:
+			h.touch(g, t)
+			h.of[g].model = h.detect.readModel(r)
+		default:
 			h.keep(g, t, r.value())
 		}
 	}
