@@ -40,6 +40,7 @@ type Case struct {
 	Skipped   []column.Value            // records of the rows that are skipped; nil: an error ends the run
 	KeyOrder  bool                      // the order of keys counts
 	Elapsed   bool                      // joinDatediff: elapsed
+	Level     plan.Level
 	Options   Options
 }
 
@@ -156,9 +157,7 @@ func (c *Case) settings(text string) error {
 		case "noearly":
 			c.Options.NoEarly, err = strconv.ParseBool(value)
 		case "level":
-			if value != "1.2" {
-				err = fmt.Errorf("level %s is not supported yet", value)
-			}
+			c.Level, err = plan.ParseLevel(value)
 		default:
 			err = fmt.Errorf("no such setting")
 		}

@@ -22,10 +22,15 @@ func Reference(_ context.Context, job *plan.Job, events []Event, o Options) (map
 }
 
 // Compile turns a script into a plan.
-func Compile(script string) (*plan.Job, error) { return compile(script, false) }
+func Compile(script string) (*plan.Job, error) { return CompileAt(script, plan.Level12) }
 
-func compile(script string, elapsed bool) (*plan.Job, error) {
-	job, errs, _ := bind.Script(script, bind.Options{JoinElapsed: elapsed})
+// CompileAt turns a script into a plan of some level.
+func CompileAt(script string, level plan.Level) (*plan.Job, error) {
+	return compile(script, bind.Options{Level: level})
+}
+
+func compile(script string, o bind.Options) (*plan.Job, error) {
+	job, errs, _ := bind.Script(script, o)
 	if len(errs) > 0 {
 		return nil, errs
 	}
@@ -33,7 +38,9 @@ func compile(script string, elapsed bool) (*plan.Job, error) {
 }
 
 // Compile turns the script of a case into a plan.
-func (c *Case) Compile() (*plan.Job, error) { return compile(c.Script, c.Elapsed) }
+func (c *Case) Compile() (*plan.Job, error) {
+	return compile(c.Script, bind.Options{JoinElapsed: c.Elapsed, Level: c.Level})
+}
 
 // Run runs c on engine and reports how the outcome differs from what is wanted.
 func (c *Case) Run(ctx context.Context, engine Engine) error {

@@ -65,12 +65,12 @@ type Row struct {
 
 // Counts says what the time stages dropped or changed.
 type Counts struct {
-	Early, Late, OutOfOrder, BadTime, BadKey, Undeclared int
+	Early, Late, OutOfOrder, BadTime, BadKey, Undeclared, BadEvent int
 }
 
 // Run runs job over events and returns the rows of each output, in time order.
 func Run(job *plan.Job, events []Event, o Options) (map[string][]Row, Counts, error) {
-	r := &runner{events: events, options: o, done: map[plan.Node][]row{}, inputs: job.Inputs, parts: job.Parts(), traced: -1}
+	r := &runner{events: events, options: o, level: job.Level, done: map[plan.Node][]row{}, inputs: job.Inputs, parts: job.Parts(), traced: -1}
 	out := map[string][]Row{}
 	for _, output := range job.Outputs {
 		if _, ok := out[output.Name]; !ok {
@@ -158,6 +158,7 @@ func Expand(at column.Ticks, cols []plan.Column, vals []column.Value) Row {
 type runner struct {
 	events  []Event
 	options Options
+	level   plan.Level
 	counts  Counts
 	done    map[plan.Node][]row // a step read twice is computed once
 	inputs  []*plan.Input

@@ -295,6 +295,10 @@ func (q *query) prefixed(c *syntax.Call) plan.Expr {
 		}
 		q.b.fail(c.Name.Span, hint, "there is no function System.%s", last)
 	default:
+		if q.b.opts.Level.AnyPrefix() {
+			q.b.fail(c.Name.Span, nearest(last, functionNames()), "there is no function %s", syntax.FormatName(c.Name))
+			break
+		}
 		q.b.fail(c.Name.Span, "leave the prefix out", "function %s takes no prefix at compatibility level 1.2", last)
 	}
 	return constant(c.Span, column.Value{})

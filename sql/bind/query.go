@@ -216,6 +216,7 @@ func (q *query) items(s *syntax.Select) []plan.Item {
 		it := &s.Items[i]
 		if it.Star {
 			for _, item := range q.star(it) {
+				item.Name = q.b.spelled(item.Name)
 				starred = starred || item.Star
 				if !item.Star && taken[strings.ToLower(item.Name)] {
 					continue
@@ -230,7 +231,7 @@ func (q *query) items(s *syntax.Select) []plan.Item {
 			continue
 		}
 		e := q.expr(it.Expr)
-		name := itemName(it, i, taken)
+		name := q.b.spelled(itemName(it, i, taken))
 		key := strings.ToLower(name)
 		switch {
 		case explicit[key]:
@@ -245,6 +246,14 @@ func (q *query) items(s *syntax.Select) []plan.Item {
 		items = append(items, plan.Item{Column: plan.Column{Name: name, Type: e.Type()}, Expr: e})
 	}
 	return items
+}
+
+// spelled is the name of a column as the level has it.
+func (b *binder) spelled(name string) string {
+	if b.opts.Level.LowersNames() {
+		return strings.ToLower(name)
+	}
+	return name
 }
 
 // itemName is the alias of the i-th item or the name that the language gives. A name

@@ -57,7 +57,7 @@ func TestCanonIsStable(t *testing.T) {
 		script, want, _ := strings.Cut(rest, "---\n")
 		t.Run(name, func(t *testing.T) {
 			job := compile(t, script)
-			c := plan.NewCanon()
+			c := plan.NewCanon(plan.Level12)
 			var got strings.Builder
 			for i, n := range nodes(job) {
 				kind := strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", n), "*plan."))
@@ -80,7 +80,7 @@ func TestCanonIsStable(t *testing.T) {
 func stateful(t *testing.T, script string) []string {
 	t.Helper()
 	job := compile(t, script)
-	c := plan.NewCanon()
+	c := plan.NewCanon(plan.Level12)
 	var names []string
 	for _, n := range nodes(job) {
 		switch n.(type) {
