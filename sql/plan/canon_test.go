@@ -119,6 +119,32 @@ func TestAStepKeepsItsNameHoweverTheScriptIsWritten(t *testing.T) {
 	}
 }
 
+// What a step computes depends on how its events were read.
+func TestAStepOfAnotherLevelHasAnotherName(t *testing.T) {
+	const script = "SELECT k, SUM(v) AS x INTO o FROM i TIMESTAMP BY t GROUP BY k, TumblingWindow(minute, 5)"
+	steps, plans := map[string]plan.Level{}, map[string]plan.Level{}
+	for _, level := range []plan.Level{plan.Level12, plan.Level11, plan.Level10} {
+		job, errs, _ := bind.Script(script, bind.Options{Level: level})
+		if len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		text := plan.Explain(job)
+		if other, ok := plans[text]; ok {
+			t.Errorf("levels %s and %s have one plan:\n%s", level, other, text)
+		}
+		plans[text] = level
+		c := plan.NewCanon(job.Level)
+		for _, n := range nodes(job) {
+			for _, name := range []string{c.Step(n), c.Columns(n)} {
+				if other, ok := steps[name]; ok && other != level {
+					t.Errorf("levels %s and %s have one name of %s", level, other, plan.Describe(n))
+				}
+				steps[name] = level
+			}
+		}
+	}
+}
+
 func TestAStepThatComputesSomethingElseHasAnotherName(t *testing.T) {
 	for _, scripts := range [][]string{
 		{
