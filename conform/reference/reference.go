@@ -188,7 +188,7 @@ func (r *runner) skip(n plan.Node, cols []plan.Column, x *row, err error) error 
 func ofEvents(n plan.Node) bool {
 	for _, in := range n.Inputs() {
 		switch in.(type) {
-		case *plan.Aggregate, *plan.Join:
+		case *plan.Aggregate, *plan.Join, *plan.Match:
 			return false
 		}
 		if !ofEvents(in) {
@@ -235,6 +235,8 @@ func (r *runner) rows(n plan.Node) ([]row, error) {
 		rows, err = r.join(n)
 	case *plan.Apply:
 		rows, err = r.apply(n)
+	case *plan.Match:
+		rows, err = r.match(n)
 	default:
 		err = fmt.Errorf("a plan with a %T is not supported yet", n)
 	}

@@ -98,6 +98,11 @@ func (q *query) call(c *syntax.Call) plan.Expr {
 		return q.timestamp(c.Span)
 	}
 	name := callName(c)
+	if q.match != nil {
+		if e, ok := q.matchCall(c); ok {
+			return e
+		}
+	}
 	_, analytic := analyticFuncs[name]
 	switch {
 	case name == "":

@@ -26,6 +26,9 @@ type query struct {
 
 	analyticKey map[string]colID
 	group       *group // nil: no GROUP BY
+
+	match   *matching       // nil: not in MATCH_RECOGNIZE
+	defined map[string]bool // of its variables, by lower-case name, when a definition is bound
 }
 
 // body binds a query body; nil if it has a mistake.

@@ -106,6 +106,9 @@ func (s *settler) node(at *plan.Node) layout {
 	if a, ok := n.(*plan.Apply); ok {
 		return s.apply(a, below)
 	}
+	if m, ok := n.(*plan.Match); ok {
+		return s.match(m, below)
+	}
 	for _, e := range n.Exprs() {
 		s.expr(e, below)
 	}

@@ -7,19 +7,18 @@ type Feature string
 // Features that this version may lack. A feature that is built leaves missing: its refusals
 // must go with it, and the hints that need it come back by themselves.
 const (
-	ReferenceJoins  Feature = "JOIN with reference data"
-	ReferenceData   Feature = "reference data"
-	MatchRecognizes Feature = "MATCH_RECOGNIZE"
-	TimestampOver   Feature = "TIMESTAMP BY ... OVER"
-	SpikesAndDips   Feature = "AnomalyDetection_SpikeAndDip"
-	ChangePoints    Feature = "AnomalyDetection_ChangePoint"
-	Geospatial      Feature = "a geospatial function"
-	UserFunctions   Feature = "a user function"
-	OtherMetadata   Feature = "the metadata property"
+	ReferenceJoins Feature = "JOIN with reference data"
+	ReferenceData  Feature = "reference data"
+	TimestampOver  Feature = "TIMESTAMP BY ... OVER"
+	SpikesAndDips  Feature = "AnomalyDetection_SpikeAndDip"
+	ChangePoints   Feature = "AnomalyDetection_ChangePoint"
+	Geospatial     Feature = "a geospatial function"
+	UserFunctions  Feature = "a user function"
+	OtherMetadata  Feature = "the metadata property"
 )
 
 var missing = map[Feature]bool{
-	ReferenceJoins: true, ReferenceData: true, MatchRecognizes: true,
+	ReferenceJoins: true, ReferenceData: true,
 	TimestampOver: true, SpikesAndDips: true, ChangePoints: true,
 	Geospatial: true, UserFunctions: true, OtherMetadata: true,
 }
