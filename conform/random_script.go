@@ -107,6 +107,9 @@ func (g *generator) query() (string, scope) {
 	if g.chance(8) {
 		sc = g.joined()
 	}
+	if sc.sides == nil && g.chance(7) {
+		return g.matched(sc)
+	}
 	if g.chance(25) {
 		sc = g.applied(sc)
 	}

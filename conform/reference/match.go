@@ -174,7 +174,10 @@ func (m *matching) holds(v, at int) bool {
 	x := *m.rows[at].row
 	x.vals = slices.Clone(x.vals)
 	for i := range m.n.Aggs {
-		val, _ := m.agg(i, m.vars) // what a definition reads has no error, see reads
+		var val column.Value
+		if m.read(i) {
+			val, _ = m.agg(i, m.vars) // it has a value, see reads
+		}
 		x.vals = append(x.vals, val)
 	}
 	ok, err := m.r.holds(m.n.Vars[v].SoFar, &x)
@@ -182,20 +185,39 @@ func (m *matching) holds(v, at int) bool {
 	return ok && err == nil
 }
 
-// reads computes what definitions read of the rows so far: what has no value ends the search.
+// reads ends the search where MIN or MAX of what definitions read has no value any more: the
+// row that was taken last and one before it have no common order.
 func (m *matching) reads() {
+	last := len(m.vars) - 1
+	for i := range m.n.Aggs {
+		a := &m.n.Aggs[i]
+		if a.Func != plan.MatchMin && a.Func != plan.MatchMax || a.Var >= 0 && a.Var != m.vars[last] || m.rows[last].args[i].IsNull() || !m.read(i) {
+			continue
+		}
+		for k, v := range m.vars {
+			if x := m.rows[k].args[i]; (a.Var < 0 || a.Var == v) && !x.IsNull() {
+				if (x.Kind == column.Time) != (m.rows[last].args[i].Kind == column.Time) {
+					_, m.err = m.agg(i, m.vars)
+				}
+				break
+			}
+		}
+	}
+}
+
+// read reports whether a definition reads an aggregate.
+func (m *matching) read(i int) bool {
+	found := false
 	for _, v := range m.n.Vars {
 		if v.SoFar == nil {
 			continue
 		}
 		plan.WalkExpr(&v.SoFar, func(e *plan.Expr) {
 			c, ok := (*e).(*plan.Col)
-			if !ok || c.Index < len(m.rows[0].vals) || m.err != nil {
-				return
-			}
-			_, m.err = m.agg(c.Index-len(m.rows[0].vals), m.vars)
+			found = found || ok && c.Index == len(m.rows[0].vals)+i
 		})
 	}
+	return found
 }
 
 // agg computes an aggregate over the rows that the variables took, in turn.
