@@ -19,6 +19,8 @@ type matching struct {
 	aggs map[string]int // of node.Aggs, by canonical text
 	ids  []colID        // of node.Aggs
 
+	unnamed map[string]bool // defined, and not named by the pattern; by lower-case name
+
 	define int  // the variable whose definition is bound; -1: MEASURES
 	looks  bool // what was bound last reads an aggregate
 }
@@ -48,6 +50,12 @@ func (b *binder) match(sc *scope, rows plan.Node, m *syntax.MatchRecognize) plan
 		x.node.Pattern = x.pattern(b, m.Pattern)
 		if len(b.errs) == before && x.node.Pattern.Size() > plan.MaxPattern {
 			b.fail(m.Pattern.Span, "", "the pattern names more than %d rows once its repetitions are written out", plan.MaxPattern)
+		}
+	}
+	x.unnamed = map[string]bool{}
+	for _, d := range m.Define {
+		if _, ok := x.vars[strings.ToLower(d.Alias.Name)]; !ok {
+			x.unnamed[strings.ToLower(d.Alias.Name)] = true
 		}
 	}
 	x.definitions(q, m)
@@ -283,10 +291,22 @@ func (q *query) matchPath(p *syntax.Path) (e plan.Expr, rest *syntax.Path) {
 		return nil, p
 	}
 	v, field := x.variable(p)
+	if q.unnamed(p) {
+		return constant(p.Span, column.Value{}), nil
+	}
 	if x.define >= 0 && (v < 0 || v == x.define) {
 		return nil, field
 	}
 	return q.matched(p.Span, plan.MatchLast, p), nil
+}
+
+// unnamed reports a path that begins with a variable which is defined and not in the pattern.
+func (q *query) unnamed(p *syntax.Path) bool {
+	if len(p.Parts) < 2 || !q.match.unnamed[strings.ToLower(p.Parts[0].Name)] {
+		return false
+	}
+	q.b.fail(p.Span, "name it in PATTERN", "variable %s is defined, and the pattern does not name it", p.Parts[0].Name)
+	return true
 }
 
 // variable is the variable that a path begins with, and what is behind it; -1: none.
@@ -302,6 +322,9 @@ func (x *matching) variable(p *syntax.Path) (int, *syntax.Path) {
 // matched is an aggregate over the rows that a variable took.
 func (q *query) matched(at syntax.Span, f plan.MatchFunc, p *syntax.Path) plan.Expr {
 	x := q.match
+	if q.unnamed(p) {
+		return constant(at, column.Value{})
+	}
 	v, field := x.variable(p)
 	if x.define >= 0 && v >= 0 && v != x.define && !q.defined[strings.ToLower(x.node.Vars[v].Name)] {
 		q.b.fail(at, "define "+x.node.Vars[v].Name+" first", "a definition names variables that are defined before it, and itself")

@@ -23,6 +23,11 @@ func compile(t *testing.T, script string) *plan.Job {
 	return job
 }
 
+// match is a script with a MATCH_RECOGNIZE.
+func match(clauses string) string {
+	return "SELECT * INTO o FROM i MATCH_RECOGNIZE (" + clauses + ") AS m"
+}
+
 // nodes are the nodes of a job in the order in which Explain prints them.
 func nodes(job *plan.Job) []plan.Node {
 	var list []plan.Node
@@ -84,7 +89,7 @@ func stateful(t *testing.T, script string) []string {
 	var names []string
 	for _, n := range nodes(job) {
 		switch n.(type) {
-		case *plan.Aggregate, *plan.Analytic:
+		case *plan.Aggregate, *plan.Analytic, *plan.Match:
 			names = append(names, c.Step(n))
 		}
 	}
@@ -112,6 +117,8 @@ func TestAStepKeepsItsNameHoweverTheScriptIsWritten(t *testing.T) {
 		{"other columns of LAG's statement", lag, strings.Replace(lag, "SELECT ", "SELECT z, y + 1 AS y, ", 1)},
 		{"other columns before a LAG", lag, "SELECT a, b, c INTO p FROM i;" + lag},
 		{"a WHERE behind LAG", lag, lag + " WHERE z > 4"},
+		{"other names of variables and measures", match("LIMIT DURATION(s, 10) MEASURES Last(A.v) AS x PATTERN (A B) DEFINE A AS A.v = 1, B AS B.v > A.v"),
+			match("MEASURES Last(Q.v) AS y PATTERN (Q{1} R) LIMIT DURATION(ms, 10000) DEFINE Q AS v = 1, R AS v > Last(Q.v)")},
 	} {
 		if a, b := stateful(t, c.script), stateful(t, c.same); len(a) != 1 || !slices.Equal(a, b) {
 			t.Errorf("%s: %v and %v, want one name\n%s\n%s", c.what, a, b, c.script, c.same)
@@ -185,6 +192,14 @@ func TestAStepThatComputesSomethingElseHasAnotherName(t *testing.T) {
 			"SELECT LAG(v) OVER (PARTITION BY k LIMIT DURATION(hour, 1) WHEN v > 1) AS p INTO o FROM i",
 			"SELECT LAST(v) OVER (PARTITION BY k LIMIT DURATION(hour, 1)) AS p INTO o FROM i",
 			"SELECT ISFIRST(hour, 1) OVER (PARTITION BY k) AS p INTO o FROM i",
+			match("LIMIT DURATION(s, 10) PARTITION BY k MEASURES Last(A.v) AS x PATTERN (A B) DEFINE A AS A.v = 1, B AS B.v > A.v"),
+			match("LIMIT DURATION(s, 11) PARTITION BY k MEASURES Last(A.v) AS x PATTERN (A B) DEFINE A AS A.v = 1, B AS B.v > A.v"),
+			match("LIMIT DURATION(s, 10) PARTITION BY w MEASURES Last(A.v) AS x PATTERN (A B) DEFINE A AS A.v = 1, B AS B.v > A.v"),
+			match("LIMIT DURATION(s, 10) PARTITION BY k MEASURES First(A.v) AS x PATTERN (A B) DEFINE A AS A.v = 1, B AS B.v > A.v"),
+			match("LIMIT DURATION(s, 10) PARTITION BY k MEASURES Last(A.v) AS x PATTERN (A B+) DEFINE A AS A.v = 1, B AS B.v > A.v"),
+			match("LIMIT DURATION(s, 10) PARTITION BY k MEASURES Last(A.v) AS x PATTERN (A | B) DEFINE A AS A.v = 1, B AS B.v > A.v"),
+			match("LIMIT DURATION(s, 10) PARTITION BY k MEASURES Last(A.v) AS x PATTERN (A B) DEFINE A AS A.v = 2, B AS B.v > A.v"),
+			match("LIMIT DURATION(s, 10) PARTITION BY k MEASURES Last(A.v) AS x PATTERN (A B) DEFINE A AS A.v = 1, B AS B.v > First(A.w)"),
 			"SELECT LAG(v) OVER (PARTITION BY k LIMIT DURATION(hour, 1)) AS p INTO o FROM j",
 			"SELECT LAG(v) OVER (PARTITION BY k LIMIT DURATION(hour, 1)) AS p INTO o FROM i TIMESTAMP BY t",
 		},
