@@ -252,7 +252,10 @@ func (q *query) matchCall(c *syntax.Call) (e plan.Expr, ok bool) {
 	f, ok := matchFuncs[name]
 	null := constant(c.Span, column.Value{})
 	switch {
-	case !ok && (isAggregate(c) || analyticFuncs[name] != "" || name == "LAG" || name == "ISFIRST"):
+	case name == "PREV" || name == "NEXT" || name == "MATCH_NUMBER":
+		q.b.fail(c.Span, "", "%s is not part of MATCH_RECOGNIZE, which has FIRST, LAST, MIN, MAX and CLASSIFIER", name)
+		return null, true
+	case !ok && (isAggregate(c) || isAnalytic(name)):
 		q.b.fail(c.Span, "compute it in a step over the rows of the match", "%s is not part of MATCH_RECOGNIZE, which has FIRST, LAST, MIN, MAX and CLASSIFIER", name)
 		return null, true
 	case !ok:
@@ -280,6 +283,11 @@ func (q *query) matchCall(c *syntax.Call) (e plan.Expr, ok bool) {
 		return null, true
 	}
 	return q.matched(c.Span, f, p), true
+}
+
+func isAnalytic(name string) bool {
+	_, ok := analyticFuncs[name]
+	return ok
 }
 
 // matchPath binds a path in MATCH_RECOGNIZE: a field of the row that is looked at, or, of

@@ -28,6 +28,7 @@ type Match struct {
 	schema *column.Schema
 	in     *column.Schema
 	fixed  bool // all sequences are of one length
+	most   int  // attempts of one key that are not decided
 	pat    *matcher
 
 	keys []value
@@ -124,7 +125,7 @@ type matchResult struct {
 
 // NewMatch compiles n.
 func NewMatch(n *plan.Match) (*Match, error) {
-	m := &Match{node: n, schema: SchemaOf(n.Columns()), in: SchemaOf(n.In.Columns()), fixed: n.Pattern.Fixed(), pat: newMatcher(n.Pattern), table: newGroupKeys(len(n.Keys))}
+	m := &Match{node: n, schema: SchemaOf(n.Columns()), in: SchemaOf(n.In.Columns()), fixed: n.Pattern.Fixed(), most: maxAttempts, pat: newMatcher(n.Pattern), table: newGroupKeys(len(n.Keys))}
 	m.rows = newOrderedRows(m.schema, &m.skips)
 	var err error
 	if m.keys, err = compileAll(n.Keys); err != nil {
@@ -313,7 +314,7 @@ func (m *Match) row(r *matchRow, again bool) {
 	m.expire(g, r.at.Time)
 	g.rows = append(g.rows, r)
 	number := g.base + int64(len(g.rows)) - 1
-	if !again && len(g.attempts) >= maxAttempts {
+	if !again && len(g.attempts) >= m.most {
 		m.refuse(r)
 	}
 	if !r.refused {
@@ -342,7 +343,7 @@ func (m *Match) refuse(r *matchRow) {
 		m.changed = append(m.changed, r)
 	}
 	m.results = append(m.results, matchResult{at: r.at.Time, place: r.at, first: r, err: &Error{Where: m.node.Where, Time: r.at.Time, Result: true,
-		Err: fmt.Errorf("MATCH_RECOGNIZE has %d rows of one key from which a match may still come: shorten LIMIT DURATION or add PARTITION BY", maxAttempts)}})
+		Err: fmt.Errorf("MATCH_RECOGNIZE has %d rows of one key from which a match may still come: shorten LIMIT DURATION or add PARTITION BY", m.most)}})
 }
 
 // expire decides the attempts of a group that take no row of time t or later.
