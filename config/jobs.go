@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"spate/pipeline"
+	"spate/sql/plan"
 )
 
 var jobKeys = section[pipeline.Job]{
@@ -29,7 +30,8 @@ var jobKeys = section[pipeline.Job]{
 		errorPolicy("Drop", func(j *pipeline.Job) *pipeline.OutputErrorPolicy { return &j.Policies.OutputError })),
 	key("runtimeErrorPolicy", ChangeLive, "What happens to a row for which an expression of the query fails: `fail` ends the job, `skipToDeadLetter` counts the row, keeps it as a dead letter and goes on without it.",
 		word(pipeline.FailJob, func(j *pipeline.Job) *pipeline.RuntimeErrorPolicy { return &j.Policies.RuntimeError }, "fail", "skipToDeadLetter")),
-	key("compatibilityLevel", ChangeNone, "Level of Stream Analytics.", word("1.2", func(j *pipeline.Job) *string { return &j.Policies.Compat }, "1.2")).unprinted(),
+	key("compatibilityLevel", ChangeLive, "Level of Stream Analytics: `1.1` and `1.0` run a job as it ran when they were the newest; see [differences](functions.md#compatibility-levels).",
+		word("1.2", func(j *pipeline.Job) *string { return &j.Policies.Compat }, plan.Levels...)),
 	key("stringCompare", ChangeLive, "How texts compare.", either("ordinal", "ignoreCase", func(j *pipeline.Job) *bool { return &j.Policies.IgnoreCase })),
 	key("joinDatediff", ChangeLive, "What DATEDIFF between the sources of a JOIN is: a count of boundaries, as elsewhere, or the time that passes.",
 		either("boundary", "elapsed", func(j *pipeline.Job) *bool { return &j.Policies.JoinElapsed })),

@@ -28,7 +28,11 @@ func (l *loader) checkScripts() {
 
 // compile compiles the script of a job; any alias is taken.
 func compile(j *pipeline.Job) (*plan.Job, syntax.Errors, []bind.Warning) {
-	return stream.Compile(j.Script, bind.Options{JoinElapsed: j.Policies.JoinElapsed, References: j.References(), Elsewhere: projectCodes})
+	level, err := plan.ParseLevel(j.Policies.Compat)
+	if err != nil {
+		return nil, nil, nil // its key is reported
+	}
+	return stream.Compile(j.Script, bind.Options{Level: level, JoinElapsed: j.Policies.JoinElapsed, References: j.References(), Elsewhere: projectCodes})
 }
 
 // ScriptProblems turns the mistakes of a script into problems of its file.

@@ -40,7 +40,7 @@ type Case struct {
 	Skipped   []column.Value            // records of the rows that are skipped; nil: an error ends the run
 	KeyOrder  bool                      // the order of keys counts
 	Elapsed   bool                      // joinDatediff: elapsed
-	Geodesic  bool                      // geospatial functions look at the globe
+	Level     plan.Level
 	Options   Options
 }
 
@@ -164,16 +164,12 @@ func (c *Case) settings(text string) error {
 			c.Options.FoldCase = value == "ignoreCase"
 		case "joinDatediff":
 			c.Elapsed = value == "elapsed"
-		case "geodesic":
-			c.Geodesic, err = strconv.ParseBool(value)
 		case "keyorder":
 			c.KeyOrder, err = strconv.ParseBool(value)
 		case "noearly":
 			c.Options.NoEarly, err = strconv.ParseBool(value)
 		case "level":
-			if value != "1.2" {
-				err = fmt.Errorf("level %s is not supported yet", value)
-			}
+			c.Level, err = plan.ParseLevel(value)
 		default:
 			err = fmt.Errorf("no such setting")
 		}

@@ -46,7 +46,7 @@ func readsOnly(job, than *plan.Job) bool {
 // sameTimes reports whether a job has no TIMESTAMP BY that another does not have.
 func sameTimes(job, than *plan.Job) bool {
 	known := make(map[string]bool)
-	a, b := plan.NewCanon(), plan.NewCanon()
+	a, b := plan.NewCanon(plan.Level12), plan.NewCanon(plan.Level12)
 	for _, in := range than.Inputs {
 		known[a.Rows(in)] = true
 	}

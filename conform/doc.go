@@ -25,8 +25,8 @@
 // in place of "step" where a statement cannot compute it.
 //
 // Settings: late and outoforder (seconds; late -1, the default, is unlimited),
-// policy (adjust or drop), geodesic (true or false), start (a time), stringCompare (ordinal or ignoreCase),
-// joinDatediff (boundary or elapsed), keyorder (true or false), noearly (true lifts
+// policy (adjust or drop), start (a time), stringCompare (ordinal or ignoreCase),
+// joinDatediff (boundary or elapsed), level (1.2, 1.1 or 1.0), keyorder (true or false), noearly (true lifts
 // the early limit, which jobs cannot).
 //
 // Stability: importable, not promised before 1.0.

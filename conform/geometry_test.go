@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"spate/conform"
+	"spate/sql/plan"
 )
 
 // flat makes geometries on a small grid, where corners and edges often fall on each other.
@@ -114,7 +115,11 @@ func compareGeometries(t *testing.T, script string, globe bool, events string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &conform.Case{Script: script, Geodesic: globe, Inputs: []conform.Input{{Name: "i", Events: records}}, Options: conform.Options{Late: -1}}
+	level := plan.Level12
+	if globe {
+		level = plan.Level11
+	}
+	c := &conform.Case{Script: script, Level: level, Inputs: []conform.Input{{Name: "i", Events: records}}, Options: conform.Options{Late: -1}}
 	job, err := c.Compile()
 	if err != nil {
 		t.Fatal(err)

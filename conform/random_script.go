@@ -117,6 +117,9 @@ func (g *generator) query() (string, scope) {
 	if g.chance(10) {
 		sc = g.looked(sc)
 	}
+	if sc.sides == nil && g.chance(7) {
+		return g.matched(sc)
+	}
 	if g.chance(25) {
 		sc = g.applied(sc)
 	}

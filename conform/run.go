@@ -24,8 +24,11 @@ func Reference(_ context.Context, job *plan.Job, events []Event, o Options) (map
 // Compile turns a script into a plan.
 //
 // Inputs that RandomStream has snapshots of are reference data.
-func Compile(script string) (*plan.Job, error) {
-	return compile(script, bind.Options{References: referenceInputs})
+func Compile(script string) (*plan.Job, error) { return CompileAt(script, plan.Level12) }
+
+// CompileAt turns a script into a plan of some level.
+func CompileAt(script string, level plan.Level) (*plan.Job, error) {
+	return compile(script, bind.Options{Level: level, References: referenceInputs})
 }
 
 func compile(script string, o bind.Options) (*plan.Job, error) {
@@ -38,7 +41,7 @@ func compile(script string, o bind.Options) (*plan.Job, error) {
 
 // Compile turns the script of a case into a plan.
 func (c *Case) Compile() (*plan.Job, error) {
-	o := bind.Options{JoinElapsed: c.Elapsed, Geodesic: c.Geodesic}
+	o := bind.Options{JoinElapsed: c.Elapsed, Level: c.Level}
 	for _, s := range c.Options.Snapshots {
 		o.References = append(o.References, s.Input)
 	}

@@ -81,7 +81,7 @@ func (a *arrivals) findFirst(files *file.Source) error {
 	if len(a.refs) == 0 {
 		return nil
 	}
-	d, err := a.in.decoder(a.cols)
+	d, err := a.in.decoder(a.cols, a.in.level)
 	if err != nil {
 		return err
 	}
@@ -181,14 +181,14 @@ func (a *arrivals) read(cols []column.Vector, at []column.Ticks) *unreadable {
 		if open == 0 {
 			break
 		}
-		open -= a.refs[r].times(a.in.format, cols, at)
+		open -= a.refs[r].times(a.in, cols, at)
 	}
 	return nil
 }
 
 // times sets what TIMESTAMP BY gives for the rows that have no arrival yet, and
 // returns of how many.
-func (r *reference) times(f stream.Format, cols []column.Vector, at []column.Ticks) (set int) {
+func (r *reference) times(in *input, cols []column.Vector, at []column.Ticks) (set int) {
 	b := &column.Batch{Schema: r.schema, Rows: len(at), Time: at, Cols: make([]column.Vector, len(r.Cols))}
 	dropped := make(map[int]bool)
 	for k, c := range r.Cols {
@@ -202,7 +202,7 @@ func (r *reference) times(f stream.Format, cols []column.Vector, at []column.Tic
 		}
 		as := column.NewBuilder(nil)
 		for i := range at {
-			v, ok := f.ReadAs(b.Cols[k].At(i), c.Declared)
+			v, ok := in.format.ReadAs(b.Cols[k].At(i), c.Declared, in.level)
 			if !ok {
 				dropped[i] = true
 			}

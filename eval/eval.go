@@ -34,10 +34,11 @@ type Options struct {
 	Inputs     []Input
 	References []Reference
 	Policy     exec.TimePolicy
-	IgnoreCase bool // texts compare ignoring case
-	Elapsed    bool // the DATEDIFF of a JOIN is the time that passes, not a count of boundaries
-	HoldErrors bool // a row that an output cannot hold ends the run instead of being dropped
-	SkipErrors bool // a row for which an expression fails is dropped and does not end the run
+	Level      plan.Level // compatibility level of the language
+	IgnoreCase bool       // texts compare ignoring case
+	Elapsed    bool       // the DATEDIFF of a JOIN is the time that passes, not a count of boundaries
+	HoldErrors bool       // a row that an output cannot hold ends the run instead of being dropped
+	SkipErrors bool       // a row for which an expression fails is dropped and does not end the run
 
 	ArrivalField string    // field with the arrival time; empty: none
 	ArrivalDrop  bool      // and it is not part of the event
@@ -122,7 +123,7 @@ func Names(o Options) (inputs, outputs []string, err error) {
 }
 
 func compile(o *Options) (*plan.Job, error) {
-	bo := bind.Options{Steps: o.Steps, JoinElapsed: o.Elapsed}
+	bo := bind.Options{Steps: o.Steps, Level: o.Level, JoinElapsed: o.Elapsed}
 	for _, in := range o.Inputs {
 		bo.Inputs = append(bo.Inputs, bind.InputInfo{Name: in.Name, Kind: bind.EventHub})
 	}

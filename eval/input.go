@@ -50,11 +50,12 @@ type input struct {
 	files    *file.Source // nil: Source is read
 	arrivals *arrivals
 	system   bool
+	level    plan.Level
 	names    []string // as the script spells it
 }
 
 func openInput(r *run, in Input, number int, refs []*plan.Input) (*input, error) {
-	out := &input{Input: in, system: r.o.SystemCols}
+	out := &input{Input: in, system: r.o.SystemCols, level: r.o.Level}
 	for _, ref := range refs {
 		out.names = append(out.names, ref.Name)
 	}
@@ -200,11 +201,11 @@ type rowDecoder interface {
 	Decode(data []byte, starts, ends []uint32, first int) format.Rows
 }
 
-func (in *input) decoder(cols []format.Column) (rowDecoder, error) {
+func (in *input) decoder(cols []format.Column, level plan.Level) (rowDecoder, error) {
 	if in.format.CSV {
 		return format.NewCSVDecoder(cols, in.format.Delimiter)
 	}
-	return format.NewDecoder(cols, format.Options{}), nil
+	return format.NewDecoder(cols, stream.JSONOptions(level)), nil
 }
 
 // router makes what spreads the messages over the partitions and takes the arrival
@@ -229,7 +230,7 @@ func (in *input) router(o *Options) (func(c *connector.Chunk, parts []int32) err
 		r.stamps = append(r.stamps, in.arrivals.partition())
 	}
 	var err error
-	r.decoder, err = in.decoder(cols)
+	r.decoder, err = in.decoder(cols, plan.Level12)
 	return r.route, err
 }
 

@@ -30,9 +30,6 @@ func (r *Room) options(ctx context.Context, s *spec) (stream.Options, error) {
 
 func (r *Room) optionsOfJob(ctx context.Context, s *spec) (o stream.Options, err error) {
 	j := s.job
-	if c := j.Policies.Compat; c != "" && c != "1.2" {
-		return o, fmt.Errorf("opening job %s: compatibility level %s is not supported yet", j.Name, c)
-	}
 	compiled, err := compile(j)
 	if err != nil {
 		return o, err
@@ -229,7 +226,11 @@ func (r *Room) targetOf(s *spec, b pipeline.Output) (string, error) {
 
 // compile binds the script of a job.
 func compile(j pipeline.Job) (*plan.Job, error) {
-	compiled, errs, _ := stream.Compile(j.Script, bind.Options{JoinElapsed: j.Policies.JoinElapsed, References: j.References()})
+	level, err := plan.ParseLevel(j.Policies.Compat)
+	if err != nil {
+		return nil, fmt.Errorf("opening job %s: %w", j.Name, err)
+	}
+	compiled, errs, _ := stream.Compile(j.Script, bind.Options{Level: level, JoinElapsed: j.Policies.JoinElapsed, References: j.References()})
 	if len(errs) > 0 {
 		file := j.ScriptFile
 		if file == "" {

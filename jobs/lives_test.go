@@ -128,3 +128,29 @@ func TestAJobTakesAnotherScript(t *testing.T) {
 		one(p, n)
 	}
 }
+
+// A job that changes its level goes on behind the same events, and reads those that follow as
+// the level does. What its steps remember of another level is not taken over.
+func TestAJobTakesAnotherLevel(t *testing.T) {
+	o := pipeline.Options{
+		Dir:  t.TempDir(),
+		Hubs: []pipeline.Hub{{Name: "in", Partitions: 1}, {Name: "o", Partitions: 1}},
+		Jobs: []pipeline.Job{{Name: "j", Script: "SELECT B, LAG(B) OVER (LIMIT DURATION(hour, 1)) AS P INTO o FROM [in]",
+			Inputs: []pipeline.Input{{Alias: "in", Hub: "in"}}, Outputs: []pipeline.Output{{Alias: "o", Hub: "o"}}}},
+	}
+	for i, c := range []struct{ level, want string }{
+		{"1.2", `{"B":true,"P":null}`},
+		{"1.1", `{"B":1,"P":1}`},
+		{"1.0", `{"b":1,"p":1}`},
+		{"1.2", `{"B":true,"P":true}`},
+	} {
+		o.Jobs[0].Policies.Compat = c.level
+		p := run(t, o)
+		p.send("in", `{"b":true}`)
+		until(t, "a row", func() bool { return len(p.eventsOf("o")[0]) == i+1 })
+		if got := p.eventsOf("o")[0][i]; got != c.want {
+			t.Errorf("level %s: %s, want %s", c.level, got, c.want)
+		}
+		p.stop()
+	}
+}

@@ -30,16 +30,23 @@ func (d jsonDecoder) decode(c *connector.Chunk, first int) format.Rows {
 	return d.d.Decode(c.Data, c.Starts, c.Ends, first)
 }
 
-func newRowDecoder(in Input, cols []format.Column) (rowDecoder, error) {
+func newRowDecoder(in Input, level plan.Level, cols []format.Column) (rowDecoder, error) {
 	if in.Format.CSV {
 		d, err := format.NewCSVDecoder(cols, in.Format.Delimiter)
 		if err != nil {
 			return nil, err
 		}
-		d.NoHeader = in.Format.NoHeader
+		d.NoHeader, d.LowerNames = in.Format.NoHeader, level.LowersNames()
 		return csvDecoder{d}, nil
 	}
-	return jsonDecoder{format.NewDecoder(cols, format.Options{General: in.General})}, nil
+	o := JSONOptions(level)
+	o.General = in.General
+	return jsonDecoder{format.NewDecoder(cols, o)}, nil
+}
+
+// JSONOptions are how a job of some level reads JSON.
+func JSONOptions(level plan.Level) format.Options {
+	return format.Options{LowerNames: level.LowersNames(), Times: level.ReadsTimes(), Bigints: level.BitsAreBigints()}
 }
 
 // timeColumns are the columns that the TIMESTAMP BY of an input cannot do without.
@@ -78,7 +85,7 @@ func (p *partition) declared(s plan.Source, v *column.Vector, rows format.Rows, 
 	b := column.NewBuilder(nil)
 	bad := make(map[int32]bool)
 	for i := range rows.Rows {
-		x, ok := p.in.Format.ReadAs(v.At(i), s.Declared)
+		x, ok := p.in.Format.ReadAs(v.At(i), s.Declared, p.job.opts.Plan.Level)
 		if !ok {
 			bad[int32(i)] = true
 		}
@@ -143,11 +150,20 @@ func declaredFields(b *column.Batch, cols []plan.Source) {
 
 const typeConversion = "InputDeserializerError.TypeConversionError"
 
+// noNumber reports whether a text is one of the floats that are no number.
+func noNumber(s string) bool {
+	s = strings.TrimLeft(strings.TrimSpace(s), "+-")
+	return s == "NaN" || s == "Infinity"
+}
+
 // ReadAs reads a value as a declared type: nothing is converted but what the
 // format itself cannot tell apart. Text is all that CSV knows; an empty field is
-// no number and no time, but NULL, and so is the bit "null".
-func (f Format) ReadAs(v column.Value, k column.Kind) (column.Value, bool) {
+// no number and no time, but NULL, and so is the bit "null". What the level has made of a
+// word or a text of JSON is read as what it was.
+func (f Format) ReadAs(v column.Value, k column.Kind, level plan.Level) (column.Value, bool) {
 	switch {
+	case k == column.Float64 && v.Kind == column.Text && level.PassesNaN() && noNumber(v.Text()):
+		return column.Value{}, true
 	case f.CSV && v.Kind == column.Text && k != column.Text && v.Text() == "":
 		return column.Value{}, true
 	case f.CSV && k == column.Bool && strings.EqualFold(v.Text(), "null"):
@@ -160,6 +176,10 @@ func (f Format) ReadAs(v column.Value, k column.Kind) (column.Value, bool) {
 		return column.Cast(v, k)
 	case k == column.Int64 && v.Kind == column.Bool:
 		return column.Cast(v, k)
+	case k == column.Bool && v.Kind == column.Int64 && level.BitsAreBigints() && (v.Int() == 0 || v.Int() == 1):
+		return column.Cast(v, k) // it was true or false
+	case k == column.Text && v.Kind == column.Time && level.ReadsTimes():
+		return column.Cast(v, k) // it was a text
 	}
 	return column.Value{}, false
 }

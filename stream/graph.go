@@ -70,7 +70,7 @@ func buildGraph(job *plan.Job, shards int, immediate map[string]bool) (*graph, e
 	g := &graph{
 		shards: max(shards, 1), steps: make(map[plan.Node]*exec.Step), ids: make(map[plan.Node]string),
 		place: make(map[plan.Node]place), key: make(map[plan.Node][]string), from: make(map[plan.Node][]int),
-		consumers: make(map[plan.Node][]*consumer), parts: job.Parts(), outputs: job.Outputs, canon: plan.NewCanon(), immediate: immediate,
+		consumers: make(map[plan.Node][]*consumer), parts: job.Parts(), outputs: job.Outputs, canon: plan.NewCanon(job.Level), immediate: immediate,
 	}
 	for i, o := range job.Outputs {
 		if err := g.visit(o.In); err != nil {

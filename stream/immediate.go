@@ -99,6 +99,8 @@ func (c *immediateCheck) visit(n plan.Node, v immediateVisit) error {
 		}
 	case *plan.Join:
 		return c.refuse("leave it out, "+useEpoch, "the rows of a JOIN are not known to come in one order however the job runs")
+	case *plan.Match:
+		return c.refuse("leave it out, "+useEpoch, "the rows of MATCH_RECOGNIZE come when it is decided where a sequence ends, and stand before that")
 	case *plan.Filter, *plan.Project, *plan.Apply, *plan.Lookup, *plan.Analytic, *plan.Aggregate:
 	default:
 		return c.refuse("leave it out, "+useEpoch, "the order of the rows of a step %T is not known", n)

@@ -179,7 +179,7 @@ func (e *evaluation) input(in *plan.Input) (*column.Batch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s, reference data of input %s: %w", v.Name, in.Name, err)
 	}
-	d := &referenceDecoder{in: in, format: f.Format}
+	d := &referenceDecoder{in: in, format: f.Format, level: e.job.opts.Plan.Level}
 	if err := d.open(); err != nil {
 		return nil, fmt.Errorf("reading %s, reference data of input %s: %w", v.Name, in.Name, err)
 	}
@@ -214,6 +214,7 @@ func (e *evaluation) input(in *plan.Input) (*column.Batch, error) {
 type referenceDecoder struct {
 	in      *plan.Input
 	format  Format
+	level   plan.Level
 	decoder rowDecoder
 	schema  *column.Schema
 	bad     func(message int, d Diagnostic)
@@ -226,7 +227,7 @@ func (d *referenceDecoder) open() (err error) {
 		cols[i] = format.Column{Path: c.Path, Whole: c.Kind == plan.Whole, Required: c.Declared != column.Null}
 	}
 	d.schema = exec.SchemaOf(d.in.Columns())
-	d.decoder, err = newRowDecoder(Input{Format: d.format}, cols)
+	d.decoder, err = newRowDecoder(Input{Format: d.format}, d.level, cols)
 	return err
 }
 
@@ -248,7 +249,7 @@ func (d *referenceDecoder) next(c *connector.Chunk, first int) (*column.Batch, i
 		}
 		to := column.NewBuilder(nil)
 		for i := range rows.Rows {
-			x, ok := d.format.ReadAs(b.Cols[k].At(i), s.Declared)
+			x, ok := d.format.ReadAs(b.Cols[k].At(i), s.Declared, d.level)
 			to.Append(x)
 			if ok || refused[int32(i)] {
 				continue

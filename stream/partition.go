@@ -141,7 +141,7 @@ func newPartition(j *Job, s sourceInputs, number int) (*partition, error) {
 		}
 	}
 	var err error
-	if p.decoder, err = newRowDecoder(in, cols); err != nil {
+	if p.decoder, err = newRowDecoder(in, p.job.opts.Plan.Level, cols); err != nil {
 		return nil, fmt.Errorf("opening input %s: %w", s.name, err)
 	}
 	return p, nil

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"spate/column"
 	"spate/column/format"
@@ -174,6 +175,12 @@ func (p *partition) column(s plan.Source, from int, rows format.Rows, arrivals [
 // withSystem appends the system columns to event records; a payload field of the
 // same name is overwritten.
 func (p *partition) withSystem(v column.Vector, arrivals []column.Ticks) column.Vector {
+	names := []string{"EventProcessedUtcTime", "PartitionId", "EventEnqueuedUtcTime"}
+	if p.job.opts.Plan.Level.LowersNames() {
+		for i, n := range names {
+			names[i] = strings.ToLower(n)
+		}
+	}
 	out := column.Vector{Kind: column.Any, Anys: make([]column.Value, len(arrivals))}
 	for i := range out.Anys {
 		r := &column.RecordValue{}
@@ -184,7 +191,7 @@ func (p *partition) withSystem(v column.Vector, arrivals []column.Ticks) column.
 				}
 			}
 		}
-		r.Names = append(r.Names, "EventProcessedUtcTime", "PartitionId", "EventEnqueuedUtcTime")
+		r.Names = append(r.Names, names...)
 		r.Values = append(r.Values, column.TimeOf(p.processed(arrivals[i])), column.IntOf(int64(p.number)), column.TimeOf(arrivals[i]))
 		out.Anys[i] = column.RecordOf(r)
 	}

@@ -15,6 +15,7 @@ import (
 	"spate/eval"
 	"spate/jobs"
 	"spate/pipeline"
+	"spate/sql/plan"
 )
 
 // evalFlags are the flags of eval.
@@ -25,6 +26,7 @@ type evalFlags struct {
 	late, disorder, policy, errorPolicy string
 	runtimeErrorPolicy                  string
 	outputDir, diagnostics              string
+	compat                              string
 	failOnDrop, explain                 bool
 	stringCompare, joinDatediff         string
 	references, functions, outputs      []string
@@ -66,7 +68,7 @@ func (a *app) eval() *cobra.Command {
 	fl.StringVar(&f.policy, "policy", "", "Adjust or Drop (default Adjust)")
 	fl.StringVar(&f.errorPolicy, "error-policy", "", "Drop or Stop (default Drop)")
 	fl.StringVar(&f.runtimeErrorPolicy, "runtime-error-policy", "", "fail or skipToDeadLetter: drop and report a row for which an expression fails (default fail)")
-	fl.StringVar(&o.Policies.Compat, "compat", "1.2", "compatibility level")
+	fl.StringVar(&f.compat, "compat", "", "compatibility level: 1.0, 1.1 or 1.2 (default 1.2)")
 	fl.StringVar(&f.job, "job", "", "take script and policies of this job of the pipeline file")
 	fl.StringVar(&f.outputDir, "output-dir", "", "write NAME.jsonl per output there")
 	fl.StringVar(&f.diagnostics, "diagnostics", "", "json: dropped and adjusted events on standard error")
@@ -157,6 +159,13 @@ func (a *app) evalOptions(f *evalFlags, o *evalRun) error {
 	default:
 		return fmt.Errorf("--join-datediff %s: want boundary or elapsed", f.joinDatediff)
 	}
+	if f.compat != "" {
+		o.Policies.Compat = f.compat
+	}
+	var err error
+	if o.Level, err = plan.ParseLevel(o.Policies.Compat); err != nil {
+		return fmt.Errorf("--compat: %w", err)
+	}
 	if o.ArrivalDrop && o.ArrivalField == "" {
 		return errors.New("--arrival-drop needs --arrival")
 	}
@@ -171,7 +180,6 @@ func (f *evalFlags) refuse(o *evalRun) error {
 	for _, x := range []struct {
 		flag, value, built string
 	}{
-		{"compat", o.Policies.Compat, "1.2"},
 		{"function", strings.Join(f.functions, " "), ""},
 	} {
 		if x.value != x.built {

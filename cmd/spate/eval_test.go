@@ -360,3 +360,30 @@ func TestEvalManyEventsOfOneTime(t *testing.T) {
 		}
 	}
 }
+
+// A level below the newest is asked for by a flag, or by the job whose script runs.
+func TestEvalAtALevel(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "i.jsonl", `{"A":true,"At":"2026-01-05T01:00:00+01:00"}`+"\n")
+	write(t, "c.csv", "A,At\ntrue,2026-01-05T01:00:00+01:00\n")
+	write(t, "spate.yaml", "version: 1\nnamespace:\n  eventHubs:\n    i: {}\n    o: {}\njobs:\n  old:\n    compatibilityLevel: \"1.1\"\n    query: SELECT * INTO o FROM i\n")
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{`{"A":true,"At":"2026-01-05T01:00:00+01:00"}`, []string{"-e", "SELECT * INTO o FROM i", "--input", "i=i.jsonl"}},
+		{`{"A":1,"At":"2026-01-05T01:00:00+01:00"}`, []string{"-e", "SELECT * INTO o FROM i", "--input", "i=i.jsonl", "--compat", "1.1"}},
+		{`{"a":1,"at":"2026-01-05T00:00:00.0000000Z"}`, []string{"-e", "SELECT * INTO o FROM i", "--input", "i=i.jsonl", "--compat", "1.0"}},
+		{`{"a":"true","at":"2026-01-05T01:00:00+01:00"}`, []string{"-e", "SELECT * INTO o FROM i", "--input", "i=c.csv", "--compat", "1.0"}},
+		{`{"A":1,"At":"2026-01-05T01:00:00+01:00"}`, []string{"--job", "old", "--input", "i=i.jsonl"}},
+		{`{"A":true,"At":"2026-01-05T01:00:00+01:00"}`, []string{"--job", "old", "--input", "i=i.jsonl", "--compat", "1.2"}},
+	} {
+		code, out, errs := evalOut(t, "", c.args...)
+		if code != 0 || out != `{"output":"o","row":`+c.want+"}\n" {
+			t.Errorf("%v: exit %d, got %s, want %s: %s", c.args, code, out, c.want, errs)
+		}
+	}
+	if code, _, errs := evalOut(t, "", "-e", "SELECT * INTO o FROM i", "--input", "i=i.jsonl", "--compat", "1.3"); code != usage || !strings.Contains(errs, "want 1.0, 1.1 or 1.2") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}

@@ -316,7 +316,6 @@ var guards = []string{
 	"lake/query/snapshot.go read table %s.%s: deletion", // lake/delta has refused the table
 	"lake/parquetfile/rows.go ",                         // nothing that a user does rewrites files
 	"lake/parquetfile/type.go ",                         // lake/delta has refused the type
-	"jobs/bind.go opening job %s: compat",               // the pipeline file and --compat have refused it
 }
 
 // worded are features that refusals call by what was written.

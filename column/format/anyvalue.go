@@ -48,8 +48,9 @@ func (d *Decoder) value(cols []int, data []byte, p, end, depth int) (int, class)
 	if v.IsNull() {
 		return p + n, anyValue
 	}
+	v = d.parser.bit(v.Bool())
 	for _, c := range cols {
-		d.bufs[c].putBool(d.rows, v.Bool())
+		d.bufs[c].putBit(d.rows, v)
 	}
 	return p + n, boolValue
 }

@@ -260,6 +260,24 @@ func (c *columnBuf) putBool(row int, b bool) {
 	c.mark(row)
 }
 
+// putBit writes what true or false is read as.
+func (c *columnBuf) putBit(row int, v column.Value) {
+	if v.Kind == column.Int64 {
+		c.putInt(row, v.Int())
+		return
+	}
+	c.putBool(row, v.Bool())
+}
+
+func (c *columnBuf) putTime(row int, t column.Ticks) {
+	if c.become(row, column.Time) == column.Any {
+		c.vec.Anys[row] = column.TimeOf(t)
+	} else {
+		c.vec.Ints[row] = int64(t)
+	}
+	c.mark(row)
+}
+
 // putText writes data[from:to]; 16 readable bytes follow to.
 func (c *columnBuf) putText(row int, data []byte, from, to int) {
 	if c.kind != column.Text || row != c.filled || row >= c.size {
@@ -301,6 +319,8 @@ func (c *columnBuf) put(row int, v column.Value) {
 		c.putInt(row, v.Int())
 	case column.Float64:
 		c.putFloat(row, v.Float())
+	case column.Time:
+		c.putTime(row, v.Ticks())
 	case column.Text:
 		c.scratch = append(append(c.scratch[:0], v.Text()...), noText[:]...)
 		c.putText(row, c.scratch, 0, len(c.scratch)-slack)

@@ -25,6 +25,8 @@ const (
 type CSVDecoder struct {
 	// NoHeader: messages have no header, and their columns are column1, column2, ...
 	NoHeader bool
+	// LowerNames puts the names of columns into lower case.
+	LowerNames bool
 
 	cols  []Column
 	comma rune
@@ -154,7 +156,11 @@ func (d *CSVDecoder) message(m []byte) (header []string, events [][]string, bad 
 	seen := make(map[string]bool, len(header))
 	for i, name := range header {
 		header[i] = strings.TrimSpace(name)
-		switch low := strings.ToLower(header[i]); {
+		low := strings.ToLower(header[i])
+		if d.LowerNames {
+			header[i] = low
+		}
+		switch {
 		case low == "":
 			return nil, nil, fail(InvalidHeader, 0, "column %d of the header has no name", i+1)
 		case seen[low]:

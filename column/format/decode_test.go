@@ -58,7 +58,7 @@ func dump(d *Decoder, messages ...string) string {
 func TestDecodeShapesAndValues(t *testing.T) {
 	f := func(paths, want string, messages ...string) {
 		t.Helper()
-		names, ds := layered(strings.Fields(paths))
+		names, ds := layered(strings.Fields(paths), false)
 		for i, d := range ds {
 			for range 4 { // learned layouts take part from the third time on
 				if got := dump(d, messages...); got != want {

@@ -31,6 +31,12 @@ type Options struct {
 	// NoTemplates turns off the first of them, layouts learned as a whole.
 	// The results are the same; tests compare them.
 	General, NoTemplates bool
+
+	// Bigints reads true and false as 1 and 0. LowerNames puts the names of all fields into
+	// lower case: two fields of a record that have one name then make a message bad. Times
+	// reads a text that is a date with a time of day as that time. The last two are read by
+	// the general parser alone.
+	Bigints, LowerNames, Times bool
 }
 
 // BadRecord is a message that could not be decoded. It gave no rows.
@@ -80,8 +86,9 @@ type Decoder struct {
 
 // NewDecoder returns a decoder for cols.
 func NewDecoder(cols []Column, o Options) *Decoder {
-	d := &Decoder{cols: cols, bufs: make([]columnBuf, len(cols)), general: o.General, noTemplates: o.NoTemplates}
+	d := &Decoder{cols: cols, bufs: make([]columnBuf, len(cols)), general: o.General || o.LowerNames || o.Times, noTemplates: o.NoTemplates}
 	d.parser.mem = &d.arena
+	d.parser.bigints, d.parser.lower, d.parser.times = o.Bigints, o.LowerNames, o.Times
 	for i := range cols {
 		if cols[i].Whole {
 			d.whole = append(d.whole, i)

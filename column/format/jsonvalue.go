@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"unicode/utf16"
@@ -28,6 +29,8 @@ type parser struct {
 	end     int
 	scratch []byte
 	mem     *arena // of texts and records; nil: each has memory of its own
+
+	bigints, lower, times bool // as Options has them
 
 	// Fields and elements of the records and arrays that are open.
 	names  []string
@@ -96,11 +99,16 @@ func (p *parser) value(depth int) (column.Value, *syntaxError) {
 		if err != nil {
 			return column.Value{}, err
 		}
+		if p.times {
+			if t, ok := momentOf(b); ok {
+				return column.TimeOf(t), nil
+			}
+		}
 		return column.TextOf(p.mem.text(b)), nil
 	case 't':
-		return column.BoolOf(true), p.word("true")
+		return p.bit(true), p.word("true")
 	case 'f':
-		return column.BoolOf(false), p.word("false")
+		return p.bit(false), p.word("false")
 	case 'n':
 		return column.Value{}, p.word("null")
 	default:
@@ -109,6 +117,26 @@ func (p *parser) value(depth int) (column.Value, *syntaxError) {
 		}
 		return column.Value{}, p.fail(p.pos, "unexpected character %q", c)
 	}
+}
+
+// bit is a word of JSON as a value.
+func (p *parser) bit(b bool) column.Value {
+	switch {
+	case !p.bigints:
+		return column.BoolOf(b)
+	case b:
+		return column.IntOf(1)
+	}
+	return column.IntOf(0)
+}
+
+// momentOf reads a date with a time of day, yyyy-MM-ddThh:mm:ss, and what ISO 8601 lets
+// stand behind it: digits of a second, and a distance to UTC.
+func momentOf(b []byte) (column.Ticks, bool) {
+	if len(b) < 19 || len(b) > 40 || b[4] != '-' || b[7] != '-' || b[10] != 'T' || b[13] != ':' || b[16] != ':' {
+		return 0, false
+	}
+	return column.ParseTicks(string(b))
 }
 
 func (p *parser) word(w string) *syntaxError {
@@ -146,6 +174,9 @@ func (p *parser) object(depth int) (column.Value, *syntaxError) {
 		if err != nil {
 			return column.Value{}, err
 		}
+		if p.lower {
+			key = bytes.ToLower(key)
+		}
 		n, at := len(p.names)-first, -1
 		var name string
 		if same = same && n < len(last) && last[n] == string(key); same {
@@ -156,8 +187,11 @@ func (p *parser) object(depth int) (column.Value, *syntaxError) {
 				seen[name] = n
 			}
 		}
-		if at < 0 {
+		switch {
+		case at < 0:
 			p.names = append(p.names, name)
+		case p.lower:
+			return column.Value{}, p.fail(p.pos, "two fields of one record are named %q, whatever the case", name)
 		}
 		p.space()
 		if p.peek() != ':' {

@@ -10,8 +10,9 @@ import (
 
 // layered returns a decoder for each choice of layers; the first has the general
 // one alone.
-func layered(paths []string) (names []string, ds []*Decoder) {
+func layered(paths []string, bigints bool) (names []string, ds []*Decoder) {
 	for _, o := range []Options{{General: true}, {NoTemplates: true}, {}} {
+		o.Bigints = bigints
 		names = append(names, fmt.Sprintf("%+v", o))
 		ds = append(ds, NewDecoder(columnsOf(paths...), o))
 	}
@@ -21,7 +22,13 @@ func layered(paths []string) (names []string, ds []*Decoder) {
 // sameLayers fails if the layers print different rows or errors of messages.
 func sameLayers(t *testing.T, paths, messages []string, times int) string {
 	t.Helper()
-	names, ds := layered(paths)
+	agree(t, paths, messages, times, true)
+	return agree(t, paths, messages, times, false)
+}
+
+func agree(t *testing.T, paths, messages []string, times int, bigints bool) string {
+	t.Helper()
+	names, ds := layered(paths, bigints)
 	want := dump(ds[0], messages...)
 	for i, d := range ds[1:] {
 		for range times {
@@ -39,6 +46,19 @@ func sameLayers(t *testing.T, paths, messages []string, times int) string {
 		}
 	}
 	return want
+}
+
+// Words of JSON that are read as numbers are so wherever they stand; a record that JSON_PARSE
+// reads has bits.
+func TestWordsAsBigints(t *testing.T) {
+	got := agree(t, []string{"a", "*", "r", "r.x"}, []string{`{"a":true}`, `{"a":false}`, `{"a":null,"r":{"x":true,"y":[false]}}`, `{"a":true}`, `{"r":{"x":false}}`}, 3, true)
+	want := "0: 1 {\"a\":1} null null\n1: 0 {\"a\":0} null null\n2: null {\"a\":null,\"r\":{\"x\":1,\"y\":[0]}} {\"x\":1,\"y\":[0]} 1\n3: 1 {\"a\":1} null null\n4: null {\"r\":{\"x\":0}} {\"x\":0} 0"
+	if strings.TrimSpace(got) != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if v, ok := ParseRecord(`{"x":true}`); !ok || !v.Field("x").Bool() {
+		t.Errorf("got %v", v)
+	}
 }
 
 func TestPredictTakesWhatItShould(t *testing.T) {

@@ -218,8 +218,9 @@ func (d *Decoder) match(t *template, data []byte, p, end int) int {
 				return d.miss(row)
 			}
 			if !v.IsNull() {
+				v = d.parser.bit(v.Bool())
 				for _, c := range s.cols {
-					d.bufs[c].putBool(row, v.Bool())
+					d.bufs[c].putBit(row, v)
 				}
 			}
 			if whole {

@@ -67,12 +67,12 @@ type Row struct {
 
 // Counts says what the time stages dropped or changed.
 type Counts struct {
-	Early, Late, OutOfOrder, BadTime, BadKey, Undeclared int
+	Early, Late, OutOfOrder, BadTime, BadKey, Undeclared, BadEvent int
 }
 
 // Run runs job over events and returns the rows of each output, in time order.
 func Run(job *plan.Job, events []Event, o Options) (map[string][]Row, Counts, error) {
-	r := &runner{events: events, options: o, done: map[plan.Node][]row{}, inputs: job.Inputs, parts: job.Parts(), traced: -1}
+	r := &runner{events: events, options: o, level: job.Level, done: map[plan.Node][]row{}, inputs: job.Inputs, parts: job.Parts(), traced: -1}
 	out := map[string][]Row{}
 	for _, output := range job.Outputs {
 		if _, ok := out[output.Name]; !ok {
@@ -160,6 +160,7 @@ func Expand(at column.Ticks, cols []plan.Column, vals []column.Value) Row {
 type runner struct {
 	events  []Event
 	options Options
+	level   plan.Level
 	counts  Counts
 	done    map[plan.Node][]row // a step read twice is computed once
 	inputs  []*plan.Input
@@ -194,7 +195,7 @@ func (r *runner) skip(n plan.Node, cols []plan.Column, x *row, err error) error 
 func ofEvents(n plan.Node) bool {
 	for _, in := range n.Inputs() {
 		switch in.(type) {
-		case *plan.Aggregate, *plan.Join:
+		case *plan.Aggregate, *plan.Join, *plan.Match:
 			return false
 		}
 		if !ofEvents(in) {
@@ -247,6 +248,8 @@ func (r *runner) rows(n plan.Node) ([]row, error) {
 		rows, err = r.join(n)
 	case *plan.Apply:
 		rows, err = r.apply(n)
+	case *plan.Match:
+		rows, err = r.match(n)
 	default:
 		err = fmt.Errorf("a plan with a %T is not supported yet", n)
 	}

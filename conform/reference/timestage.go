@@ -39,7 +39,13 @@ func (r *runner) input(n *plan.Input) ([]row, error) {
 		}
 		x := row{time: e.Arrival, at: position{arrival: e.Arrival, input: ordinal, partition: e.Partition, seq: seq}, traced: seq == r.traced}
 		r.seq = seq
-		ok := true
+		value, ok := leveled(r.level, e.Value)
+		if !ok {
+			r.judge("deserialization", true)
+			r.counts.BadEvent++
+			continue
+		}
+		e = &Event{Input: e.Input, Partition: e.Partition, Arrival: e.Arrival, Value: value}
 		if x.vals, ok = r.source(n, e); !ok {
 			r.judge("declaration", true)
 			r.counts.Undeclared++
@@ -173,7 +179,7 @@ func (r *runner) source(n *plan.Input, e *Event) ([]column.Value, bool) {
 		case plan.Whole:
 			v = e.Value
 			if r.options.SystemColumns {
-				v = withSystemColumns(e)
+				v = withSystemColumns(e, r.level)
 			}
 		default:
 			v = e.Value
@@ -182,7 +188,7 @@ func (r *runner) source(n *plan.Input, e *Event) ([]column.Value, bool) {
 			}
 		}
 		ok := true
-		if v, ok = declared(v, s.Declared); !ok {
+		if v, ok = r.declared(v, s.Declared); !ok {
 			return nil, false
 		}
 		vals[i] = v
@@ -219,7 +225,10 @@ func (r *runner) withDeclared(n *plan.Input, vals []column.Value, event column.V
 
 // declared reads v as the declared type; JSON itself cannot write a datetime,
 // nor tell a whole float from a bigint.
-func declared(v column.Value, k column.Kind) (column.Value, bool) {
+func (r *runner) declared(v column.Value, k column.Kind) (column.Value, bool) {
+	if v, ok := declaredBelow(r.level, v, k); ok {
+		return v, true
+	}
 	switch {
 	case k == column.Null || v.IsNull() || v.Kind == k:
 		return v, true
@@ -234,7 +243,7 @@ func declared(v column.Value, k column.Kind) (column.Value, bool) {
 	return v, false
 }
 
-func withSystemColumns(e *Event) column.Value {
+func withSystemColumns(e *Event, level plan.Level) column.Value {
 	system := []string{"EventProcessedUtcTime", "PartitionId", "EventEnqueuedUtcTime"}
 	out := &column.RecordValue{}
 	rec := e.Value.Record()
@@ -247,7 +256,12 @@ next:
 		}
 		out.Names, out.Values = append(out.Names, name), append(out.Values, rec.Values[i])
 	}
-	out.Names = append(out.Names, system...)
+	for _, name := range system {
+		if level == plan.Level10 {
+			name = strings.ToLower(name)
+		}
+		out.Names = append(out.Names, name)
+	}
 	out.Values = append(out.Values, column.TimeOf(e.Arrival), column.IntOf(int64(e.Partition)), column.TimeOf(e.Arrival))
 	return column.RecordOf(out)
 }

@@ -18,7 +18,7 @@ func (r *runner) judge(kind string, dropped bool) {
 // Trace says what becomes of events[k]: what is said of it where it comes in, and how many
 // rows of each step it has come into.
 func Trace(job *plan.Job, events []Event, o Options, k int) (map[plan.Node]int, []Verdict, error) {
-	r := &runner{events: events, options: o, done: map[plan.Node][]row{}, inputs: job.Inputs, traced: k}
+	r := &runner{events: events, options: o, level: job.Level, done: map[plan.Node][]row{}, inputs: job.Inputs, traced: k}
 	for _, output := range job.Outputs {
 		if _, err := r.rows(output.In); err != nil {
 			return nil, nil, err

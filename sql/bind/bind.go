@@ -2,8 +2,8 @@
 // types, windows and analytic functions, reports every mistake with its place,
 // and produces the plan that the engine runs.
 //
-// Scripts are bound at compatibility level 1.2. What the language has and the
-// engine does not run is refused here, by name and at its place.
+// What the language has and the engine does not run is refused here, by name and at its
+// place.
 package bind
 
 import (
@@ -43,8 +43,8 @@ type Options struct {
 	Elsewhere   []string      // codes of warnings that others give: to acknowledge them is not idle
 	Steps       bool          // every step is also an output, named step:NAME
 	References  []string      // inputs of reference data, beside those of Inputs
+	Level       plan.Level    // compatibility level; the zero value is the newest
 	JoinElapsed bool          // DATEDIFF between the sources of a JOIN is the time that passes, not a count of boundaries
-	Geodesic    bool          // geospatial functions look at the globe, as below level 1.2, and not at the plane
 }
 
 // Warning is advice about a script that is bound all the same. Code is the
@@ -112,9 +112,12 @@ type step struct {
 }
 
 // Job binds a script of the ASA dialect; src is its text. With errors the plan
-// is nil.
+// is nil. At levels that take any prefix it takes prefixes out of the script.
 func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Errors, []Warning) {
 	b := newBinder(src, opts)
+	if opts.Level.AnyPrefix() {
+		dropPrefixes(script)
+	}
 	for _, s := range script.Stmts {
 		switch s := s.(type) {
 		case *syntax.CreateTable:
@@ -127,7 +130,7 @@ func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Err
 			}
 		}
 	}
-	job := &plan.Job{Source: src}
+	job := &plan.Job{Source: src, Level: opts.Level}
 	groups := 0
 	for _, s := range script.Stmts {
 		switch s := s.(type) {

@@ -98,6 +98,11 @@ func (q *query) call(c *syntax.Call) plan.Expr {
 		return q.timestamp(c.Span)
 	}
 	name := callName(c)
+	if q.match != nil {
+		if e, ok := q.matchCall(c); ok {
+			return e
+		}
+	}
 	_, analytic := analyticFuncs[name]
 	switch {
 	case name == "":
@@ -135,7 +140,7 @@ func (q *query) call(c *syntax.Call) plan.Expr {
 	if !ok {
 		return null
 	}
-	if geospatial[name] && q.b.opts.Geodesic {
+	if geospatial[name] && q.b.opts.Level.Geodesic() {
 		name = plan.Geodesic + name
 	}
 	return scalar(c.Span, name, sig, args)
@@ -317,6 +322,10 @@ func (q *query) prefixed(c *syntax.Call) plan.Expr {
 		}
 		q.b.fail(c.Name.Span, hint, "there is no function System.%s", last)
 	default:
+		if q.b.opts.Level.AnyPrefix() {
+			q.b.fail(c.Name.Span, nearest(last, functionNames()), "there is no function %s", syntax.FormatName(c.Name))
+			break
+		}
 		q.b.fail(c.Name.Span, "leave the prefix out", "function %s takes no prefix at compatibility level 1.2", last)
 	}
 	return constant(c.Span, column.Value{})

@@ -71,6 +71,13 @@ func checkNode(n plan.Node) error {
 				return fmt.Errorf("a window has size %d", w.Size)
 			}
 		}
+	case *plan.Match:
+		for _, e := range n.OfRows() {
+			if err := checkExpr(*e, below); err != nil {
+				return err
+			}
+		}
+		below = n.Columns() // definitions read the aggregates too
 	case *plan.Analytic:
 		for _, f := range n.Funcs {
 			if f.Limit <= 0 {

@@ -2,6 +2,7 @@ package bind
 
 import (
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -72,6 +73,25 @@ func (q *query) groupBy(s *syntax.Select) {
 	}
 	g.broken = len(q.b.errs) > before
 	q.group = g
+	if q.b.opts.Level.KeysOfPartitions() {
+		q.keysOfPartitions(s, keys)
+	}
+}
+
+// keysOfPartitions reports a GROUP BY without the PartitionId by which its source is
+// partitioned.
+// Source: stream-analytics.md 12.
+func (q *query) keysOfPartitions(s *syntax.Select, keys []syntax.Expr) {
+	isPartition := func(e syntax.Expr) bool {
+		p, ok := e.(*syntax.Path)
+		return ok && strings.EqualFold(p.Parts[len(p.Parts)-1].Name, "PartitionId")
+	}
+	for _, src := range q.from.sources {
+		if src.partition != nil && slices.ContainsFunc(src.partition.Keys, isPartition) && !slices.ContainsFunc(keys, isPartition) {
+			q.b.fail(s.GroupBy[0].Loc(), "add PartitionId to GROUP BY", "below compatibility level 1.2 PartitionId is in the GROUP BY over a source with PARTITION BY PartitionId")
+			return
+		}
+	}
 }
 
 func (q *query) key(g *group, e syntax.Expr) {

@@ -154,6 +154,14 @@ var advice = map[string]string{
 	"TIMESTAMP BY stands behind the input: FROM input TIMESTAMP BY time":                       "SELECT a INTO o FROM input TIMESTAMP BY time",
 	"add GROUP BY with a window such as TumblingWindow(minute, 5)":                             "SELECT COUNT(*) AS n INTO o FROM i GROUP BY TumblingWindow(minute, 5)",
 	"add LIMIT DURATION(minute, 5) behind PARTITION BY":                                        "SELECT LAG(a) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS p INTO o FROM i",
+	"add MEASURES Last(A.x) AS x":                                                              matchScript,
+	"name the columns, such as Last(A.x) AS x":                                                 matchScript,
+	"name it in PATTERN":                                                                       matchScript,
+	"define … first":                                                                           matchScript,
+	"compute the rest around it, as in …(A.x) + 1":                                             "SELECT * INTO o FROM i MATCH_RECOGNIZE (LIMIT DURATION(minute, 1) MEASURES Max(A.x) + 1 AS x PATTERN (A) DEFINE A AS x > 1) AS m",
+	"write {2}, {2,} or {2,5}, with numbers up to 1000":                                        "SELECT * INTO o FROM i MATCH_RECOGNIZE (LIMIT DURATION(minute, 1) MEASURES Last(A.x) AS x PATTERN (A{2} A{2,} A{2,5}) DEFINE A AS x > 1) AS m",
+	"compute it in a step over the rows of the match":                                          "WITH s AS (SELECT * FROM i MATCH_RECOGNIZE (LIMIT DURATION(minute, 1) MEASURES Last(A.x) AS x PATTERN (A) DEFINE A AS x > 1) AS m) SELECT SUM(x) AS n INTO o FROM s GROUP BY TumblingWindow(minute, 5)",
+	"add PartitionId to GROUP BY":                                                              "SELECT PartitionId, COUNT(*) AS n INTO o FROM i PARTITION BY PartitionId GROUP BY PartitionId, TumblingWindow(minute, 5)",
 	"add it to GROUP BY or put it into an aggregate such as MAX(…)":                            "SELECT k, MAX(a) AS m INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
 	"add it to GROUP BY, or compute it in a step":                                              "WITH s AS (SELECT LAG(a) OVER (LIMIT DURATION(minute, 5)) AS p FROM i) SELECT p, COUNT(*) AS n INTO o FROM s GROUP BY p, TumblingWindow(minute, 5)",
 	"add one to GROUP BY, such as TumblingWindow(minute, 5)":                                   "SELECT COUNT(*) AS n INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
@@ -343,6 +351,9 @@ var advice = map[string]string{
 	"write … instead of …":                                                      "SELECT a.x INTO o FROM i a JOIN j b ON a.k = b.k AND DATEDIFF(minute, a, b) BETWEEN 0 AND 5",
 	"… is a keyword; write […] to use it as a name":                             "SELECT [group] INTO [table] FROM [select]",
 }
+
+// matchScript has all clauses of MATCH_RECOGNIZE.
+const matchScript = "SELECT * INTO o FROM i MATCH_RECOGNIZE (LIMIT DURATION(minute, 1) PARTITION BY k MEASURES Last(A.x) AS x PATTERN (A B) DEFINE A AS x > 1, B AS x > A.x) AS m"
 
 // Whoever takes a hint is not refused again: each has a script that does what it says, with
 // everything that it names, and that is bound.

@@ -14,6 +14,13 @@ func (q *query) path(p *syntax.Path) plan.Expr {
 	if isSystemTimestamp(p) {
 		return q.timestamp(p.Span)
 	}
+	if q.match != nil {
+		e, rest := q.matchPath(p)
+		if e != nil {
+			return e
+		}
+		p = rest
+	}
 	parts, text := q.parts(p)
 	if text != nil {
 		return text

@@ -26,6 +26,9 @@ type query struct {
 
 	analyticKey map[string]colID
 	group       *group // nil: no GROUP BY
+
+	match   *matching       // nil: not in MATCH_RECOGNIZE
+	defined map[string]bool // of its variables, by lower-case name, when a definition is bound
 }
 
 // body binds a query body; nil if it has a mistake.
@@ -230,6 +233,7 @@ func (q *query) items(s *syntax.Select) []plan.Item {
 		it := &s.Items[i]
 		if it.Star {
 			for _, item := range q.star(it) {
+				item.Name = q.b.spelled(item.Name)
 				starred = starred || item.Star
 				if !item.Star && taken[strings.ToLower(item.Name)] {
 					continue
@@ -245,7 +249,7 @@ func (q *query) items(s *syntax.Select) []plan.Item {
 		}
 		q.indexed(it)
 		e := q.expr(it.Expr)
-		name := itemName(it, i, taken)
+		name := q.b.spelled(itemName(it, i, taken))
 		key := strings.ToLower(name)
 		switch {
 		case explicit[key]:
@@ -260,6 +264,14 @@ func (q *query) items(s *syntax.Select) []plan.Item {
 		items = append(items, plan.Item{Column: plan.Column{Name: name, Type: e.Type()}, Expr: e})
 	}
 	return items
+}
+
+// spelled is the name of a column as the level has it.
+func (b *binder) spelled(name string) string {
+	if b.opts.Level.LowersNames() {
+		return strings.ToLower(name)
+	}
+	return name
 }
 
 // indexed warns of an alias that looks like an index, or like a variable.

@@ -109,6 +109,9 @@ func (s *settler) node(at *plan.Node) layout {
 	if k, ok := n.(*plan.Lookup); ok {
 		return s.lookup(k, below)
 	}
+	if m, ok := n.(*plan.Match); ok {
+		return s.match(m, below)
+	}
 	for _, e := range n.Exprs() {
 		s.expr(e, below)
 	}

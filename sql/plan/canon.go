@@ -12,13 +12,22 @@ import (
 // the script reads. State is kept under these names, so a change of what describe
 // prints makes every job begin anew; TestCanonIsStable keeps it from happening unseen.
 type Canon struct {
-	rows map[Node]string // what the rows of a node are, columns aside
-	cols map[Node][]string
+	level Level
+	rows  map[Node]string // what the rows of a node are, columns aside
+	cols  map[Node][]string
 }
 
-// NewCanon returns the names of a job.
-func NewCanon() *Canon {
-	return &Canon{rows: make(map[Node]string), cols: make(map[Node][]string)}
+// NewCanon returns the names of a job of some level.
+func NewCanon(l Level) *Canon {
+	return &Canon{level: l, rows: make(map[Node]string), cols: make(map[Node][]string)}
+}
+
+// leveled puts the level behind parts of a name, where it is not the newest.
+func (c *Canon) leveled(parts ...string) []string {
+	if c.level == Level12 {
+		return parts
+	}
+	return append(parts, "level", c.level.String())
 }
 
 func digest(parts ...string) string {

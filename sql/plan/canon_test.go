@@ -23,6 +23,11 @@ func compile(t *testing.T, script string) *plan.Job {
 	return job
 }
 
+// match is a script with a MATCH_RECOGNIZE.
+func match(clauses string) string {
+	return "SELECT * INTO o FROM i MATCH_RECOGNIZE (" + clauses + ") AS m"
+}
+
 // nodes are the nodes of a job in the order in which Explain prints them.
 func nodes(job *plan.Job) []plan.Node {
 	var list []plan.Node
@@ -57,7 +62,7 @@ func TestCanonIsStable(t *testing.T) {
 		script, want, _ := strings.Cut(rest, "---\n")
 		t.Run(name, func(t *testing.T) {
 			job := compile(t, script)
-			c := plan.NewCanon()
+			c := plan.NewCanon(plan.Level12)
 			var got strings.Builder
 			for i, n := range nodes(job) {
 				kind := strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", n), "*plan."))
@@ -80,11 +85,11 @@ func TestCanonIsStable(t *testing.T) {
 func stateful(t *testing.T, script string) []string {
 	t.Helper()
 	job := compile(t, script)
-	c := plan.NewCanon()
+	c := plan.NewCanon(plan.Level12)
 	var names []string
 	for _, n := range nodes(job) {
 		switch n.(type) {
-		case *plan.Aggregate, *plan.Analytic:
+		case *plan.Aggregate, *plan.Analytic, *plan.Match:
 			names = append(names, c.Step(n))
 		}
 	}
@@ -112,9 +117,37 @@ func TestAStepKeepsItsNameHoweverTheScriptIsWritten(t *testing.T) {
 		{"other columns of LAG's statement", lag, strings.Replace(lag, "SELECT ", "SELECT z, y + 1 AS y, ", 1)},
 		{"other columns before a LAG", lag, "SELECT a, b, c INTO p FROM i;" + lag},
 		{"a WHERE behind LAG", lag, lag + " WHERE z > 4"},
+		{"other names of variables and measures", match("LIMIT DURATION(s, 10) MEASURES Last(A.v) AS x PATTERN (A B) DEFINE A AS A.v = 1, B AS B.v > A.v"),
+			match("MEASURES Last(Q.v) AS y PATTERN (Q{1} R) LIMIT DURATION(ms, 10000) DEFINE Q AS v = 1, R AS v > Last(Q.v)")},
 	} {
 		if a, b := stateful(t, c.script), stateful(t, c.same); len(a) != 1 || !slices.Equal(a, b) {
 			t.Errorf("%s: %v and %v, want one name\n%s\n%s", c.what, a, b, c.script, c.same)
+		}
+	}
+}
+
+// What a step computes depends on how its events were read.
+func TestAStepOfAnotherLevelHasAnotherName(t *testing.T) {
+	const script = "SELECT k, SUM(v) AS x INTO o FROM i TIMESTAMP BY t GROUP BY k, TumblingWindow(minute, 5)"
+	steps, plans := map[string]plan.Level{}, map[string]plan.Level{}
+	for _, level := range []plan.Level{plan.Level12, plan.Level11, plan.Level10} {
+		job, errs, _ := bind.Script(script, bind.Options{Level: level})
+		if len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		text := plan.Explain(job)
+		if other, ok := plans[text]; ok {
+			t.Errorf("levels %s and %s have one plan:\n%s", level, other, text)
+		}
+		plans[text] = level
+		c := plan.NewCanon(job.Level)
+		for _, n := range nodes(job) {
+			for _, name := range []string{c.Step(n), c.Columns(n)} {
+				if other, ok := steps[name]; ok && other != level {
+					t.Errorf("levels %s and %s have one name of %s", level, other, plan.Describe(n))
+				}
+				steps[name] = level
+			}
 		}
 	}
 }
@@ -159,6 +192,14 @@ func TestAStepThatComputesSomethingElseHasAnotherName(t *testing.T) {
 			"SELECT LAG(v) OVER (PARTITION BY k LIMIT DURATION(hour, 1) WHEN v > 1) AS p INTO o FROM i",
 			"SELECT LAST(v) OVER (PARTITION BY k LIMIT DURATION(hour, 1)) AS p INTO o FROM i",
 			"SELECT ISFIRST(hour, 1) OVER (PARTITION BY k) AS p INTO o FROM i",
+			match("LIMIT DURATION(s, 10) PARTITION BY k MEASURES Last(A.v) AS x PATTERN (A B) DEFINE A AS A.v = 1, B AS B.v > A.v"),
+			match("LIMIT DURATION(s, 11) PARTITION BY k MEASURES Last(A.v) AS x PATTERN (A B) DEFINE A AS A.v = 1, B AS B.v > A.v"),
+			match("LIMIT DURATION(s, 10) PARTITION BY w MEASURES Last(A.v) AS x PATTERN (A B) DEFINE A AS A.v = 1, B AS B.v > A.v"),
+			match("LIMIT DURATION(s, 10) PARTITION BY k MEASURES First(A.v) AS x PATTERN (A B) DEFINE A AS A.v = 1, B AS B.v > A.v"),
+			match("LIMIT DURATION(s, 10) PARTITION BY k MEASURES Last(A.v) AS x PATTERN (A B+) DEFINE A AS A.v = 1, B AS B.v > A.v"),
+			match("LIMIT DURATION(s, 10) PARTITION BY k MEASURES Last(A.v) AS x PATTERN (A | B) DEFINE A AS A.v = 1, B AS B.v > A.v"),
+			match("LIMIT DURATION(s, 10) PARTITION BY k MEASURES Last(A.v) AS x PATTERN (A B) DEFINE A AS A.v = 2, B AS B.v > A.v"),
+			match("LIMIT DURATION(s, 10) PARTITION BY k MEASURES Last(A.v) AS x PATTERN (A B) DEFINE A AS A.v = 1, B AS B.v > First(A.w)"),
 			"SELECT LAG(v) OVER (PARTITION BY k LIMIT DURATION(hour, 1)) AS p INTO o FROM j",
 			"SELECT LAG(v) OVER (PARTITION BY k LIMIT DURATION(hour, 1)) AS p INTO o FROM i TIMESTAMP BY t",
 		},

@@ -11,6 +11,9 @@ import (
 // with one text run alike, so it is also what a plan is recognised by.
 func Explain(j *Job) string {
 	p := &printer{ids: make(map[Node]int)}
+	if j.Level != Level12 {
+		fmt.Fprintf(&p.b, "level %s\n", j.Level)
+	}
 	for _, o := range j.Outputs {
 		id := p.node(o.In)
 		fmt.Fprintf(&p.b, "output [%s] from #%d\n", o.Name, id)

@@ -108,13 +108,13 @@ func (n *Input) rows(c *Canon) string {
 	for _, e := range n.Over {
 		parts = append(parts, "over", c.Expr(e, n))
 	}
-	return digest(parts...)
+	return digest(c.leveled(parts...)...)
 }
 
-func (n *Input) column(_ *Canon, i int) string {
+func (n *Input) column(c *Canon, i int) string {
 	src := n.Cols[i]
 	src.Name = ""
-	return digest("field", strings.ToLower(n.Name), describeSource(src))
+	return digest(c.leveled("field", strings.ToLower(n.Name), describeSource(src))...)
 }
 
 func (n *Input) state(*Canon) []string { return nil }

@@ -22,7 +22,7 @@ func Tap(i int) string { return "#" + strconv.Itoa(i+1) }
 
 // Mark makes the marked plan of a job. Sources of the kind MarkedMessage give the mark.
 func Mark(j *Job) *Marked {
-	m := &Marked{Job: &Job{Span: j.Span}}
+	m := &Marked{Job: &Job{Span: j.Span, Level: j.Level}}
 	made := make(map[Node]Node)
 	Walk(j, func(n Node) {
 		var ins []Node

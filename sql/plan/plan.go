@@ -16,6 +16,7 @@ type Job struct {
 	Outputs []*Output
 	Steps   []Step       // of WITH clauses, for people
 	Source  string       // the script; spans are places in it
+	Level   Level        // compatibility level that it is bound at
 	Span    column.Ticks // the largest sum of window and duration spans along a path
 }
 

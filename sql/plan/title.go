@@ -41,6 +41,8 @@ func (j *Job) Title(n Node) string {
 		return n.title(j)
 	case *Lookup:
 		return n.title(j)
+	case *Match:
+		return n.title(j)
 	}
 	return n.describe()
 }
@@ -138,6 +140,8 @@ func Place(n Node) syntax.Span {
 			return first
 		}
 	case *Apply:
+		see(n.Where)
+	case *Match:
 		see(n.Where)
 	case *Aggregate:
 		for _, a := range n.Aggs {

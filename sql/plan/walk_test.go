@@ -91,7 +91,7 @@ func TestWalksMissNothing(t *testing.T) {
 		})
 	}
 	for _, k := range []any{
-		plan.Input{}, plan.Filter{}, plan.Project{}, plan.Aggregate{}, plan.Analytic{}, plan.Union{}, plan.Join{}, plan.Apply{}, plan.Lookup{},
+		plan.Input{}, plan.Filter{}, plan.Project{}, plan.Aggregate{}, plan.Analytic{}, plan.Union{}, plan.Join{}, plan.Apply{}, plan.Lookup{}, plan.Match{},
 		plan.Const{}, plan.Col{}, plan.Field{}, plan.Element{}, plan.Timestamp{}, plan.Call{}, plan.Cast{}, plan.Case{}, plan.Coalesce{}, plan.Row{},
 	} {
 		if !kinds[reflect.TypeOf(k)] {

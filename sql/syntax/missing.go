@@ -7,14 +7,13 @@ type Feature string
 // Features that this version may lack. A feature that is built leaves missing: its refusals
 // must go with it, and the hints that need it come back by themselves.
 const (
-	MatchRecognizes Feature = "MATCH_RECOGNIZE"
-	TimestampOver   Feature = "TIMESTAMP BY ... OVER"
-	UserFunctions   Feature = "a user function"
-	OtherMetadata   Feature = "the metadata property"
+	TimestampOver Feature = "TIMESTAMP BY ... OVER"
+	UserFunctions Feature = "a user function"
+	OtherMetadata Feature = "the metadata property"
 )
 
 var missing = map[Feature]bool{
-	MatchRecognizes: true, TimestampOver: true, UserFunctions: true, OtherMetadata: true,
+	TimestampOver: true, UserFunctions: true, OtherMetadata: true,
 }
 
 // Missing reports whether a construct is refused.

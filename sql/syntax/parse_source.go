@@ -209,7 +209,14 @@ func (p *parser) matchRecognize() *MatchRecognize {
 	from := p.next().span
 	m := &MatchRecognize{}
 	p.needOp("(")
+	seen := map[string]bool{}
 	for !p.failed && !p.isOp(0, ")") {
+		t := p.tok()
+		if seen[t.word] {
+			p.fail(t.span, "", "%s stands twice in MATCH_RECOGNIZE", t.word)
+			break
+		}
+		seen[t.word] = true
 		switch {
 		case p.isWord(0, "LIMIT"):
 			m.Limit = p.limitDuration()
@@ -218,8 +225,14 @@ func (p *parser) matchRecognize() *MatchRecognize {
 		case p.word("MEASURES"):
 			m.Measures = list(p, p.item)
 		case p.word("AFTER", "MATCH"):
-			p.needWord("SKIP", "TO", "NEXT", "ROW")
+			if !p.word("SKIP", "TO", "NEXT", "ROW") {
+				p.fail(t.span, "", "MATCH_RECOGNIZE has AFTER MATCH SKIP TO NEXT ROW alone")
+			}
 		case p.word("ONE", "ROW", "PER", "MATCH"):
+		case p.isWord(0, "ALL") && p.isWord(1, "ROWS"):
+			p.fail(t.span, "", "MATCH_RECOGNIZE has ONE ROW PER MATCH alone")
+		case p.isWord(0, "ORDER") && p.isWord(1, "BY"):
+			p.fail(t.span, "", "MATCH_RECOGNIZE takes no ORDER BY: events come in the order of their timestamps")
 		case p.word("PATTERN"):
 			p.needOp("(")
 			m.Pattern = p.pattern()
@@ -305,6 +318,9 @@ func (p *parser) patternAtom() *Pattern {
 		}
 		p.needOp("}")
 		a.Quant += "}"
+	}
+	if a.Quant != "" && p.isOp(0, "?") {
+		p.fail(p.tok().span, "", "a repetition goes on as long as it can: there is no form that ends early")
 	}
 	a.Span = p.span(from)
 	return a

@@ -92,6 +92,13 @@ func Compile(n plan.Node) (*Step, error) {
 		s.Ahead = n.Outer && n.Most > n.Wait
 		s.Sorted = !n.Outer || s.Ahead
 		s.New = func() (Operator, error) { return NewJoin(n) }
+	case *plan.Match:
+		s.Order, s.Sorted, s.Fresh = TotalOrder, true, true
+		if len(n.Keys) > 0 {
+			s.Keys = [][]plan.Expr{n.Keys}
+		}
+		s.Ahead = !n.Pattern.Fixed()
+		s.New = func() (Operator, error) { return NewMatch(n) }
 	case *plan.Aggregate:
 		s.Sorted, s.Fresh = true, true
 		s.New = func() (Operator, error) { return NewAggregate(n) }

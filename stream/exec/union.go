@@ -71,29 +71,28 @@ func StarBatch(b *column.Batch) *column.Batch {
 }
 
 // RowRecord is row i as one record: Star columns are expanded in place and names
-// that clash, ignoring case, with one to their left are left out.
+// that clash, ignoring case, with that of a column to their left are left out.
 func RowRecord(b *column.Batch, i int) *column.RecordValue {
 	r := &column.RecordValue{}
 	for c, f := range b.Schema.Fields {
 		v := b.Cols[c].At(i)
+		left := len(r.Names)
 		if !f.Star {
-			addField(r, f.Name, v)
+			addField(r, left, f.Name, v)
 			continue
 		}
 		if rec := v.Record(); rec != nil {
 			for k, n := range rec.Names {
-				addField(r, n, rec.Values[k])
+				addField(r, left, n, rec.Values[k])
 			}
 		}
 	}
 	return r
 }
 
-func addField(r *column.RecordValue, name string, v column.Value) {
-	for _, n := range r.Names {
-		if column.EqualNames(n, name) {
-			return
-		}
+// addField adds a field whose name is none of the first left.
+func addField(r *column.RecordValue, left int, name string, v column.Value) {
+	if !taken(r.Names[:left], name) {
+		r.Names, r.Values = append(r.Names, name), append(r.Values, v)
 	}
-	r.Names, r.Values = append(r.Names, name), append(r.Values, v)
 }
