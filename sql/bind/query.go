@@ -250,6 +250,9 @@ func (q *query) items(s *syntax.Select) []plan.Item {
 		q.indexed(it)
 		e := q.expr(it.Expr)
 		name := q.b.spelled(itemName(it, i, taken))
+		if c, ok := it.Expr.(*syntax.Call); ok && callName(c) == "GETMETADATAPROPERTYVALUE" && q.b.opts.Level.LowersMetadata() {
+			name = strings.ToLower(name)
+		}
 		key := strings.ToLower(name)
 		switch {
 		case explicit[key]:

@@ -37,6 +37,9 @@ func (l Level) String() string { return Levels[l] }
 // is bad in which two fields have one name then.
 func (l Level) LowersNames() bool { return l >= Level10 }
 
+// LowersMetadata reports whether the alias of GetMetadataPropertyValue is in lower case.
+func (l Level) LowersMetadata() bool { return l >= Level11 }
+
 // ReadsTimes reports whether a text of JSON that is a date with a time of day is read as a
 // datetime.
 func (l Level) ReadsTimes() bool { return l >= Level10 }
