@@ -111,3 +111,30 @@ func TestReferenceDataThatIsNotThere(t *testing.T) {
 		}
 	}
 }
+
+// A job joins events with the table that another job writes, and with what comes into it.
+func TestReferenceDataInATable(t *testing.T) {
+	log := new(lines)
+	o := pipeline.Options{
+		Dir: t.TempDir(), Log: slog.New(slog.NewTextHandler(log, nil)),
+		Hubs: []pipeline.Hub{{Name: "in", Partitions: 1}, {Name: "names", Partitions: 1}},
+		Tables: []pipeline.Table{
+			{Name: "sites", Columns: []pipeline.TableColumn{{Name: "id", Type: "long"}, {Name: "name", Type: "string"}}}, {Name: "o"},
+		},
+		Jobs: []pipeline.Job{
+			{Name: "fill", Script: "SELECT id, name INTO sites FROM names", CheckpointInterval: 20 * time.Millisecond, Outputs: []pipeline.Output{{Alias: "sites", Table: "sites"}}},
+			{Name: "j", Script: "SELECT i.n, s.name INTO o FROM [in] i JOIN sites s ON i.site = s.id", CheckpointInterval: 20 * time.Millisecond,
+				Inputs:  []pipeline.Input{{Alias: "sites", Reference: true, Table: "sites", Refresh: 20 * time.Millisecond}},
+				Outputs: []pipeline.Output{{Alias: "o", Table: "o"}}},
+		},
+	}
+	p := run(t, o)
+	p.runs()
+	p.send("names", `{"id":1,"name":"north"}`)
+	until(t, "the row of the site", func() bool { return log.has("a snapshot of reference data comes into effect") })
+	p.send("in", `{"n":1,"site":1}`)
+	until(t, "a row", func() bool { return len(p.rowsOf("o")) == 1 })
+	if r := p.rowsOf("o")[0]; r["name"] != "north" {
+		t.Errorf("row %v", r)
+	}
+}

@@ -10,11 +10,12 @@ import (
 )
 
 var inputKeys = section[pipeline.Input]{
-	key("type", ChangeNone, "Kind of input: a stream, which is a hub; or reference data, which is a file.", inputType()),
+	key("type", ChangeNone, "Kind of input: a stream, which is a hub; or reference data, which is a file or a table.", inputType()),
 	key("eventHub", ChangeNever, "Hub that is read. A stream needs it.", inputHub()).refusal("its positions mean nothing"),
 	key("path", ChangeLive, "Of reference data: a file, or with `{date}` and `{time}` files whose paths say from when each is in effect.", ofReference(text("", func(in *pipeline.Input) *string { return &in.Path }))),
 	key("dateFormat", ChangeLive, "What `{date}` is.", ofReference(word(file.DateFormats[0], func(in *pipeline.Input) *string { return &in.DateFormat }, file.DateFormats...))),
 	key("timeFormat", ChangeLive, "What `{time}` is.", ofReference(word(file.TimeFormats[0], func(in *pipeline.Input) *string { return &in.TimeFormat }, file.TimeFormats...))),
+	key("table", ChangeLive, "Of reference data: a table, whose newest version is read, instead of a path.", ofReference(tableOf(func(in *pipeline.Input) *string { return &in.Table }))),
 	key("refresh", ChangeLive, "How often a changed or another snapshot of reference data is looked for. It joins the events from then on.",
 		ofReference(duration(time.Minute, time.Second, 24*time.Hour, func(in *pipeline.Input) *time.Duration { return &in.Refresh }))),
 	key("consumerGroup", ChangeNone, "A group of the hub. It has no effect here: each job has positions of its own.",
@@ -25,7 +26,7 @@ var inputKeys = section[pipeline.Input]{
 }
 
 // inputSources are the sources that are not built.
-var inputSources = []string{"eventHubs", "kafka", "file", "table"}
+var inputSources = []string{"eventHubs", "kafka", "file"}
 
 var serializationKeys = section[pipeline.Input]{
 	key("type", ChangeLive, "JSON, lines of it or lists; or CSV.", word("json", func(in *pipeline.Input) *string { return &in.Format }, "json", "csv")),
@@ -84,7 +85,10 @@ func serialization() value[pipeline.Input] {
 			}
 		},
 		func(p *Pipeline, in *pipeline.Input) any {
-			if in.Delimiter == "" && !in.NoHeader {
+			switch {
+			case in.Format == "":
+				return nil
+			case in.Delimiter == "" && !in.NoHeader:
 				return in.Format
 			}
 			return serializationKeys.show(p, in)
@@ -114,12 +118,12 @@ func (l *loader) checkInput(o *object, _ *entry, in *pipeline.Input) {
 // checkReference checks the keys that only one of the two kinds of input has.
 func (l *loader) checkReference(o *object, in *pipeline.Input) {
 	if !in.Reference {
-		for _, k := range []string{"path", "dateFormat", "timeFormat", "refresh"} {
+		for _, k := range []string{"path", "dateFormat", "timeFormat", "table", "refresh"} {
 			if e := o.find(k); e != nil {
 				o.fail(e, "E207", "say type: Reference, or leave it out", "only reference data has it")
 			}
 		}
-		in.Path, in.DateFormat, in.TimeFormat, in.Refresh = "", "", "", 0
+		in.Path, in.DateFormat, in.TimeFormat, in.Table, in.Refresh = "", "", "", "", 0
 		return
 	}
 	for _, k := range []string{"eventHub", "consumerGroup"} {
@@ -138,9 +142,15 @@ func (l *loader) checkReference(o *object, in *pipeline.Input) {
 		in.DateFormat, in.TimeFormat = "", ""
 	}
 	switch e := o.find("path"); {
-	case in.Path == "" && !o.hasAny(inputSources):
-		o.missing("path", "name a file, such as sites.csv")
+	case in.Path == "" && in.Table == "" && !o.hasAny(inputSources):
+		o.missing("path", "name a file, such as sites.csv, or a table")
+	case in.Path != "" && in.Table != "":
+		o.fail(e, "E207", "keep one of the two", "reference data is a file or a table, not both")
 	case in.Path == "":
+		if e := o.find("serialization"); e != nil && in.Table != "" {
+			o.fail(e, "E207", "leave it out", "a table has columns of its own")
+		}
+		in.Format = ""
 	case pattern:
 		if _, err := file.NewPattern(file.Options{}, in.Path, in.DateFormat, in.TimeFormat); err != nil {
 			o.fail(e, "E206", "such as sites/{date}/{time}/sites.csv", "%v", err)

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"spate/connector/deltatable"
 	"spate/connector/file"
 	"spate/sql/syntax"
 	"spate/stream"
@@ -13,6 +14,14 @@ import (
 func (r *Room) reference(s *spec, alias string) (stream.Reference, error) {
 	b := s.job.Input(alias)
 	out := stream.Reference{Refresh: b.Refresh}
+	if b.Table != "" {
+		t, err := r.table(s, b.Table)
+		if err != nil {
+			return out, err
+		}
+		out.Source = deltatable.NewSnapshots(r.o.Store, t.Location(r.o.Storage))
+		return out, nil
+	}
 	var err error
 	if out.Format, err = formatOf(b.Format, b.Delimiter); err != nil {
 		return out, err

@@ -11,7 +11,7 @@ import (
 type spec struct {
 	job     pipeline.Job
 	capture *pipeline.Capture // set: this, and not job
-	tables  tables            // that it writes and that are declared
+	tables  tables            // that it names and that are declared
 }
 
 func (s *spec) name() string {
@@ -27,7 +27,7 @@ func (r *Room) specs(p pipeline.Options) []*spec {
 	for _, t := range p.Tables {
 		declared[strings.ToLower(t.FullName(r.o.Storage))] = t
 	}
-	writes := func(s *spec, table string) {
+	names := func(s *spec, table string) {
 		key := r.tableKey(table)
 		if t, ok := declared[key]; ok && table != "" {
 			s.tables[key] = t
@@ -38,13 +38,16 @@ func (r *Room) specs(p pipeline.Options) []*spec {
 		j.Acknowledged = nil // of who reads warnings: a job that differs in it alone goes on
 		s := &spec{job: j, tables: make(tables)}
 		for _, o := range j.Outputs {
-			writes(s, o.Table)
+			names(s, o.Table)
+		}
+		for _, in := range j.Inputs {
+			names(s, in.Table)
 		}
 		out = append(out, s)
 	}
 	for _, c := range p.Captures {
 		s := &spec{capture: &c, tables: make(tables)}
-		writes(s, c.Table)
+		names(s, c.Table)
 		out = append(out, s)
 	}
 	return out

@@ -15,7 +15,7 @@ import (
 // tables are Delta tables, by database.table in lower case.
 type tables map[string]pipeline.Table
 
-// table is a table that a job writes.
+// table is a table that a job names.
 func (r *Room) table(s *spec, name string) (pipeline.Table, error) {
 	tb, ok := s.tables[r.tableKey(name)]
 	if !ok {

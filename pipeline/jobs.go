@@ -101,10 +101,11 @@ type Input struct {
 	Delimiter     string // csv; default ","
 	NoHeader      bool   // csv whose columns are named column1, column2, ...
 
-	Reference  bool          // reference data: it has a Path, and no Hub
+	Reference  bool          // reference data: it has a Path or a Table, and no Hub
 	Path       string        // of a file, or with {date} and {time} of files that say when each is in effect
 	DateFormat string        // what {date} is; default yyyy/MM/dd
 	TimeFormat string        // what {time} is; default HH
+	Table      string        // table or database.table
 	Refresh    time.Duration // how often another snapshot is looked for
 }
 

@@ -83,7 +83,7 @@ func pathOf(k config.Key) string {
 	if slices.Contains([]string{"eventHub", "partitionKey", "visibility"}, k.Name) {
 		named["jobs.copy.outputs"] = "out"
 	}
-	if slices.Contains([]string{"path", "dateFormat", "timeFormat", "refresh"}, k.Name) {
+	if slices.Contains([]string{"path", "dateFormat", "timeFormat", "refresh"}, k.Name) || k.Path == "jobs.NAME.inputs.NAME.table" {
 		named["jobs.copy.inputs"] = "sites"
 	}
 	path := ""
@@ -102,6 +102,7 @@ func pathOf(k config.Key) string {
 // instead are the keys that a key excludes.
 var instead = map[string][]string{
 	"tables.NAME.schema":                          {"columns"},
+	"jobs.NAME.inputs.NAME.table":                 {"path"},
 	"monitor.actionGroups.NAME.receivers.webhook": {"file"},
 }
 
@@ -133,6 +134,7 @@ var others = map[string]string{
 	"jobs.NAME.query":                     `"SELECT a, b INTO rows FROM [in] WHERE b > 0; SELECT i.a, i.b INTO out FROM [in] i LEFT JOIN sites s ON i.a = s.a"`,
 	"jobs.NAME.inputs.NAME.type":          "", // the script says which it is
 	"jobs.NAME.inputs.NAME.path":          "other.csv",
+	"jobs.NAME.inputs.NAME.table":         "more",
 	"jobs.NAME.outputStartMode":           "LastOutputEventTime",
 	"jobs.NAME.inputs.NAME.consumerGroup": "readers",
 	"jobs.NAME.inputs.NAME.serialization.fieldDelimiter": `";"`,

@@ -24,12 +24,14 @@ type Lookup struct {
 	schema *column.Schema
 	pairOf *column.Schema // of pairs, with all columns
 	reads  [2][]bool      // columns of the table that rows or other and rows or rest read
-	keys   []value
-	on     predicate // over a row; nil: none
-	rest   predicate // over a pair, the keys looked at again where that is needed; nil: none
-	other  predicate // without the keys; nil: none
+	keys   []value        // of rows, in the form of JOINKEY
+	raw    []value        // as they are
+	on     predicate      // over a row; nil: none
+	rest   predicate      // over a pair, the keys looked at again where that is needed; nil: none
+	other  predicate      // without the keys; nil: none
 
-	tuple  []compute.Operand // of the batch that was computed last
+	tuple  []compute.Operand // of keys, where they are needed
+	own    []compute.Operand // of raw, for the batch that was computed last
 	truth  []compute.Truth
 	known  groupKeys // of the keys that have come by
 	ids    []int32
@@ -60,10 +62,17 @@ const (
 
 // NewLookup compiles n.
 func NewLookup(n *plan.Lookup) (*Lookup, error) {
-	l := &Lookup{node: n, schema: SchemaOf(n.Columns()), pairOf: SchemaOf(n.PairColumns()), known: newGroupKeys(len(n.Keys)), tuple: make([]compute.Operand, len(n.Keys)), turn: -1}
+	l := &Lookup{node: n, schema: SchemaOf(n.Columns()), pairOf: SchemaOf(n.PairColumns()), known: newGroupKeys(len(n.Keys)), tuple: make([]compute.Operand, len(n.Keys)), own: make([]compute.Operand, len(n.Keys)), turn: -1}
 	var err error
 	if l.keys, err = compileAll(n.KeyOf(0)); err != nil {
 		return nil, err
+	}
+	for _, k := range n.Keys {
+		v, err := compile(k.(*plan.Call).Args[0])
+		if err != nil {
+			return nil, err
+		}
+		l.raw = append(l.raw, v)
 	}
 	if n.OnLeft != nil {
 		if l.on, err = compilePredicate(n.OnLeft); err != nil {
@@ -115,9 +124,11 @@ func (l *Lookup) Process(_ int, b *column.Batch, out Emit) error {
 			n++
 		}
 		l.table, l.asked, l.restAsked = table, l.other, false
-		if table.probe == nil || !l.probed.find(table.probe, l.tuple[0], rows[:n], l.groups) {
+		if table.probe == nil || !l.probed.find(table.probe, l.own[0], rows[:n], l.groups) {
 			if l.asked, l.restAsked = l.rest, true; !numbered {
-				l.number(b)
+				if failed := l.number(b); failed != nil {
+					return errorOf(b, failed)
+				}
 				numbered = true
 			}
 			l.look(rows[:n])
@@ -133,6 +144,7 @@ func (l *Lookup) Process(_ int, b *column.Batch, out Emit) error {
 		rows = rows[n:]
 	}
 	clear(l.tuple)
+	clear(l.own)
 	return nil
 }
 
@@ -144,7 +156,7 @@ func (l *Lookup) compute(b *column.Batch) *compute.RowError {
 			return err
 		}
 	}
-	return operands(l.keys, b, l.tuple)
+	return operands(l.raw, b, l.own)
 }
 
 // mostKnown is how many more keys are remembered than the table has.
@@ -152,7 +164,10 @@ const mostKnown = 1 << 16
 
 // number finds the groups of the keys of a batch. Keys may be anything, so those that have
 // come by are forgotten from time to time.
-func (l *Lookup) number(b *column.Batch) {
+func (l *Lookup) number(b *column.Batch) *compute.RowError {
+	if err := operands(l.keys, b, l.tuple); err != nil {
+		return err
+	}
 	size := l.known.groups
 	for k := range l.known.cols {
 		size = max(size, l.known.cols[k].values.len())
@@ -162,6 +177,7 @@ func (l *Lookup) number(b *column.Batch) {
 	}
 	l.ids = grown(l.ids, b.Rows)
 	l.known.idsOf(l.tuple, b, compute.Rows{N: b.Rows, Live: b.Live}, l.ids)
+	return nil
 }
 
 // look finds the groups of rows by the numbers of their keys.

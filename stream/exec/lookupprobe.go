@@ -50,31 +50,40 @@ const (
 	firstCode    = 3 // group 0
 )
 
-// newProbe makes the probe of keys, one for each group; nil if they are not all texts, or
-// all numbers, in their form.
+// inForm reports whether JOINKEY leaves a value alone, and no other value of another kind or
+// spelling is equal to it but a number of the same size.
+func inForm(v column.Value, typed bool) bool {
+	switch v.Kind {
+	case column.Text:
+		return typed || formedText([]byte(v.Text()))
+	case column.Int64:
+		return exact(v.Int())
+	}
+	return v.Kind == column.Float64
+}
+
+// newProbe makes the probe of keys in their form, one for each group: all texts, or all
+// numbers. Nil: there are none.
 func newProbe(keys []column.Value, typed bool) *probe {
 	if len(keys) == 0 {
 		return nil
 	}
 	size := uint(bits.Len(uint(2*len(keys) - 1)))
 	p := &probe{typed: typed, seed: maphash.MakeSeed(), slots: make([]probeSlot, 1<<size), shift: 64 - size}
-	text := keys[0].Kind == column.Text
 	for g, k := range keys {
 		s := probeSlot{group: int32(g + 1), from: uint32(len(p.texts))}
 		var h uint64
-		switch {
-		case text && k.Kind == column.Text && (typed || formedText([]byte(k.Text()))):
+		switch k.Kind {
+		case column.Text:
 			p.texts = append(p.texts, k.Text()...)
 			s.to = uint32(len(p.texts))
 			h = maphash.String(p.seed, k.Text())
-		case !text && k.Kind == column.Int64 && exact(k.Int()):
+		case column.Int64:
 			p.numbers = append(p.numbers, float64(k.Int()))
 			h = hashOf(float64(k.Int()))
-		case !text && k.Kind == column.Float64:
+		default:
 			p.numbers = append(p.numbers, k.Float())
 			h = hashOf(k.Float())
-		default:
-			return nil
 		}
 		i := h >> p.shift
 		for p.slots[i].group != 0 {

@@ -22,15 +22,24 @@ type Table struct {
 type tableSide struct {
 	keys  []value
 	on    predicate
+	raw   []value // the keys as they are, without a form
 	tuple []compute.Operand
+	own   []compute.Operand // of raw
 	truth []compute.Truth
 }
 
 func newTableSide(n *plan.Lookup) (*tableSide, error) {
-	s := &tableSide{tuple: make([]compute.Operand, len(n.Keys))}
+	s := &tableSide{tuple: make([]compute.Operand, len(n.Keys)), own: make([]compute.Operand, len(n.Keys))}
 	var err error
 	if s.keys, err = compileAll(n.KeyOf(1)); err != nil {
 		return nil, err
+	}
+	for _, k := range n.Keys {
+		v, err := compile(n.Side(1, k.(*plan.Call).Args[1]))
+		if err != nil {
+			return nil, err
+		}
+		s.raw = append(s.raw, v)
 	}
 	if on := n.Side(1, n.OnRight); on != nil {
 		s.on, err = compilePredicate(on)
@@ -51,6 +60,9 @@ func (s *tableSide) compute(b *column.Batch) *compute.RowError {
 			return err
 		}
 	}
+	if err := operands(s.raw, b, s.own); err != nil {
+		return err
+	}
 	return operands(s.keys, b, s.tuple)
 }
 
@@ -63,7 +75,8 @@ func NewTable(n *plan.Lookup, b *column.Batch, skip Skip) (*Table, error) {
 	}
 	t := &Table{cols: columnsOf(b, n.Outer), groups: make(map[string]int32), n: b.Rows, single: true}
 	of := make([]int32, 0, b.LiveRows()) // groups of rows
-	var keys []column.Value              // of groups, where a key is one value
+	var keys []column.Value              // of groups, where each is one value in its form
+	formed := len(n.Keys) == 1
 	var rows []int32
 	var buf []byte
 	if b, err = sound(side, b, skip); err != nil {
@@ -83,15 +96,20 @@ func NewTable(n *plan.Lookup, b *column.Batch, skip Skip) (*Table, error) {
 			if !known {
 				g = int32(len(t.groups))
 				t.groups[string(key)] = g
-				if len(side.tuple) == 1 {
-					keys = append(keys, side.tuple[0].At(int(i)))
+				if formed {
+					keys = append(keys, side.own[0].At(int(i)))
 				}
+			}
+			if formed {
+				own := side.own[0].At(int(i))
+				formed = own.Kind == keys[0].Kind || own.Kind != column.Text && keys[0].Kind != column.Text
+				formed = formed && inForm(own, n.Typed())
 			}
 			t.single = t.single && !known
 			rows, of = append(rows, i), append(of, g)
 		}
 	}
-	if len(n.Keys) == 1 {
+	if formed {
 		t.probe = newProbe(keys, n.Typed())
 	}
 	t.first = make([]int32, len(t.groups)+1)
