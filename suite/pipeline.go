@@ -86,8 +86,8 @@ func (t *Test) usualReferences() {
 	for _, in := range t.jobReferences {
 		switch {
 		case slices.ContainsFunc(t.references, func(r eval.Reference) bool { return strings.EqualFold(r.Name, in.Alias) }):
-		case file.IsPattern(in.Path):
-			t.setup = errors.Join(t.setup, fmt.Errorf("input %s: the job reads one of many files: say in the test what it reads", in.Alias))
+		case in.Path == "" || file.IsPattern(in.Path):
+			t.setup = errors.Join(t.setup, fmt.Errorf("input %s: the job reads a table, or one of many files: say in the test what it reads", in.Alias))
 		default:
 			t.addReference(eval.Reference{Name: in.Alias, Path: in.Path, Format: in.Format, Delimiter: in.Delimiter, NoHeader: in.NoHeader})
 		}
