@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"spate/pipeline"
+	"spate/sql/plan"
 )
 
 // Kind says where a pipeline came from.
@@ -207,6 +208,7 @@ type loader struct {
 	refs   []func()
 	jobs   map[string]*jobPlaces
 
+	functions    map[functionOf]*plan.Function // those without mistakes
 	acknowledged []acknowledgement
 }
 

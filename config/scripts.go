@@ -25,9 +25,14 @@ func (l *loader) checkScripts() {
 	}
 }
 
-// compile compiles the script of a job; any alias is taken.
-func compile(j *pipeline.Job) (*plan.Job, syntax.Errors, []bind.Warning) {
-	return stream.Compile(j.Script, bind.Options{JoinElapsed: j.Policies.JoinElapsed})
+// compile compiles the script of a job; any alias is taken. Where a function has mistakes,
+// which have been reported, there is neither a plan nor an error.
+func (l *loader) compile(j *pipeline.Job) (*plan.Job, syntax.Errors, []bind.Warning) {
+	functions, ok := l.functionsOf(j)
+	if !ok {
+		return nil, nil, nil
+	}
+	return stream.Compile(j.Script, bind.Options{Functions: functions, JoinElapsed: j.Policies.JoinElapsed})
 }
 
 // ScriptProblems turns the mistakes of a script into problems of its file.
@@ -70,7 +75,7 @@ func (l *loader) checkScript(j *pipeline.Job, places *jobPlaces) {
 				"a secret is written out")
 		}
 	}
-	p, errs, warnings := compile(j)
+	p, errs, warnings := l.compile(j)
 	for _, err := range errs {
 		l.inScript(j, places, "E400", err.Span.From, err.Hint, "%s", err.Msg)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"spate/column"
 	"spate/connector"
+	"spate/pipeline"
 	"spate/sql/bind"
 	"spate/sql/plan"
 	"spate/sql/syntax"
@@ -32,10 +33,11 @@ type Options struct {
 	ScriptFile string // named in errors
 	Inputs     []Input
 	Policy     exec.TimePolicy
-	IgnoreCase bool // texts compare ignoring case
-	Elapsed    bool // the DATEDIFF of a JOIN is the time that passes, not a count of boundaries
-	HoldErrors bool // a row that an output cannot hold ends the run instead of being dropped
-	SkipErrors bool // a row for which an expression fails is dropped and does not end the run
+	IgnoreCase bool                // texts compare ignoring case
+	Elapsed    bool                // the DATEDIFF of a JOIN is the time that passes, not a count of boundaries
+	HoldErrors bool                // a row that an output cannot hold ends the run instead of being dropped
+	Functions  []pipeline.Function // what the script may call as udf.NAME and uda.NAME
+	SkipErrors bool                // a row for which an expression fails is dropped and does not end the run
 
 	ArrivalField string    // field with the arrival time; empty: none
 	ArrivalDrop  bool      // and it is not part of the event
@@ -87,6 +89,15 @@ func (e *UnboundError) Error() string {
 	return "nothing is given for input " + e.Input + " of the script"
 }
 
+// FunctionError is a function that does not compile.
+type FunctionError struct{ Err error }
+
+// Error implements error.
+func (e *FunctionError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *FunctionError) Unwrap() error { return e.Err }
+
 // Explain returns the plan of a script as text.
 func Explain(o Options) (string, error) {
 	compiled, err := compile(&o)
@@ -97,7 +108,11 @@ func Explain(o Options) (string, error) {
 }
 
 func compile(o *Options) (*plan.Job, error) {
-	bo := bind.Options{Steps: o.Steps, JoinElapsed: o.Elapsed}
+	functions, err := bind.NewFunctions(o.Functions)
+	if err != nil {
+		return nil, &FunctionError{err}
+	}
+	bo := bind.Options{Functions: functions, Steps: o.Steps, JoinElapsed: o.Elapsed}
 	for _, in := range o.Inputs {
 		bo.Inputs = append(bo.Inputs, bind.InputInfo{Name: in.Name, Kind: bind.EventHub})
 	}

@@ -224,7 +224,11 @@ func (r *Room) targetOf(s *spec, b pipeline.Output) (string, error) {
 
 // compile binds the script of a job.
 func compile(j pipeline.Job) (*plan.Job, error) {
-	compiled, errs, _ := stream.Compile(j.Script, bind.Options{JoinElapsed: j.Policies.JoinElapsed})
+	functions, err := bind.NewFunctions(j.Functions)
+	if err != nil {
+		return nil, fmt.Errorf("opening job %s: %w", j.Name, err)
+	}
+	compiled, errs, _ := stream.Compile(j.Script, bind.Options{Functions: functions, JoinElapsed: j.Policies.JoinElapsed})
 	if len(errs) > 0 {
 		file := j.ScriptFile
 		if file == "" {

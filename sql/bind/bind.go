@@ -41,7 +41,8 @@ type Options struct {
 	Outputs     []string      // nil: any name is an output
 	MaxDuration time.Duration // longest window or duration; default 7 days
 	Steps       bool          // every step is also an output, named step:NAME
-	JoinElapsed bool          // DATEDIFF between the sources of a JOIN is the time that passes, not a count of boundaries
+	Functions   []*plan.Function
+	JoinElapsed bool // DATEDIFF between the sources of a JOIN is the time that passes, not a count of boundaries
 }
 
 // Warning is advice about a script that is bound all the same. Code is the

@@ -196,12 +196,29 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{"SELECT x INTO alert FROM ref", "reference data is not supported yet"},
 		{"SELECT x INTO alert FROM [in] MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS A.x = 1) AS t", "MATCH_RECOGNIZE is not supported yet"},
 		{"SELECT CreatePoint(a, b) AS x INTO alert FROM [in]", "1:8: the function CreatePoint is not supported yet"},
-		{"SELECT udf.f(a) AS x INTO alert FROM [in]", "a user function (udf.f) is not supported yet"},
+		{"SELECT udf.h(a) AS x INTO alert FROM [in]", "1:8: the job has no function h"},
+		{"SELECT udf.ff(a) AS x INTO alert FROM [in]", "1:8: the job has no function ff (did you mean f?)"},
+		{"SELECT udf.g(a) AS x INTO alert FROM [in]", "1:8: g is an aggregate (write uda.g)"},
+		{"SELECT uda.f(a) AS x INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "1:8: f is no aggregate (write udf.f)"},
+		{"SELECT uda.g(a) AS x INTO alert FROM [in]", "1:8: a window must be specified"},
+		{"SELECT a INTO alert FROM [in] WHERE uda.g(a) = 1", "an aggregate is not allowed in WHERE"},
+		{"SELECT uda.g(MAX(a)) AS x INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "an aggregate inside an aggregate"},
+		{"SELECT uda.g() AS x INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "uda.g takes one expression, and perhaps a time, 0 given"},
+		{"SELECT uda.g(a, b, c) AS x INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "uda.g takes one expression, and perhaps a time, 3 given"},
+		{"SELECT uda.g(DISTINCT a) AS x INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "uda.g takes no DISTINCT"},
+		{"SELECT uda.g(a) OVER (LIMIT DURATION(s, 1)) AS x INTO alert FROM [in]", "uda.g takes no OVER"},
+		{"SELECT udf.two(a) AS x INTO alert FROM [in]", "1:8: udf.two takes 2 arguments, 1 given"},
+		{"SELECT udf.f(a) OVER (LIMIT DURATION(s, 1)) AS x INTO alert FROM [in]", "udf.f takes no OVER"},
+		{"SELECT a INTO alert FROM [in] WHERE udf.f(a)", "a condition is expected in WHERE"},
+		{"SELECT udf.old(a) AS x INTO alert FROM [in]", "1:8: udf.old is a C# function, which Spate does not run (write it again"},
+		{"SELECT udf.f(b) AS x INTO alert FROM [in] GROUP BY a, TumblingWindow(s, 1)", "column b is neither in GROUP BY"},
+		{"SELECT system.f(a) AS x INTO alert FROM [in]", "there is no function System.f"},
 		{"SELECT AnomalyDetection_SpikeAndDip(a, 95, 120, 'spikes') OVER (LIMIT DURATION(s, 120)) AS x INTO alert FROM [in]", "AnomalyDetection_SpikeAndDip is not supported yet"},
 	} {
 		_, errs, _ := Script(c.src, Options{
-			Inputs:  []InputInfo{{Name: "in"}, {Name: "ref", Reference: true}},
-			Outputs: []string{"alert"},
+			Functions: testFunctions(t),
+			Inputs:    []InputInfo{{Name: "in"}, {Name: "ref", Reference: true}},
+			Outputs:   []string{"alert"},
 		})
 		if (len(errs) == 0) != (c.want == "") || len(errs) > 0 && !strings.Contains(errs[0].Error(), c.want) {
 			t.Errorf("%s\n got %v\nwant %s", c.src, errs, c.want)
