@@ -21,11 +21,17 @@ func Reference(_ context.Context, job *plan.Job, events []Event, o Options) (map
 	return rows, err
 }
 
-// Compile turns a script into a plan.
-func Compile(script string) (*plan.Job, error) { return compile(script, false) }
+// Compile turns a script into a plan. It may call Functions.
+func Compile(script string) (*plan.Job, error) {
+	functions, err := Functions()
+	if err != nil {
+		return nil, err
+	}
+	return compile(script, false, functions)
+}
 
-func compile(script string, elapsed bool) (*plan.Job, error) {
-	job, errs, _ := bind.Script(script, bind.Options{JoinElapsed: elapsed})
+func compile(script string, elapsed bool, functions []*plan.Function) (*plan.Job, error) {
+	job, errs, _ := bind.Script(script, bind.Options{JoinElapsed: elapsed, Functions: functions})
 	if len(errs) > 0 {
 		return nil, errs
 	}
@@ -33,7 +39,13 @@ func compile(script string, elapsed bool) (*plan.Job, error) {
 }
 
 // Compile turns the script of a case into a plan.
-func (c *Case) Compile() (*plan.Job, error) { return compile(c.Script, c.Elapsed) }
+func (c *Case) Compile() (*plan.Job, error) {
+	functions, err := bind.NewFunctions(c.Functions)
+	if err != nil {
+		return nil, err
+	}
+	return compile(c.Script, c.Elapsed, functions)
+}
 
 // Run runs c on engine and reports how the outcome differs from what is wanted.
 func (c *Case) Run(ctx context.Context, engine Engine) error {

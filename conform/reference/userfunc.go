@@ -22,6 +22,9 @@ type scripted struct {
 
 func newScripted(f *plan.Function) (*scripted, error) {
 	s := &scripted{f: f, vm: goja.New()}
+	if _, err := s.vm.RunString(refused); err != nil {
+		return nil, err
+	}
 	if _, err := s.vm.RunString(f.Code.Text); err != nil {
 		return nil, s.failed(err)
 	}
@@ -33,6 +36,10 @@ func newScripted(f *plan.Function) (*scripted, error) {
 	}
 	return nil, s.failed(errors.New("there is no function main"))
 }
+
+// refused is what no function has, because it would not give the same again.
+const refused = `Math.random = function () { throw new TypeError('Math.random() is not available') };
+Date.now = function () { throw new TypeError('Date.now() is not available') };`
 
 // failed is an error in the words of the service.
 func (s *scripted) failed(err error) error {
@@ -193,7 +200,7 @@ func (s *scripted) out(v goja.Value) (column.Value, error) {
 	switch f := v.ToFloat(); {
 	case math.IsNaN(f) || math.IsInf(f, 0):
 		return null, s.failed(fmt.Errorf("it returned %v", f))
-	case f == math.Floor(f) && math.Abs(f) < 1<<63:
+	case f == math.Floor(f) && f >= -1<<63 && f < 1<<63:
 		return column.IntOf(int64(f)), nil
 	default:
 		return column.FloatOf(f), nil
