@@ -35,7 +35,7 @@ func Windows(ctx context.Context, log io.Writer) (*Report, error) {
 		name string
 		run  func(context.Context, *Report) error
 	}{
-		{"lag", measureLag}, {"join", measureJoin}, {"apply", measureApply}, {"disorder", measureDisorder}, {"hopping", measureHopping}, {"sliding", measureSliding},
+		{"lag", measureLag}, {"join", measureJoin}, {"apply", measureApply}, {"functions", measureFunctions}, {"disorder", measureDisorder}, {"hopping", measureHopping}, {"sliding", measureSliding},
 		{"session", measureSession}, {"checkpoint", measureFreeze}, {"changed script", measureChange}, {"shards", measureShards},
 	} {
 		fmt.Fprintln(log, c.name)

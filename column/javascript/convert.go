@@ -62,6 +62,9 @@ func (m *machine) toValue(v goja.Value, depth int) (column.Value, error) {
 	}
 	o, ok := v.(*goja.Object)
 	if !ok {
+		if _, symbol := v.(*goja.Symbol); !symbol && v.ToNumber() == v {
+			return numberOf(v.ToFloat())
+		}
 		switch x := v.Export().(type) {
 		case bool:
 			return column.BoolOf(x), nil

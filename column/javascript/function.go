@@ -146,7 +146,7 @@ func compile(f Function) (*Program, error) {
 	if err != nil {
 		return nil, p.syntaxError(err)
 	}
-	instrument(whole)
+	instrument(whole, s)
 	p.plain = s.stateless && !f.Aggregate
 	if p.code, err = goja.CompileAST(whole, false); err != nil {
 		return nil, p.syntaxError(err)
@@ -182,6 +182,9 @@ func wrap(f Function, s *surveyed) string {
 		entry = prefix + "_main"
 	}
 	refill := fmt.Sprintf("%s_n=%d;", prefix, maxSteps)
+	if s.straight {
+		refill = ""
+	}
 	fmt.Fprintf(&b, "var %s_check=function(){%sreturn typeof %s};", prefix, refill, entry)
 	if f.Aggregate {
 		fmt.Fprintf(&b, "return {check:"+prefix+"_check,make:function(){%svar c=%s;return new c()},init:function(o){%so.init()},"+
@@ -201,7 +204,11 @@ func wrap(f Function, s *surveyed) string {
 		for i := range n {
 			each = append(each, fmt.Sprintf("a%d[i]", i))
 		}
-		fmt.Fprintf(&b, "many%d:function(%s){for(var i=0;i<n;i++){%svar f=%s;out[i]=f(%s)}},", n, strings.Join(append([]string{"n", "out"}, names...), ","), refill, entry, strings.Join(each, ","))
+		begin, before := "", refill+"var f="+entry+";"
+		if s.stateless {
+			begin, before = "var f="+entry+";", refill
+		}
+		fmt.Fprintf(&b, "many%d:function(%s){"+begin+"for(var i=0;i<n;i++){"+before+"out[i]=f(%s)}},", n, strings.Join(append([]string{"n", "out"}, names...), ","), strings.Join(each, ","))
 	}
 	b.WriteString("kind:function(){" + refill + "var f=" + entry + ";var o=new f();return typeof o.accumulate==='function'&&typeof o.computeResult==='function'}};})")
 	return b.String()

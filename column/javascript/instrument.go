@@ -22,15 +22,18 @@ const (
 )
 
 // instrument changes the tree of a wrapped text; what wrap has put around it stays.
-func instrument(p *ast.Program) {
+func instrument(p *ast.Program, s *surveyed) {
 	outer := p.Body[0].(*ast.ExpressionStatement).Expression.(*ast.FunctionLiteral)
 	text := outer.Body.List[1].(*ast.VariableStatement).List[0].Initializer.(*ast.FunctionLiteral)
-	in := &instrumenter{}
+	in := &instrumenter{straight: s.straight}
 	in.node(reflect.ValueOf(text))
 }
 
 // instrumenter walks a tree; nodes counts those of the innermost body.
-type instrumenter struct{ nodes int }
+type instrumenter struct {
+	nodes    int
+	straight bool // no steps are counted
+}
 
 var expressionType = reflect.TypeFor[ast.Expression]()
 
@@ -75,7 +78,9 @@ func (in *instrumenter) node(v reflect.Value) {
 	case *ast.FunctionLiteral:
 		in.nodes = 0
 		in.fields(v.Elem())
-		n.Body.List = behindDirectives(n.Body.List, in.tick(n.Body.LeftBrace, callSteps))
+		if !in.straight {
+			n.Body.List = behindDirectives(n.Body.List, in.tick(n.Body.LeftBrace, callSteps))
+		}
 		in.nodes = outer
 		return
 	case *ast.ArrowFunctionLiteral:

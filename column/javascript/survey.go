@@ -20,6 +20,7 @@ type surveyed struct {
 	fixed     []string // the other functions, where stateless
 	implicit  []string // variables that are assigned and nowhere declared
 	stateless bool     // the text has nothing that could change from call to call
+	straight  bool     // a call runs one function once, without loops: there is nothing to count
 	refused   *refusal
 }
 
@@ -34,7 +35,7 @@ func survey(p *ast.Program, name string) *surveyed {
 	s := &surveyed{}
 	top, plain := topNames(p)
 	s.entry = entryOf(top, name)
-	w := &surveyor{s: s, declared: map[string]bool{}, assigned: map[string]bool{}, loose: map[string]bool{}}
+	w := &surveyor{s: s, declared: map[string]bool{}, assigned: map[string]bool{}, loose: map[string]bool{}, called: map[string]bool{}}
 	w.walk(reflect.ValueOf(p.Body))
 	for n := range w.assigned {
 		if !w.declared[n] && !slices.Contains(builtins, n) {
@@ -52,6 +53,7 @@ func survey(p *ast.Program, name string) *surveyed {
 	if !s.stateless {
 		s.fixed = nil
 	}
+	s.straight = s.stateless && w.functions == 1 && w.loops == 0 && !w.called[s.entry] && !w.loose["arguments"]
 	return s
 }
 
@@ -116,6 +118,9 @@ type surveyor struct {
 	declared map[string]bool
 	assigned map[string]bool
 	loose    map[string]bool // named other than to be called
+	called   map[string]bool
+
+	functions, loops int
 }
 
 func (w *surveyor) refuse(at file.Idx, msg, hint string) {
@@ -168,12 +173,14 @@ func (w *surveyor) node(n any) bool {
 	case *ast.Identifier:
 		w.loose[n.Name.String()] = true
 	case *ast.CallExpression:
-		if _, ok := n.Callee.(*ast.Identifier); ok {
+		if id, ok := n.Callee.(*ast.Identifier); ok {
+			w.called[id.Name.String()] = true
 			w.walk(reflect.ValueOf(n.ArgumentList))
 			return false
 		}
 	case *ast.NewExpression:
-		if _, ok := n.Callee.(*ast.Identifier); ok {
+		if id, ok := n.Callee.(*ast.Identifier); ok {
+			w.called[id.Name.String()] = true
 			w.walk(reflect.ValueOf(n.ArgumentList))
 			return false
 		}
@@ -205,6 +212,8 @@ func (w *surveyor) node(n any) bool {
 		if n.Operator == token.INCREMENT || n.Operator == token.DECREMENT {
 			w.targets(n.Operand, w.assigned, true)
 		}
+	case *ast.ForStatement, *ast.ForInStatement, *ast.ForOfStatement, *ast.WhileStatement, *ast.DoWhileStatement:
+		w.loops++
 	case *ast.WithStatement:
 		w.refuse(n.With, "with is not available", "name the object")
 	case *ast.NumberLiteral:
@@ -220,6 +229,7 @@ func (w *surveyor) node(n any) bool {
 }
 
 func (w *surveyor) function(at file.Idx, async bool, list *ast.ParameterList) {
+	w.functions++
 	if async {
 		w.refuse(at, "async functions are not available", "a function gives its value when it returns")
 	}

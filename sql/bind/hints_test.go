@@ -226,10 +226,10 @@ var advice = map[string]string{
 	"write ISFIRST(minute, 10)":                                                   "SELECT a INTO o FROM i WHERE ISFIRST(minute, 10) = 1",
 	"write Window('id', TumblingWindow(minute, 5))":                               "SELECT COUNT(*) AS n INTO o FROM i GROUP BY Windows(Window('id', TumblingWindow(minute, 5)))",
 	"write it with a point to make it a float":                                    "SELECT 9223372036854775808.0 AS x INTO o FROM i",
-	"write …":                                                                     "SELECT COUNT(*) AS n INTO o FROM i GROUP BY Windows(TumblingWindow(minute, 5), HoppingWindow(minute, 10, 5), SlidingWindow(minute, 5), SessionWindow(minute, 5, 10))",
-	"write …(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5))":                  "SELECT LAG(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS p, LAST(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS q INTO o FROM i",
-	"write ….*, or name the columns":                                              "SELECT x.* INTO o FROM i x",
-	"write ….… or ….…":                                                            "SELECT x.a INTO o FROM i x",
+	"write …": "SELECT COUNT(*) AS n INTO o FROM i GROUP BY Windows(TumblingWindow(minute, 5), HoppingWindow(minute, 10, 5), SlidingWindow(minute, 5), SessionWindow(minute, 5, 10))",
+	"write …(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5))": "SELECT LAG(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS p, LAST(x) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS q INTO o FROM i",
+	"write ….*, or name the columns":                             "SELECT x.* INTO o FROM i x",
+	"write ….… or ….…":                                           "SELECT x.a INTO o FROM i x",
 
 	// what the parser says of words and signs
 	"IN takes at least one value, as in IN ('a', 'b')":                                                                   "SELECT a INTO o FROM i WHERE a IN ('a', 'b')",
