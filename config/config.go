@@ -27,6 +27,7 @@ import (
 
 	"spate/config/asaproj"
 	"spate/pipeline"
+	"spate/sql/plan"
 )
 
 // Kind says where a pipeline came from.
@@ -219,6 +220,7 @@ type loader struct {
 	refs   []func()
 	jobs   map[string]*jobPlaces
 
+	functions    map[functionOf]*plan.Function // those without mistakes
 	acknowledged []acknowledgement
 }
 

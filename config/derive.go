@@ -37,7 +37,7 @@ func derive(src Source, dir string, scripts []string) (*Pipeline, error) {
 		j := pipeline.Job{Name: name, Script: string(data), ScriptFile: file}
 		l.o.Jobs = append(l.o.Jobs, j)
 		l.jobs[name] = &jobPlaces{query: place{1, 1}, script: file, inputs: map[string]place{}, outputs: map[string]place{}}
-		p, _, _ := compile(&j) // its mistakes are reported by checkScripts
+		p, _, _ := l.compile(&j) // its mistakes are reported by checkScripts
 		if p == nil {
 			continue
 		}

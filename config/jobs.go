@@ -46,7 +46,11 @@ var jobKeys = section[pipeline.Job]{
 		check: (*loader).checkOutput,
 	}.value()),
 	key("acknowledge", ChangeNone, "Codes of warnings of this job that are known to be meant; a comment `spate: ignore W507` on the line of a warning, or right above it, does the same, in the query and here. One that has nothing to acknowledge is a warning.", acknowledged()),
-	later[pipeline.Job]("memoryLimit", "onTrimmed", "dataLocale", "functions"),
+	key("functions", ChangeInside, "JavaScript that the query calls. A file that changes is a changed query.", names[pipeline.Job, pipeline.Function]{
+		rule: functionName, keys: functionKeys, at: func(j *pipeline.Job) *[]pipeline.Function { return &j.Functions },
+		name: func(f *pipeline.Function) *string { return &f.Name }, check: (*loader).checkFunction,
+	}.value()),
+	later[pipeline.Job]("memoryLimit", "onTrimmed", "dataLocale"),
 }
 
 var deadLetterKeys = section[pipeline.DeadLetter]{

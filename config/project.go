@@ -73,9 +73,10 @@ func loadProject(src Source, file string) (*Pipeline, error) {
 	l.problems = append(l.problems, projectProblems(pr.Passed)...)
 	l.projectPolicies(pr, &j)
 	l.projectReferences(pr, &j)
+	l.projectFunctions(pr, &j)
 	l.o.Jobs = append(l.o.Jobs, j)
 	l.jobs[j.Name] = &jobPlaces{query: place{1, 1}, late: true, script: pr.Script, inputs: map[string]place{}, outputs: map[string]place{}}
-	if p, _, _ := compile(&j); p != nil { // its mistakes are reported by checkScripts
+	if p, _, _ := l.compile(&j); p != nil { // its mistakes are reported by checkScripts
 		l.projectEnds(pr, &l.o.Jobs[0], p)
 		if pr.Job.Late == nil && eventTime(p) {
 			l.problems = append(l.problems, projectProblem(pr.Job.At, lateNotSet, "EventsLateArrivalMaxDelayInSeconds: 5, or -1 for without bound",
@@ -154,6 +155,49 @@ func (l *loader) projectReferences(pr *asaproj.Project, j *pipeline.Job) {
 		if in.Reference && !j.HasInput(in.Name) {
 			l.problems = append(l.problems, projectProblem(in.At, "E206", "give it a local input: Inputs/Local_"+in.Name+".json", "input %s: live reference data is not supported yet", in.Name))
 		}
+	}
+}
+
+// ProjectFunctions reads the functions of a project.
+func ProjectFunctions(pr *asaproj.Project) (list []pipeline.Function, problems Problems) {
+	for _, fn := range pr.Functions {
+		f := pipeline.Function{Name: fn.Name, Kind: pipeline.ScalarFunction, Inputs: fn.Inputs, Output: fn.Output, File: fn.Path}
+		if fn.Aggregate {
+			f.Kind = pipeline.AggregateFunction
+		}
+		switch fn.Language {
+		case asaproj.CSharp:
+			f.Foreign = "a C# function"
+		default:
+			text, err := os.ReadFile(fn.Path)
+			if err != nil {
+				problems = append(problems, projectProblem(fn.At, "E303", "", "function %s: %v", fn.Name, err))
+				continue
+			}
+			f.Text = string(text)
+		}
+		if slices.ContainsFunc(list, func(have pipeline.Function) bool { return strings.EqualFold(have.Name, f.Name) }) {
+			problems = append(problems, projectProblem(fn.At, "E208", "", "function %s: there are two of this name", fn.Name))
+			continue
+		}
+		list = append(list, f)
+	}
+	return list, problems
+}
+
+// projectFunctions reads and compiles the functions of a project.
+func (l *loader) projectFunctions(pr *asaproj.Project, j *pipeline.Job) {
+	list, problems := ProjectFunctions(pr)
+	j.Functions = list
+	l.problems = append(l.problems, problems...)
+	for i := range list {
+		at := pr.Functions[slices.IndexFunc(pr.Functions, func(f asaproj.Function) bool { return strings.EqualFold(f.Name, list[i].Name) })].At
+		if list[i].File != "" {
+			pr.Files = append(pr.Files, list[i].File)
+		}
+		l.compileFunction(&list[i], func(hint, format string, args ...any) {
+			l.problems = append(l.problems, projectProblem(at, "E400", hint, format, args...))
+		})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,7 +126,7 @@ func TestAProjectThatListsNothing(t *testing.T) {
 	}
 }
 
-// A function is declared beside its source; what a script calls of them is not there yet.
+// A function is declared beside its source.
 func TestFunctionsOfAProject(t *testing.T) {
 	dir := project(t, map[string]string{
 		"job.asaql":           "SELECT udf.f(a) AS a INTO [o] FROM [i]",
@@ -150,8 +151,20 @@ func TestFunctionsOfAProject(t *testing.T) {
 	if f.Name != "f" || f.Language != "JavaScript" || f.Output != "any" || len(f.Inputs) != 1 || f.Inputs[0] != "any" || f.Path != filepath.Join(dir, "Functions", "f.js") {
 		t.Errorf("%+v", f)
 	}
-	if _, err := Load(Source{Path: dir}); err == nil || !strings.Contains(err.Error(), "udf.f") {
-		t.Errorf("got %v", err)
+	loaded, err := Load(Source{Path: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list := loaded.Options.Jobs[0].Functions; len(list) != 1 || list[0].Name != "f" || list[0].Text != "function main(x) { return x; }" || !slices.Contains(loaded.Files, f.Path) {
+		t.Errorf("%+v, files %v", list, loaded.Files)
+	}
+	for _, c := range []struct{ text, want string }{{"function main(x) { return x;", f.Path + ":1:"}, {"function main(x) { return x; }", ""}} {
+		if err := os.WriteFile(f.Path, []byte(c.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(Source{Path: dir}); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %s", c.text, err, c.want)
+		}
 	}
 }
 

@@ -26,13 +26,20 @@ func (l *loader) checkScripts() {
 	l.lintGroups()
 }
 
-// compile compiles the script of a job; any alias is taken.
-func compile(j *pipeline.Job) (*plan.Job, syntax.Errors, []bind.Warning) {
+// compile compiles the script of a job; any alias is taken. Where a function has mistakes,
+// which have been reported, there is neither a plan nor an error.
+func (l *loader) compile(j *pipeline.Job) (*plan.Job, syntax.Errors, []bind.Warning) {
+	functions, ok := l.functionsOf(j)
+	if !ok {
+		return nil, nil, nil
+	}
 	level, err := plan.ParseLevel(j.Policies.Compat)
 	if err != nil {
 		return nil, nil, nil // its key is reported
 	}
-	return stream.Compile(j.Script, bind.Options{Level: level, JoinElapsed: j.Policies.JoinElapsed, References: j.References(), Elsewhere: projectCodes})
+	return stream.Compile(j.Script, bind.Options{
+		Level: level, JoinElapsed: j.Policies.JoinElapsed, Functions: functions, References: j.References(), Elsewhere: projectCodes,
+	})
 }
 
 // ScriptProblems turns the mistakes of a script into problems of its file.
@@ -75,7 +82,7 @@ func (l *loader) checkScript(j *pipeline.Job, places *jobPlaces) {
 				"a secret is written out")
 		}
 	}
-	p, errs, warnings := compile(j)
+	p, errs, warnings := l.compile(j)
 	for _, err := range errs {
 		l.inScript(j, places, "E400", err.Span.From, err.Hint, "%s", err.Msg)
 	}

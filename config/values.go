@@ -113,6 +113,7 @@ var (
 	containerName = nameRule{regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`), "3 to 63 lower-case letters, digits and -"}
 	sqlName       = nameRule{regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`), "letters, digits and _, not beginning with a digit"}
 	tableName     = nameRule{regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]{0,127}\.)?[A-Za-z_][A-Za-z0-9_]{0,127}$`), "table or database.table, of letters, digits and _"}
+	functionName  = nameRule{regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`), "1 to 63 letters, digits and _, not beginning with a digit"}
 	jobName       = nameRule{regexp.MustCompile(`^[A-Za-z0-9_-]{1,63}$`), "1 to 63 letters, digits, - and _"}
 	ruleName      = nameRule{regexp.MustCompile(`^[A-Za-z0-9._-]{1,256}$`), "1 to 256 letters, digits and . - _"}
 	plainName     = nameRule{regexp.MustCompile(`^[^*#&+:<>?@%{}\\/\x00-\x1f]{1,259}$`), "1 to 259 characters without * # & + : < > ? @ % { } \\ /"}

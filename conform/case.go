@@ -13,6 +13,7 @@ import (
 	"spate/column"
 	"spate/column/format"
 	"spate/conform/reference"
+	"spate/pipeline"
 	"spate/sql/plan"
 )
 
@@ -35,6 +36,7 @@ type Case struct {
 	Source    string // of the rule; those of the project all have one
 	Script    string
 	Inputs    []Input
+	Functions []pipeline.Function
 	Want      map[string][]column.Value // rows of each output as records
 	WantError string                    // part of the message; empty: no error
 	Skipped   []column.Value            // records of the rows that are skipped; nil: an error ends the run
@@ -112,6 +114,13 @@ func (c *Case) file(name string, data []byte) error {
 		c.Options.SkipErrors = true
 		c.Skipped = rows
 		return err
+	case path.Dir(name) == "function":
+		prefix, rest, _ := strings.Cut(path.Base(name), ".")
+		f := pipeline.Function{Name: strings.TrimSuffix(rest, ".js"), Kind: pipeline.ScalarFunction, File: path.Base(name), Text: string(data)}
+		if prefix == "uda" {
+			f.Kind = pipeline.AggregateFunction
+		}
+		c.Functions = append(c.Functions, f)
 	case path.Dir(name) == "in":
 		rows, err := Records(data)
 		c.Inputs = append(c.Inputs, Input{base, rows})

@@ -151,6 +151,9 @@ func (g *generator) plain(sc scope) (string, scope) {
 	if g.chance(25) {
 		add(g.textExpr(sc, 2), field{class: text})
 	}
+	if g.chance(12) {
+		add(g.calling(sc))
+	}
 	if g.chance(2) {
 		add(fmt.Sprintf("CAST(%s AS bigint)", g.named(sc, mixed, "'7'")), field{class: number})
 	}
@@ -359,6 +362,9 @@ func (g *generator) grouped(sc scope) (string, scope) {
 	}
 	for g.chance(25) {
 		add(g.picking(sc))
+	}
+	if g.chance(12) {
+		add(g.folding(sc))
 	}
 	if g.chance(50) {
 		add("System.Timestamp()", field{class: moment})

@@ -21,14 +21,18 @@ func Reference(_ context.Context, job *plan.Job, events []Event, o Options) (map
 	return rows, err
 }
 
-// Compile turns a script into a plan.
+// Compile turns a script into a plan. It may call Functions.
 //
 // Inputs that RandomStream has snapshots of are reference data.
 func Compile(script string) (*plan.Job, error) { return CompileAt(script, plan.Level12) }
 
 // CompileAt turns a script into a plan of some level.
 func CompileAt(script string, level plan.Level) (*plan.Job, error) {
-	return compile(script, bind.Options{Level: level, References: referenceInputs})
+	functions, err := Functions()
+	if err != nil {
+		return nil, err
+	}
+	return compile(script, bind.Options{Level: level, Functions: functions, References: referenceInputs})
 }
 
 func compile(script string, o bind.Options) (*plan.Job, error) {
@@ -41,7 +45,11 @@ func compile(script string, o bind.Options) (*plan.Job, error) {
 
 // Compile turns the script of a case into a plan.
 func (c *Case) Compile() (*plan.Job, error) {
-	o := bind.Options{JoinElapsed: c.Elapsed, Level: c.Level}
+	functions, err := bind.NewFunctions(c.Functions)
+	if err != nil {
+		return nil, err
+	}
+	o := bind.Options{JoinElapsed: c.Elapsed, Level: c.Level, Functions: functions}
 	for _, s := range c.Options.Snapshots {
 		o.References = append(o.References, s.Input)
 	}

@@ -20,6 +20,7 @@ import (
 	"spate/column"
 	"spate/connector"
 	"spate/metric"
+	"spate/pipeline"
 	"spate/sql/bind"
 	"spate/sql/plan"
 	"spate/sql/syntax"
@@ -34,11 +35,12 @@ type Options struct {
 	Inputs     []Input
 	References []Reference
 	Policy     exec.TimePolicy
-	Level      plan.Level // compatibility level of the language
-	IgnoreCase bool       // texts compare ignoring case
-	Elapsed    bool       // the DATEDIFF of a JOIN is the time that passes, not a count of boundaries
-	HoldErrors bool       // a row that an output cannot hold ends the run instead of being dropped
-	SkipErrors bool       // a row for which an expression fails is dropped and does not end the run
+	Level      plan.Level          // compatibility level of the language
+	IgnoreCase bool                // texts compare ignoring case
+	Elapsed    bool                // the DATEDIFF of a JOIN is the time that passes, not a count of boundaries
+	HoldErrors bool                // a row that an output cannot hold ends the run instead of being dropped
+	Functions  []pipeline.Function // what the script may call as udf.NAME and uda.NAME
+	SkipErrors bool                // a row for which an expression fails is dropped and does not end the run
 
 	ArrivalField string    // field with the arrival time; empty: none
 	ArrivalDrop  bool      // and it is not part of the event
@@ -91,6 +93,15 @@ func (e *UnboundError) Error() string {
 	return "nothing is given for input " + e.Input + " of the script"
 }
 
+// FunctionError is a function that does not compile.
+type FunctionError struct{ Err error }
+
+// Error implements error.
+func (e *FunctionError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *FunctionError) Unwrap() error { return e.Err }
+
 // Explain returns the plan of a script as text.
 func Explain(o Options) (string, error) {
 	compiled, err := compile(&o)
@@ -123,7 +134,11 @@ func Names(o Options) (inputs, outputs []string, err error) {
 }
 
 func compile(o *Options) (*plan.Job, error) {
-	bo := bind.Options{Steps: o.Steps, Level: o.Level, JoinElapsed: o.Elapsed}
+	functions, err := bind.NewFunctions(o.Functions)
+	if err != nil {
+		return nil, &FunctionError{err}
+	}
+	bo := bind.Options{Functions: functions, Steps: o.Steps, Level: o.Level, JoinElapsed: o.Elapsed}
 	for _, in := range o.Inputs {
 		bo.Inputs = append(bo.Inputs, bind.InputInfo{Name: in.Name, Kind: bind.EventHub})
 	}

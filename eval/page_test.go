@@ -17,14 +17,13 @@ func rowOf(script string) (string, error) {
 	return row, err
 }
 
-// Every example of the page of the functions gives what it says, and what the page refuses
-// is refused by name.
+// Every example of the page of the functions gives what it says.
 func TestExamplesOfThePageOfTheFunctions(t *testing.T) {
 	data, err := os.ReadFile("../docs/functions.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	there, refused, _ := strings.Cut(string(data), "\n## Refused by name\n")
+	there, _, _ := strings.Cut(string(data), "\n## Other dialects\n")
 	examples := regexp.MustCompile("(?m)\\| `([^`]+)` is `([^`]+)` \\|$").FindAllStringSubmatch(there, -1)
 	if n := strings.Count(there, "` is `"); n != len(examples) || n < 40 {
 		t.Errorf("%d examples are read, %d stand there", len(examples), n)
@@ -45,14 +44,6 @@ func TestExamplesOfThePageOfTheFunctions(t *testing.T) {
 			t.Errorf("%s: the page says %s: %v", m[1], m[2], err)
 		} else if err := json.Unmarshal(got.V, &x); err != nil || !reflect.DeepEqual(x, y) || number(string(got.V)) && string(got.V) != m[2] {
 			t.Errorf("%s is %s, the page says %s", m[1], got.V, m[2])
-		}
-	}
-	for _, call := range []string{"udf.f(a)", "uda.f(a)"} {
-		if _, err := rowOf("SELECT " + call + " AS v INTO out FROM [in]"); err == nil || !strings.Contains(err.Error(), "not supported yet") {
-			t.Errorf("%s: %v, want a refusal by name", call, err)
-		}
-		if !strings.Contains(refused, "`"+call[:3]+".NAME`") {
-			t.Errorf("the page does not refuse %s", call)
 		}
 	}
 }

@@ -230,7 +230,13 @@ func compile(j pipeline.Job) (*plan.Job, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening job %s: %w", j.Name, err)
 	}
-	compiled, errs, _ := stream.Compile(j.Script, bind.Options{Level: level, JoinElapsed: j.Policies.JoinElapsed, References: j.References()})
+	functions, err := bind.NewFunctions(j.Functions)
+	if err != nil {
+		return nil, fmt.Errorf("opening job %s: %w", j.Name, err)
+	}
+	compiled, errs, _ := stream.Compile(j.Script, bind.Options{
+		Level: level, JoinElapsed: j.Policies.JoinElapsed, Functions: functions, References: j.References(),
+	})
 	if len(errs) > 0 {
 		file := j.ScriptFile
 		if file == "" {

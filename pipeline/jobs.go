@@ -16,6 +16,7 @@ type Job struct {
 	ScriptFile string // its file, named in errors; empty: inline text
 	Inputs     []Input
 	Outputs    []Output
+	Functions  []Function
 	Policies   Policies
 	Start      JobStart
 

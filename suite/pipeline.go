@@ -95,7 +95,7 @@ func (t *Test) usualReferences() {
 }
 
 func (t *Test) takeJob(j pipeline.Job, p pipeline.Policies) {
-	t.script, t.scriptFile, t.policies = j.Script, j.ScriptFile, p
+	t.script, t.scriptFile, t.policies, t.functions = j.Script, j.ScriptFile, p, j.Functions
 	for _, in := range j.Inputs {
 		if in.Reference {
 			t.jobReferences = append(t.jobReferences, in)

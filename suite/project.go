@@ -36,6 +36,15 @@ func ofProject(name, file, tests string) (*Source, error) {
 	if len(ps) > 0 {
 		return nil, ps
 	}
+	functions, ps := config.ProjectFunctions(pr)
+	if len(ps) > 0 {
+		return nil, ps
+	}
+	for _, f := range functions {
+		if f.File != "" {
+			pr.Files = append(pr.Files, f.File)
+		}
+	}
 	named := tests != ""
 	tests = cmp.Or(tests, filepath.Join(pr.Dir, filepath.FromSlash(usualTests)))
 	if _, err := os.Stat(tests); errors.Is(err, os.ErrNotExist) && !named {
@@ -47,7 +56,7 @@ func ofProject(name, file, tests string) (*Source, error) {
 	}
 	s := &Source{Name: name, Files: append(append([]string{pr.Script}, pr.Files...), of.Files...), project: &projectSource{script: pr.Script}}
 	for _, c := range of.Cases {
-		t := &Test{Name: c.Name, Source: s, script: string(script), scriptFile: pr.Script, policies: policies, all: true}
+		t := &Test{Name: c.Name, Source: s, script: string(script), scriptFile: pr.Script, policies: policies, functions: functions, all: true}
 		t.describe()
 		for _, m := range c.Inputs {
 			t.addMock(m)

@@ -28,6 +28,7 @@ import (
 	"spate/jobs"
 	"spate/metric"
 	"spate/pipeline"
+	"spate/sql/plan"
 )
 
 // Source is where tests come from: a pipeline file, a case, or a project folder.
@@ -54,6 +55,7 @@ type Test struct {
 
 	jobReferences []pipeline.Input // of a pipeline file
 	policies      pipeline.Policies
+	functions     []pipeline.Function
 	arrival       string
 	drop          bool // the arrival is no part of the event
 	start, end    time.Time
@@ -169,7 +171,11 @@ func (t *Test) dir(base string) string {
 }
 
 // options are those of the offline run.
-func (t *Test) options() eval.Options {
+func (t *Test) options() (eval.Options, error) {
+	level, err := plan.ParseLevel(t.policies.Compat)
+	if err != nil {
+		return eval.Options{}, err
+	}
 	inputs := slices.Clone(t.inputs)
 	for i := range inputs {
 		if rows, ok := t.inline[inputs[i].Name]; ok {
@@ -177,11 +183,11 @@ func (t *Test) options() eval.Options {
 		}
 	}
 	return eval.Options{
-		Script: t.script, ScriptFile: t.scriptFile, Inputs: inputs, References: t.references,
-		Policy: jobs.TimePolicy(t.policies), IgnoreCase: t.policies.IgnoreCase, Elapsed: t.policies.JoinElapsed,
+		Script: t.script, ScriptFile: t.scriptFile, Inputs: inputs, References: t.references, Functions: t.functions,
+		Level: level, Policy: jobs.TimePolicy(t.policies), IgnoreCase: t.policies.IgnoreCase, Elapsed: t.policies.JoinElapsed,
 		HoldErrors: t.policies.OutputError == pipeline.Stop, SkipErrors: t.policies.RuntimeError == pipeline.SkipRow,
 		ArrivalField: t.arrival, ArrivalDrop: t.drop, Start: t.start, Until: t.end, OutputStart: t.outStart,
-	}
+	}, nil
 }
 
 // run is one run of a test.
@@ -205,9 +211,12 @@ type outputRun struct {
 
 func (t *Test) run(ctx context.Context, log *slog.Logger, dir string) (*run, error) {
 	r := &run{test: t, outputs: map[string]*outputRun{}, metrics: new(metric.Recorder)}
-	o := t.options()
+	o, err := t.options()
+	if err != nil {
+		return nil, err
+	}
 	o.Log, o.Metrics = log, r.metrics
-	if err := r.open(dir); err != nil {
+	if err := r.open(o, dir); err != nil {
 		return nil, err
 	}
 	o.Row = r.row
@@ -215,7 +224,7 @@ func (t *Test) run(ctx context.Context, log *slog.Logger, dir string) (*run, err
 	if r.err == nil && r.expected == nil {
 		_, r.err = eval.Run(ctx, o)
 	}
-	err := r.close()
+	err = r.close()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -223,9 +232,9 @@ func (t *Test) run(ctx context.Context, log *slog.Logger, dir string) (*run, err
 }
 
 // open makes a comparer of each output that the script has.
-func (r *run) open(dir string) error {
+func (r *run) open(o eval.Options, dir string) error {
 	t := r.test
-	reads, writes, err := eval.Names(t.options())
+	reads, writes, err := eval.Names(o)
 	if err != nil {
 		r.err = err
 		return nil

@@ -42,13 +42,14 @@ func ofCase(path string) (*Source, error) {
 	if c.Options.Late < 0 {
 		late = pipeline.Infinite
 	}
-	t.policies = pipeline.Policies{MaxLate: &late, MaxDisorder: time.Duration(c.Options.Disorder * 100), IgnoreCase: c.Options.FoldCase, JoinElapsed: c.Elapsed}
+	t.policies = pipeline.Policies{MaxLate: &late, MaxDisorder: time.Duration(c.Options.Disorder * 100), IgnoreCase: c.Options.FoldCase, JoinElapsed: c.Elapsed, Compat: c.Level.String()}
 	if c.Options.Drop {
 		t.policies.Action = pipeline.Drop
 	}
 	if c.Options.SkipErrors {
 		t.policies.RuntimeError = pipeline.SkipRow
 	}
+	t.functions = c.Functions
 	t.describe()
 	if c.Options.NoEarly {
 		t.setup = fmt.Errorf("noearly=true: jobs have an early limit")

@@ -38,7 +38,10 @@ func (t *Test) update(ctx context.Context, log *slog.Logger, was *run) (files []
 	got := map[string][][]byte{}
 	var skipped [][]byte
 	bytes := 0
-	o := t.options()
+	o, err := t.options()
+	if err != nil {
+		return nil, err
+	}
 	o.Log = log
 	o.Row = func(output string, text []byte) error {
 		if bytes += 256 + len(text); bytes > heldBytes {

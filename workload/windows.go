@@ -36,7 +36,7 @@ func Windows(ctx context.Context, log io.Writer) (*Report, error) {
 		run  func(context.Context, *Report) error
 	}{
 		{"lag", measureLag}, {"join", measureJoin}, {"apply", measureApply}, {"reference data", measureReference}, {"places", measurePlaces}, {"anomaly", measureAnomaly},
-		{"match", measureMatch}, {"disorder", measureDisorder}, {"hopping", measureHopping}, {"sliding", measureSliding},
+		{"match", measureMatch}, {"functions", measureFunctions}, {"disorder", measureDisorder}, {"hopping", measureHopping}, {"sliding", measureSliding},
 		{"session", measureSession}, {"checkpoint", measureFreeze}, {"changed script", measureChange}, {"shards", measureShards},
 	} {
 		fmt.Fprintln(log, c.name)

@@ -77,9 +77,9 @@ func (a *app) eval() *cobra.Command {
 	fl.StringVar(&f.stringCompare, "string-compare", "ordinal", "how texts compare: ordinal or ignoreCase")
 	fl.StringVar(&f.joinDatediff, "join-datediff", "boundary", "what DATEDIFF is between the sources of a JOIN: boundary, a count, or elapsed, the time that passes")
 	fl.StringArrayVar(&f.references, "reference", nil, "NAME=FILE[,from=TIME][,format=jsonl|json|csv][,delimiter=;][,header=false]: reference data; again with from= for what is in effect from then on")
-	fl.StringArrayVar(&f.functions, "function", nil, "user function")
+	fl.StringArrayVar(&f.functions, "function", nil, "NAME=FILE.js: a function that the script calls as udf.NAME or uda.NAME")
 	fl.IntVar(&o.BatchRows, "batch-rows", 0, "rows per batch; never visible in results")
-	for _, hidden := range []string{"batch-rows", "function"} {
+	for _, hidden := range []string{"batch-rows"} {
 		if err := fl.MarkHidden(hidden); err != nil {
 			panic(err) // the flag is defined above
 		}
@@ -134,6 +134,9 @@ func (a *app) evalOptions(f *evalFlags, o *evalRun) error {
 	if err := a.evalInputs(f, o); err != nil {
 		return err
 	}
+	if err := f.evalFunctions(o); err != nil {
+		return err
+	}
 	for _, x := range f.outputs {
 		name, to, ok := strings.Cut(x, "=")
 		if !ok || name == "" || to == "" {
@@ -179,9 +182,7 @@ func (a *app) evalOptions(f *evalFlags, o *evalRun) error {
 func (f *evalFlags) refuse(o *evalRun) error {
 	for _, x := range []struct {
 		flag, value, built string
-	}{
-		{"function", strings.Join(f.functions, " "), ""},
-	} {
+	}{} {
 		if x.value != x.built {
 			return fmt.Errorf("--%s %s is not supported yet", x.flag, x.value)
 		}
@@ -257,6 +258,7 @@ func (a *app) takeJob(name string, o *evalRun) error {
 	for _, j := range p.Options.Jobs {
 		if strings.EqualFold(j.Name, name) {
 			o.Script, o.ScriptFile, o.Policies, o.Acknowledged = j.Script, j.ScriptFile, j.Policies, j.Acknowledged
+			o.Functions = j.Functions
 			o.IgnoreCase, o.Elapsed = j.Policies.IgnoreCase, j.Policies.JoinElapsed
 			if p.Source != nil {
 				o.mocks = p.Source.Mocks

@@ -85,6 +85,10 @@ func evalError(o *evalRun, err error) error {
 	if errors.As(err, &output) {
 		return withCode(usage, err)
 	}
+	var function *eval.FunctionError
+	if errors.As(err, &function) {
+		return withCode(usage, err)
+	}
 	var unbound *eval.UnboundError
 	if errors.As(err, &unbound) {
 		return withCode(usage, fmt.Errorf("%w: --input %s=FILE", err, unbound.Input))

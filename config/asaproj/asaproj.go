@@ -116,12 +116,18 @@ type Output struct {
 type Function struct {
 	At        Place
 	Name      string
-	Language  string // JavaScript or C#
+	Language  string // JavaScript or CSharp
 	Aggregate bool
 	Inputs    []string // types of the arguments; nil: not said
 	Output    string   // type of the result; empty: not said
 	Path      string   // the source of a JavaScript function
 }
+
+// Languages of functions.
+const (
+	JavaScript = "JavaScript"
+	CSharp     = "C#"
+)
 
 // IsProject says whether a file is a project file, by its name.
 func IsProject(path string) bool {

@@ -100,7 +100,7 @@ func (f *file) output() Output {
 // function reads the declaration of a function. The source stands beside it: f.js beside
 // f.js.json.
 func (f *file) function(kind string) Function {
-	fn := Function{At: f.place(f.root), Name: f.name(), Language: "JavaScript", Aggregate: strings.EqualFold(f.text(f.root, "Type"), "Aggregate")}
+	fn := Function{At: f.place(f.root), Name: f.name(), Language: JavaScript, Aggregate: strings.EqualFold(f.text(f.root, "Type"), "Aggregate")}
 	fn.Name, fn.Output = strings.TrimSuffix(fn.Name, ".js"), f.text(f.root, "OutputType")
 	if list := f.root.get("FunctionInputs"); list != nil {
 		for _, in := range list.items {
@@ -108,7 +108,7 @@ func (f *file) function(kind string) Function {
 		}
 	}
 	if kind == "csharpfunction" {
-		fn.Language = "C#"
+		fn.Language = CSharp
 		return fn
 	}
 	fn.Path = strings.TrimSuffix(f.path, filepath.Ext(f.path))

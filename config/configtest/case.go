@@ -42,8 +42,11 @@ func each(keys []config.Key, f func(config.Key)) {
 // Files are the files that cases name, by their paths. They are empty, which is enough to
 // load a pipeline file, and not to open a port with TLS.
 func Files() map[string]string {
-	return map[string]string{"cert.pem": "", "key.pem": ""}
+	return map[string]string{"cert.pem": "", "key.pem": "", "same.js": same, "other.js": same + " // or so"}
 }
+
+// same is a scalar and an aggregate.
+const same = "function main(x) { this.init = this.accumulate = this.computeResult = function () { return 1 }; return x }"
 
 // With is the file of After with a value that stands in for the key's, and its place.
 func (c Case) With(value string) (text string, line, column int) {
@@ -77,7 +80,7 @@ func sibling(path, name string) string { return path[:strings.LastIndexByte(path
 func pathOf(k config.Key) string {
 	named := map[string]string{
 		"namespace.authorizationRules": "everything", "namespace.eventHubs": "in", "namespace.eventHubs.in.authorizationRules": "sender",
-		"tables": "rows", "jobs": "copy", "jobs.copy.inputs": "in", "jobs.copy.outputs": "rows", "capture": "in",
+		"tables": "rows", "jobs": "copy", "jobs.copy.inputs": "in", "jobs.copy.outputs": "rows", "jobs.copy.functions": "same", "capture": "in",
 		"monitor.actionGroups": "ops", "notify": "alerts",
 	}
 	if slices.Contains([]string{"eventHub", "partitionKey", "visibility"}, k.Name) {
@@ -120,23 +123,25 @@ var together = map[string][]setting{
 
 // others are values that do not follow from the form of a key.
 var others = map[string]string{
-	"server.ports":                        "fixed",
-	"namespace.emulatorKey":               "false",
-	"server.bind":                         "localhost",
-	"server.tls.cert":                     "cert.pem",
-	"server.tls.key":                      "key.pem",
-	"storage.account":                     "otheraccount",
-	"storage.database":                    "elsewhere",
-	"namespace.name":                      "other-name",
-	"tables.NAME.schema":                  `"CREATE TABLE rows (a STRING, b DOUBLE) USING DELTA"`,
-	"tables.NAME.columns":                 "{ a: string, b: double }",
-	"tables.NAME.partitionBy":             "[a]",
-	"jobs.NAME.query":                     `"SELECT a, b INTO rows FROM [in] WHERE b > 0; SELECT i.a, i.b INTO out FROM [in] i LEFT JOIN sites s ON i.a = s.a"`,
-	"jobs.NAME.inputs.NAME.type":          "", // the script says which it is
-	"jobs.NAME.inputs.NAME.path":          "other.csv",
-	"jobs.NAME.inputs.NAME.table":         "more",
-	"jobs.NAME.outputStartMode":           "LastOutputEventTime",
-	"jobs.NAME.inputs.NAME.consumerGroup": "readers",
+	"server.ports":                                       "fixed",
+	"namespace.emulatorKey":                              "false",
+	"server.bind":                                        "localhost",
+	"server.tls.cert":                                    "cert.pem",
+	"server.tls.key":                                     "key.pem",
+	"storage.account":                                    "otheraccount",
+	"storage.database":                                   "elsewhere",
+	"namespace.name":                                     "other-name",
+	"tables.NAME.schema":                                 `"CREATE TABLE rows (a STRING, b DOUBLE) USING DELTA"`,
+	"tables.NAME.columns":                                "{ a: string, b: double }",
+	"tables.NAME.partitionBy":                            "[a]",
+	"jobs.NAME.query":                                    `"SELECT a, b INTO rows FROM [in] WHERE b > 0; SELECT i.a, i.b INTO out FROM [in] i LEFT JOIN sites s ON i.a = s.a"`,
+	"jobs.NAME.inputs.NAME.type":                         "", // the script says which it is
+	"jobs.NAME.inputs.NAME.path":                         "other.csv",
+	"jobs.NAME.inputs.NAME.table":                        "more",
+	"jobs.NAME.functions.NAME.file":                      "other.js",
+	"jobs.NAME.functions.NAME.inputs":                    "[bigint]",
+	"jobs.NAME.outputStartMode":                          "LastOutputEventTime",
+	"jobs.NAME.inputs.NAME.consumerGroup":                "readers",
 	"jobs.NAME.inputs.NAME.serialization.fieldDelimiter": `";"`,
 	"jobs.NAME.outputs.NAME.table":                       "more",
 	"jobs.NAME.outputs.NAME.columns":                     `{ c: "b * 2" }`,

@@ -32,6 +32,7 @@ var base = []setting{
 	{"jobs.copy.inputs.sites.path", "sites.csv"},
 	{"jobs.copy.outputs.rows.table", "rows"},
 	{"jobs.copy.outputs.out.eventHub", "out"},
+	{"jobs.copy.functions.same.file", "same.js"},
 	{"capture.in.table", "more"},
 	{"monitor.actionGroups.ops.receivers.-.name", "first"},
 	{"monitor.actionGroups.ops.receivers.-.file", "alerts.jsonl"},

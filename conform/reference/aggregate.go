@@ -181,6 +181,8 @@ func (r *runner) agg(a *plan.Agg, k int, rows []row) (column.Value, error) {
 		return column.IntOf(int64(len(rows))), nil
 	}
 	switch {
+	case a.Func == plan.User:
+		return userAggregate(a, k, rows)
 	case a.Func == plan.Collect:
 		return collected(k, rows), nil
 	case picks(a.Func):

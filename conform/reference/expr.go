@@ -71,6 +71,8 @@ func (r *runner) eval(e plan.Expr, x *row) (column.Value, error) {
 		}
 		whole := Expand(x.time, e.Cols, vals)
 		return column.RecordOf(&column.RecordValue{Names: whole.Names, Values: whole.Values}), nil
+	case *plan.UserCall:
+		return r.scalar(e, x)
 	case *plan.Call:
 		v, err := r.call(e, x)
 		if err != nil {

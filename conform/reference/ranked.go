@@ -13,7 +13,7 @@ import (
 
 // picks reports whether an aggregate gives values of rows as they are.
 func picks(f plan.AggFunc) bool {
-	return f == plan.Collect || f == plan.CollectTop || f == plan.TopOne
+	return f == plan.Collect || f == plan.CollectTop || f == plan.TopOne || f == plan.User
 }
 
 func isPercentile(f plan.AggFunc) bool {
@@ -39,6 +39,10 @@ func (r *runner) orderKeys(a *plan.Agg, x *row) ([]column.Value, error) {
 			return nil, fmt.Errorf("a value of type '%s' cannot be used in ORDER BY of %s", v.Kind, a.Func)
 		}
 		keys = append(keys, v)
+	}
+	if a.At != nil {
+		v, err := r.eval(a.At, x)
+		return append(keys, v), err
 	}
 	return keys, nil
 }

@@ -42,9 +42,10 @@ type Options struct {
 	MaxDuration time.Duration // longest window or duration; default 7 days
 	Elsewhere   []string      // codes of warnings that others give: to acknowledge them is not idle
 	Steps       bool          // every step is also an output, named step:NAME
-	References  []string      // inputs of reference data, beside those of Inputs
-	Level       plan.Level    // compatibility level; the zero value is the newest
-	JoinElapsed bool          // DATEDIFF between the sources of a JOIN is the time that passes, not a count of boundaries
+	Functions   []*plan.Function
+	References  []string   // inputs of reference data, beside those of Inputs
+	Level       plan.Level // compatibility level; the zero value is the newest
+	JoinElapsed bool       // DATEDIFF between the sources of a JOIN is the time that passes, not a count of boundaries
 }
 
 // Warning is advice about a script that is bound all the same. Code is the

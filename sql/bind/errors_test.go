@@ -233,7 +233,6 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{"SELECT * INTO alert FROM [in] MATCH_RECOGNIZE (MEASURES Last(A.x) AS x PATTERN ((A{100}){11})) AS t", "names more than 1000 rows"},
 		{"SELECT * INTO alert FROM [in] MATCH_RECOGNIZE (LIMIT DURATION(day, 8) MEASURES Last(A.x) AS x PATTERN (A)) AS t", "7 days"},
 		{"SELECT x INTO alert FROM [in] MATCH_RECOGNIZE (MEASURES Last(A.y) AS y PATTERN (A)) AS t", "there is no column x in t"},
-		{"SELECT udf.f(a) AS x INTO alert FROM [in]", "a user function (udf.f) is not supported yet"},
 		{"SELECT AnomalyDetection_SpikeAndDip(a, 95, 120, 'spikes') OVER (LIMIT DURATION(s, 120)) AS x INTO alert FROM [in]", ""},
 		{"SELECT AnomalyDetection_SpikeAndDip(a, 95, 120, 'spikes') AS x INTO alert FROM [in]", "write ANOMALYDETECTION_SPIKEANDDIP(x, 95, 120, 'spikesanddips') OVER"},
 		{"SELECT AnomalyDetection_SpikeAndDip(a, 95, 120, 'spikes') OVER (PARTITION BY k) AS x INTO alert FROM [in]", "ANOMALYDETECTION_SPIKEANDDIP needs LIMIT DURATION"},
@@ -247,10 +246,28 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{"SELECT AnomalyDetection_ChangePoint(a, 90, 0) OVER (LIMIT DURATION(s, 120)) AS x INTO alert FROM [in]", "is a literal from 1 to 100000"},
 		{"SELECT AnomalyDetection_ChangePoint(a, 90, 100001) OVER (LIMIT DURATION(s, 120)) AS x INTO alert FROM [in]", "is a literal from 1 to 100000"},
 		{"SELECT AnomalyDetection_ChangePoint(a, 90, 1.5) OVER (LIMIT DURATION(s, 120)) AS x INTO alert FROM [in]", "is a literal from 1 to 100000"},
+		{"SELECT udf.h(a) AS x INTO alert FROM [in]", "1:8: the job has no function h"},
+		{"SELECT udf.ff(a) AS x INTO alert FROM [in]", "1:8: the job has no function ff (did you mean f?)"},
+		{"SELECT udf.g(a) AS x INTO alert FROM [in]", "1:8: g is an aggregate (write uda.g)"},
+		{"SELECT uda.f(a) AS x INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "1:8: f is no aggregate (write udf.f)"},
+		{"SELECT uda.g(a) AS x INTO alert FROM [in]", "1:8: a window must be specified"},
+		{"SELECT a INTO alert FROM [in] WHERE uda.g(a) = 1", "an aggregate is not allowed in WHERE"},
+		{"SELECT uda.g(MAX(a)) AS x INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "an aggregate inside an aggregate"},
+		{"SELECT uda.g() AS x INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "uda.g takes one expression, and perhaps a time, 0 given"},
+		{"SELECT uda.g(a, b, c) AS x INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "uda.g takes one expression, and perhaps a time, 3 given"},
+		{"SELECT uda.g(DISTINCT a) AS x INTO alert FROM [in] GROUP BY TumblingWindow(s, 1)", "uda.g takes no DISTINCT"},
+		{"SELECT uda.g(a) OVER (LIMIT DURATION(s, 1)) AS x INTO alert FROM [in]", "uda.g takes no OVER"},
+		{"SELECT udf.two(a) AS x INTO alert FROM [in]", "1:8: udf.two takes 2 arguments, 1 given"},
+		{"SELECT udf.f(a) OVER (LIMIT DURATION(s, 1)) AS x INTO alert FROM [in]", "udf.f takes no OVER"},
+		{"SELECT a INTO alert FROM [in] WHERE udf.f(a)", "a condition is expected in WHERE"},
+		{"SELECT udf.old(a) AS x INTO alert FROM [in]", "1:8: udf.old is a C# function, which Spate does not run (write it again"},
+		{"SELECT udf.f(b) AS x INTO alert FROM [in] GROUP BY a, TumblingWindow(s, 1)", "column b is neither in GROUP BY"},
+		{"SELECT system.f(a) AS x INTO alert FROM [in]", "there is no function System.f"},
 	} {
 		_, errs, _ := Script(c.src, Options{
-			Inputs:  []InputInfo{{Name: "in"}, {Name: "ref", Reference: true}},
-			Outputs: []string{"alert"},
+			Functions: testFunctions(t),
+			Inputs:    []InputInfo{{Name: "in"}, {Name: "ref", Reference: true}},
+			Outputs:   []string{"alert"},
 		})
 		if (len(errs) == 0) != (c.want == "") || len(errs) > 0 && !strings.Contains(errs[0].Error(), c.want) {
 			t.Errorf("%s\n got %v\nwant %s", c.src, errs, c.want)

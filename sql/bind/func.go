@@ -105,10 +105,10 @@ func (q *query) call(c *syntax.Call) plan.Expr {
 	}
 	_, analytic := analyticFuncs[name]
 	switch {
-	case name == "":
-		return q.prefixed(c)
 	case isAggregate(c):
 		return q.aggregate(c)
+	case name == "":
+		return q.prefixed(c)
 	case analytic:
 		return q.analyticCall(c)
 	case windowName(name) != "" || name == "WINDOW":
@@ -311,8 +311,8 @@ func (q *query) prefixed(c *syntax.Call) plan.Expr {
 	switch {
 	case len(c.Name.Parts) > 2:
 		q.b.fail(c.Name.Span, "", "there is no function %s", syntax.FormatName(c.Name))
-	case prefix == "udf" || prefix == "uda":
-		return q.userFunc(c)
+	case prefix == "udf":
+		return q.userCall(c)
 	case isSystemWindow(c):
 		q.b.fail(c.Span, "use System.Window().Id", "System.Window() stands only with .Id")
 	case prefix == "system":

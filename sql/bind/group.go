@@ -19,7 +19,9 @@ var aggregates = map[plan.AggFunc]bool{
 }
 
 // isAggregate reports whether a call is one of an aggregate.
-func isAggregate(c *syntax.Call) bool { return aggregates[plan.AggFunc(callName(c))] }
+func isAggregate(c *syntax.Call) bool {
+	return aggregates[plan.AggFunc(callName(c))] || userPrefix(c) == "uda"
+}
 
 // group is the GROUP BY of a query.
 type group struct {
@@ -191,7 +193,10 @@ func noWindow(keys []syntax.Expr) (at syntax.Span, hint string) {
 
 // aggregate binds an aggregate call.
 func (q *query) aggregate(c *syntax.Call) plan.Expr {
-	name := callName(c)
+	name, fun := callName(c), plan.AggFunc(callName(c))
+	if userPrefix(c) == "uda" {
+		name, fun = "uda."+c.Name.Last().Name, plan.User
+	}
 	at := c.Span
 	null := constant(at, column.Value{})
 	if !q.aggregateForm(c, name) {
@@ -215,7 +220,7 @@ func (q *query) aggregate(c *syntax.Call) plan.Expr {
 	if id, ok := g.aggs[key]; ok {
 		return q.b.read(id, at)
 	}
-	agg := plan.Agg{Func: plan.AggFunc(name), Distinct: c.Distinct, Where: at, Column: plan.Column{Name: q.b.text(at)}}
+	agg := plan.Agg{Func: fun, Distinct: c.Distinct, Where: at, Column: plan.Column{Name: q.b.text(at)}}
 	if !q.aggParts(c, &agg) {
 		return null
 	}
@@ -260,6 +265,8 @@ func (q *query) aggregateForm(c *syntax.Call, name string) bool {
 		q.b.fail(c.Span, "write "+name+"(...) OVER (ORDER BY x)", "%s needs OVER (ORDER BY ...)", name)
 	case c.Over == nil:
 		return true
+	case userPrefix(c) != "":
+		q.b.fail(c.Over.Span, "use it with GROUP BY and a window, such as SlidingWindow(minute, 5)", "%s takes no OVER", name)
 	case ordered && (c.Over.Limit == nil || !strings.HasPrefix(name, "PERCENTILE")):
 		return q.orderedForm(c.Over, name)
 	case name == string(plan.Collect) && c.Over.OrderBy != nil:
@@ -305,6 +312,8 @@ func (q *query) aggParts(c *syntax.Call, agg *plan.Agg) bool {
 		return q.percentile(c, agg)
 	case plan.Collect, plan.CollectTop, plan.TopOne:
 		return q.picked(c, agg)
+	case plan.User:
+		return q.userAggregate(c, agg)
 	}
 	return q.aggArg(c, agg)
 }
@@ -334,10 +343,12 @@ func (q *query) rowsOf(c *syntax.Call) *source {
 }
 
 // inAggregate binds an expression over the rows of a group.
-func (q *query) inAggregate(e syntax.Expr) plan.Expr {
+func (q *query) inAggregate(e syntax.Expr) plan.Expr { return q.inAggregateBy(q.expr, e) }
+
+func (q *query) inAggregateBy(bind func(syntax.Expr) plan.Expr, e syntax.Expr) plan.Expr {
 	post := q.post
 	q.post, q.inAgg = false, true
-	bound := q.expr(e)
+	bound := bind(e)
 	q.post, q.inAgg = post, false
 	return bound
 }
@@ -489,6 +500,8 @@ func aggType(a *plan.Agg) column.Kind {
 		return a.ArgType
 	case plan.Collect, plan.CollectTop:
 		return column.Array
+	case plan.User:
+		return a.User.Result
 	case plan.PercentileDisc:
 		if a.ArgType == column.Int64 {
 			return column.Int64

@@ -216,6 +216,11 @@ var advice = map[string]string{
 	"leave it out":                                                                "SELECT Collect() AS c INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
 	"use PERCENTILE_CONT(0.5) OVER (ORDER BY x)":                                  "SELECT PERCENTILE_CONT(0.5) OVER (ORDER BY x) AS p INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
 	"write …(...) OVER (ORDER BY x)":                                              "SELECT PERCENTILE_CONT(0.5) OVER (ORDER BY x) AS p, TopOne() OVER (ORDER BY x) AS t, CollectTop(3, a) OVER (ORDER BY x) AS c INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
+	"write it again as a .js file, and declare that under functions of the job":   "SELECT udf.f(x) AS y INTO o FROM i",
+	"declare it under functions of the job; spate eval takes --function …=f.js":   "SELECT udf.f(x) AS y INTO o FROM i",
+	"give it the whole row":                                                       "SELECT udf.f(i) AS y INTO o FROM i",
+	"write udf.…":                                                                 "SELECT udf.f(x) AS y INTO o FROM i",
+	"write uda.…":                                                                 "SELECT uda.g(x) AS y INTO o FROM i GROUP BY TumblingWindow(minute, 5)",
 	"use POWER(x, y)":                                                             "SELECT POWER(x, y) AS n INTO o FROM i",
 	"use STDEV(x)":                                                                "SELECT STDEV(x) AS n INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
 	"use System.Timestamp()":                                                      "SELECT System.Timestamp() AS t INTO o FROM i",
@@ -377,7 +382,7 @@ func TestHintsLeadToWhatIsAccepted(t *testing.T) {
 			}
 			continue
 		}
-		if _, errs, _ := Script(script, Options{References: []string{"ref"}}); len(errs) > 0 {
+		if _, errs, _ := Script(script, Options{Functions: testFunctions(t), References: []string{"ref"}}); len(errs) > 0 {
 			t.Errorf("%q leads to\n%s\nwhich is refused: %v", hint, script, errs)
 		}
 		for _, name := range construct.FindAllString(leave.ReplaceAllString(hint, ""), -1) {

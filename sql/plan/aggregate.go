@@ -55,6 +55,9 @@ type Agg struct {
 	Top   int        // CollectTop: how many rows
 	Share *big.Rat   // percentiles: from 0 to 1
 	Desc  bool       // percentiles
+
+	User *Function // User: what it is
+	At   Expr      // User: the time that goes with a value; nil: that of the row
 }
 
 // OrderKey is an item of ORDER BY.
@@ -83,6 +86,8 @@ const (
 	TopOne         AggFunc = "TOPONE"
 	PercentileCont AggFunc = "PERCENTILE_CONT"
 	PercentileDisc AggFunc = "PERCENTILE_DISC"
+
+	User AggFunc = "UDA" // a function of the job
 )
 
 // Columns implements Node.
@@ -159,7 +164,7 @@ func (a *Agg) exprs() []*Expr {
 	for k := range a.Order {
 		list = append(list, &a.Order[k].Expr)
 	}
-	return list
+	return append(list, exprs(&a.At)...)
 }
 
 // describe is an aggregate without its name.
@@ -182,6 +187,12 @@ func (a *Agg) over(text func(Expr) string) string {
 	}
 	if a.Top > 0 {
 		s += fmt.Sprintf(" first %d", a.Top)
+	}
+	if a.User != nil {
+		s += " of " + a.User.canon()
+		if a.At != nil {
+			s += " at " + text(a.At)
+		}
 	}
 	for _, k := range a.Order {
 		s += " by " + text(k.Expr)

@@ -87,6 +87,8 @@ func (d describer) expr(e Expr) string {
 		return d.time()
 	case *Call:
 		return strings.ToLower(e.Func) + d.all(e.Args)
+	case *UserCall:
+		return "udf." + e.Func.canon() + d.all(e.Args)
 	case *Cast:
 		if e.Try {
 			return fmt.Sprintf("try_cast(%s, %s)", d.expr(e.Of), e.Static)

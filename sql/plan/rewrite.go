@@ -26,6 +26,10 @@ func rewritten(e Expr, col func(*Col) Expr) Expr {
 		c := *e
 		c.Args = list(e.Args)
 		return &c
+	case *UserCall:
+		c := *e
+		c.Args = list(e.Args)
+		return &c
 	case *Cast:
 		c := *e
 		c.Of = rewritten(e.Of, col)

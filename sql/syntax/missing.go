@@ -8,12 +8,11 @@ type Feature string
 // must go with it, and the hints that need it come back by themselves.
 const (
 	TimestampOver Feature = "TIMESTAMP BY ... OVER"
-	UserFunctions Feature = "a user function"
 	OtherMetadata Feature = "the metadata property"
 )
 
 var missing = map[Feature]bool{
-	TimestampOver: true, UserFunctions: true, OtherMetadata: true,
+	TimestampOver: true, OtherMetadata: true,
 }
 
 // Missing reports whether a construct is refused.

@@ -62,6 +62,8 @@ func newAccumulators(a *aggregate) accumulators {
 		return &percentiles{agg: a}
 	case plan.Collect, plan.CollectTop, plan.TopOne:
 		return &ranked{agg: a}
+	case plan.User:
+		return newUserAggregates(a)
 	}
 	return &variances{agg: a}
 }
@@ -81,14 +83,14 @@ type aggregate struct {
 	arg  value // nil: COUNT(*)
 	ints bool  // the argument is statically a bigint or a bit
 
-	order []value // the keys of ORDER BY
+	order []value // the keys of ORDER BY, or the time that goes with a value
 }
 
 func compileAggregate(a plan.Agg) (aggregate, error) {
 	out := aggregate{spec: a, ints: a.ArgType == column.Int64 || a.ArgType == column.Bool}
 	switch a.Func {
 	case plan.Count, plan.Sum, plan.Avg, plan.Min, plan.Max, plan.Stdev, plan.StdevP, plan.Var, plan.VarP:
-	case plan.Collect, plan.CollectTop, plan.TopOne:
+	case plan.Collect, plan.CollectTop, plan.TopOne, plan.User:
 	case plan.PercentileCont, plan.PercentileDisc:
 		out.ints = a.ArgType == column.Int64
 	default:
@@ -106,6 +108,13 @@ func compileAggregate(a plan.Agg) (aggregate, error) {
 			return out, err
 		}
 		out.order = append(out.order, v)
+	}
+	if a.At != nil {
+		v, err := compile(a.At)
+		if err != nil {
+			return out, err
+		}
+		out.order = []value{v} // goes with the argument as keys do
 	}
 	var err error
 	out.arg, err = compile(a.Arg)

@@ -13,7 +13,7 @@ import (
 // its accumulators add. A value that the function cannot take is the error of its row.
 func (a *aggregate) argument(o compute.Operand, rows compute.Rows) (compute.Operand, *compute.RowError) {
 	switch a.spec.Func {
-	case plan.Count, plan.Collect, plan.CollectTop, plan.TopOne:
+	case plan.Count, plan.Collect, plan.CollectTop, plan.TopOne, plan.User:
 		return o, nil
 	case plan.Min, plan.Max:
 		if t := a.spec.ArgType; t != column.Null && t != column.Any || o.Vec != nil && o.Vec.Kind == column.Float64 {

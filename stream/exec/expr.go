@@ -90,6 +90,8 @@ func compile(e plan.Expr) (value, error) {
 		return &mapped{of: of, e: e, f: recordOf(e.Cols)}, nil
 	case *plan.Call:
 		return compileCall(e)
+	case *plan.UserCall:
+		return compileUserCall(e)
 	}
 	return nil, &UnsupportedError{e.Span(), fmt.Sprintf("expression %T", e)}
 }
