@@ -215,7 +215,13 @@ func (r *references) inEffect(f *reference, t column.Ticks) (v *checkpoint.Snaps
 
 // content reads a version.
 func (r *references) content(ctx context.Context, f *reference, v *checkpoint.Snapshot) ([]byte, error) {
-	if r.log != nil {
+	r.mu.Lock()
+	data, ok := f.contents[v.ID]
+	r.mu.Unlock()
+	switch {
+	case ok: // no manifest names it yet
+		return data, nil
+	case r.log != nil:
 		return r.log.Content(ctx, v.ID)
 	}
 	return f.Source.Read(ctx, connector.Snapshot{Name: v.Name, From: v.At, Stamp: v.Stamp})

@@ -148,13 +148,6 @@ func (r *references) settled(log func(input string, v checkpoint.Snapshot)) {
 	}
 }
 
-// waiting reports whether something has been found that no epoch has taken.
-func (r *references) waiting() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.ContainsFunc(r.list, func(f *reference) bool { return len(f.found) > 0 })
-}
-
 // times are the newest time that any row of the job may have, and the least that one to come
 // may have. The partitions stand still.
 func (j *Job) times() (newest, least column.Ticks) {
