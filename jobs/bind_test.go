@@ -153,12 +153,12 @@ func TestRowsShownAtOnceDoNotWaitForTheCheckpoint(t *testing.T) {
 
 func TestWhatCannotBeShownAtOnceIsRefused(t *testing.T) {
 	for script, want := range map[string]string{
-		"SELECT v INTO out FROM [in] TIMESTAMP BY at":                                                              "input in has its times from the events",
-		"SELECT v, EventProcessedUtcTime AS t INTO out FROM [in]":                                                  "EventProcessedUtcTime",
-		"SELECT * INTO out FROM [in]":                                                                              "name the columns",
+		"SELECT v INTO out FROM [in] TIMESTAMP BY at":             "input in has its times from the events",
+		"SELECT v, EventProcessedUtcTime AS t INTO out FROM [in]": "EventProcessedUtcTime",
+		"SELECT * INTO out FROM [in]":                             "name the columns",
 		"SELECT * INTO out FROM [in] MATCH_RECOGNIZE (LIMIT DURATION(second, 1) MEASURES Last(A.v) AS v PATTERN (A A?)) AS m": "the rows of MATCH_RECOGNIZE",
-		"SELECT a.v INTO out FROM [in] a JOIN [in] b ON DATEDIFF(second, a, b) = 0":                                "the rows of a JOIN",
-		"SELECT v, LAG(v) OVER (LIMIT DURATION(hour, 1)) AS p INTO out FROM [in] UNION SELECT v, v AS p FROM [in]": "UNION",
+		"SELECT a.v INTO out FROM [in] a JOIN [in] b ON DATEDIFF(second, a, b) = 0":                                           "the rows of a JOIN",
+		"SELECT v, LAG(v) OVER (LIMIT DURATION(hour, 1)) AS p INTO out FROM [in] UNION SELECT v, v AS p FROM [in]":            "UNION",
 	} {
 		_, err := open(t, pipeline.Options{
 			Dir: t.TempDir(), Hubs: []pipeline.Hub{{Name: "in"}, {Name: "out"}}, Log: slog.New(slog.DiscardHandler),
