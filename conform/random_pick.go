@@ -44,7 +44,7 @@ func (g *generator) picking(sc scope) (string, field) {
 // picked is what an aggregate takes of a row: a column, or the whole row, which has no
 // name.
 func (g *generator) picked(sc scope) field {
-	if sc.sides == nil && g.chance(40) {
+	if sc.sides == nil && sc.events == nil && g.chance(40) {
 		return field{class: composite}
 	}
 	f := pick(g, sc.fields...)

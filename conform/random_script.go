@@ -173,6 +173,11 @@ func (g *generator) plain(sc scope) (string, scope) {
 	if sc.sides == nil && g.chance(10) {
 		add(pick(g, "LAG(*)", "LAG(*, 2)", "LAST(*)")+" OVER (LIMIT DURATION(second, 5))", field{class: composite})
 	}
+	for g.chance(15) {
+		if call, f := g.metadata(sc); call != "" {
+			add(call, f)
+		}
+	}
 	where := ""
 	if g.chance(50) {
 		where = "\nWHERE " + g.condition(sc, 2)
@@ -182,6 +187,40 @@ func (g *generator) plain(sc scope) (string, scope) {
 		sql += ", *" // what it brings is not named further on
 	}
 	return sql + "\nFROM " + sc.from + where, out
+}
+
+// metadata is a property of the events of an input that the scope reads; empty if it reads
+// none.
+func (g *generator) metadata(sc scope) (call string, f field) {
+	if sc.sides != nil {
+		sc = pick(g, sc.sides...)
+	}
+	words := strings.Fields(strings.Trim(sc.from, "("))
+	alias := words[0]
+	if alias != "i" && alias != "j" {
+		return "", f
+	}
+	if len(words) > 1 && len(words[1]) == 1 { // of a join
+		alias = words[1]
+	}
+	of := func(path string, c class) (string, field) {
+		return fmt.Sprintf("GetMetadataPropertyValue(%s, '%s')", alias, path), field{class: c}
+	}
+	switch g.int(1, 7) {
+	case 1:
+		return of("EventId", text)
+	case 2:
+		return of("[EventHub].[SequenceNumber]", number)
+	case 3:
+		return of("EventHub.PartitionKey", text)
+	case 4:
+		return of(pick(g, "User", "EventHub", "IoTHub"), record)
+	case 5:
+		return of("[EventHub].[Offset]", text)
+	case 6:
+		return of(pick(g, "BlobName", "[EventHub].[Publisher]"), text)
+	}
+	return of("[User].["+pick(g, "p", "q")+"]", mixed)
 }
 
 // analytic makes one analytic call.
@@ -293,6 +332,13 @@ func (g *generator) grouped(sc scope) (string, scope) {
 		k := g.fails(sc)
 		group = append(group, k)
 		add(k, field{class: number, key: true})
+	}
+	if call, f := g.metadata(sc); call != "" && g.chance(10) {
+		if f.class == text {
+			group = append(group, call)
+			add(call, field{class: text, key: true})
+		}
+		add("COUNT(DISTINCT "+call+")", field{class: number})
 	}
 	window := g.window(sc)
 	add("COUNT(*)", field{class: number})

@@ -321,7 +321,7 @@ var guards = []string{
 
 // worded are features that refusals call by what was written.
 var worded = map[syntax.Feature]bool{
-	syntax.Geospatial: true, syntax.UserFunctions: true, syntax.OtherMetadata: true,
+	syntax.Geospatial: true, syntax.UserFunctions: true,
 }
 
 // refusals are the texts with which the code refuses by name, and where they stand.

@@ -22,7 +22,8 @@ type clock struct {
 func (r *runner) input(n *plan.Input) ([]row, error) {
 	ordinal := r.ordinal(n.Name)
 	clocks := map[string]*clock{}
-	partitions := 1 // that there are by now
+	partitions := 1            // that there are by now
+	numbers := map[int]int64{} // by partition: events before this one
 	var out []row
 	for seq := range r.events {
 		e := &r.events[seq]
@@ -40,7 +41,9 @@ func (r *runner) input(n *plan.Input) ([]row, error) {
 		x := row{time: e.Arrival, at: position{arrival: e.Arrival, input: ordinal, partition: e.Partition, seq: seq}, traced: seq == r.traced}
 		r.seq = seq
 		ok := true
-		if x.vals, ok = r.source(n, e); !ok {
+		x.vals, ok = r.source(n, e, numbers[e.Partition])
+		numbers[e.Partition]++
+		if !ok {
 			r.judge("declaration", true)
 			r.counts.Undeclared++
 			continue
@@ -147,7 +150,7 @@ func (c *clock) admit(r *runner, t, a column.Ticks) (column.Ticks, bool) {
 // policy. It reports false in arrival-time mode and where there is none.
 func EventTime(n *plan.Input, event column.Value) (column.Ticks, bool) {
 	r := &runner{}
-	vals, ok := r.source(n, &Event{Value: event})
+	vals, ok := r.source(n, &Event{Value: event}, 0)
 	if !ok || n.Time == nil {
 		return 0, false
 	}
@@ -158,9 +161,9 @@ func EventTime(n *plan.Input, event column.Value) (column.Ticks, bool) {
 	return toTime(v)
 }
 
-// source reads the columns of an event. It reports false if a field is not of
-// the type that CREATE TABLE declares.
-func (r *runner) source(n *plan.Input, e *Event) ([]column.Value, bool) {
+// source reads the columns of an event, which is the number-th of its partition. It
+// reports false if a field is not of the type that CREATE TABLE declares.
+func (r *runner) source(n *plan.Input, e *Event, number int64) ([]column.Value, bool) {
 	vals := make([]column.Value, len(n.Cols))
 	for i := range n.Cols {
 		s := &n.Cols[i]
@@ -170,6 +173,8 @@ func (r *runner) source(n *plan.Input, e *Event) ([]column.Value, bool) {
 			v = column.TimeOf(e.Arrival)
 		case plan.Partition:
 			v = column.IntOf(int64(e.Partition))
+		case plan.Metadata:
+			v = metadata(s.Path, e, number)
 		case plan.Whole:
 			v = e.Value
 			if r.options.SystemColumns {

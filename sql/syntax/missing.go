@@ -15,13 +15,12 @@ const (
 	ChangePoints    Feature = "AnomalyDetection_ChangePoint"
 	Geospatial      Feature = "a geospatial function"
 	UserFunctions   Feature = "a user function"
-	OtherMetadata   Feature = "the metadata property"
 )
 
 var missing = map[Feature]bool{
 	ReferenceJoins: true, ReferenceData: true, MatchRecognizes: true,
 	TimestampOver: true, SpikesAndDips: true, ChangePoints: true,
-	Geospatial: true, UserFunctions: true, OtherMetadata: true,
+	Geospatial: true, UserFunctions: true,
 }
 
 // Missing reports whether a construct is refused.

@@ -1,0 +1,64 @@
+package stream
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"spate/connector"
+	"spate/connector/file"
+	"spate/sql/bind"
+)
+
+// asked is a source that notes which facts its readers are asked for.
+type asked struct {
+	connector.Source
+	facts []connector.Fact
+}
+
+func (a *asked) OpenReader(ctx context.Context, part int, from connector.Start) (connector.Reader, error) {
+	a.facts = append(a.facts, from.Facts...)
+	return a.Source.OpenReader(ctx, part, from)
+}
+
+// A source is asked for what the script reads of it, once, and for nothing else.
+func TestASourceIsAskedForWhatTheScriptReads(t *testing.T) {
+	for _, c := range []struct {
+		script string
+		want   []connector.Fact
+	}{
+		{"SELECT *, EventEnqueuedUtcTime INTO o FROM i", nil},
+		{"SELECT GetMetadataPropertyValue(i, '[EventHub].[PartitionId]') AS p INTO o FROM i", nil},
+		{"SELECT GetMetadataPropertyValue(i, 'User.a') AS a, GetMetadataPropertyValue(i, '[User].[a]') AS b INTO o FROM i; SELECT GetMetadataPropertyValue(x, 'User.a') AS c INTO o FROM i x TIMESTAMP BY t",
+			[]connector.Fact{{Kind: connector.Property, Name: "a"}}},
+		{"SELECT GetMetadataPropertyValue(i, '[EventHub].[Offset]') AS a, GetMetadataPropertyValue(i, '[EventHub].[SequenceNumber]') AS b INTO o FROM i", []connector.Fact{{Kind: connector.Sequence}}},
+		{"SELECT GetMetadataPropertyValue(i, 'IoTAuthMethod') AS a INTO o FROM i", []connector.Fact{{Kind: connector.Gateway, Name: "iothub-connection-auth-method"}}},
+	} {
+		job, errs, _ := bind.Script(c.script, bind.Options{})
+		if len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		src := &asked{Source: file.NewSource(nil, 1, 0)}
+		j, err := New(t.Context(), Options{Name: "j", Plan: job, Inputs: map[string]Input{"i": {Source: src}},
+			Outputs: map[string]connector.Sink{"o": nothing{}}, IdleTick: -1, Start: Start{Oldest: true}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := j.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(src.facts, c.want) {
+			t.Errorf("%s: asked for %v, want %v", c.script, src.facts, c.want)
+		}
+	}
+}
+
+// Events of one message have ids of their own, which stay what they are.
+// Source: RFC 9562, 5.5; the ids are computed by Python's uuid.uuid5.
+func TestEventIDs(t *testing.T) {
+	for i, want := range []string{"06341f63-fe60-5d94-ae84-e03e55f421df", "6e125681-0981-5a49-86b5-490c96d1da8e"} {
+		if got := eventID("hub/h/1700000000000/0/7", i); got != want {
+			t.Errorf("event %d: %s, want %s", i, got, want)
+		}
+	}
+}
