@@ -2,6 +2,7 @@ package conform
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -35,9 +36,10 @@ type field struct {
 type scope struct {
 	from   string
 	fields []field
-	open   bool    // an input: its rows may have more fields
-	sides  []scope // of a join: its sources
-	events *scope  // of one source and APPLYs behind it: the source
+	open   bool     // an input: its rows may have more fields
+	sides  []scope  // of a join: its sources
+	events *scope   // of one source and APPLYs behind it: the source
+	lines  []string // columns that hold the keys of TIMESTAMP BY ... OVER
 }
 
 // The fields of the events that RandomStream makes.
@@ -61,6 +63,17 @@ func (g *generator) script() string {
 		{from: "i", fields: eventFields, open: true},
 		{from: "j TIMESTAMP BY t", fields: eventFields, open: true},
 		{from: pick(g, "i TIMESTAMP BY u", "j", "i TIMESTAMP BY DATEADD(second, -1, t)"), fields: eventFields, open: true},
+	}
+	if g.chance(100) {
+		g.over = true
+		lines := pick(g, []string{"k"}, []string{"d"}, []string{"d", "k"})
+		for n := range g.scopes {
+			sc := &g.scopes[n]
+			if !strings.Contains(sc.from, " ") {
+				sc.from += " TIMESTAMP BY EventEnqueuedUtcTime"
+			}
+			sc.from, sc.lines = sc.from+" OVER "+strings.Join(lines, ", "), lines
+		}
 	}
 	var sb strings.Builder
 	if g.chance(25) {
@@ -89,6 +102,7 @@ type generator struct {
 	t       *rapid.T
 	scopes  []scope
 	failing bool // expressions may fail
+	over    bool // inputs have TIMESTAMP BY ... OVER, and every query keeps its keys
 	applies int  // so far
 }
 
@@ -127,6 +141,10 @@ func (g *generator) plain(sc scope) (string, scope) {
 		f.name = fmt.Sprintf("c%d", len(items)+1)
 		items = append(items, expr+" AS "+f.name)
 		out.fields = append(out.fields, f)
+	}
+	for _, line := range sc.lines {
+		add(line, field{class: mixed, key: true})
+		out.lines = append(out.lines, fmt.Sprintf("c%d", len(items)))
 	}
 	for range g.int(1, 4) {
 		f := pick(g, sc.fields...)
@@ -171,7 +189,11 @@ func (g *generator) plain(sc scope) (string, scope) {
 		add("DATEDIFF(second, x, y)", field{class: number})
 	}
 	if sc.sides == nil && g.chance(10) {
-		add(pick(g, "LAG(*)", "LAG(*, 2)", "LAST(*)")+" OVER (LIMIT DURATION(second, 5))", field{class: composite})
+		keys := ""
+		if g.over {
+			keys = "PARTITION BY " + strings.Join(sc.lines, ", ") + " "
+		}
+		add(pick(g, "LAG(*)", "LAG(*, 2)", "LAST(*)")+" OVER ("+keys+"LIMIT DURATION(second, 5))", field{class: composite})
 	}
 	for g.chance(15) {
 		if call, f := g.metadata(sc); call != "" {
@@ -267,7 +289,7 @@ func (g *generator) analytic(sc scope) (string, field) {
 
 // partition makes the keys of a PARTITION BY.
 func (g *generator) partition(sc scope) []string {
-	var out []string
+	out := slices.Clone(sc.lines)
 	for _, k := range g.keys(sc) {
 		if len(out) < 3 && g.chance(40) {
 			if g.chance(15) {
@@ -314,6 +336,11 @@ func (g *generator) grouped(sc scope) (string, scope) {
 		f.name = fmt.Sprintf("c%d", len(items)+1)
 		items = append(items, expr+" AS "+f.name)
 		out.fields = append(out.fields, f)
+	}
+	for _, line := range sc.lines {
+		group = append(group, line)
+		add(line, field{class: mixed, key: true})
+		out.lines = append(out.lines, fmt.Sprintf("c%d", len(items)))
 	}
 	keys := g.keys(sc)
 	for range min(g.int(0, 3), len(keys)) {
@@ -434,7 +461,7 @@ func (g *generator) oneWindow(sc scope) string {
 // union joins inputs and steps by position.
 func (g *generator) union() (string, scope) {
 	var out scope
-	if g.chance(20) {
+	if !g.over && g.chance(20) {
 		out.fields = []field{{"k", text, true}, {"v", number, false}}
 		return "SELECT *\nFROM i TIMESTAMP BY t\nUNION ALL\nSELECT " + pick(g, "k, v", "v, s, k", "v, *") + " FROM j TIMESTAMP BY t", out
 	}
@@ -445,6 +472,9 @@ func (g *generator) union() (string, scope) {
 	}
 	member := func(sc scope, own bool) string {
 		var items []string
+		for n, line := range sc.lines {
+			items = append(items, fmt.Sprintf("%s AS l%d", line, n+1))
+		}
 		for n, f := range classes {
 			name := f.name
 			if !own {
@@ -466,6 +496,9 @@ func (g *generator) union() (string, scope) {
 	members := []string{member(first, true)}
 	for range g.int(1, 2) {
 		members = append(members, member(pick(g, g.scopes...), false))
+	}
+	for n := range first.lines {
+		out.lines = append(out.lines, fmt.Sprintf("l%d", n+1))
 	}
 	for n, f := range classes {
 		c := f.class

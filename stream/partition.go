@@ -136,6 +136,9 @@ func newPartition(j *Job, s sourceInputs, number int) (*partition, error) {
 		}
 		p.keepOf(j.graph.standing(node), number, b.stage.Standing())
 		p.keepOf(j.graph.waiting(node), number, b.stage)
+		if keys, ok := b.stage.Substreams(); ok {
+			p.keepOf(j.graph.keyed(node), number, keys)
+		}
 		p.branches = append(p.branches, b)
 	}
 	if in.Arrivals != nil {

@@ -51,10 +51,7 @@ func (r *runner) input(n *plan.Input) ([]row, error) {
 		key := appendKey(nil, column.IntOf(int64(e.Partition)))
 		for _, k := range n.Over {
 			v, err := r.eval(k, &x)
-			if err != nil {
-				return nil, err
-			}
-			ok = ok && !v.IsNull()
+			ok = ok && err == nil && !v.IsNull()
 			key = appendKey(key, v)
 		}
 		if !ok {

@@ -149,6 +149,10 @@ func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Err
 	}
 	b.settle(job)
 	finish(job)
+	if b.substreams(job); len(b.errs) > 0 {
+		b.errs.Sort()
+		return nil, b.errs, b.warnings
+	}
 	return job, nil, b.warnings
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"spate/column"
+	"spate/sql/syntax"
 )
 
 // Analytic appends one column per function to the rows of In, in total order
@@ -36,6 +37,7 @@ type AnalyticFunc struct {
 	Limit   column.Ticks // LIMIT DURATION; IsFirst: the interval
 	When    Expr         // nil: every row
 	Agg     *Agg         // OverRows: the aggregate, with its argument
+	Where   syntax.Span
 }
 
 // argument is what the function looks at; nil: rows.

@@ -10,7 +10,6 @@ const (
 	ReferenceJoins  Feature = "JOIN with reference data"
 	ReferenceData   Feature = "reference data"
 	MatchRecognizes Feature = "MATCH_RECOGNIZE"
-	TimestampOver   Feature = "TIMESTAMP BY ... OVER"
 	SpikesAndDips   Feature = "AnomalyDetection_SpikeAndDip"
 	ChangePoints    Feature = "AnomalyDetection_ChangePoint"
 	Geospatial      Feature = "a geospatial function"
@@ -19,7 +18,7 @@ const (
 
 var missing = map[Feature]bool{
 	ReferenceJoins: true, ReferenceData: true, MatchRecognizes: true,
-	TimestampOver: true, SpikesAndDips: true, ChangePoints: true,
+	SpikesAndDips: true, ChangePoints: true,
 	Geospatial: true, UserFunctions: true,
 }
 
