@@ -208,9 +208,9 @@ func (c *Case) Events(job *plan.Job) []Event {
 	return out
 }
 
-// ofMessages are fields that do not belong to an event: when it arrived, and the key and
-// the properties that were sent with it.
-var ofMessages = []string{"_arrival", "_key", "_properties"}
+// ofMessages are fields that do not belong to an event: when and in which partition it
+// arrived, and the key and the properties that were sent with it.
+var ofMessages = []string{"_arrival", "_partition", "_key", "_properties"}
 
 func arrive(input string, node *plan.Input, v column.Value) Event {
 	e := Event{Input: input, Arrival: defaultArrival, Value: v, Key: v.Field("_key"), Properties: v.Field("_properties")}
@@ -221,6 +221,9 @@ func arrive(input string, node *plan.Input, v column.Value) Event {
 		}
 	}
 	e.Value = column.RecordOf(r)
+	if p := v.Field("_partition"); p.Kind == column.Int64 {
+		e.Partition = int(p.Int())
+	}
 	if a, ok := column.ParseTicks(v.Field("_arrival").Text()); ok {
 		e.Arrival = a
 		return e

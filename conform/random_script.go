@@ -64,7 +64,7 @@ func (g *generator) script() string {
 		{from: "j TIMESTAMP BY t", fields: eventFields, open: true},
 		{from: pick(g, "i TIMESTAMP BY u", "j", "i TIMESTAMP BY DATEADD(second, -1, t)"), fields: eventFields, open: true},
 	}
-	if g.chance(100) {
+	if g.chance(20) {
 		g.over = true
 		lines := pick(g, []string{"k"}, []string{"d"}, []string{"d", "k"})
 		for n := range g.scopes {
