@@ -55,6 +55,12 @@ var benchWorkloads = map[string]benchWorkload{
 	"windows": {"", func(ctx context.Context, f *benchFlags) (*workload.Report, error) {
 		return workload.Windows(ctx, f.log)
 	}},
+	"nexmark": {"events", func(ctx context.Context, f *benchFlags) (*workload.Report, error) {
+		return workload.Nexmark(ctx, workload.NexmarkOptions{Events: f.events, Log: f.log})
+	}},
+	"tsbs": {"events", func(ctx context.Context, f *benchFlags) (*workload.Report, error) {
+		return workload.TSBS(ctx, workload.TSBSOptions{Events: f.events, Log: f.log})
+	}},
 	"alerts": {"devices duration dir", func(ctx context.Context, f *benchFlags) (*workload.Report, error) {
 		return workload.Alerts(ctx, workload.AlertsOptions{Devices: f.devices, Duration: f.duration, Dir: f.dir, Log: f.log})
 	}},
@@ -83,7 +89,7 @@ var benchWorkloads = map[string]benchWorkload{
 }
 
 // benchLater are workloads that have a name already.
-var benchLater = []string{"nexmark", "tsbs", "riot", "query", "lake"}
+var benchLater = []string{"riot", "query", "lake"}
 
 // workloads are the names of what bench runs.
 func workloads() []string { return slices.Sorted(maps.Keys(benchWorkloads)) }

@@ -132,8 +132,8 @@ func (c *Connections) fail(l *listener, err error, pause time.Duration) {
 func (c *Connections) admit(nc net.Conn) net.Conn {
 	if n := c.open.Add(1); n > int64(c.o.Max) {
 		c.open.Add(-1)
-		nc.Close()
 		c.refused.Add(1)
+		nc.Close()
 		c.o.Log.For(nc.RemoteAddr().String()).Warn("refused: too many connections are open", "open", n-1, "limit", c.o.Setting)
 		return nil
 	}

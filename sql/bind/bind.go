@@ -79,6 +79,9 @@ type binder struct {
 	streams  map[string]*stream    // by input and TIMESTAMP BY
 	steps    map[string]*step      // by lower-case name
 	stepList []*step
+	later    map[string]syntax.Span // of the steps of the script, by lower-case name: where each is defined
+	inStep   string                 // the step that is being bound, in lower case; empty: none
+	selects  *syntax.Select         // whose FROM is being bound; nil: none
 
 	columns []boundColumn // by colID
 	made    map[plan.Node][]colID
@@ -105,8 +108,15 @@ type step struct {
 func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Errors, []Warning) {
 	b := newBinder(src, opts)
 	for _, s := range script.Stmts {
-		if c, ok := s.(*syntax.CreateTable); ok {
-			b.declare(c)
+		switch s := s.(type) {
+		case *syntax.CreateTable:
+			b.declare(s)
+		case *syntax.QueryStmt:
+			if s.Query.With != nil {
+				for _, st := range s.Query.With.Steps {
+					b.later[strings.ToLower(st.Name.Name)] = st.Name.Span
+				}
+			}
 		}
 	}
 	job := &plan.Job{Source: src}
@@ -128,7 +138,7 @@ func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Err
 		}
 	}
 	if len(b.errs) == 0 && len(job.Outputs) == 0 {
-		b.fail(syntax.Span{From: syntax.Pos{Line: 1, Col: 1}, To: syntax.Pos{Line: 1, Col: 1}}, "", "the script has no SELECT statement")
+		b.fail(syntax.Span{From: syntax.Pos{Line: 1, Col: 1}, To: syntax.Pos{Line: 1, Col: 1}}, "write SELECT ... INTO output FROM input", "the script has no SELECT statement")
 	}
 	for _, st := range b.stepList {
 		if st.node == nil {
@@ -160,7 +170,7 @@ func newBinder(src string, opts Options) *binder {
 	if opts.MaxDuration == 0 {
 		opts.MaxDuration = 7 * 24 * time.Hour
 	}
-	b := &binder{opts: opts, src: src, inputs: map[string]*inputDecl{}, streams: map[string]*stream{}, steps: map[string]*step{}}
+	b := &binder{opts: opts, src: src, inputs: map[string]*inputDecl{}, streams: map[string]*stream{}, steps: map[string]*step{}, later: map[string]syntax.Span{}}
 	for _, in := range opts.Inputs {
 		b.inputs[strings.ToLower(in.Name)] = &inputDecl{info: in}
 	}
@@ -241,7 +251,7 @@ func (b *binder) statement(s *syntax.QueryStmt) *plan.Output {
 	if into := b.into(s.Query.Body, nil); into != nil {
 		out.Name, out.Where = into.Last().Name, into.Span
 		if len(into.Parts) > 1 {
-			b.fail(into.Span, "write the name in brackets if it holds a dot", "the name of an output has one part")
+			b.fail(into.Span, "write the last part alone, or all in brackets if the name holds a dot", "the name of an output has one part")
 		}
 	}
 	if b.opts.Outputs != nil {
@@ -261,8 +271,26 @@ func (b *binder) outputName(out *plan.Output) string {
 			return name
 		}
 	}
-	b.fail(out.Where, nearest(out.Name, b.opts.Outputs), "the job has no output [%s]", out.Name)
+	b.fail(out.Where, b.outputHint(out), "the job has no output [%s]", out.Name)
 	return out.Name
+}
+
+func (b *binder) outputHint(out *plan.Output) string {
+	switch {
+	case out.Where.From == out.Where.To:
+		return "write INTO: without it the rows go to an output named output"
+	case strings.HasPrefix(out.Name, "#"):
+		return "use a step: WITH name AS (SELECT ...) before the SELECT that reads it"
+	}
+	return cmp.Or(nearest(out.Name, b.opts.Outputs), theyAre("outputs", b.opts.Outputs))
+}
+
+// theyAre lists a few names.
+func theyAre(what string, names []string) string {
+	if len(names) == 0 || len(names) > 8 {
+		return ""
+	}
+	return "the " + what + " are [" + strings.Join(names, "], [") + "]"
 }
 
 // into finds the INTO of a statement, which any member of a UNION may hold.
@@ -275,7 +303,7 @@ func (b *binder) into(body syntax.QueryBody, found *syntax.Name) *syntax.Name {
 	case *syntax.Select:
 		if body.Into != nil {
 			if found != nil {
-				b.fail(body.Into.Span, "", "a statement has one INTO")
+				b.fail(body.Into.Span, "leave the second INTO out, or write a statement for each output", "a statement has one INTO")
 			}
 			return body.Into
 		}
@@ -294,7 +322,13 @@ func (b *binder) step(s *syntax.Step) {
 	if s.Columns != nil {
 		b.fail(s.Name.Span, "use AS in the SELECT list", "a step has no column list")
 	}
+	outer := b.inStep
+	b.inStep = key
 	st := &step{name: s.Name.Name, where: s.Name.Span, node: b.inner(s.Query)}
+	b.inStep = outer
+	if s.Columns != nil {
+		st.node = nil
+	}
 	b.steps[key] = st
 	b.stepList = append(b.stepList, st)
 }
@@ -303,9 +337,10 @@ func (b *binder) step(s *syntax.Step) {
 func (b *binder) inner(q *syntax.Query) plan.Node {
 	if q.With != nil {
 		b.fail(q.With.Span, "move the steps to the WITH of the statement", "WITH inside a query")
+		return nil
 	}
 	if into := b.into(q.Body, nil); into != nil {
-		b.fail(into.Span, "", "INTO stands only in a statement, not in a step or a sub-query")
+		b.fail(into.Span, "write it in the SELECT that reads the step", "INTO stands only in a statement, not in a step or a sub-query")
 	}
 	return b.body(q.Body)
 }
@@ -356,7 +391,18 @@ func (b *binder) unknownSource(at syntax.Span, name string) {
 	for _, st := range b.stepList {
 		names = append(names, st.name)
 	}
-	b.fail(at, nearest(name, names), "there is no input or step [%s]", name)
+	b.fail(at, b.sourceHint(name, names), "there is no input or step [%s]", name)
+}
+
+func (b *binder) sourceHint(name string, names []string) string {
+	where, defined := b.later[strings.ToLower(name)]
+	switch {
+	case strings.EqualFold(name, b.inStep):
+		return "a step does not read itself"
+	case defined:
+		return "a step is visible behind its definition, which stands at " + place(where) + ": move it up"
+	}
+	return cmp.Or(nearest(name, names), theyAre("inputs and steps", names))
 }
 
 // kinds are the types of the language.
@@ -364,6 +410,8 @@ var kinds = map[string]column.Kind{
 	"BIGINT": column.Int64, "FLOAT": column.Float64, "NVARCHAR": column.Text, "DATETIME": column.Time,
 	"BIT": column.Bool, "RECORD": column.Record, "ARRAY": column.Array,
 }
+
+var kindNames = []string{"bigint", "float", "nvarchar(max)", "datetime", "bit", "record", "array"}
 
 // kindHints are types of other dialects.
 var kindHints = map[string]string{
@@ -379,13 +427,15 @@ func (b *binder) kindOf(t *syntax.TypeName) (column.Kind, bool) {
 	switch {
 	case !ok && kindHints[t.Name] != "":
 		b.fail(t.Span, "use "+kindHints[t.Name], "there is no type %s", strings.ToLower(t.Name))
+	case !ok && nearest(t.Name, kindNames) != "":
+		b.fail(t.Span, nearest(t.Name, kindNames), "there is no type %s", strings.ToLower(t.Name))
 	case !ok:
 		b.fail(t.Span, "the types are bigint, float, nvarchar(max), datetime, bit, record and array", "there is no type %s", strings.ToLower(t.Name))
 	case k == column.Text && (len(t.Args) != 1 || t.Args[0] != "MAX"):
 		b.fail(t.Span, "use nvarchar(max)", "nvarchar has no length but max")
 		return k, false
 	case k != column.Text && t.Args != nil:
-		b.fail(t.Span, "", "type %s takes no length", strings.ToLower(t.Name))
+		b.fail(t.Span, "leave the length out", "type %s takes no length", strings.ToLower(t.Name))
 		return k, false
 	}
 	return k, ok

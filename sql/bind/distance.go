@@ -133,6 +133,10 @@ func (b *binder) bound(d *distance) (plan.TimeBound, timeRange, bool) {
 	}
 	unit := plan.BoundUnits[part]
 	if !ok || unit == 0 {
+		if hint := unitHint(b.text(d.unit.Loc())); hint != "" {
+			b.fail(d.unit.Loc(), hint, "%s is no unit of the distance between two sources", b.text(d.unit.Loc()))
+			return t, reach, false
+		}
 		b.fail(d.unit.Loc(), "the units of a JOIN are week, day, hour, minute, second, millisecond and microsecond", "%s is no unit of the distance between two sources", b.text(d.unit.Loc()))
 		return t, reach, false
 	}

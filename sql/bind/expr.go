@@ -29,9 +29,16 @@ func (q *query) cond(e syntax.Expr) plan.Expr {
 	}
 	bound := q.expr(e)
 	if !isNull(bound) || isNullLiteral(e) {
-		q.b.fail(e.Loc(), "compare it, as in x = 1", "a condition is expected in %s, not a value", q.clause)
+		q.b.fail(e.Loc(), conditionHint(e), "a condition is expected in %s, not a value", q.clause)
 	}
 	return bound
+}
+
+func conditionHint(e syntax.Expr) string {
+	if c, ok := e.(*syntax.Call); ok && callName(c) == "DATEDIFF" {
+		return "compare it, as in DATEDIFF(minute, a, b) BETWEEN 0 AND 5"
+	}
+	return "compare it, as in x = 1"
 }
 
 func isNullLiteral(e syntax.Expr) bool {
@@ -157,6 +164,7 @@ func (q *query) either(e syntax.Expr) plan.Expr {
 		return &plan.Field{Base: plan.Base{Where: at}, Of: q.expr(e.X), Name: e.Name.Name}
 	case *syntax.Subquery:
 		q.b.fail(at, "use a JOIN, or a step", "a query inside an expression is not part of the Stream Analytics language")
+	case *syntax.Exists: // reported by the parser
 	case *syntax.Star:
 		q.b.fail(at, "name a column", "* is not allowed here")
 	default:
@@ -243,6 +251,10 @@ func (q *query) binary(e *syntax.Binary) plan.Expr {
 	case e.Op == "AND" || e.Op == "OR":
 		return q.connective(e)
 	case isComparison(e.Op):
+		if b, ok := e.L.(*syntax.Binary); ok && isComparison(b.Op) {
+			q.b.warn(e.L.Loc(), notPortable, "a comparison is compared with a value, as a bit; use AND between two comparisons")
+			return call(e.Span, column.Bool, e.Op, q.either(e.L), q.expr(e.R))
+		}
 		l, r := q.expr(e.L), q.expr(e.R)
 		if isNullLiteral(e.L) || isNullLiteral(e.R) {
 			q.b.warn(e.Span, notPortable, "a comparison with NULL is never true; use IS NULL")
@@ -290,7 +302,10 @@ func (q *query) caseExpr(e *syntax.Case) plan.Expr {
 	}
 	for _, w := range e.Whens {
 		var cond plan.Expr
-		if operand != nil {
+		if operand != nil && isCondition(w.Cond) {
+			q.b.warn(w.Cond.Loc(), notPortable, "a condition stands behind WHEN where CASE has an operand, and is compared with it; use CASE WHEN ... THEN ... ELSE ... END")
+			cond = call(w.Cond.Loc(), column.Bool, "=", operand, q.either(w.Cond))
+		} else if operand != nil {
 			cond = call(w.Cond.Loc(), column.Bool, "=", operand, q.expr(w.Cond))
 		} else {
 			cond = q.cond(w.Cond)

@@ -32,6 +32,10 @@ func (b *binder) source(sc *scope, s syntax.Source) plan.Node {
 	case *syntax.Apply:
 		return b.apply(sc, s)
 	case *syntax.TableFunc:
+		if windowName(callName(s.Call)) != "" {
+			b.fail(s.Call.Span, "write FROM input ... GROUP BY TumblingWindow(minute, 5)", "a window stands only in GROUP BY, by itself")
+			return nil
+		}
 		b.tableFunc(s)
 	}
 	return nil
@@ -41,7 +45,7 @@ func (b *binder) source(sc *scope, s syntax.Source) plan.Node {
 func (b *binder) table(sc *scope, t *syntax.TableRef) plan.Node {
 	name := t.Name.Last().Name
 	if len(t.Name.Parts) > 1 {
-		b.fail(t.Name.Span, "write the name in brackets if it holds a dot", "the name of an input or a step has one part")
+		b.fail(t.Name.Span, "write the last part alone, or all in brackets if the name holds a dot", "the name of an input or a step has one part")
 		return nil
 	}
 	alias := name
@@ -53,7 +57,11 @@ func (b *binder) table(sc *scope, t *syntax.TableRef) plan.Node {
 	}
 	partitioned := func(rows plan.Node) plan.Node {
 		if rows != nil {
-			sc.sources[len(sc.sources)-1].partition = t.Partition
+			src := sc.sources[len(sc.sources)-1]
+			src.partition = t.Partition
+			if t.Alias != nil {
+				src.behind = name
+			}
 		}
 		return rows
 	}

@@ -54,13 +54,33 @@ var geospatial = map[string]bool{
 	"ST_DISTANCE": true, "ST_WITHIN": true, "ST_OVERLAPS": true, "ST_INTERSECTS": true,
 }
 
+const (
+	textForm = "use CAST(x AS nvarchar(max)), DATENAME(month, t) or DATEPART(year, t)"
+	timeForm = "use CAST(x AS datetime)"
+)
+
+// usages show how a function is called whose arguments are often wrong in number.
+var usages = map[string]string{
+	"DATEDIFF": "write DATEDIFF(minute, a, b)", "DATEADD": "write DATEADD(minute, 5, t)",
+	"DATEPART": "write DATEPART(hour, t)", "DATENAME": "write DATENAME(month, t)",
+	"SUBSTRING": "write SUBSTRING(text, 1, 5): the first character is 1", "ROUND": "write ROUND(x, 2)",
+	"REPLACE": "write REPLACE(text, 'old', 'new')", "CHARINDEX": "write CHARINDEX('part', text)",
+}
+
 // replacements are functions of other dialects, and what to write instead.
 var replacements = map[string]string{
 	"ISNULL": "use COALESCE(a, b)", "IFNULL": "use COALESCE(a, b)", "NVL": "use COALESCE(a, b)",
-	"IIF": "use CASE WHEN ... THEN ... ELSE ... END", "CHOOSE": "use CASE",
+	"IIF": "use CASE WHEN ... THEN ... ELSE ... END", "CHOOSE": "use CASE", "IF": "use CASE WHEN ... THEN ... ELSE ... END", "DECODE": "use CASE", "GREATEST": "use CASE", "LEAST": "use CASE",
 	"GETDATE": "use System.Timestamp()", "GETUTCDATE": "use System.Timestamp()", "SYSDATETIME": "use System.Timestamp()",
 	"SYSUTCDATETIME": "use System.Timestamp()", "CURRENT_TIMESTAMP": "use System.Timestamp()", "NOW": "use System.Timestamp()",
 	"CONVERT": "use CAST(x AS type)", "TRY_CONVERT": "use TRY_CAST(x AS type)", "LENGTH": "use LEN(x)",
+	"TIMESTAMP": "use System.Timestamp()", "TODAY": "use System.Timestamp()",
+	"FORMAT": textForm, "TO_CHAR": textForm, "TOSTRING": textForm, "STR": textForm,
+	"TO_DATE": timeForm, "TO_TIMESTAMP": timeForm, "DATE": timeForm, "STR_TO_DATE": timeForm,
+	"DATE_TRUNC": "use DATEADD and DATEDIFF", "DATETRUNC": "use DATEADD and DATEDIFF", "EXTRACT": "use DATEPART(hour, x)",
+	"AVERAGE": "use AVG(x)", "MEAN": "use AVG(x)", "INSTR": "use CHARINDEX(text, x)", "STRPOS": "use CHARINDEX(text, x)",
+	"REGEXP_LIKE": "use REGEXMATCH(x, 'pattern') = 1", "JSON_VALUE": "use GetRecordPropertyValue(JSON_PARSE(x), 'name')",
+	"ISNUMERIC": "use TRY_CAST(x AS type)", "ISDATE": "use TRY_CAST(x AS type)",
 	"LEAD": "there is no look-ahead in a stream; use LAG", "FIRST_VALUE": "use TopOne() OVER (ORDER BY ...)",
 	"ROW_NUMBER": "use TopOne() or CollectTop(n) OVER (ORDER BY ...)", "RANK": "use CollectTop(n) OVER (ORDER BY ...)",
 	"MOD": "use a % b", "POW": "use POWER(x, y)", "CEIL": "use CEILING(x)", "TRUNC": "use CAST(x AS bigint), FLOOR or CEILING",
@@ -86,7 +106,7 @@ func (q *query) call(c *syntax.Call) plan.Expr {
 	case analytic:
 		return q.analyticCall(c)
 	case windowName(name) != "" || name == "WINDOW":
-		q.b.fail(c.Span, "", "a window stands only in GROUP BY, by itself")
+		q.b.fail(c.Span, "write it in GROUP BY; the end of the window is System.Timestamp()", "a window stands only in GROUP BY, by itself")
 		return null
 	}
 	sig, ok := functions[name]
@@ -171,14 +191,16 @@ func (q *query) arguments(c *syntax.Call, name string, sig signature) ([]plan.Ex
 	}
 	n := len(c.Args)
 	if n < len(required) || repeat == 0 && n > len(required)+len(optional) {
-		want := strconv.Itoa(len(required))
+		want, arguments := strconv.Itoa(len(required)), "arguments"
 		switch {
 		case repeat != 0:
 			want = "at least " + want
 		case optional != "":
 			want += " or " + strconv.Itoa(len(required)+len(optional))
+		case len(required) == 1:
+			arguments = "argument"
 		}
-		q.b.fail(c.Span, "", "%s takes %s arguments, %d given", name, want, n)
+		q.b.fail(c.Span, usages[name], "%s takes %s %s, %d given", name, want, arguments, n)
 		return nil, false
 	}
 	letters := required + optional
@@ -288,7 +310,7 @@ func (q *query) prefixed(c *syntax.Call) plan.Expr {
 	case isSystemWindow(c):
 		q.b.fail(c.Span, "use System.Window().Id", "System.Window() stands only with .Id")
 	case prefix == "system":
-		hint := ""
+		hint := "use System.Timestamp()"
 		if strings.EqualFold(last, "timestamp") {
 			hint = "System.Timestamp() has no argument"
 		}

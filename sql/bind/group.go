@@ -28,6 +28,8 @@ type group struct {
 	cols []colID          // of node.Keys, then of node.Aggs
 	ids  bool             // the windows have ids
 	id   colID            // System.Window().Id; 0: not read
+
+	broken bool // a key has a mistake, so that none is looked for in the SELECT list
 }
 
 // groupBy binds keys and windows.
@@ -56,11 +58,19 @@ func (q *query) groupBy(s *syntax.Select) {
 	case len(snapshots) > 0:
 		g.node.Windows = []plan.Window{{Kind: plan.Snapshot}}
 	default:
-		q.b.fail(s.GroupBy[0].Loc(), noWindowHint(keys), "a window must be specified")
+		at, hint := noWindow(keys)
+		q.b.fail(at, hint, "a window must be specified")
+		if at != keys[0].Loc() || strings.HasPrefix(hint, "did you mean") { // the key is no function
+			g.broken = true
+			q.group = g
+			return
+		}
 	}
+	before := len(q.b.errs)
 	for _, e := range keys {
 		q.key(g, e)
 	}
+	g.broken = len(q.b.errs) > before
 	q.group = g
 }
 
@@ -68,6 +78,9 @@ func (q *query) key(g *group, e syntax.Expr) {
 	text := canon(e, q.from)
 	if _, ok := g.keys[text]; ok {
 		return
+	}
+	if l, ok := e.(*syntax.Literal); ok && l.Kind == syntax.IntLit {
+		q.b.warn(l.Span, notPortable, "GROUP BY %s groups by a number, not by a column of the SELECT list; write the column", l.Text)
 	}
 	bound := q.expr(e)
 	name := q.b.text(e.Loc())
@@ -126,14 +139,17 @@ func (q *query) ungrouped(p *syntax.Path, parts []string) plan.Expr {
 			return e
 		}
 	}
+	if q.group.broken {
+		return constant(p.Span, column.Value{})
+	}
 	name := strings.Join(parts, ".")
 	q.b.fail(p.Span, "add it to GROUP BY or put it into an aggregate such as MAX("+name+")",
 		"column %s is neither in GROUP BY nor in an aggregate", name)
 	return constant(p.Span, column.Value{})
 }
 
-// noWindowHint proposes a window; the one that is meant, if a key looks like one.
-func noWindowHint(keys []syntax.Expr) string {
+// noWindow proposes a window; the one that is meant, at its place, if a key looks like one.
+func noWindow(keys []syntax.Expr) (at syntax.Span, hint string) {
 	for _, e := range keys {
 		c, ok := e.(*syntax.Call)
 		if !ok {
@@ -142,11 +158,12 @@ func noWindowHint(keys []syntax.Expr) string {
 		if _, known := functions[callName(c)]; known {
 			continue
 		}
-		if hint := nearest(callName(c), windowNames); hint != "" {
-			return hint
+		if hint = nearest(callName(c), windowNames); hint != "" {
+			return c.Span, hint
 		}
 	}
-	return "add one to GROUP BY, such as TumblingWindow(minute, 5)"
+	hint = "add one to GROUP BY, such as TumblingWindow(minute, 5)"
+	return keys[0].Loc(), hint
 }
 
 // aggregate binds an aggregate call.
@@ -167,7 +184,7 @@ func (q *query) aggregate(c *syntax.Call) plan.Expr {
 		q.b.fail(at, "compute the aggregate in a step and apply the analytic function to that step", "an aggregate inside an analytic function")
 		return null
 	case !q.post:
-		q.b.fail(at, "use HAVING, or a step", "an aggregate is not allowed in %s", q.clause)
+		q.b.fail(at, q.aggregateHint(), "an aggregate is not allowed in %s", q.clause)
 		return null
 	}
 	g := q.group
@@ -194,6 +211,16 @@ func ordered(f plan.AggFunc) bool {
 		return true
 	}
 	return false
+}
+
+func (q *query) aggregateHint() string {
+	switch q.clause {
+	case "WHERE":
+		return "use HAVING, or a step"
+	case "GROUP BY":
+		return "compute it in a step"
+	}
+	return ""
 }
 
 // aggregateForm reports the forms of other dialects: WITHIN GROUP, and OVER

@@ -30,9 +30,13 @@ func (b *binder) join(sc *scope, j *syntax.Join) plan.Node {
 		}
 		*n.Edges()[i] = rows
 		alone[i] = oneLeaf(rows)
+		before := len(b.errs)
 		for _, src := range sides[i].sources {
 			src.joined = true
 			b.add(sc, src)
+		}
+		if len(b.errs) > before {
+			return nil
 		}
 	}
 	q := &query{b: b, from: &scope{sources: append(append([]*source(nil), sides[0].sources...), sides[1].sources...)}, clause: "ON", analyticKey: map[string]colID{}}
@@ -228,6 +232,9 @@ func (o *joinOn) boundHint(terms []syntax.Expr) string {
 		if containsCall(t, "DATEDIFF") {
 			return "the sources are its arguments, and it has an upper and a lower bound: " + want
 		}
+	}
+	if s := o.b.selects; s != nil && s.Where != nil && containsCall(s.Where, "DATEDIFF") {
+		return "move DATEDIFF from WHERE to ON: " + want
 	}
 	return "such as AND " + want
 }

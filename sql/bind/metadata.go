@@ -65,12 +65,12 @@ func (q *query) metadata(c *syntax.Call) plan.Expr {
 	}
 	src := q.inputNamed(c.Args[0])
 	if src == nil {
-		q.b.fail(c.Args[0].Loc(), "", "the first argument of GetMetadataPropertyValue is the input of this SELECT")
+		q.b.fail(c.Args[0].Loc(), "write GetMetadataPropertyValue(input, '[EventHub].[PartitionId]')", "the first argument of GetMetadataPropertyValue is the input of this SELECT")
 		return null
 	}
 	name, ok := c.Args[1].(*syntax.Literal)
 	if !ok || name.Kind != syntax.StringLit {
-		q.b.fail(c.Args[1].Loc(), "", "the second argument of GetMetadataPropertyValue is a string")
+		q.b.fail(c.Args[1].Loc(), "write GetMetadataPropertyValue(input, '[EventHub].[PartitionId]')", "the second argument of GetMetadataPropertyValue is a string")
 		return null
 	}
 	switch {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"spate/column"
+	"spate/internal/near"
 	"spate/sql/plan"
 	"spate/sql/syntax"
 )
@@ -17,6 +18,7 @@ func (q *query) path(p *syntax.Path) plan.Expr {
 	if text != nil {
 		return text
 	}
+	q.foreignName(p)
 	if p := p.Parts[0]; len(parts) == 1 && p.Quote == 0 && (strings.EqualFold(p.Name, "true") || strings.EqualFold(p.Name, "false")) && !q.from.known(p.Name) {
 		q.b.warn(p.Span, notPortable, "%s is read as a column, for the language has no such literal; compare with CAST(1 AS bit)", p.Name)
 	}
@@ -27,6 +29,25 @@ func (q *query) path(p *syntax.Path) plan.Expr {
 		return q.column(src, p.Span, rest)
 	}
 	return constant(p.Span, column.Value{})
+}
+
+// foreignName warns of a name that means something in other dialects and is a column here.
+func (q *query) foreignName(p *syntax.Path) {
+	first := p.Parts[0]
+	if q.from.known(first.Name) {
+		return
+	}
+	switch {
+	case first.Quote == '`':
+		q.b.warn(first.Span, quotedText, "`%s` is read as a column; use brackets", first.Name)
+	case first.Quote != 0:
+	case strings.HasPrefix(first.Name, "@") && len(p.Parts) == 1:
+		q.b.warn(p.Span, notPortable, "%s is read as a column, for the language has no variables", first.Name)
+	case len(p.Parts) == 1 && strings.EqualFold(first.Name, "CURRENT_TIMESTAMP"):
+		q.b.warn(p.Span, notPortable, "%s is read as a column, for the language has no such word; use System.Timestamp()", first.Name)
+	case len(p.Parts) == 2 && strings.EqualFold(first.Name, "system") && q.from.byAlias(first.Name) == nil && near.Word(p.Parts[1].Name, []string{"Timestamp"}) != "":
+		q.b.warn(p.Span, notPortable, "%s.%s is read as a field inside a column; use System.Timestamp()", first.Name, p.Parts[1].Name)
+	}
 }
 
 // parts splits a path; a part in double quotes may be a string, a column or a

@@ -44,6 +44,7 @@ func (b *binder) body(body syntax.QueryBody) plan.Node {
 // union binds the members and matches their columns by position.
 func (b *binder) union(u *syntax.SetOp) plan.Node {
 	var members []plan.Node
+	var places []syntax.Span
 	ok := true
 	var collect func(body syntax.QueryBody)
 	collect = func(body syntax.QueryBody) {
@@ -58,6 +59,7 @@ func (b *binder) union(u *syntax.SetOp) plan.Node {
 			return
 		}
 		members = append(members, n)
+		places = append(places, body.Loc())
 	}
 	collect(u)
 	if !ok {
@@ -76,7 +78,7 @@ func (b *binder) union(u *syntax.SetOp) plan.Node {
 	for k, m := range members[1:] {
 		cols := m.Columns()
 		if len(cols) != len(out.Cols) {
-			b.fail(u.Span, "", "the members of a UNION have the same number of columns: member 1 has %d, member %d has %d", len(out.Cols), k+2, len(cols))
+			b.fail(places[k+1], "write NULL AS name where a member has no such column", "the members of a UNION have the same number of columns: member 1 has %d, member %d has %d", len(out.Cols), k+2, len(cols))
 			return nil
 		}
 		for i, c := range cols {
@@ -104,7 +106,10 @@ func common(a, b column.Kind) column.Kind {
 // HAVING, projection.
 func (b *binder) selectNode(s *syntax.Select) plan.Node {
 	before := len(b.errs)
+	outer := b.selects
+	b.selects = s
 	sc := b.from(s.From)
+	b.selects = outer
 	if sc == nil {
 		return nil
 	}
@@ -229,6 +234,7 @@ func (q *query) items(s *syntax.Select) []plan.Item {
 			q.b.fail(it.Span, "", "the language has no variables")
 			continue
 		}
+		q.indexed(it)
 		e := q.expr(it.Expr)
 		name := itemName(it, i, taken)
 		key := strings.ToLower(name)
@@ -245,6 +251,18 @@ func (q *query) items(s *syntax.Select) []plan.Item {
 		items = append(items, plan.Item{Column: plan.Column{Name: name, Type: e.Type()}, Expr: e})
 	}
 	return items
+}
+
+// indexed warns of an alias that looks like an index, or like a variable.
+func (q *query) indexed(it *syntax.Item) {
+	a := it.Alias
+	switch {
+	case a == nil:
+	case a.Quote == '[' && strings.Trim(a.Name, "0123456789") == "" && a.Span.From.Offset == it.Expr.Loc().To.Offset:
+		q.b.warn(a.Span, notPortable, "[%s] is read as an alias, for arrays have no index in brackets; use GetArrayElement(array, 0)", a.Name)
+	case a.Quote == 0 && strings.HasPrefix(a.Name, "@"):
+		q.b.warn(a.Span, notPortable, "%s is read as the name of a column, for the language has no variables", a.Name)
+	}
 }
 
 // itemName is the alias of the i-th item or the name that the language gives. A name

@@ -36,6 +36,7 @@ type source struct {
 	time      colID               // the time of the rows; 0: it is not read
 	spread    column.Ticks        // how far the time of the rows of FROM is behind that of this one, at most
 	partition *syntax.PartitionBy // nil: none
+	behind    string              // the name of the input or step, if an alias stands for it
 	analytic  *plan.Analytic      // over its rows, before they are joined; nil: none
 	apply     *plan.Apply         // that makes it; nil: none does
 }
@@ -145,6 +146,22 @@ func (sc *scope) byAlias(name string) *source {
 	return nil
 }
 
+// behind finds the source whose alias stands for the name of an input or step; nil if
+// there is none, or the name is an alias too.
+func (sc *scope) behind(name string) *source {
+	if sc.byAlias(name) != nil {
+		return nil
+	}
+	for ; sc != nil; sc = sc.outer {
+		for _, src := range sc.sources {
+			if src.behind != "" && strings.EqualFold(src.behind, name) {
+				return src
+			}
+		}
+	}
+	return nil
+}
+
 // single is the only source that names can mean; nil if there are several.
 func (sc *scope) single() *source {
 	if len(sc.sources) == 1 && sc.outer == nil {
@@ -205,6 +222,15 @@ func (sc *scope) resolve(parts []string) (src *source, rest []string, rival *sou
 // then.
 func (q *query) resolve(at syntax.Span, parts []string) (*source, []string) {
 	src, rest, rival := q.from.resolve(parts)
+	if named := q.from.behind(parts[0]); named != nil {
+		switch read := parts[len(parts)-1]; {
+		case src == nil || rival != nil:
+			q.b.fail(at, "write "+named.alias+" instead of "+parts[0], "%s has the alias %s here", parts[0], named.alias)
+			return nil, nil
+		case len(parts) > 1 && len(rest) == len(parts) && !src.has(parts[0]):
+			q.b.warn(at, notPortable, "%s has the alias %s here, and %s is read as a field inside a column; write %s.%s", parts[0], named.alias, strings.Join(parts, "."), named.alias, read)
+		}
+	}
 	switch {
 	case src == nil:
 		q.unknown(at, parts[0], q.from)
@@ -217,6 +243,10 @@ func (q *query) resolve(at syntax.Span, parts []string) (*source, []string) {
 		hint := "give both an alias and write it before the column"
 		if src.alias != "" && rival.alias != "" {
 			hint = "write " + src.alias + "." + parts[0] + " or " + rival.alias + "." + parts[0]
+			if len(parts) > 1 {
+				name := strings.Join(parts[1:], ".")
+				hint = "no source is named " + parts[0] + ": write " + src.alias + "." + name + " or " + rival.alias + "." + name
+			}
 		}
 		q.b.fail(at, hint, "%s %s both of %s and of %s", parts[0], verb, src, rival)
 		return nil, nil

@@ -25,7 +25,7 @@ func (b *binder) substreams(job *plan.Job) {
 	}
 	for _, in := range job.Inputs {
 		if len(in.Over) == 0 {
-			b.fail(in.Where, "", "%s is read without OVER, and %s (%s) with it: TIMESTAMP BY ... OVER stands on all inputs or on none", in.Name, with.Name, place(with.Where))
+			b.fail(in.Where, "give it OVER and a key too", "%s is read without OVER, and %s (%s) with it: TIMESTAMP BY ... OVER stands on all inputs or on none", in.Name, with.Name, place(with.Where))
 		}
 	}
 	s := &substreams{b: b, of: make(map[plan.Node]*keysOf)}

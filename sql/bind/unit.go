@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"spate/column"
+	"spate/internal/near"
 	"spate/sql/syntax"
 )
 
@@ -30,8 +31,39 @@ func datePart(e syntax.Expr) (string, bool) {
 	return part, ok
 }
 
+// unitNames are the words that a hint may propose for a unit.
+var unitNames = []string{"day", "hour", "minute", "second", "millisecond", "microsecond"}
+
+// shortUnits are abbreviations of other languages.
+var shortUnits = map[string]string{
+	"min": "minute", "mins": "minute", "sec": "second", "secs": "second", "hr": "hour", "hrs": "hour", "h": "hour",
+	"msec": "millisecond", "millis": "millisecond", "us": "microsecond", "usec": "microsecond",
+}
+
+// wordHint helps with a word that is no unit of any kind: one in quotes, cut short or
+// misspelt; empty if it is something else.
+func wordHint(word string, units []string) string {
+	text := strings.ToLower(strings.Trim(word, "'\""))
+	_, known := syntax.DatePart(strings.TrimSuffix(text, "s"))
+	switch {
+	case text != strings.ToLower(word) && known:
+		return "write the unit without quotes"
+	case shortUnits[text] != "":
+		return "write " + shortUnits[text]
+	case known:
+		return ""
+	}
+	if meant := near.Word(text, units); meant != "" {
+		return "did you mean " + meant + "?"
+	}
+	return ""
+}
+
 // datePartHint says which word may have been meant.
 func datePartHint(word string) string {
+	if hint := wordHint(word, append([]string{"year", "month", "week", "weekday", "quarter"}, unitNames...)); hint != "" {
+		return hint
+	}
 	switch strings.ToLower(word) {
 	case "dayofweek", "day_of_week", "dow":
 		return "use weekday (dw)"
@@ -41,11 +73,25 @@ func datePartHint(word string) string {
 	return "such as year, month, day, weekday, hour, minute or second"
 }
 
+func unitHint(word string) string {
+	if word != "" && strings.Trim(word, "0123456789.") == "" {
+		return "the unit stands first, as in (minute, 5)"
+	}
+	if strings.EqualFold(word, "m") {
+		return "m is month: write minute, mi or n"
+	}
+	return wordHint(word, unitNames)
+}
+
 // unit reads a unit of a window or duration.
 func (b *binder) unit(e syntax.Expr) (column.Ticks, bool) {
 	part, ok := datePart(e)
 	ticks := unitTicks[part]
-	if !ok || ticks == 0 {
+	if word := b.text(e.Loc()); !ok || ticks == 0 {
+		if hint := unitHint(word); hint != "" {
+			b.fail(e.Loc(), hint, "%s is no unit of time here", word)
+			return 0, false
+		}
 		b.fail(e.Loc(), "the units are day, hour, minute, second, millisecond and microsecond", "%s is no unit of time here", b.text(e.Loc()))
 		return 0, false
 	}

@@ -45,9 +45,9 @@ func (q *query) windows(g *group, c *syntax.Call) {
 	}
 	switch {
 	case len(c.Args) == 0:
-		q.b.fail(c.Span, "", "Windows() has no windows")
+		q.b.fail(c.Span, "write Windows(TumblingWindow(minute, 5), ...)", "Windows() has no windows")
 	case named > 0 && named < len(c.Args):
-		q.b.fail(c.Span, "", "either all windows have an id or none")
+		q.b.fail(c.Span, "write Window('id', TumblingWindow(minute, 5))", "either all windows have an id or none")
 	}
 	g.ids = named > 0
 }
@@ -59,7 +59,7 @@ func (q *query) member(e syntax.Expr) (plan.Window, bool) {
 	}
 	c, ok := e.(*syntax.Call)
 	if !ok {
-		q.b.fail(e.Loc(), "", "Windows() holds windows")
+		q.b.fail(e.Loc(), "write a key beside it: GROUP BY key, Windows(...)", "Windows() holds windows")
 		return plan.Window{}, false
 	}
 	if callName(c) != "WINDOW" {
@@ -71,7 +71,7 @@ func (q *query) member(e syntax.Expr) (plan.Window, bool) {
 	}
 	id, ok := c.Args[0].(*syntax.Literal)
 	if !ok || id.Kind != syntax.StringLit || id.Text == "" {
-		q.b.fail(c.Args[0].Loc(), "", "the id of a window is a string")
+		q.b.fail(c.Args[0].Loc(), "write Window('id', TumblingWindow(minute, 5))", "the id of a window is a string")
 		return plan.Window{}, false
 	}
 	if isSystemTimestamp(c.Args[1]) {
@@ -79,7 +79,7 @@ func (q *query) member(e syntax.Expr) (plan.Window, bool) {
 	}
 	inner, ok := c.Args[1].(*syntax.Call)
 	if !ok {
-		q.b.fail(c.Args[1].Loc(), "", "Window() takes an id and a window")
+		q.b.fail(c.Args[1].Loc(), "write Window('id', TumblingWindow(minute, 5))", "Window() takes an id and a window")
 		return plan.Window{}, false
 	}
 	w, ok := q.window(inner)
@@ -93,13 +93,14 @@ type windowForm struct {
 	long     []string // names of the long form; the last may be OFFSET
 	required int
 	short    string // example for messages
+	spelt    string // example of the long form
 }
 
 var windowForms = map[string]windowForm{
-	"TUMBLING": {plan.Tumbling, []string{"DURATION", "OFFSET"}, 1, "TumblingWindow(minute, 5)"},
-	"HOPPING":  {plan.Hopping, []string{"DURATION", "HOP", "OFFSET"}, 2, "HoppingWindow(minute, 10, 5)"},
-	"SLIDING":  {plan.Sliding, []string{"DURATION"}, 1, "SlidingWindow(minute, 5)"},
-	"SESSION":  {plan.Session, []string{"TIMEOUT", "MAXDURATION"}, 2, "SessionWindow(minute, 5, 10)"},
+	"TUMBLING": {plan.Tumbling, []string{"DURATION", "OFFSET"}, 1, "TumblingWindow(minute, 5)", "TumblingWindow(Duration(minute, 5))"},
+	"HOPPING":  {plan.Hopping, []string{"DURATION", "HOP", "OFFSET"}, 2, "HoppingWindow(minute, 10, 5)", "HoppingWindow(Duration(minute, 10), Hop(minute, 5))"},
+	"SLIDING":  {plan.Sliding, []string{"DURATION"}, 1, "SlidingWindow(minute, 5)", "SlidingWindow(Duration(minute, 5))"},
+	"SESSION":  {plan.Session, []string{"TIMEOUT", "MAXDURATION"}, 2, "SessionWindow(minute, 5, 10)", "SessionWindow(Timeout(minute, 5), MaxDuration(minute, 10))"},
 }
 
 // window binds one window function.
@@ -136,7 +137,7 @@ func (q *query) windowOver(c *syntax.Call, w *plan.Window) bool {
 		return true
 	}
 	if w.Kind != plan.Session || o.OrderBy != nil || o.Limit != nil || o.When != nil || o.Frame != nil {
-		q.b.fail(o.Span, "", "only SessionWindow takes OVER, with PARTITION BY alone")
+		q.b.fail(o.Span, "write the key beside the window: GROUP BY key, TumblingWindow(minute, 5)", "only SessionWindow takes OVER, with PARTITION BY alone")
 		return false
 	}
 	for _, k := range o.PartitionBy {
@@ -179,7 +180,7 @@ func (q *query) windowSpans(c *syntax.Call, form windowForm) ([]column.Ticks, bo
 
 func (q *query) longSpans(c *syntax.Call, form windowForm) ([]column.Ticks, bool) {
 	if len(c.Args) < form.required || len(c.Args) > len(form.long) {
-		q.b.fail(c.Span, "write "+form.short, "%s takes %s", syntax.FormatName(c.Name), countOf(form.required, len(form.long)))
+		q.b.fail(c.Span, "write "+form.spelt, "%s takes %s", syntax.FormatName(c.Name), countOf(form.required, len(form.long)))
 		return nil, false
 	}
 	var spans []column.Ticks
@@ -187,7 +188,7 @@ func (q *query) longSpans(c *syntax.Call, form windowForm) ([]column.Ticks, bool
 		want := form.long[i]
 		part, ok := a.(*syntax.Call)
 		if !ok || callName(part) != want || len(part.Args) != 2 {
-			q.b.fail(a.Loc(), "", "%s wants %s(unit, n) here", syntax.FormatName(c.Name), want)
+			q.b.fail(a.Loc(), "write "+form.spelt, "%s wants %s(unit, n) here", syntax.FormatName(c.Name), want)
 			return nil, false
 		}
 		unit, ok := q.b.unit(part.Args[0])

@@ -15,7 +15,14 @@ func (p *parser) createTable() Stmt {
 	if p.isOp(0, "(") {
 		c.Columns = inParens(p, p.columnDef)
 	} else if p.dialect == ASA {
-		p.unexpected("'('")
+		hint := "write CREATE TABLE input (column bigint, ...), a type behind each column"
+		switch {
+		case p.isWord(0, "AS"):
+			hint = "use a step: WITH name AS (SELECT ...) before the SELECT that reads it"
+		case p.isWord(0, "NOT"):
+			hint = "leave IF NOT EXISTS out"
+		}
+		p.stopped("'('", hint)
 	}
 	for p.dialect != ASA && p.tableClause(c) {
 	}
@@ -77,6 +84,9 @@ func (p *parser) partitioning() Partitioning {
 // column names may be any word, Timestamp and Location included.
 func (p *parser) columnDef() ColumnDef {
 	c := ColumnDef{Name: p.ident(), Type: p.typeName()}
+	if p.dialect == ASA && p.tok().kind == tokName {
+		p.stopped("')'", "a column has a name and a type, and nothing else")
+	}
 	for !p.failed && p.dialect != ASA {
 		switch {
 		case p.word("NOT", "NULL"):

@@ -74,7 +74,7 @@ func (p *parser) predicate(x Expr) Expr {
 	switch p.next().word {
 	case "BETWEEN":
 		lo := p.binary(bindCompare + 1)
-		p.needWord("AND")
+		p.need("AND", "write BETWEEN a AND b")
 		hi := p.binary(bindCompare + 1)
 		return &Between{p.span(from), x, lo, hi, not}
 	case "IN":
@@ -82,6 +82,9 @@ func (p *parser) predicate(x Expr) Expr {
 		if p.isOp(0, "(") && p.queryAhead() {
 			in.Query = p.parenQuery()
 		} else {
+			if p.dialect == ASA && !p.isOp(0, "(") {
+				p.stopped("'('", "write IN ('a', 'b')")
+			}
 			in.List = inParens(p, p.expr)
 		}
 		in.Span = p.span(from)
@@ -199,7 +202,10 @@ func (p *parser) named() Expr {
 			return &Literal{t.span, BoolLit, t.word}
 		case t.word == "CASE":
 			return p.caseExpr()
-		case t.word == "EXISTS" && call && p.dialect != ASA:
+		case t.word == "EXISTS" && call && (p.dialect != ASA || p.isWord(2, "SELECT")):
+			if p.dialect == ASA {
+				p.report(t.span, "use a JOIN", "EXISTS is not part of the Stream Analytics language")
+			}
 			p.next()
 			q := p.parenQuery()
 			return &Exists{p.span(t.span), q}
@@ -238,6 +244,8 @@ func (p *parser) named() Expr {
 	return &Path{n.Span, n.Parts}
 }
 
+const caseForm = "use CASE WHEN ... THEN ... ELSE ... END"
+
 func (p *parser) caseExpr() Expr {
 	from := p.next().span
 	c := &Case{}
@@ -246,17 +254,17 @@ func (p *parser) caseExpr() Expr {
 	}
 	for p.word("WHEN") {
 		cond := p.expr()
-		p.needWord("THEN")
+		p.need("THEN", caseForm)
 		then := p.expr()
 		c.Whens = append(c.Whens, When{cond, then})
 	}
 	if len(c.Whens) == 0 {
-		p.unexpected("WHEN")
+		p.need("WHEN", caseForm)
 	}
 	if p.word("ELSE") {
 		c.Else = p.expr()
 	}
-	p.needWord("END")
+	p.need("END", caseForm)
 	c.Span = p.span(from)
 	return c
 }
@@ -267,7 +275,7 @@ func (p *parser) cast() Expr {
 	c := &Cast{Func: t.word}
 	p.needOp("(")
 	c.X = p.expr()
-	p.needWord("AS")
+	p.need("AS", "write CAST(x AS type)")
 	c.Type = p.typeName()
 	if (c.Func == "PARSE" || c.Func == "TRY_PARSE") && p.word("USING") {
 		c.Style = p.expr()

@@ -112,6 +112,13 @@ func (p *parser) clauseAhead() bool {
 		return next.word == "JOIN" || next.word == "OUTER"
 	case "LIMIT", "OFFSET":
 		return next.word == "DURATION" || next.kind == tokNumber || next.kind == tokVariable || p.dialect != ASA && p.isOp(1, "(")
+	case "NATURAL":
+		return p.dialect == ASA && next.word == "JOIN"
+	case "GO":
+		before := p.toks[p.pos-1].span.To.Line
+		return p.dialect == ASA && t.span.From.Line > before && (next.kind == tokEOF || next.span.From.Line > t.span.To.Line)
+	case "TUMBLINGWINDOW", "HOPPINGWINDOW", "SLIDINGWINDOW", "SESSIONWINDOW":
+		return p.dialect == ASA && p.isOp(1, "(")
 	case "FETCH":
 		return next.word == "NEXT" || next.word == "FIRST"
 	case "EXCEPT", "INTERSECT", "MINUS":

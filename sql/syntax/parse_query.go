@@ -86,12 +86,17 @@ func (p *parser) with() *With {
 	return w
 }
 
+const stepForm = "write WITH step AS (SELECT ...)"
+
 func (p *parser) step() *Step {
 	s := &Step{Name: p.ident()}
-	if p.isOp(0, "(") {
+	if p.isOp(0, "(") && !p.isWord(1, "SELECT") {
 		s.Columns = inParens(p, p.ident)
 	}
-	p.needWord("AS")
+	p.need("AS", stepForm)
+	if p.dialect == ASA && p.isWord(0, "SELECT") {
+		p.stopped("'('", stepForm)
+	}
 	s.Query = p.parenQuery()
 	s.Span = p.span(s.Name.Span)
 	return s
@@ -273,7 +278,7 @@ func (p *parser) fromClause(s *Select) {
 			s.From = append(s.From, p.source())
 		}
 	} else if p.dialect == ASA {
-		p.unexpected("',' or FROM")
+		p.unexpected(wantFrom)
 	}
 }
 

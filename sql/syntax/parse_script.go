@@ -89,11 +89,9 @@ func (p *parser) statement() Stmt {
 	case from.kind != tokName:
 		p.unexpected("a statement")
 	case p.dialect == ASA && (from.word == "SET" || from.word == "DECLARE"):
-		p.fail(from.span, "the language has no variables", "unexpected %s, want WITH, SELECT or CREATE TABLE", from.word)
-	case p.dialect == ASA && lateClause[from.word]:
-		p.fail(from.span, "the clauses are SELECT, INTO, FROM, WHERE, GROUP BY, HAVING, in this order", "unexpected %s, want WITH, SELECT or CREATE TABLE", from.word)
+		p.fail(from.span, "the language has no variables", "unexpected %s, want %s", from.word, wantStatement)
 	case p.dialect == ASA:
-		p.unexpected("WITH, SELECT or CREATE TABLE")
+		p.unexpected(wantStatement)
 	case foreign[from.word]:
 		p.fail(from.span, "", "%s is not supported yet", from.word)
 	case p.dialect == TSQL && p.isName(0):
@@ -103,17 +101,6 @@ func (p *parser) statement() Stmt {
 	}
 	return nil
 }
-
-// misplaced are first words of clauses that are often written at the wrong place.
-var misplaced = map[string]string{
-	"PARTITION": "PARTITION BY stands behind the input: FROM input PARTITION BY key",
-	"TIMESTAMP": "TIMESTAMP BY stands behind the input: FROM input TIMESTAMP BY time",
-	"INTO":      "INTO stands before FROM: SELECT ... INTO output FROM input",
-}
-
-// lateClause are first words of clauses that end up where a statement is expected,
-// because what stands before them was complete.
-var lateClause = words("FROM WHERE GROUP HAVING")
 
 // foreign are first words of statements that are known and not run.
 var foreign = words(`ALTER CREATE UPDATE DELETE MERGE TRUNCATE WHILE RETURN BREAK CONTINUE GOTO WAITFOR THROW

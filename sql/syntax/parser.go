@@ -1,6 +1,9 @@
 package syntax
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // maxDepth bounds nesting, so that no text can exhaust the stack; maxChain
 // bounds the operators and members that one construct chains.
@@ -61,22 +64,38 @@ func (p *parser) fail(at Span, hint, format string, args ...any) {
 
 // unexpected fails at the current token.
 func (p *parser) unexpected(want string) {
-	t := p.tok()
-	switch {
+	hint := ""
+	if t := p.tok(); p.dialect == ASA {
+		hint = p.slip(want).hint()
+	} else if t.kind == tokName && reserved[p.dialect][t.word] && want == "a name" {
+		hint = keywordHint(t)
+	}
+	p.stopped(want, hint)
+}
+
+// stopped fails at the current token, with a hint.
+func (p *parser) stopped(want, hint string) {
+	switch t := p.tok(); {
 	case p.failed:
 	case t.kind == tokBad:
-		p.fail(t.span, "", "%s", t.text)
+		p.fail(t.span, hint, "%s", t.text)
 	case t.kind == tokEOF:
-		p.fail(t.span, "", "the text ends where %s is expected", want)
+		p.fail(t.span, hint, "the text ends where %s is expected", want)
 	default:
-		hint := ""
-		if t.kind == tokName && reserved[p.dialect][t.word] && want == "a name" {
-			hint = fmt.Sprintf("%s is a keyword; write [%s] to use it as a name", t.word, t.text)
-		} else if p.dialect == ASA && t.kind == tokName {
-			hint = misplaced[t.word]
-		}
 		p.fail(t.span, hint, "unexpected %s, want %s", t.show(), want)
 	}
+}
+
+// need reads a word of a construct; form shows the whole of it.
+func (p *parser) need(word, form string) {
+	if p.word(word) {
+		return
+	}
+	hint := ""
+	if p.dialect == ASA {
+		hint = cmp.Or(p.slip(word).hint(), form)
+	}
+	p.stopped(word, hint)
 }
 
 func (t token) show() string {
