@@ -212,7 +212,7 @@ func measureSubstreams(ctx context.Context, r *Report) error {
 		return err
 	}
 	r.Counters["substreams.rows"] = rows
-	r.add("OVER, 100,000 keys", "events/cpu-s", n/(float64(u.cpu)/1e9), 700_000)
+	r.add("OVER, 100,000 keys", "events/cpu-s", n/(float64(u.cpu)/1e9), 1_000_000)
 	return nil
 }
 

@@ -173,6 +173,7 @@ var advice = map[string]string{
 	"such as '[EventHub].[PartitionId]', '[User].[name]' or 'EventId'":            "SELECT GetMetadataPropertyValue(i, '[EventHub].[PartitionId]') AS p, GetMetadataPropertyValue(i, '[User].[name]') AS n, GetMetadataPropertyValue(i, 'EventId') AS e INTO o FROM i",
 	"of what a device has sent it is '[IoTHub].[…]'":                              "SELECT GetMetadataPropertyValue(i, '[IoTHub].[MessageId]') AS m INTO o FROM i",
 	"add it to GROUP BY or put it into an aggregate such as MAX(...)":             "SELECT MAX(GetMetadataPropertyValue(i, '[EventHub].[SequenceNumber]')) AS m INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
+	"give it OVER and a key too":                                                  "SELECT a INTO o FROM i TIMESTAMP BY t OVER k; SELECT a INTO p FROM j TIMESTAMP BY t OVER d",
 	"use fields of the event":                                                     "SELECT a INTO o FROM i TIMESTAMP BY t",
 	"such as year, month, day, weekday, hour, minute or second":                   "SELECT DATEPART(year, t) AS year, DATEPART(month, t) AS month, DATEPART(day, t) AS day, DATEPART(weekday, t) AS weekday, DATEPART(hour, t) AS hour, DATEPART(minute, t) AS minute, DATEPART(second, t) AS second INTO o FROM i",
 	"the clauses are SELECT, INTO, FROM, WHERE, GROUP BY, HAVING, in this order":  "SELECT k INTO o FROM i WHERE a = 1 GROUP BY k, TumblingWindow(minute, 5) HAVING k = 1",

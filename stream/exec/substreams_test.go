@@ -125,6 +125,39 @@ func TestSilentSubstreamsAreForgotten(t *testing.T) {
 	}
 }
 
+// What a key sends goes on at once, however far behind others are that say nothing; the
+// watermark of all is the last arrival less the tolerance for late events, and the clock
+// moves it too. What comes behind it all the same, because its delivery took long, is moved.
+func TestAFastSubstreamWaitsForNone(t *testing.T) {
+	base := 700_000 * column.Day
+	s := overStage(t, TimePolicy{Late: 5 * column.Second}, 10)
+	come(t, s, "slow", base)
+	for i := range 60 {
+		at := base + column.Ticks(i)*column.Second
+		if !come(t, s, "fast", at) {
+			t.Fatalf("the event at %s does not go on", at)
+		}
+		if w := s.Watermark(); w != at-5*column.Second {
+			t.Fatalf("watermark %s behind the event at %s", w, at)
+		}
+	}
+	if err := s.Idle(base+80*column.Second, false, new(nowhere)); err != nil {
+		t.Fatal(err)
+	}
+	if w := s.Watermark(); w != base+75*column.Second {
+		t.Errorf("watermark %s behind a silence of 20 s", w)
+	}
+	var moved Moved
+	s.Report = func(_ int, f TimeFault, m Moved) {
+		if f == OutOfOrder {
+			moved = m
+		}
+	}
+	if !come(t, s, "slow", base+70*column.Second) || moved.By != 5*column.Second {
+		t.Errorf("an event 5 s behind the clock's watermark was moved by %s", moved.By)
+	}
+}
+
 // A long key costs no more than a short one, and differs from others that begin so.
 func TestLongKeysOfSubstreams(t *testing.T) {
 	base := 700_000 * column.Day
