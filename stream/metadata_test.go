@@ -1,4 +1,4 @@
-package stream
+package stream_test
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 
 	"spate/connector"
 	"spate/connector/file"
-	"spate/sql/bind"
+	"spate/stream"
 )
 
 // asked is a source that notes which facts its readers are asked for.
@@ -34,13 +34,9 @@ func TestASourceIsAskedForWhatTheScriptReads(t *testing.T) {
 		{"SELECT GetMetadataPropertyValue(i, '[EventHub].[Offset]') AS a, GetMetadataPropertyValue(i, '[EventHub].[SequenceNumber]') AS b INTO o FROM i", []connector.Fact{{Kind: connector.Sequence}}},
 		{"SELECT GetMetadataPropertyValue(i, 'IoTAuthMethod') AS a INTO o FROM i", []connector.Fact{{Kind: connector.Gateway, Name: "iothub-connection-auth-method"}}},
 	} {
-		job, errs, _ := bind.Script(c.script, bind.Options{})
-		if len(errs) > 0 {
-			t.Fatal(errs)
-		}
 		src := &asked{Source: file.NewSource(nil, 1, 0)}
-		j, err := New(t.Context(), Options{Name: "j", Plan: job, Inputs: map[string]Input{"i": {Source: src}},
-			Outputs: map[string]connector.Sink{"o": nothing{}}, IdleTick: -1, Start: Start{Oldest: true}})
+		j, err := stream.New(t.Context(), stream.Options{Name: "j", Plan: compile(t, c.script), Inputs: map[string]stream.Input{"i": {Source: src}},
+			Outputs: map[string]connector.Sink{"o": new(table)}, IdleTick: -1, Start: stream.Start{Oldest: true}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,16 +45,6 @@ func TestASourceIsAskedForWhatTheScriptReads(t *testing.T) {
 		}
 		if !slices.Equal(src.facts, c.want) {
 			t.Errorf("%s: asked for %v, want %v", c.script, src.facts, c.want)
-		}
-	}
-}
-
-// Events of one message have ids of their own, which stay what they are.
-// Source: RFC 9562, 5.5; the ids are computed by Python's uuid.uuid5.
-func TestEventIDs(t *testing.T) {
-	for i, want := range []string{"06341f63-fe60-5d94-ae84-e03e55f421df", "6e125681-0981-5a49-86b5-490c96d1da8e"} {
-		if got := eventID("hub/h/1700000000000/0/7", i); got != want {
-			t.Errorf("event %d: %s, want %s", i, got, want)
 		}
 	}
 }
