@@ -13,6 +13,7 @@ import (
 	"spate/sql/plan"
 	"spate/sql/syntax"
 	"spate/stream"
+	"spate/stream/exec"
 )
 
 // checkScripts compiles the query of every job against the hubs and tables, and gives
@@ -91,6 +92,11 @@ func (l *loader) checkScript(j *pipeline.Job, places *jobPlaces) {
 	}
 	if p == nil {
 		return
+	}
+	if late := j.Policies.MaxLate; late != nil && *late == pipeline.Infinite {
+		if why := stream.CheckPolicy(p, exec.TimePolicy{Late: -1}); why != nil {
+			l.inScript(j, places, "E313", why.Span.From, why.Hint, "%s", why.Msg)
+		}
 	}
 	before := len(l.problems)
 	for _, in := range p.Inputs {

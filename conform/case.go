@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -227,16 +228,24 @@ func (c *Case) Events(job *plan.Job) []Event {
 	return out
 }
 
+// ofMessages are fields that do not belong to an event: when and in which partition it
+// arrived, and the key and the properties that were sent with it.
+var ofMessages = []string{"_arrival", "_partition", "_key", "_properties"}
+
 func arrive(input string, node *plan.Input, v column.Value) Event {
-	e := Event{Input: input, Arrival: defaultArrival, Value: v}
-	if a, ok := column.ParseTicks(v.Field("_arrival").Text()); ok {
-		r := &column.RecordValue{}
-		for i, n := range v.Record().Names {
-			if n != "_arrival" {
-				r.Names, r.Values = append(r.Names, n), append(r.Values, v.Record().Values[i])
-			}
+	e := Event{Input: input, Arrival: defaultArrival, Value: v, Key: v.Field("_key"), Properties: v.Field("_properties")}
+	r := &column.RecordValue{}
+	for i, n := range v.Record().Names {
+		if !slices.Contains(ofMessages, n) {
+			r.Names, r.Values = append(r.Names, n), append(r.Values, v.Record().Values[i])
 		}
-		e.Arrival, e.Value = a, column.RecordOf(r)
+	}
+	e.Value = column.RecordOf(r)
+	if p := v.Field("_partition"); p.Kind == column.Int64 {
+		e.Partition = int(p.Int())
+	}
+	if a, ok := column.ParseTicks(v.Field("_arrival").Text()); ok {
+		e.Arrival = a
 		return e
 	}
 	if t, ok := column.ParseTicks(v.Field("t").Text()); ok {

@@ -17,7 +17,8 @@
 //
 // The arrival time of an event is its field _arrival, which is taken out of the
 // payload; else its field t, if that is a time; else what TIMESTAMP BY gives; else
-// 2026-01-05T00:00:00Z. Rows are compared as multisets. Key spelling counts, key
+// 2026-01-05T00:00:00Z. So are _partition, which is 0 without it, and what came with the
+// event: _key, the partition key, and _properties, a record. Rows are compared as multisets. Key spelling counts, key
 // order only with keyorder=true. 3 is a bigint and 3.0 a float; floats may differ
 // by 1e-9 of their size. A column that is null and one that is missing differ.
 //

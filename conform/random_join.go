@@ -17,6 +17,9 @@ func (g *generator) joined() scope {
 		of := pick(g, g.scopes...)
 		table, rest, _ := strings.Cut(of.from, " ")
 		sides[n].from = strings.TrimSpace(table + " " + name + " " + rest)
+		for _, line := range of.lines {
+			sides[n].lines = append(sides[n].lines, name+"."+line)
+		}
 		for _, f := range of.fields {
 			f.name = name + "." + f.name
 			sides[n].fields = append(sides[n].fields, f)
@@ -43,14 +46,18 @@ func (g *generator) joined() scope {
 			left = g.join(left, names[:n], parts[n], names[n:n+1])
 		}
 	}
-	out.from, out.sides = left.from, sides
+	out.from, out.sides, out.lines = left.from, sides, left.lines
 	return out
 }
 
 // join makes a join of two scopes, whose sources have those names.
 func (g *generator) join(left scope, leftNames []string, right scope, rightNames []string) scope {
 	both := scope{fields: append(append([]field(nil), left.fields...), right.fields...)}
+	both.lines = left.lines
 	on := []string{g.bound(pick(g, leftNames...), pick(g, rightNames...))}
+	for n, line := range left.lines {
+		on = append(on, line+" = "+right.lines[n])
+	}
 	if g.chance(15) { // a bound more, on one end alone
 		on = append(on, fmt.Sprintf("DATEDIFF(%s, %s, %s) %s %d", pick(g, "second", "minute"), pick(g, leftNames...), pick(g, rightNames...), pick(g, "<", ">=", "<="), g.int(-2, 3)))
 	}

@@ -2,6 +2,7 @@ package conform
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -35,10 +36,11 @@ type field struct {
 type scope struct {
 	from   string
 	fields []field
-	open   bool    // an input: its rows may have more fields
-	sides  []scope // of a join: its sources
-	looked bool    // joined with reference data
-	events *scope  // of one source and APPLYs behind it: the source
+	open   bool     // an input: its rows may have more fields
+	sides  []scope  // of a join: its sources
+	looked bool     // joined with reference data
+	events *scope   // of one source and APPLYs behind it: the source
+	lines  []string // columns that hold the keys of TIMESTAMP BY ... OVER
 }
 
 // The fields of the events that RandomStream makes.
@@ -62,6 +64,17 @@ func (g *generator) script() string {
 		{from: "i", fields: eventFields, open: true},
 		{from: "j TIMESTAMP BY t", fields: eventFields, open: true},
 		{from: pick(g, "i TIMESTAMP BY u", "j", "i TIMESTAMP BY DATEADD(second, -1, t)"), fields: eventFields, open: true},
+	}
+	if g.chance(20) {
+		g.over = true
+		lines := pick(g, []string{"k"}, []string{"d"}, []string{"d", "k"})
+		for n := range g.scopes {
+			sc := &g.scopes[n]
+			if !strings.Contains(sc.from, " ") {
+				sc.from += " TIMESTAMP BY EventEnqueuedUtcTime"
+			}
+			sc.from, sc.lines = sc.from+" OVER "+strings.Join(lines, ", "), lines
+		}
 	}
 	var sb strings.Builder
 	if g.chance(25) {
@@ -97,6 +110,7 @@ type generator struct {
 	timeless bool    // rows have no time: they are of reference data
 	failing  bool    // expressions may fail
 	applies  int     // so far
+	over     bool    // inputs have TIMESTAMP BY ... OVER, and every query keeps its keys
 }
 
 func (g *generator) int(lo, hi int) int { return rapid.IntRange(lo, hi).Draw(g.t, "n") }
@@ -140,6 +154,10 @@ func (g *generator) plain(sc scope) (string, scope) {
 		f.name = fmt.Sprintf("c%d", len(items)+1)
 		items = append(items, expr+" AS "+f.name)
 		out.fields = append(out.fields, f)
+	}
+	for _, line := range sc.lines {
+		add(line, field{class: mixed, key: true})
+		out.lines = append(out.lines, fmt.Sprintf("c%d", len(items)))
 	}
 	for range g.int(1, 4) {
 		f := pick(g, sc.fields...)
@@ -187,7 +205,16 @@ func (g *generator) plain(sc scope) (string, scope) {
 		add("DATEDIFF(second, x, y)", field{class: number})
 	}
 	if sc.sides == nil && g.chance(10) {
-		add(pick(g, "LAG(*)", "LAG(*, 2)", "LAST(*)")+" OVER (LIMIT DURATION(second, 5))", field{class: composite})
+		keys := ""
+		if g.over {
+			keys = "PARTITION BY " + strings.Join(sc.lines, ", ") + " "
+		}
+		add(pick(g, "LAG(*)", "LAG(*, 2)", "LAST(*)")+" OVER ("+keys+"LIMIT DURATION(second, 5))", field{class: composite})
+	}
+	for g.chance(15) {
+		if call, f := g.metadata(sc); call != "" {
+			add(call, f)
+		}
 	}
 	where := ""
 	if g.chance(50) {
@@ -198,6 +225,40 @@ func (g *generator) plain(sc scope) (string, scope) {
 		sql += ", *" // what it brings is not named further on
 	}
 	return sql + "\nFROM " + sc.from + where, out
+}
+
+// metadata is a property of the events of an input that the scope reads; empty if it reads
+// none.
+func (g *generator) metadata(sc scope) (call string, f field) {
+	if sc.sides != nil {
+		sc = pick(g, sc.sides...)
+	}
+	words := strings.Fields(strings.Trim(sc.from, "("))
+	alias := words[0]
+	if alias != "i" && alias != "j" {
+		return "", f
+	}
+	if len(words) > 1 && len(words[1]) == 1 { // of a join
+		alias = words[1]
+	}
+	of := func(path string, c class) (string, field) {
+		return fmt.Sprintf("GetMetadataPropertyValue(%s, '%s')", alias, path), field{class: c}
+	}
+	switch g.int(1, 7) {
+	case 1:
+		return of("EventId", text)
+	case 2:
+		return of("[EventHub].[SequenceNumber]", number)
+	case 3:
+		return of("EventHub.PartitionKey", text)
+	case 4:
+		return of(pick(g, "User", "EventHub", "IoTHub"), record)
+	case 5:
+		return of("[EventHub].[Offset]", text)
+	case 6:
+		return of(pick(g, "BlobName", "[EventHub].[Publisher]"), text)
+	}
+	return of("[User].["+pick(g, "p", "q")+"]", mixed)
 }
 
 // analytic makes one analytic call.
@@ -267,7 +328,7 @@ func (g *generator) anomaly(sc scope, over []string) (string, field) {
 
 // partition makes the keys of a PARTITION BY.
 func (g *generator) partition(sc scope) []string {
-	var out []string
+	out := slices.Clone(sc.lines)
 	for _, k := range g.keys(sc) {
 		if len(out) < 3 && g.chance(40) {
 			if g.chance(15) {
@@ -315,6 +376,11 @@ func (g *generator) grouped(sc scope) (string, scope) {
 		items = append(items, expr+" AS "+f.name)
 		out.fields = append(out.fields, f)
 	}
+	for _, line := range sc.lines {
+		group = append(group, line)
+		add(line, field{class: mixed, key: true})
+		out.lines = append(out.lines, fmt.Sprintf("c%d", len(items)))
+	}
 	keys := g.keys(sc)
 	for range min(g.int(0, 3), len(keys)) {
 		k := pick(g, keys...)
@@ -332,6 +398,13 @@ func (g *generator) grouped(sc scope) (string, scope) {
 		k := g.fails(sc)
 		group = append(group, k)
 		add(k, field{class: number, key: true})
+	}
+	if call, f := g.metadata(sc); call != "" && g.chance(10) {
+		if f.class == text {
+			group = append(group, call)
+			add(call, field{class: text, key: true})
+		}
+		add("COUNT(DISTINCT "+call+")", field{class: number})
 	}
 	window := g.window(sc)
 	add("COUNT(*)", field{class: number})
@@ -430,7 +503,7 @@ func (g *generator) oneWindow(sc scope) string {
 // union joins inputs and steps by position.
 func (g *generator) union() (string, scope) {
 	var out scope
-	if g.chance(20) {
+	if !g.over && g.chance(20) {
 		out.fields = []field{{"k", text, true}, {"v", number, false}}
 		return "SELECT *\nFROM i TIMESTAMP BY t\nUNION ALL\nSELECT " + pick(g, "k, v", "v, s, k", "v, *") + " FROM j TIMESTAMP BY t", out
 	}
@@ -441,6 +514,9 @@ func (g *generator) union() (string, scope) {
 	}
 	member := func(sc scope, own bool) string {
 		var items []string
+		for n, line := range sc.lines {
+			items = append(items, fmt.Sprintf("%s AS l%d", line, n+1))
+		}
 		for n, f := range classes {
 			name := f.name
 			if !own {
@@ -462,6 +538,9 @@ func (g *generator) union() (string, scope) {
 	members := []string{member(first, true)}
 	for range g.int(1, 2) {
 		members = append(members, member(pick(g, g.scopes...), false))
+	}
+	for n := range first.lines {
+		out.lines = append(out.lines, fmt.Sprintf("l%d", n+1))
 	}
 	for n, f := range classes {
 		c := f.class

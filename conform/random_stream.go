@@ -46,6 +46,12 @@ func RandomStream(t *rapid.T) ([]Event, Options) {
 			at += column.Ticks(g.int(-1, 1))
 		}
 		e := Event{Input: pick(g, "i", "i", "i", "j"), Partition: g.int(0, partitions-1), Arrival: arrival, Value: g.event(at, keys)}
+		if g.chance(50) {
+			e.Key = pick(g, column.TextOf("a"), column.TextOf("B"), column.TextOf(""))
+		}
+		if g.chance(60) {
+			e.Properties = g.record(pick(g, `{"p":1}`, `{"p":"x","q":2.5}`, `{"P":true}`, `{"q":null}`, "{}"))
+		}
 		out = append(out, e)
 		if g.chance(5) {
 			out = append(out, e)
@@ -88,9 +94,14 @@ func (g *generator) event(at column.Ticks, keys []string) column.Value {
 		r := fmt.Sprintf(`{"x":%s,"y":%s}`, pick(g, "1", "2.5", "null"), pick(g, `"p"`, `"q"`))
 		field("r", 0, r, r, r, "{}", "null")
 	}
-	rows, err := Records([]byte("{" + strings.Join(parts, ",") + "}"))
+	return g.record("{" + strings.Join(parts, ",") + "}")
+}
+
+// record reads one record.
+func (g *generator) record(json string) column.Value {
+	rows, err := Records([]byte(json))
 	if err != nil || len(rows) != 1 {
-		g.t.Fatalf("make an event: %v", err)
+		g.t.Fatalf("make the record %s: %v", json, err)
 	}
 	return rows[0]
 }

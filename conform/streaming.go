@@ -499,7 +499,7 @@ func (s *gateSource) at(i int) *message {
 func (s *gateSource) Partitions(context.Context) (int, error) { return s.parts, nil }
 
 func (s *gateSource) OpenReader(_ context.Context, part int, from connector.Start) (connector.Reader, error) {
-	r := &gateReader{s: s}
+	r := &gateReader{s: s, facts: from.Facts}
 	for _, m := range s.messages {
 		if m.Partition == part {
 			r.messages = append(r.messages, m)
@@ -545,6 +545,7 @@ func (s *gateSource) OpenBetween(ctx context.Context, part int, from connector.S
 type gateReader struct {
 	s        *gateSource
 	messages []message
+	facts    []connector.Fact
 	next     int
 	again    bool // they end there
 }
@@ -572,6 +573,7 @@ func (r *gateReader) Read(ctx context.Context, c *connector.Chunk, wake <-chan s
 		c.Ends = append(c.Ends, uint32(len(c.Data)))
 		c.Arrivals = append(c.Arrivals, m.Arrival)
 		c.Offsets = append(c.Offsets, m.offset)
+		r.tell(c, &m.Event)
 		r.s.gate.note(m.offset)
 	}
 	c.Data = append(c.Data, make([]byte, 16)...)
@@ -580,6 +582,29 @@ func (r *gateReader) Read(ctx context.Context, c *connector.Chunk, wake <-chan s
 		return io.EOF
 	}
 	return nil
+}
+
+// tell adds the facts of the next event.
+func (r *gateReader) tell(c *connector.Chunk, e *Event) {
+	c.Tell(r.facts)
+	for k, f := range r.facts {
+		var v column.Value
+		switch f.Kind {
+		case connector.Sequence:
+			v = column.IntOf(int64(r.next))
+		case connector.Identity:
+			v = column.TextOf(reference.Identity(e.Input, e.Partition, int64(r.next)))
+		case connector.PartitionKey:
+			v = e.Key
+		case connector.Properties:
+			v = e.Properties
+		case connector.Property:
+			if e.Properties.Kind == column.Record {
+				v = e.Properties.Field(f.Name)
+			}
+		}
+		c.Facts[k] = append(c.Facts[k], v)
+	}
 }
 
 func (r *gateReader) Close() error { return nil }

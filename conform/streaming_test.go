@@ -198,7 +198,7 @@ func agree(t *rapid.T, how conform.Streaming, job *plan.Job, script string, even
 		return
 	}
 	if d := letters.Differ(&want.letters); d != "" {
-		t.Fatalf("%+v\n%s\n%s\nrows that were skipped:\n%s", how, script, listed(events), d)
+		t.Fatalf("%+v\n%s\n%s\n%+v\nrows that were skipped:\n%s", how, script, listed(events), o, d)
 	}
 	if err := conform.Compare(conform.AsRecords(got), conform.AsRecords(want.rows), conform.Exact, false); err != nil {
 		t.Fatalf("%+v\n%s\n%s\n%+v\n%v", how, script, listed(events), o, err)
@@ -303,6 +303,9 @@ func TestPartitionsDoNotShow(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s\n%v", script, err)
 		}
+		if showsPlaces(job) {
+			t.Skip("it shows where events stand in their partition")
+		}
 		for i := range events {
 			events[i].Partition = 0
 		}
@@ -320,6 +323,15 @@ func TestPartitionsDoNotShow(t *testing.T) {
 			how.Behind, how.Follow = turns(acts...), rapid.Bool().Draw(t, "follow")
 		}
 		agree(t, how, job, script, events, o, want)
+	})
+}
+
+// showsPlaces reports whether a script reads where events stand in their partition.
+func showsPlaces(job *plan.Job) bool {
+	return slices.ContainsFunc(job.Inputs, func(in *plan.Input) bool {
+		return slices.ContainsFunc(in.Cols, func(c plan.Source) bool {
+			return c.Kind == plan.Partition || c.Kind == plan.Metadata && (c.Path[0] == "EventId" || c.Path[0] == "EventHub" && c.Path[1] != "PartitionKey")
+		})
 	})
 }
 

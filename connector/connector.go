@@ -13,6 +13,7 @@ type Start struct {
 	Mode     StartMode
 	Time     column.Ticks // AtTime: the first message that arrived at or after Time
 	Position Position     // AtPosition: the message at this position
+	Facts    []Fact       // what the reader tells of each message besides; none: nothing
 }
 
 // StartMode is a kind of start.
@@ -29,6 +30,29 @@ const (
 // Position is a place in one partition, in the source's own bytes: the first
 // message not yet read. It is kept in manifests.
 type Position []byte
+
+// Fact is something that a source may know of a message besides its body and its time.
+type Fact struct {
+	Kind FactKind
+	Name string // of a Property, and of what a gateway says
+}
+
+// FactKind is a kind of fact.
+type FactKind uint8
+
+// Kinds of facts. What a source does not know of a message is NULL.
+const (
+	Sequence      FactKind = iota // number of the message in its partition: a bigint
+	Identity                      // a text that no other message has, the same whenever it is read
+	FileName                      // of the file that holds it: a text
+	PartitionKey                  // a text
+	Publisher                     // a text
+	Property                      // the application property Name: of any kind
+	Properties                    // all application properties by the order of their names: a record
+	Gateway                       // what a gateway of devices has written under Name: of any kind
+	MessageID                     // that the sender gave: of any kind
+	CorrelationID                 // the same
+)
 
 // Source is something a job reads.
 type Source interface {
@@ -65,23 +89,42 @@ type Chunk struct {
 	Data     []byte
 	Starts   []uint32
 	Ends     []uint32
-	Arrivals []column.Ticks // enqueued time of each message, never decreasing
-	Offsets  []int64        // of each message, for reports
-	Next     Position       // behind the messages
-	CaughtUp bool           // nothing more was there when this was read
-	Promise  column.Ticks   // no later message arrives before this; 0: no promise
-	Missed   bool           // messages may have been removed before they were read
+	Arrivals []column.Ticks   // enqueued time of each message, never decreasing
+	Offsets  []int64          // of each message, for reports
+	Facts    [][]column.Value // by fact of Start, then by message; nil: the source knows none
+	Next     Position         // behind the messages
+	CaughtUp bool             // nothing more was there when this was read
+	Promise  column.Ticks     // no later message arrives before this; 0: no promise
+	Missed   bool             // messages may have been removed before they were read
 }
 
 // Reset empties c and keeps its memory.
 func (c *Chunk) Reset() {
 	c.Data, c.Starts, c.Ends = c.Data[:0], c.Starts[:0], c.Ends[:0]
 	c.Arrivals, c.Offsets = c.Arrivals[:0], c.Offsets[:0]
+	for i := range c.Facts {
+		c.Facts[i] = c.Facts[i][:0]
+	}
 	c.Next, c.CaughtUp, c.Promise, c.Missed = nil, false, 0, false
 }
 
 // Len is the number of messages.
 func (c *Chunk) Len() int { return len(c.Starts) }
+
+// Cut leaves the first n messages.
+func (c *Chunk) Cut(n int) {
+	c.Starts, c.Ends, c.Arrivals, c.Offsets = c.Starts[:n], c.Ends[:n], c.Arrivals[:n], c.Offsets[:n]
+	for i := range c.Facts {
+		c.Facts[i] = c.Facts[i][:n]
+	}
+}
+
+// Tell makes room for the facts that a reader was asked for.
+func (c *Chunk) Tell(facts []Fact) {
+	if len(c.Facts) != len(facts) {
+		c.Facts = make([][]column.Value, len(facts))
+	}
+}
 
 // Epoch names one checkpoint of one job.
 type Epoch struct {

@@ -72,7 +72,7 @@ func openInput(r *run, in Input, number int, refs []*plan.Input) (*input, error)
 	}
 	fo := file.Options{
 		Files: paths, Reader: in.Reader, Delimiter: out.format.Delimiter, NoHeader: in.NoHeader, Names: syntax.Declared(r.o.Script, in.Name),
-		Partitions: in.Partitions, Base: int64(number) << offsetBits, Batch: r.o.BatchRows,
+		Partitions: in.Partitions, Base: int64(number) << offsetBits, Name: in.Name, Batch: r.o.BatchRows,
 	}
 	switch {
 	case out.format.CSV:

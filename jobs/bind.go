@@ -244,6 +244,9 @@ func compile(j pipeline.Job) (*plan.Job, error) {
 		}
 		return nil, fmt.Errorf("compiling %s: %w", file, errs)
 	}
+	if why := stream.CheckPolicy(compiled, TimePolicy(j.Policies)); why != nil {
+		return nil, fmt.Errorf("opening job %s: %w", j.Name, why)
+	}
 	if j.Policies.IgnoreCase {
 		plan.IgnoreCase(compiled)
 	}

@@ -419,7 +419,7 @@ type again struct {
 func (a *again) Partitions(context.Context) (int, error) { return max(1, len(a.to)), nil }
 
 // OpenReader implements connector.Source.
-func (a *again) OpenReader(ctx context.Context, part int, _ connector.Start) (connector.Reader, error) {
+func (a *again) OpenReader(ctx context.Context, part int, start connector.Start) (connector.Reader, error) {
 	if part >= len(a.to) || len(a.to[part]) == 0 {
 		return ended{}, nil
 	}
@@ -430,7 +430,9 @@ func (a *again) OpenReader(ctx context.Context, part int, _ connector.Start) (co
 	if !ok {
 		return nil, fmt.Errorf("it cannot be read again")
 	}
-	r, err := src.OpenBetween(ctx, part, a.from, a.to[part])
+	from := a.from
+	from.Facts = start.Facts
+	r, err := src.OpenBetween(ctx, part, from, a.to[part])
 	return &countedReader{r, a.s}, err
 }
 

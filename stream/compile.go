@@ -7,6 +7,7 @@ import (
 	"spate/sql/bind"
 	"spate/sql/plan"
 	"spate/sql/syntax"
+	"spate/stream/exec"
 )
 
 // Compile binds a script and compiles it for the engine: what comes back
@@ -28,6 +29,19 @@ func Compile(text string, o bind.Options) (*plan.Job, syntax.Errors, []bind.Warn
 	}
 	unifyNames(job)
 	return job, nil, warnings
+}
+
+// CheckPolicy says why a job that goes on and on cannot have a policy; nil: it can. The
+// tolerance for late events is what closes the windows of substreams and lets go of keys
+// that have fallen silent.
+func CheckPolicy(job *plan.Job, p exec.TimePolicy) *syntax.Error {
+	for _, in := range job.Inputs {
+		if len(in.Over) > 0 && in.Time != nil && p.Late < 0 {
+			return &syntax.Error{Span: in.Where, Msg: "TIMESTAMP BY ... OVER needs a tolerance for late events, and that of the job is infinite: no window would close, and no key be forgotten",
+				Hint: "set eventsLateArrivalMaxDelay, such as 5m"}
+		}
+	}
+	return nil
 }
 
 // unifyNames spells the name of an input or output everywhere as it stands first:

@@ -203,11 +203,16 @@ var timeFaults = map[exec.TimeFault][2]string{
 	exec.TooLate:     {"LateInputEvent", "sent later than the configured tolerance"},
 	exec.OutOfOrder:  {"OutOfOrderEvent", "behind the watermark of the partition"},
 	exec.InvalidTime: {"InvalidInputTimeStamp", "the value of TIMESTAMP BY is no datetime"},
+	exec.InvalidKey:  {"InvalidInputTimeStampKey", "a key of TIMESTAMP BY ... OVER is NULL"},
+	exec.TooManyKeys: {"InvalidInputTimeStampKey", "the partition has as many substreams as it may"},
 }
 
 // fault reports an event whose time is wrong.
 func (p *partition) fault(c *connector.Chunk, message int, f exec.TimeFault, m exec.Moved) {
 	text := timeFaults[f]
+	if f == exec.InvalidKey || f == exec.TooManyKeys {
+		f = exec.InvalidTime // the kind of both
+	}
 	d := Diagnostic{Kind: string(f), Type: text[0], Reason: text[1], Dropped: m.Dropped, Moved: m.By, Cause: c.Offsets[message]}
 	if f == exec.OutOfOrder && p.in.LineOrder {
 		d.Cause = m.Cause

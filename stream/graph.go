@@ -46,6 +46,9 @@ func (g *graph) waiting(in *plan.Input) string {
 	return g.canon.Rows(in) + "/wait/" + g.canon.Columns(in)
 }
 
+// keyed names the state of the substreams of an input.
+func (g *graph) keyed(in *plan.Input) string { return g.canon.Rows(in) + "/keys" }
+
 // consumer is a step or, with node nil, an output that reads a node.
 type consumer struct {
 	node      plan.Node

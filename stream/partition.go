@@ -35,8 +35,9 @@ type partition struct {
 	came   bool // the source had no such partition when the checkpoint was taken
 
 	decoder  rowDecoder
-	stamps   Arrivals // nil: the source stamps
-	stampers []int    // decoder column of each of its columns
+	facts    []connector.Fact // that the plan reads of each message
+	stamps   Arrivals         // nil: the source stamps
+	stampers []int            // decoder column of each of its columns
 	count    *inputCounts
 	refused  int       // events of the batch under way that are not as declared
 	branches []*branch // one per Input of the plan
@@ -64,7 +65,7 @@ type branch struct {
 	node     *plan.Input
 	stage    *exec.TimeStage
 	schema   *column.Schema
-	from     []int // decoder column of each payload column
+	from     []int // of each column: decoder column of a payload, fact of metadata
 	next     exec.Emit
 	frontier column.Position // no later row of the branch stands before
 	counted  exec.TimeCounts
@@ -114,6 +115,9 @@ func newPartition(j *Job, s sourceInputs, number int) (*partition, error) {
 		for k, c := range node.Cols {
 			switch c.Kind {
 			case plan.Payload, plan.Whole:
+			case plan.Metadata:
+				b.from[k] = p.fact(factOf(c.Path))
+				continue
 			default:
 				continue
 			}
@@ -132,6 +136,9 @@ func newPartition(j *Job, s sourceInputs, number int) (*partition, error) {
 		}
 		p.keepOf(j.graph.standing(node), number, b.stage.Standing())
 		p.keepOf(j.graph.waiting(node), number, b.stage)
+		if keys, ok := b.stage.Substreams(); ok {
+			p.keepOf(j.graph.keyed(node), number, keys)
+		}
 		p.branches = append(p.branches, b)
 	}
 	if in.Arrivals != nil {
@@ -230,6 +237,7 @@ func (p *partition) read(ctx context.Context, from connector.Start) error {
 	var r connector.Reader = ended{}
 	if !p.gone {
 		var err error
+		from.Facts = p.facts
 		if r, err = p.in.Source.OpenReader(ctx, p.number, from); err != nil {
 			return fmt.Errorf("opening partition %d of input %s: %w", p.number, p.source.name, err)
 		}

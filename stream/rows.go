@@ -75,6 +75,10 @@ func (p *partition) batch(c *connector.Chunk, rows format.Rows) error {
 		b := &column.Batch{Schema: br.schema, Rows: rows.Rows, Time: arrivals, Seq: seq, Index: index, Cols: make([]column.Vector, len(br.node.Cols))}
 		var keep []int32
 		for k, s := range br.node.Cols {
+			if s.Kind == plan.Metadata {
+				b.Cols[k] = p.metadata(s, br.from[k], c, rows, arrivals)
+				continue
+			}
 			b.Cols[k] = p.column(s, br.from[k], rows, arrivals, seq)
 			if s.Declared != column.Null {
 				keep = p.declared(s, &b.Cols[k], rows, c, keep, refused)

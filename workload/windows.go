@@ -36,7 +36,7 @@ func Windows(ctx context.Context, log io.Writer) (*Report, error) {
 		run  func(context.Context, *Report) error
 	}{
 		{"lag", measureLag}, {"join", measureJoin}, {"apply", measureApply}, {"reference data", measureReference}, {"places", measurePlaces}, {"anomaly", measureAnomaly},
-		{"match", measureMatch}, {"functions", measureFunctions}, {"disorder", measureDisorder}, {"hopping", measureHopping}, {"sliding", measureSliding},
+		{"match", measureMatch}, {"substreams", measureSubstreams}, {"functions", measureFunctions}, {"disorder", measureDisorder}, {"hopping", measureHopping}, {"sliding", measureSliding},
 		{"session", measureSession}, {"checkpoint", measureFreeze}, {"changed script", measureChange}, {"shards", measureShards},
 	} {
 		fmt.Fprintln(log, c.name)
@@ -191,6 +191,29 @@ func measureDisorder(ctx context.Context, r *Report) error {
 	}
 	r.Counters["disorder.rows"] = rows
 	r.add("disorder tolerance 10 s, 100,000 events/s", "events/cpu-s", n/(float64(u.cpu)/1e9), 1_000_000)
+	return nil
+}
+
+// measureSubstreams is TIMESTAMP BY ... OVER with 100,000 keys, which drift apart by up to a
+// minute.
+func measureSubstreams(ctx context.Context, r *Report) error {
+	const n, keys, rate = 1_000_000, 100_000, 20_000
+	src := &spreadSource{n: n, parts: 4,
+		arrival: func(i int) column.Ticks { return benchEpoch + column.Ticks(i)*column.Second/rate },
+		body: func(dst []byte, i int) []byte {
+			k := i * 7919 % keys
+			at := benchEpoch + column.Ticks(i)*column.Second/rate - column.Ticks(k%60)*column.Second
+			return fmt.Appendf(dst, `{"k":"device-%d","v":%d,"at":"%s"}`, k, i%97, at)
+		},
+	}
+	src.fill()
+	u, _, rows, err := runJob(ctx, "SELECT k, COUNT(*) AS n INTO o FROM i TIMESTAMP BY at OVER k GROUP BY k, TumblingWindow(minute, 5)", src,
+		func(o *stream.Options) { o.Policy.Late = 5 * column.Minute })
+	if err != nil {
+		return err
+	}
+	r.Counters["substreams.rows"] = rows
+	r.add("OVER, 100,000 keys", "events/cpu-s", n/(float64(u.cpu)/1e9), 1_000_000)
 	return nil
 }
 

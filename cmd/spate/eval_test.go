@@ -257,6 +257,30 @@ func TestEvalEndsWhenNobodyReads(t *testing.T) {
 	}
 }
 
+// Of files the properties say where an event stands.
+func TestEvalPropertiesOfFiles(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "in/a.jsonl", "{\"a\":1,\"p\":0}\n\n{\"a\":2,\"p\":1}\n")
+	write(t, "in/b.jsonl", "{\"a\":3,\"p\":1}\n")
+	const script = `SELECT a, GetMetadataPropertyValue(i, 'BlobName') AS f, GetMetadataPropertyValue(i, '[EventHub].[SequenceNumber]') AS n,
+		GetMetadataPropertyValue(i, 'PartitionId') AS p, GetMetadataPropertyValue(i, 'BlobLastModifiedUtcTime') AS at, GetMetadataPropertyValue(i, 'EventId') AS id,
+		GetMetadataPropertyValue(i, 'User') AS u INTO o FROM i`
+	for _, input := range []string{"i=in", "i=in,partition=p,partitions=2"} {
+		code, out, errs := evalOut(t, "", "-e", script, "--input", input)
+		want := []string{`{"a":1,"f":"in/a.jsonl","n":1,"p":0,"at":"2000-01-01T00:00:00.0000000Z","id":"`, `{"a":2,"f":"in/a.jsonl","n":3,"p":`, `{"a":3,"f":"in/b.jsonl","n":4,"p":`}
+		ids := make(map[string]bool)
+		for i, line := range strings.Split(strings.TrimSpace(out), "\n") {
+			if i >= len(want) || !strings.Contains(line, want[i]) || !strings.Contains(line, `"u":null`) {
+				t.Errorf("%s: row %d: %s", input, i, line)
+			}
+			ids[regexp.MustCompile(`"id":"([^"]*)"`).FindString(line)] = true
+		}
+		if code != done || len(ids) != len(want) {
+			t.Errorf("%s: exit %d, ids %v: %s", input, code, ids, errs)
+		}
+	}
+}
+
 // A full disk is named once.
 func TestEvalFullDisk(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
@@ -301,12 +325,21 @@ func TestEvalReadsHubs(t *testing.T) {
 	}
 	const script = `SELECT DeviceId, EventEnqueuedUtcTime, PartitionId INTO o FROM i;
 		SELECT *, System.Timestamp() AS at INTO p FROM i;
+		SELECT GetMetadataPropertyValue(i, 'EventId') AS id, GetMetadataPropertyValue(i, 'User') AS sent,
+			GetMetadataPropertyValue(i, 'EventHub') AS hub INTO m FROM i;
 		SELECT DeviceId, COUNT(*) AS n, AVG(Temperature) AS t INTO w FROM i TIMESTAMP BY EventEnqueuedUtcTime GROUP BY DeviceId, TumblingWindow(second, 1)`
 	args := []string{"-e", script, "--data", filepath.Join(dir, "data"), "--input"}
 	_, all, _ := evalOut(t, "", append(args, "i=hub:in")...)
 	times := regexp.MustCompile(`"EventEnqueuedUtcTime":"([^"]*)"`).FindAllStringSubmatch(all, -1)
 	if len(times) < 800 {
 		t.Fatalf("%d times in %s", len(times), all)
+	}
+	ids := make(map[string]bool)
+	for _, m := range regexp.MustCompile(`"id":"([0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})","sent":\{"DeviceType":"[^"]+","Location":"[^"]+"\},"hub":\{`).FindAllStringSubmatch(all, -1) {
+		ids[m[1]] = true
+	}
+	if len(ids) < 800 || 2*len(ids) != len(times)-len(ids) { // each time stands in o, p and m
+		t.Errorf("%d ids of events with properties, %d times", len(ids), len(times))
 	}
 	early, late := times[100][1], times[len(times)-100][1]
 	ranges := []string{"in", "in@" + early + "..", "in@.." + late, "in@" + early + ".." + late, "in@2000-01-01T00:00:00Z..2001-01-01T00:00:00Z",

@@ -22,7 +22,6 @@ import (
 	"spate/internal/gosource"
 	"spate/lake/query"
 	"spate/sql/bind"
-	"spate/sql/syntax"
 	"spate/stream"
 )
 
@@ -318,11 +317,6 @@ var guards = []string{
 	"lake/parquetfile/type.go ",                         // lake/delta has refused the type
 }
 
-// worded are features that refusals call by what was written.
-var worded = map[syntax.Feature]bool{
-	syntax.OtherMetadata: true,
-}
-
 // refusals are the texts with which the code refuses by name, and where they stand.
 func refusals(t *testing.T) map[string]string {
 	t.Helper()
@@ -340,11 +334,6 @@ func refusals(t *testing.T) map[string]string {
 			return
 		}
 		out[text] = where
-	}
-	for _, f := range syntax.MissingFeatures() {
-		if !worded[f] {
-			add(string(f)+" is not supported yet", "sql/syntax/missing.go")
-		}
 	}
 	root := filepath.Join("..", "..")
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {

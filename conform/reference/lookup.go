@@ -165,7 +165,7 @@ func (r *runner) referenceInput(n *plan.Input) []row {
 	for i, v := range r.options.Snapshots[at].Rows {
 		x := row{at: position{seq: i}}
 		ok := false
-		if x.vals, ok = r.source(n, &Event{Input: n.Name, Value: v}); ok {
+		if x.vals, ok = r.source(n, &Event{Input: n.Name, Value: v}, int64(i)); ok {
 			out = append(out, x)
 		}
 	}

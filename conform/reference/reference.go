@@ -24,6 +24,9 @@ type Event struct {
 	Partition int
 	Arrival   column.Ticks // never decreasing within a partition
 	Value     column.Value // a record
+
+	Key        column.Value // partition key; NULL: none
+	Properties column.Value // application properties: a record; NULL: none
 }
 
 // Options are the settings of a job that change its rows.

@@ -22,7 +22,8 @@ type clock struct {
 func (r *runner) input(n *plan.Input) ([]row, error) {
 	ordinal := r.ordinal(n.Name)
 	clocks := map[string]*clock{}
-	partitions := 1 // that there are by now
+	partitions := 1            // that there are by now
+	numbers := map[int]int64{} // by partition: events before this one
 	var out []row
 	for seq := range r.events {
 		e := &r.events[seq]
@@ -39,14 +40,18 @@ func (r *runner) input(n *plan.Input) ([]row, error) {
 		}
 		x := row{time: e.Arrival, at: position{arrival: e.Arrival, input: ordinal, partition: e.Partition, seq: seq}, traced: seq == r.traced}
 		r.seq = seq
+		number := numbers[e.Partition]
+		numbers[e.Partition]++
 		value, ok := leveled(r.level, e.Value)
 		if !ok {
 			r.judge("deserialization", true)
 			r.counts.BadEvent++
 			continue
 		}
-		e = &Event{Input: e.Input, Partition: e.Partition, Arrival: e.Arrival, Value: value}
-		if x.vals, ok = r.source(n, e); !ok {
+		event := *e
+		event.Value = value
+		e = &event
+		if x.vals, ok = r.source(n, e, number); !ok {
 			r.judge("declaration", true)
 			r.counts.Undeclared++
 			continue
@@ -54,10 +59,7 @@ func (r *runner) input(n *plan.Input) ([]row, error) {
 		key := appendKey(nil, column.IntOf(int64(e.Partition)))
 		for _, k := range n.Over {
 			v, err := r.eval(k, &x)
-			if err != nil {
-				return nil, err
-			}
-			ok = ok && !v.IsNull()
+			ok = ok && err == nil && !v.IsNull()
 			key = appendKey(key, v)
 		}
 		if !ok {
@@ -153,7 +155,7 @@ func (c *clock) admit(r *runner, t, a column.Ticks) (column.Ticks, bool) {
 // policy. It reports false in arrival-time mode and where there is none.
 func EventTime(n *plan.Input, event column.Value) (column.Ticks, bool) {
 	r := &runner{}
-	vals, ok := r.source(n, &Event{Value: event})
+	vals, ok := r.source(n, &Event{Value: event}, 0)
 	if !ok || n.Time == nil {
 		return 0, false
 	}
@@ -164,9 +166,9 @@ func EventTime(n *plan.Input, event column.Value) (column.Ticks, bool) {
 	return toTime(v)
 }
 
-// source reads the columns of an event. It reports false if a field is not of
-// the type that CREATE TABLE declares.
-func (r *runner) source(n *plan.Input, e *Event) ([]column.Value, bool) {
+// source reads the columns of an event, which is the number-th of its partition. It
+// reports false if a field is not of the type that CREATE TABLE declares.
+func (r *runner) source(n *plan.Input, e *Event, number int64) ([]column.Value, bool) {
 	vals := make([]column.Value, len(n.Cols))
 	for i := range n.Cols {
 		s := &n.Cols[i]
@@ -176,6 +178,8 @@ func (r *runner) source(n *plan.Input, e *Event) ([]column.Value, bool) {
 			v = column.TimeOf(e.Arrival)
 		case plan.Partition:
 			v = column.IntOf(int64(e.Partition))
+		case plan.Metadata:
+			v = metadata(s.Path, e, number)
 		case plan.Whole:
 			v = e.Value
 			if r.options.SystemColumns {

@@ -60,7 +60,7 @@ func (s *Part) OpenReader(ctx context.Context, partition int, from connector.Sta
 	if first >= end {
 		return r, nil
 	}
-	r.Reader, err = s.Source.OpenReader(ctx, partition, connector.Start{Mode: connector.AtPosition, Position: position(first, 0)})
+	r.Reader, err = s.Source.OpenReader(ctx, partition, connector.Start{Mode: connector.AtPosition, Position: position(first, 0), Facts: from.Facts})
 	return r, err
 }
 
@@ -106,7 +106,7 @@ func (r *partReader) Read(ctx context.Context, c *connector.Chunk, wake <-chan s
 	for n > 0 && c.Offsets[n-1] >= r.end {
 		n--
 	}
-	c.Starts, c.Ends, c.Arrivals, c.Offsets = c.Starts[:n], c.Ends[:n], c.Arrivals[:n], c.Offsets[:n]
+	c.Cut(n)
 	c.CaughtUp, c.Promise = false, 0
 	if next >= r.end {
 		return io.EOF

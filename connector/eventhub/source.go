@@ -67,7 +67,7 @@ func (s *Source) OpenReader(_ context.Context, partition int, from connector.Sta
 		return nil, fmt.Errorf("read hub %s: partition %d of %d", s.hub.Name(), partition, s.hub.Partitions())
 	}
 	p := s.hub.Partition(partition)
-	r := &reader{source: s, p: p, ask: s.o.Bytes,
+	r := &reader{source: s, p: p, ask: s.o.Bytes, facts: newFacts(from.Facts, s.hub.Name(), s.hub.Created(), partition),
 		trimmed: s.o.Metrics.Counter("EventsTrimmedUnread", "EntityName", s.hub.Name(), "JobName", s.o.Job, "PartitionId", strconv.Itoa(partition))}
 	var err error
 	switch from.Mode {
@@ -151,6 +151,7 @@ type reader struct {
 	at      int64 // append time of the record before
 	ask     int   // bytes of the next read
 	chunk   hub.Chunk
+	facts   *facts // nil: nothing is told but bodies
 	trimmed *metric.Counter
 	missed  bool // records may have been removed before they were read
 }
@@ -223,6 +224,11 @@ func (r *reader) fill(c *connector.Chunk) {
 			start, end := r.chunk.Payload(i)
 			c.Starts, c.Ends = append(c.Starts, uint32(start)), append(c.Ends, uint32(end))
 			c.Offsets = append(c.Offsets, max(b.BaseOffset, r.next))
+		}
+		if r.facts != nil {
+			if err := r.facts.tell(c, &r.chunk, i, r.next); err != nil {
+				r.source.o.Log.Warn("what was sent with events cannot be read", "hub", r.source.hub.Name(), "partition", r.p.ID(), "offset", b.BaseOffset, "err", err)
+			}
 		}
 		at := column.TicksOfMillis(b.AppendTime)
 		for len(c.Arrivals) < len(c.Starts) {

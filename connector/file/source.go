@@ -17,9 +17,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sort"
+	"strings"
 	"sync"
 
+	"spate/column"
 	"spate/connector"
 )
 
@@ -43,9 +46,10 @@ type Options struct {
 	NoHeader  bool     // CSV: the first line is a row
 	Names     []string // CSV without a header: names of the first columns; the others are column1, column2, ...
 
-	Partitions int   // default 1
-	Base       int64 // is added to all offsets
-	Batch      int   // messages of one Read at most; 0: what a block holds
+	Partitions int    // default 1
+	Base       int64  // is added to all offsets
+	Name       string // of the input, a part of the identity of its messages
+	Batch      int    // messages of one Read at most; 0: what a block holds
 
 	// Route, if set, sees all messages in their order before the readers do: it sets the
 	// partition of each, and may set their arrivals and rewrite them. parts has one element
@@ -159,6 +163,11 @@ func (s *Source) Peek(see func(c *connector.Chunk) (more bool, err error)) error
 func (s *Source) Place(offset int64) (name string, line int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.place(offset)
+}
+
+// place is Place while mu is held.
+func (s *Source) place(offset int64) (name string, line int64) {
 	i := sort.Search(len(s.places), func(i int) bool { return s.places[i].first >= offset })
 	if i == 0 {
 		return s.o.Files[0], offset - s.o.Base
@@ -174,7 +183,7 @@ func (s *Source) OpenReader(_ context.Context, partition int, from connector.Sta
 	if from.Mode != connector.Oldest {
 		return nil, fmt.Errorf("opening partition %d of %s: files are read from their beginning", partition, s.o.Files[0])
 	}
-	return &reader{s, partition}, nil
+	return &reader{s, partition, from.Facts}, nil
 }
 
 // Close closes the files. It comes behind the last Read.
@@ -193,6 +202,7 @@ func (s *Source) Close() error {
 type reader struct {
 	s         *Source
 	partition int
+	facts     []connector.Fact
 }
 
 // Read implements connector.Reader.
@@ -205,7 +215,9 @@ func (r *reader) Read(ctx context.Context, c *connector.Chunk, _ <-chan struct{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.queues) == 1 {
-		return s.next(c, nil)
+		err := s.next(c, nil)
+		s.tell(c, r.facts)
+		return err
 	}
 	for s.queues[r.partition].empty() {
 		if s.err == nil {
@@ -216,7 +228,33 @@ func (r *reader) Read(ctx context.Context, c *connector.Chunk, _ <-chan struct{}
 	}
 	err := s.queues[r.partition].pop(c, s.o.Batch)
 	c.Data = append(c.Data, slack[:]...)
+	s.tell(c, r.facts)
 	return err
+}
+
+// tell adds what is known of messages of files: where they stand.
+func (s *Source) tell(c *connector.Chunk, facts []connector.Fact) {
+	if len(facts) == 0 {
+		return
+	}
+	c.Tell(facts)
+	for _, offset := range c.Offsets {
+		for k, f := range facts {
+			var v column.Value
+			switch f.Kind {
+			case connector.Sequence:
+				v = column.IntOf(offset - s.o.Base)
+			case connector.Identity:
+				v = column.TextOf(fmt.Sprintf("file/%s/%d", strings.ToLower(s.o.Name), offset-s.o.Base))
+			case connector.FileName:
+				if s.o.Reader == nil {
+					name, _ := s.place(offset)
+					v = column.TextOf(filepath.ToSlash(name))
+				}
+			}
+			c.Facts[k] = append(c.Facts[k], v)
+		}
+	}
 }
 
 // slack is what decoders may read behind the last message.

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"spate/column"
 	"spate/connector"
 	"spate/connector/eventhub"
+	"spate/wire/amqp"
 )
 
 // What Open may find.
@@ -41,6 +43,7 @@ type Source struct {
 	o      Options
 	client *azeventhubs.ConsumerClient
 	parts  []azeventhubs.PartitionProperties
+	made   time.Time // when the hub was
 }
 
 // retries are few: the instance is on this machine, and a run whose hub is gone ends.
@@ -75,6 +78,7 @@ func (s *Source) measure(ctx context.Context) error {
 		}
 		return fmt.Errorf("read hub %s: %w", s.o.Hub, err)
 	}
+	s.made = hub.CreatedOn
 	for _, id := range hub.PartitionIDs {
 		p, err := s.client.GetPartitionProperties(ctx, id, nil)
 		if err != nil {
@@ -97,7 +101,7 @@ func (s *Source) OpenReader(ctx context.Context, partition int, from connector.S
 		return nil, fmt.Errorf("read hub %s partition %d: a part of a hub is read from its beginning", s.o.Hub, partition)
 	}
 	p := &s.parts[partition]
-	r := &reader{s: s, partition: p.PartitionID, next: p.BeginningSequenceNumber, end: p.LastEnqueuedSequenceNumber + 1}
+	r := &reader{s: s, about: eventhub.NewAbout(s.o.Hub, s.made, partition), facts: from.Facts, partition: p.PartitionID, next: p.BeginningSequenceNumber, end: p.LastEnqueuedSequenceNumber + 1}
 	if p.IsEmpty {
 		r.end = r.next
 	}
@@ -148,6 +152,8 @@ const patience = 5 * time.Second
 // reader reads one partition to end. Without a client there is nothing.
 type reader struct {
 	s         *Source
+	about     *eventhub.About
+	facts     []connector.Fact
 	partition string
 	client    *azeventhubs.PartitionClient
 	first     int64     // sequence number that the client begins with
@@ -178,6 +184,7 @@ func (r *reader) Read(ctx context.Context, c *connector.Chunk, _ <-chan struct{}
 			c.Ends = append(c.Ends, uint32(len(c.Data)))
 			c.Arrivals = append(c.Arrivals, column.TicksOfMillis(at.UnixMilli()))
 			c.Offsets = append(c.Offsets, e.SequenceNumber)
+			r.tell(c, e)
 			r.next = e.SequenceNumber + 1
 		}
 		if c.Len() > 0 {
@@ -190,6 +197,49 @@ func (r *reader) Read(ctx context.Context, c *connector.Chunk, _ <-chan struct{}
 		return io.EOF
 	}
 	return nil
+}
+
+// tell adds the facts of an event.
+func (r *reader) tell(c *connector.Chunk, e *azeventhubs.ReceivedEventData) {
+	if len(r.facts) == 0 {
+		return
+	}
+	c.Tell(r.facts)
+	r.about.Begin(e.SequenceNumber)
+	if e.PartitionKey != nil {
+		r.about.Key([]byte(*e.PartitionKey))
+	}
+	for name, v := range e.Properties {
+		r.about.Property(name, valueOf(v))
+	}
+	for name, v := range e.SystemProperties {
+		r.about.Annotation(name, valueOf(v))
+	}
+	if p := e.RawAMQPMessage.Properties; p != nil {
+		r.about.IDs(valueOf(p.MessageID), valueOf(p.CorrelationID))
+	}
+	for k, fact := range r.facts {
+		c.Facts[k] = append(c.Facts[k], r.about.Fact(fact))
+	}
+}
+
+// valueOf is a value that the SDK has decoded. Some of its types have no name outside of it.
+func valueOf(v any) column.Value {
+	if v == nil {
+		return column.Value{}
+	}
+	if at, ok := v.(time.Time); ok {
+		return eventhub.ValueOf(amqp.Timestamp(at.UnixMilli()))
+	}
+	switch r := reflect.ValueOf(v); {
+	case r.Kind() == reflect.String:
+		return eventhub.ValueOf(r.String())
+	case r.Kind() == reflect.Array && r.Len() == 16 && r.Type().Elem().Kind() == reflect.Uint8:
+		var id amqp.UUID
+		reflect.Copy(reflect.ValueOf(&id).Elem(), r)
+		return eventhub.ValueOf(id)
+	}
+	return eventhub.ValueOf(v)
 }
 
 // receive brings the next events; none where events were removed.

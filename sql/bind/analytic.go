@@ -92,7 +92,7 @@ func (q *query) analyticSource(c *syntax.Call, f *plan.AnalyticFunc) *source {
 }
 
 func (q *query) analyticFunc(c *syntax.Call, name string) (plan.AnalyticFunc, bool) {
-	f := plan.AnalyticFunc{Column: plan.Column{Name: q.b.text(c.Span)}}
+	f := plan.AnalyticFunc{Column: plan.Column{Name: q.b.text(c.Span)}, Where: c.Span}
 	if !q.analyticOver(c, name, &f) {
 		return f, false
 	}

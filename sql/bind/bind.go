@@ -174,6 +174,10 @@ func Job(script *syntax.Script, src string, opts Options) (*plan.Job, syntax.Err
 	}
 	b.settle(job)
 	finish(job)
+	if b.substreams(job); len(b.errs) > 0 {
+		b.errs.Sort()
+		return nil, b.errs, b.warnings
+	}
 	return job, nil, b.warnings
 }
 
@@ -221,16 +225,6 @@ func Expression(src string, cols []plan.Column) (plan.Expr, syntax.Errors) {
 
 func (b *binder) fail(at syntax.Span, hint, format string, args ...any) {
 	b.errs = append(b.errs, &syntax.Error{Span: at, Msg: fmt.Sprintf(format, args...), Hint: hint})
-}
-
-// unsupported refuses a construct that is missing; what it is called, if not as the feature.
-func (b *binder) unsupported(at syntax.Span, f syntax.Feature, what ...string) {
-	b.refuse(at, "", f, what...)
-}
-
-// refuse is unsupported with a hint.
-func (b *binder) refuse(at syntax.Span, hint string, f syntax.Feature, what ...string) {
-	b.fail(at, hint, "%s is not supported yet", cmp.Or(strings.Join(what, ""), string(f)))
 }
 
 func (b *binder) warn(at syntax.Span, code, format string, args ...any) {

@@ -1,7 +1,6 @@
 package bind
 
 import (
-	"cmp"
 	"fmt"
 	"sort"
 	"strconv"
@@ -329,55 +328,4 @@ func (q *query) prefixed(c *syntax.Call) plan.Expr {
 		q.b.fail(c.Name.Span, "leave the prefix out", "function %s takes no prefix at compatibility level 1.2", last)
 	}
 	return constant(c.Span, column.Value{})
-}
-
-// metadata binds GetMetadataPropertyValue(input, path) where the property is a
-// system column.
-func (q *query) metadata(c *syntax.Call) plan.Expr {
-	null := constant(c.Span, column.Value{})
-	if len(c.Args) != 2 {
-		q.b.fail(c.Span, "", "GetMetadataPropertyValue takes 2 arguments, %d given", len(c.Args))
-		return null
-	}
-	var src *source
-	if p, ok := c.Args[0].(*syntax.Path); ok && len(p.Parts) == 1 {
-		src = q.from.byAlias(p.Parts[0].Name)
-	}
-	if src == nil || src.stream == nil {
-		q.b.fail(c.Args[0].Loc(), "write GetMetadataPropertyValue(input, '[EventHub].[PartitionId]')", "the first argument of GetMetadataPropertyValue is the input of this SELECT")
-		return null
-	}
-	name, ok := c.Args[1].(*syntax.Literal)
-	if !ok || name.Kind != syntax.StringLit {
-		q.b.fail(c.Args[1].Loc(), "write GetMetadataPropertyValue(input, '[EventHub].[PartitionId]')", "the second argument of GetMetadataPropertyValue is a string")
-		return null
-	}
-	parts := bracketPath(name.Text)
-	if len(parts) == 2 && strings.EqualFold(parts[0], "EventHub") && src.stream.decl.info.Kind == EventHub {
-		if _, ok := systemColumns[strings.ToLower(parts[1])]; ok && !q.post {
-			return q.column(src, c.Span, parts[1:])
-		}
-	}
-	if !isMetadata(name.Text) {
-		q.b.fail(name.Span, cmp.Or(syntax.Hint("such as '[EventHub].[PartitionId]', '[User].[name]' or 'EventId'", syntax.OtherMetadata), "such as '[EventHub].[PartitionId]'"), "there is no metadata property '%s'", name.Text)
-		return null
-	}
-	q.b.unsupported(c.Span, syntax.OtherMetadata, "the metadata property '"+name.Text+"'")
-	return null
-}
-
-// isMetadata reports whether a path of GetMetadataPropertyValue is one of some kind of
-// input.
-// Source: stream-analytics.md 7.6.
-func isMetadata(path string) bool {
-	first, _, _ := strings.Cut(path, ".")
-	if parts := bracketPath(path); parts != nil {
-		first = parts[0]
-	}
-	first = strings.ToLower(first)
-	switch first {
-	case "eventid", "eventhub", "user", "partitionid":
-		return true
-	}
-	return strings.HasPrefix(first, "iot") || strings.HasPrefix(first, "blob")
 }

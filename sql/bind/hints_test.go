@@ -8,63 +8,21 @@ import (
 	"testing"
 
 	"spate/internal/gosource"
-	"spate/sql/syntax"
 )
 
-// features are the constants of syntax that name a Feature, by name.
-func features(t *testing.T) map[string]syntax.Feature {
-	t.Helper()
-	out := map[string]syntax.Feature{}
-	for _, f := range gosource.Files(t, "../syntax") {
-		ast.Inspect(f, func(n ast.Node) bool {
-			if v, ok := n.(*ast.ValueSpec); ok && len(v.Values) == 1 {
-				if typ, ok := v.Type.(*ast.Ident); ok && typ.Name == "Feature" {
-					out[v.Names[0].Name] = syntax.Feature(gosource.Text(v.Values[0]))
-				}
-			}
-			return true
-		})
-	}
-	return out
-}
-
-// hints are all hints that stand in the source of the front end, but for those that wait
-// for a missing feature.
+// hints are all hints that stand in the source of the front end.
 func hints(t *testing.T) map[string]bool {
 	t.Helper()
-	known := features(t)
 	out := map[string]bool{}
 	var add func(e ast.Expr)
 	add = func(e ast.Expr) {
 		if c, ok := e.(*ast.CallExpr); ok {
-			name := gosource.Called(c)
-			if name != "Hint" {
-				for _, a := range c.Args { // of cmp.Or
-					if name == "Or" {
-						add(a)
-					}
-				}
-				return
-			}
-			for _, need := range c.Args[1:] {
-				id := ""
-				switch need := need.(type) {
-				case *ast.SelectorExpr:
-					id = need.Sel.Name
-				case *ast.Ident:
-					id = need.Name
-				default:
-					return // known at run time only
-				}
-				f, ok := known[id]
-				if !ok {
-					t.Errorf("Hint(%s) needs %s, which is no feature", gosource.Text(c.Args[0]), id)
-				}
-				if syntax.Missing(f) {
-					return
+			if gosource.Called(c) == "Or" { // of cmp
+				for _, a := range c.Args {
+					add(a)
 				}
 			}
-			e = c.Args[0]
+			return
 		}
 		if s := gosource.Text(e); strings.Trim(s, "…") != "" {
 			out[s] = true
@@ -178,13 +136,17 @@ var advice = map[string]string{
 	"leave ORDER BY out: rows come in the order of their timestamps":                           "SELECT LAG(a) OVER (PARTITION BY k LIMIT DURATION(minute, 5)) AS p INTO o FROM i",
 	"leave the prefix out":                                                                     "SELECT ABS(a) AS b INTO o FROM i",
 	"move the steps to the WITH of the statement":                                              "WITH s AS (SELECT a FROM i) SELECT a INTO o FROM s",
-	"name a column":                                             "SELECT MAX(a) AS m INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
-	"name a column, or the input":                               "SELECT COUNT(DISTINCT i) AS m INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
-	"name the columns":                                          "SELECT k, a INTO o FROM i GROUP BY k, a, TumblingWindow(minute, 5)",
-	"put it on the input":                                       "WITH s AS (SELECT a FROM i TIMESTAMP BY t) SELECT a INTO o FROM s",
-	"put the query in parentheses":                              "SELECT a INTO o FROM (SELECT a FROM i) s",
-	"such as '[EventHub].[PartitionId]'":                        "SELECT GetMetadataPropertyValue(i, '[EventHub].[PartitionId]') AS p INTO o FROM i",
-	"such as year, month, day, weekday, hour, minute or second": "SELECT DATEPART(year, t) AS year, DATEPART(month, t) AS month, DATEPART(day, t) AS day, DATEPART(weekday, t) AS weekday, DATEPART(hour, t) AS hour, DATEPART(minute, t) AS minute, DATEPART(second, t) AS second INTO o FROM i",
+	"name a column":                "SELECT MAX(a) AS m INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
+	"name a column, or the input":  "SELECT COUNT(DISTINCT i) AS m INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
+	"name the columns":             "SELECT k, a INTO o FROM i GROUP BY k, a, TumblingWindow(minute, 5)",
+	"put it on the input":          "WITH s AS (SELECT a FROM i TIMESTAMP BY t) SELECT a INTO o FROM s",
+	"put the query in parentheses": "SELECT a INTO o FROM (SELECT a FROM i) s",
+	"such as '[EventHub].[PartitionId]', '[User].[name]' or 'EventId'":            "SELECT GetMetadataPropertyValue(i, '[EventHub].[PartitionId]') AS p, GetMetadataPropertyValue(i, '[User].[name]') AS n, GetMetadataPropertyValue(i, 'EventId') AS e INTO o FROM i",
+	"of what a device has sent it is '[IoTHub].[…]'":                              "SELECT GetMetadataPropertyValue(i, '[IoTHub].[MessageId]') AS m INTO o FROM i",
+	"add it to GROUP BY or put it into an aggregate such as MAX(...)":             "SELECT MAX(GetMetadataPropertyValue(i, '[EventHub].[SequenceNumber]')) AS m INTO o FROM i GROUP BY k, TumblingWindow(minute, 5)",
+	"give it OVER and a key too":                                                  "SELECT a INTO o FROM i TIMESTAMP BY t OVER k; SELECT a INTO p FROM j TIMESTAMP BY t OVER d",
+	"use fields of the event":                                                     "SELECT a INTO o FROM i TIMESTAMP BY t",
+	"such as year, month, day, weekday, hour, minute or second":                   "SELECT DATEPART(year, t) AS year, DATEPART(month, t) AS month, DATEPART(day, t) AS day, DATEPART(weekday, t) AS weekday, DATEPART(hour, t) AS hour, DATEPART(minute, t) AS minute, DATEPART(second, t) AS second INTO o FROM i",
 	"the clauses are SELECT, INTO, FROM, WHERE, GROUP BY, HAVING, in this order":  "SELECT k INTO o FROM i WHERE a = 1 GROUP BY k, TumblingWindow(minute, 5) HAVING k = 1",
 	"the interval is the argument: ISFIRST(minute, 10)":                           "SELECT a INTO o FROM i WHERE ISFIRST(minute, 10) = 1",
 	"the language has no logarithm":                                               "",

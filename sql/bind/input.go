@@ -119,6 +119,11 @@ func (s *stream) read(b *binder, at syntax.Span, path []string) int {
 			b.warn(at, notPortable, "column %s is not declared in CREATE TABLE %s", path[0], s.decl.info.Name)
 		}
 	}
+	return s.take(key, src)
+}
+
+// take returns the column with a key, which is src if there is none yet.
+func (s *stream) take(key string, src plan.Source) int {
 	if i, ok := s.byKey[key]; ok {
 		return i
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"spate/column"
+	"spate/sql/syntax"
 )
 
 // Analytic appends one column per function to the rows of In, in total order
@@ -44,6 +45,7 @@ type AnalyticFunc struct {
 	When    Expr         // nil: every row
 	Agg     *Agg         // OverRows: the aggregate, with its argument
 	Anomaly *Anomaly     // SpikeAndDip and ChangePoint
+	Where   syntax.Span
 }
 
 // Anomaly is what AnomalyDetection_SpikeAndDip and AnomalyDetection_ChangePoint are told.

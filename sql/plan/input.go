@@ -31,6 +31,7 @@ const (
 	EventEnqueued                    // EventEnqueuedUtcTime: the arrival time
 	EventProcessed                   // EventProcessedUtcTime
 	Partition                        // PartitionId
+	Metadata                         // what the input knows of the event besides: see Source.Path
 	MarkedMessage                    // the mark of a marked plan: 1 in the rows of the chosen message
 )
 
@@ -38,7 +39,7 @@ const (
 type Source struct {
 	Column
 	Kind     SourceKind
-	Path     []string    // Payload: field names from the outside in
+	Path     []string    // Payload: field names from the outside in; Metadata: what of what, such as User, name
 	Declared column.Kind // type of CREATE TABLE; column.Null if none
 }
 
@@ -88,7 +89,7 @@ func (n *Input) describe() string {
 }
 
 func describeSource(c Source) string {
-	kind := [...]string{"payload", "whole", "enqueued", "processed", "partition", "mark"}[c.Kind]
+	kind := [...]string{"payload", "whole", "enqueued", "processed", "partition", "metadata", "mark"}[c.Kind]
 	s := fmt.Sprintf("[%s] %s %s", c.Name, kind, strings.Join(c.Path, "."))
 	if c.Declared != column.Null {
 		s += " as " + c.Declared.String()

@@ -27,6 +27,8 @@ type TimeFault string
 // Time faults.
 const (
 	InvalidTime TimeFault = "timestamp"
+	InvalidKey  TimeFault = "timestampKey" // NULL in OVER
+	TooManyKeys TimeFault = "substreams"   // a new key where there are as many as may be
 	TooEarly    TimeFault = "early"
 	TooLate     TimeFault = "late"
 	OutOfOrder  TimeFault = "outOfOrder"
@@ -39,20 +41,27 @@ type Moved struct {
 	Cause   int64        // Seq of the row with the largest time before it, which made it out of order
 }
 
-// TimeCounts counts what the time stage did to events.
+// TimeCounts counts what the time stage did to events. InvalidTime counts those without a
+// key too.
 type TimeCounts struct {
 	Early, Late, OutOfOrder, InvalidTime int64
 }
 
 // TimeStage gives the rows of one input partition their event times and holds
 // the watermark of that partition.
+//
+// With OVER each key has a watermark of its own, by which its events are in order or not;
+// that of the partition is the bound of them all, the last arrival less the tolerance for
+// late events. Rows that are in order leave at once, those of one key in the order of their
+// times; with a tolerance for disorder rows wait for the bound.
 type TimeStage struct {
 	// Report, if set, is told of each row of the batch given to Rows whose time is
 	// wrong, and what became of it.
 	Report func(row int, fault TimeFault, m Moved)
 
 	policy TimePolicy
-	expr   value // TIMESTAMP BY; nil: arrival time
+	expr   value       // TIMESTAMP BY; nil: arrival time
+	subs   *substreams // nil: without OVER
 	timeScalars
 	saved timeScalars     // as they stand in the state
 	top   int64           // Seq of the row with the largest time; for reports alone
@@ -78,15 +87,12 @@ type beginning struct {
 
 // NewTimeStage compiles the time of an input.
 func NewTimeStage(in *plan.Input, p TimePolicy) (*TimeStage, error) {
-	if len(in.Over) > 0 {
-		return nil, &UnsupportedError{in.Where, "TIMESTAMP BY ... OVER"}
-	}
 	schema := SchemaOf(in.Columns())
 	s := &TimeStage{policy: p, make: func() *reorder.Buffer { return reorder.New(schema, 1) }}
-	if in.Time == nil {
-		return s, nil
-	}
 	var err error
+	if s.subs, err = newSubstreams(in); err != nil || in.Time == nil {
+		return s, err
+	}
 	s.expr, err = compile(in.Time)
 	return s, err
 }
@@ -155,9 +161,20 @@ func (s *TimeStage) Rows(b *column.Batch, out Emit) error {
 		s.next = b.Seq[b.Row(n-1)] + 1
 	}
 	if s.expr == nil {
+		if s.subs != nil {
+			if b = s.subs.keyed(b, s.keyless); b.LiveRows() == 0 {
+				return nil
+			}
+		}
 		return out.Rows(s.arrival(b))
 	}
 	return s.application(b, out)
+}
+
+// keyless drops a row without a key.
+func (s *TimeStage) keyless(row int) {
+	s.counts.InvalidTime++
+	s.report(row, InvalidKey, Moved{Dropped: true})
 }
 
 // arrival takes arrival times for event times. One below the watermark, of an event
@@ -218,6 +235,9 @@ func (s *TimeStage) inArrivalOrder(b *column.Batch) *column.Batch {
 func (s *TimeStage) application(b *column.Batch, out Emit) error {
 	rows := compute.Rows{N: b.Rows, Live: b.Live}
 	times := s.stamps(b, rows)
+	if s.subs != nil {
+		s.subs.read(b, rows)
+	}
 	live := b.Live
 	dropped := false
 	for k := range rows.Len() {
@@ -240,15 +260,20 @@ func (s *TimeStage) application(b *column.Batch, out Emit) error {
 		}
 	}
 	c := *s.inArrivalOrder(b)
+	if s.subs != nil && s.policy.Late >= 0 {
+		s.w = max(s.w, s.arrived-s.policy.Late)
+		s.subs.forget(s.arrived - s.policy.Late + s.policy.Disorder)
+	}
 	if dropped && len(live) == 0 {
-		return nil
+		return s.release(out) // with OVER the bound has moved all the same
 	}
 	if c.Arrived == nil {
 		c.Arrived = b.Time
 	}
 	c.Time, c.Live = times, live
 	if s.policy.Disorder == 0 && s.Held() == 0 {
-		// Without a tolerance W is the largest time, so what passed is in order.
+		// Without a tolerance W is the largest time, so what passed is in order: with OVER
+		// in that of its key.
 		return out.Rows(&c)
 	}
 	s.buffer().Add(0, &c)
@@ -258,6 +283,13 @@ func (s *TimeStage) application(b *column.Batch, out Emit) error {
 // admit applies the policies to a row of event time t and arrival a, and returns the
 // time it gets.
 func (s *TimeStage) admit(row int, t, a column.Ticks, seq int64) column.Ticks {
+	var key []byte
+	if s.subs != nil {
+		if key = s.subs.keys[row]; key == nil {
+			s.keyless(row)
+			return noTime
+		}
+	}
 	switch {
 	case t == noTime:
 		s.counts.InvalidTime++
@@ -277,20 +309,44 @@ func (s *TimeStage) admit(row int, t, a column.Ticks, seq int64) column.Ticks {
 		s.report(row, TooLate, Moved{By: a - s.policy.Late - t})
 		t = a - s.policy.Late
 	}
-	if t < s.w {
+	w, top := s.w, s.top
+	if s.subs != nil {
+		x := s.subs.find(key)
+		switch {
+		case x != nil && x.m-s.policy.Disorder > w:
+			w, top = x.m-s.policy.Disorder, x.top
+		case x == nil && s.subs.full() && !s.roomAt(a):
+			s.counts.InvalidTime++
+			s.report(row, TooManyKeys, Moved{Dropped: true})
+			return noTime
+		}
+	}
+	if t < w {
 		s.counts.OutOfOrder++
 		if s.policy.Drop {
 			s.report(row, OutOfOrder, Moved{Dropped: true})
 			return noTime
 		}
-		s.report(row, OutOfOrder, Moved{By: s.w - t, Cause: s.top})
-		t = s.w
+		s.report(row, OutOfOrder, Moved{By: w - t, Cause: top})
+		t = w
 	}
 	if t > s.m {
 		s.m, s.top = t, seq
 	}
+	if s.subs != nil {
+		s.subs.reach(key, t, seq)
+		return t
+	}
 	s.w = max(s.w, s.m-s.policy.Disorder)
 	return t
+}
+
+// roomAt reports whether a new key has room at an arrival, which may let others go.
+func (s *TimeStage) roomAt(a column.Ticks) bool {
+	if s.policy.Late >= 0 {
+		s.subs.forget(max(a, s.arrived) - s.policy.Late + s.policy.Disorder)
+	}
+	return !s.subs.full()
 }
 
 func (s *TimeStage) report(row int, fault TimeFault, m Moved) {

@@ -355,6 +355,23 @@ func (s *Stored) ApplicationProperties(f func(key, value []byte) bool) error {
 	return s.section(SectionAppProperties, func(value []byte) error { return Pairs(value, f) })
 }
 
+// EachAnnotation calls f with each message annotation whose key is a text, its value still
+// encoded, until f returns false.
+func (s *Stored) EachAnnotation(f func(key, value []byte) bool) error {
+	items := s.Pairs
+	for range s.Annotations {
+		k, v, rest, err := nextPair(items)
+		if err != nil {
+			return err
+		}
+		items = rest
+		if name, ok := Text(k); ok && !f(name, v) {
+			return nil
+		}
+	}
+	return nil
+}
+
 // Property calls f with the encoded value of each property that is set, by its
 // place in the properties section: 0 message-id, 1 user-id, 2 to, 3 subject,
 // 4 reply-to, 5 correlation-id, 6 content-type, 7 content-encoding,
