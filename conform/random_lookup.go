@@ -81,11 +81,14 @@ func (g *generator) looked(sc scope) scope {
 	if sc.sides == nil { // one source, without an alias yet
 		table, rest, _ := strings.Cut(sc.from, " ")
 		left = scope{from: strings.TrimSpace(table + " x " + rest), fields: qualified("x", sc.fields)}
+		for _, line := range sc.lines {
+			left.lines = append(left.lines, "x."+line)
+		}
 		left.sides = []scope{left}
 	}
 	of := pick(g, g.refs...)
 	right := scope{fields: qualified("w", of.fields)}
-	out := scope{sides: left.sides, looked: true, fields: append(append([]field(nil), left.fields...), right.fields...)}
+	out := scope{sides: left.sides, lines: left.lines, looked: true, fields: append(append([]field(nil), left.fields...), right.fields...)}
 	var on []string
 	if g.chance(85) {
 		on = append(on, g.equal(left, right))

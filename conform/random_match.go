@@ -27,6 +27,10 @@ func (g *generator) matched(sc scope) (string, scope) {
 		f.key = false
 		out.fields = append(out.fields, f)
 	}
+	for _, line := range sc.lines {
+		add("Last("+line+")", field{class: mixed})
+		out.lines = append(out.lines, fmt.Sprintf("c%d", len(measures)))
+	}
 	of := func() (string, field) {
 		f := pick(g, sc.fields...)
 		return pick(g, append(vars, "", "")...), f

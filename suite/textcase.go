@@ -90,6 +90,12 @@ func (t *Test) caseInputs(c *conform.Case) {
 	compiled, err := c.Compile()
 	if err == nil { // else the run says what is wrong
 		for _, e := range c.Events(compiled) {
+			switch {
+			case e.Partition != 0:
+				t.setup = fmt.Errorf("_partition=%d: an input of a test has one partition", e.Partition)
+			case !e.Key.IsNull() || !e.Properties.IsNull():
+				t.setup = fmt.Errorf("_key and _properties: the events of a test come from files, which have none")
+			}
 			rec := &column.RecordValue{Names: []string{arrivalField}, Values: []column.Value{column.TextOf(e.Arrival.String())}}
 			if of := e.Value.Record(); of != nil {
 				rec.Names, rec.Values = append(rec.Names, of.Names...), append(rec.Values, of.Values...)

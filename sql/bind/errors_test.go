@@ -247,6 +247,8 @@ func TestMistakesAreReportedAtTheirPlace(t *testing.T) {
 		{"SELECT * INTO alert FROM [in] MATCH_RECOGNIZE (MEASURES Last(A.x) AS x PATTERN ((A{100}){11})) AS t", "names more than 1000 rows"},
 		{"SELECT * INTO alert FROM [in] MATCH_RECOGNIZE (LIMIT DURATION(day, 8) MEASURES Last(A.x) AS x PATTERN (A)) AS t", "7 days"},
 		{"SELECT x INTO alert FROM [in] MATCH_RECOGNIZE (MEASURES Last(A.y) AS y PATTERN (A)) AS t", "there is no column x in t"},
+		{"SELECT * INTO alert FROM [in] TIMESTAMP BY t OVER k MATCH_RECOGNIZE (MEASURES Last(A.x) AS x PATTERN (A)) AS m", "MATCH_RECOGNIZE has not the key k"},
+		{"SELECT * INTO alert FROM [in] TIMESTAMP BY t OVER k MATCH_RECOGNIZE (PARTITION BY k MEASURES Last(A.x) AS x PATTERN (A)) AS m", ""},
 		{"SELECT AnomalyDetection_SpikeAndDip(a, 95, 120, 'spikes') OVER (LIMIT DURATION(s, 120)) AS x INTO alert FROM [in]", ""},
 		{"SELECT AnomalyDetection_SpikeAndDip(a, 95, 120, 'spikes') AS x INTO alert FROM [in]", "write ANOMALYDETECTION_SPIKEANDDIP(x, 95, 120, 'spikesanddips') OVER"},
 		{"SELECT AnomalyDetection_SpikeAndDip(a, 95, 120, 'spikes') OVER (PARTITION BY k) AS x INTO alert FROM [in]", "ANOMALYDETECTION_SPIKEANDDIP needs LIMIT DURATION"},

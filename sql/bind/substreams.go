@@ -94,6 +94,22 @@ func (s *substreams) node(n plan.Node) *keysOf {
 			}
 			s.demand(out.names, have, n.Funcs[i].Where, "OVER", "add it to PARTITION BY")
 		}
+	case *plan.Match:
+		have := keySet{}
+		for _, k := range n.Keys {
+			have.add(s.expr(k, n.In))
+		}
+		s.demand(out.names, have, n.Where, "MATCH_RECOGNIZE", "add it to PARTITION BY")
+		for i := range n.In.Columns() { // of the first row
+			pass(n.In, i)
+		}
+		for i := range n.Aggs {
+			var keys keySet
+			if a := &n.Aggs[i]; a.Var < 0 && (a.Func == plan.MatchFirst || a.Func == plan.MatchLast) {
+				keys = s.expr(a.Arg, n.In)
+			}
+			out.cols, out.events = append(out.cols, keys), append(out.events, nil)
+		}
 	case *plan.Join:
 		s.join(n, out)
 	case *plan.Union:
@@ -105,7 +121,7 @@ func (s *substreams) node(n plan.Node) *keysOf {
 		for i := range n.Cols {
 			out.cols, out.events = append(out.cols, s.member(n.Ins, i)), append(out.events, nil)
 		}
-	default: // rows of the first input, and columns behind them
+	default: // Filter and Lookup: rows of the first input, and columns behind them
 		for i := range ins[0].Columns() {
 			pass(ins[0], i)
 		}
