@@ -62,6 +62,7 @@ func sameTimes(job, than *plan.Job) bool {
 // has written until then, and what the new one writes from then on had it always been
 // there: no event is missing and none comes twice, whatever steps the two share.
 func TestAChangedScriptGoesOn(t *testing.T) {
+	t.Parallel()
 	ran := 0
 	rapid.Check(t, func(t *rapid.T) {
 		skip, random := rapid.Bool().Draw(t, "skip"), conform.RandomScript

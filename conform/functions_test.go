@@ -106,6 +106,7 @@ func runBoth(t *testing.T, c *conform.Case, engine conform.Streaming) (ran bool)
 // Whatever an operator or function is given, the engine gives the value that the
 // reference gives, or stops where the reference stops.
 func TestOddArguments(t *testing.T) {
+	t.Parallel()
 	record, err := conform.Records([]byte(oddEvent))
 	if err != nil {
 		t.Fatal(err)
@@ -124,6 +125,7 @@ func TestOddArguments(t *testing.T) {
 
 // Aggregates of every pair of kinds, over every kind of window.
 func TestOddAggregates(t *testing.T) {
+	t.Parallel()
 	values := strings.Fields(`null 5 -3 0 9007199254740993 2.5 -0.5 1e300 "12" "aBc" "" "2026-03-31" true false {"x":1} [1]`)
 	windows := []string{"TumblingWindow(second, 10)", "HoppingWindow(second, 10, 5)", "SlidingWindow(second, 10)", "SessionWindow(second, 5, 10)"}
 	args := []string{"v", "CAST(v AS bigint)", "CAST(v AS float)", "CAST(v AS nvarchar(max))", "CAST(v AS bit)", "CAST(v AS datetime)", "TRY_CAST(v AS bigint)", "CASE WHEN v IS NULL THEN 1 ELSE 0.5 END"}

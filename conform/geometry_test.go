@@ -68,6 +68,7 @@ func (r flat) geometry() string {
 
 // The relations of geometries are those that exact arithmetic finds.
 func TestRelationsInThePlane(t *testing.T) {
+	t.Parallel()
 	r := flat{rand.New(rand.NewPCG(1, 2))}
 	var events strings.Builder
 	for n := range 300 {
@@ -79,6 +80,7 @@ func TestRelationsInThePlane(t *testing.T) {
 // Distances in the plane and on the globe, and relations on the globe, are those that a
 // plain search finds.
 func TestGeometriesOnTheEllipsoid(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 4))
 	point := func() string { return fmt.Sprintf("%.3f %.3f", r.Float64()*80-40, r.Float64()*120-60) }
 	ring := func() string { // left of it is the inside, or all but that

@@ -53,6 +53,7 @@ func differs(got, want map[string][]string) string {
 // engine is run and broken off. The sink fails if a life of the job does not repeat what
 // the life before has written.
 func TestRowsShownAtOnceAreTheSameHoweverTheJobRuns(t *testing.T) {
+	t.Parallel()
 	hows := []conform.Streaming{
 		{Batch: 1024},
 		{Batch: 7, Shards: []int{4}},
@@ -106,6 +107,7 @@ func TestRowsShownAtOnceAreTheSameHoweverTheJobRuns(t *testing.T) {
 }
 
 func TestRandomRowsShownAtOnceAreTheSameHoweverTheJobRuns(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		script, events, o := checked(t)
 		job, err := conform.Compile(script)

@@ -12,6 +12,7 @@ import (
 // Rows of a LEFT JOIN in shards that stand behind what it has promised are nowhere when a
 // checkpoint comes but in its state.
 func TestOuterJoinsInShardsOverCheckpoints(t *testing.T) {
+	t.Parallel()
 	const join = "FROM i x TIMESTAMP BY t LEFT JOIN i y TIMESTAMP BY t ON x.k = y.k AND DATEDIFF(minute, x, y) BETWEEN 0 AND 0"
 	scripts := []string{
 		`WITH s AS (SELECT z.k AS c, COUNT(*) AS n
@@ -37,6 +38,7 @@ SELECT c, COUNT(*) AS n INTO o FROM s GROUP BY c, TumblingWindow(second, 1)`,
 
 // Thousands of rows that wait for partners are more than one batch of the state.
 func TestAJoinGoesOnWithThousandsOfRows(t *testing.T) {
+	t.Parallel()
 	job, err := conform.Compile("SELECT x.k, x.n, y.n AS m INTO o FROM i x TIMESTAMP BY t LEFT JOIN i y TIMESTAMP BY t ON x.k = y.k AND DATEDIFF(second, x, y) BETWEEN 29 AND 30 AND y.n % 3 > 0")
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 // luck. `-rapid.seed` and `-rapid.checks` look further.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	for name, value := range map[string]string{"rapid.seed": "1", "rapid.checks": "500"} {
+	for name, value := range map[string]string{"rapid.seed": "1", "rapid.checks": "300"} {
 		if f := flag.Lookup(name); f.Value.String() == f.DefValue {
 			if err := f.Value.Set(value); err != nil {
 				panic(err)

@@ -87,11 +87,11 @@ func (g *generator) overRows(sc scope, over []string) (string, field) {
 	case 1:
 		call = pick(g, "COUNT(*)", "COUNT("+arg+")")
 	case 2, 3:
-		arg = g.named(sc, pick(g, number, number, wide, loose), "7")
+		arg, f.class = g.named(sc, pick(g, number, number, wide, loose), "7"), wide
 		if g.failing && g.chance(30) {
-			arg = g.named(sc, text, "'x'")
+			arg, f.class = g.named(sc, text, "'x'"), mixed
 		}
-		call, f.class = pick(g, "SUM", "AVG", "MIN", "MAX")+"("+arg+")", wide
+		call = pick(g, "SUM", "AVG", "MIN", "MAX") + "(" + arg + ")"
 	case 4:
 		call, f.class = "Collect("+arg+")", composite
 	default:

@@ -310,9 +310,6 @@ func (g *generator) analytic(sc scope) (string, field) {
 // Last digits of scores may differ.
 func (g *generator) anomaly(sc scope, over []string) (string, field) {
 	x := g.named(sc, pick(g, number, number, wide, loose), "7")
-	if g.failing && g.chance(30) {
-		x = g.named(sc, mixed, "7")
-	}
 	args := fmt.Sprintf("%s, %s, %d", x, pick(g, "80", "95", "99.5", "100"), pick(g, 1, 2, 3, 5, 20))
 	call := "AnomalyDetection_ChangePoint(" + args + ")"
 	if g.chance(60) {

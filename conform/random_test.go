@@ -100,6 +100,7 @@ func TestTernaryPartitionLosesNoRow(t *testing.T) {
 
 // Variances are combined in different precision: the last digits may differ.
 func TestVariancesAgree(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		job, err := conform.Compile("SELECT k, VAR(v) AS a, VARP(v) AS b, STDEV(n) AS c, STDEVP(CAST(n AS bigint)) AS d\nINTO o\nFROM i TIMESTAMP BY t\nGROUP BY k, " +
 			rapid.SampledFrom([]string{"TumblingWindow(second, 5)", "HoppingWindow(second, 10, 3)", "SlidingWindow(second, 5)"}).Draw(t, "window"))

@@ -128,6 +128,7 @@ func timeField(in *plan.Input) string {
 // The engine agrees with the reference on other inputs made of those of the cases,
 // however it is run.
 func TestCasesInOtherShapes(t *testing.T) {
+	t.Parallel()
 	hows := []conform.Streaming{
 		{Batch: 7},
 		{Batch: 1, Shards: []int{4}},
@@ -213,6 +214,7 @@ func agree(t *rapid.T, how conform.Streaming, job *plan.Job, script string, even
 // Random scripts over random streams: the engine, however it is run, gives the
 // rows of the reference interpreter, to the last bit.
 func TestRandomScriptsAgree(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		script, events, o := checked(t)
 		level := rapid.SampledFrom([]plan.Level{plan.Level12, plan.Level12, plan.Level12, plan.Level11, plan.Level10}).Draw(t, "level")
@@ -296,6 +298,7 @@ func inTurn(events []conform.Event) {
 // Where times do not go back it does not show which partition an event came through,
 // nor how the job ran: row for row, in the same order.
 func TestPartitionsDoNotShow(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		script, events, o := checked(t)
 		inTurn(events)

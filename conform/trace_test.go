@@ -13,6 +13,7 @@ import (
 // moved it, and in how many rows of each step it is. A step that it does not come through
 // is the reason why there is no row.
 func TestTracesOfCases(t *testing.T) {
+	t.Parallel()
 	for _, c := range cases(t) {
 		if c.WantError != "" {
 			continue
@@ -34,6 +35,7 @@ func TestTracesOfCases(t *testing.T) {
 }
 
 func TestTracesOfRandomScripts(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		script, events, o := checked(t)
 		job, err := conform.Compile(script)
