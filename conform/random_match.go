@@ -106,7 +106,7 @@ func (g *generator) looksBack(sc scope, v string, vars, defs []string) string {
 
 // patternOf is a pattern, and those of some variables that it names: one at least.
 func (g *generator) patternOf(vars []string, open bool) (string, []string) {
-	pattern := g.pattern(vars, 2, open)
+	pattern, _ := g.pattern(vars, 2, open)
 	var named []string
 	for _, v := range vars {
 		if strings.Contains(pattern, v) {
@@ -119,27 +119,41 @@ func (g *generator) patternOf(vars []string, open bool) (string, []string) {
 	return pattern, named
 }
 
-// pattern is a pattern over variables. With open set groups are repeated without end too.
-func (g *generator) pattern(vars []string, depth int, open bool) string {
-	atom := func() string {
+// pattern is a pattern over variables, and whether it takes no row too. With open set groups
+// are repeated without end too. What may be nothing is not repeated: which of its ways an
+// empty turn is preferred to is nowhere said.
+func (g *generator) pattern(vars []string, depth int, open bool) (text string, nothing bool) {
+	atom := func() (string, bool) {
 		if depth > 0 && g.chance(35) {
-			group := "(" + g.pattern(vars, depth-1, open) + ")"
-			if open {
-				return group + pick(g, "", "", "*", "+", "?", "{2}", "{1,2}", "{2,}", "{0,2}")
+			group, nothing := g.pattern(vars, depth-1, open)
+			times := ""
+			switch {
+			case nothing:
+			case open:
+				times = pick(g, "", "", "*", "+", "?", "{2}", "{1,2}", "{2,}", "{0,2}")
+			default:
+				times = pick(g, "", "", "?", "{2}", "{1,2}")
 			}
-			return group + pick(g, "", "", "?", "{2}", "{1,2}")
+			return "(" + group + ")" + times, nothing || mayBeNothing(times)
 		}
-		return pick(g, append(vars, vars[0], ".")...) + pick(g, "", "", "", "*", "+", "?", "{2}", "{1,2}", "{2,}", "{,2}")
+		times := pick(g, "", "", "", "*", "+", "?", "{2}", "{1,2}", "{2,}", "{,2}")
+		return pick(g, append(vars, vars[0], ".")...) + times, mayBeNothing(times)
 	}
 	var alts []string
 	for range g.int(1, 2) {
 		var seq []string
+		empty := true
 		for range g.int(1, 3) {
-			seq = append(seq, atom())
+			part, none := atom()
+			seq, empty = append(seq, part), empty && none
 		}
-		alts = append(alts, strings.Join(seq, " "))
+		alts, nothing = append(alts, strings.Join(seq, " ")), nothing || empty
 	}
-	return strings.Join(alts, " | ")
+	return strings.Join(alts, " | "), nothing
+}
+
+func mayBeNothing(times string) bool {
+	return times == "*" || times == "?" || strings.HasPrefix(times, "{0,") || strings.HasPrefix(times, "{,")
 }
 
 // RandomPattern is a script with a pattern of any form over the input i.
