@@ -28,7 +28,11 @@ func TestEveryKeyChanges(t *testing.T) {
 				t.Skip("fixed ports may be taken")
 			}
 			dir := t.TempDir()
-			for name, data := range certs {
+			for name, text := range configtest.Files() {
+				data, ok := certs[name]
+				if !ok {
+					data = []byte(text)
+				}
 				if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 					t.Fatal(err)
 				}

@@ -293,7 +293,6 @@ func (oneTable) Table(_ context.Context, database, name string, _ query.AsOf) (*
 // words, or is no input of a user. Each is a file and a part of the literal.
 var guards = []string{
 	"config/read.go %s is not supported",                // of the keys of config.Later
-	"sql/bind/bind.go %s is not",                        // of unsupported, whose callers are looked at
 	"lake/query/errors.go %s is not",                    // of unsupported, whose callers are looked at
 	"stream/compile.go  is not supported",               // of UnsupportedError
 	"stream/exec/operator.go ",                          // of UnsupportedError

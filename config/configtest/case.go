@@ -39,10 +39,10 @@ func each(keys []config.Key, f func(config.Key)) {
 	}
 }
 
-// Files are the files that cases name, by their paths. They are empty, which is enough to
-// load a pipeline file, and not to open a port with TLS.
+// Files are the files that cases name, by their paths. Those of certificates are empty, which
+// is enough to load a pipeline file, and not to open a port with TLS.
 func Files() map[string]string {
-	return map[string]string{"cert.pem": "", "key.pem": "", "same.js": same, "other.js": same + " // or so"}
+	return map[string]string{"cert.pem": "", "key.pem": "", "same.js": same, "other.js": same + " // or so", "sites.csv": "a,b\n1,2\n", "other.csv": "a,b\n1,3\n"}
 }
 
 // same is a scalar and an aggregate.
