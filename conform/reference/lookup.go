@@ -139,7 +139,7 @@ func (r *runner) atTime(n *plan.Lookup, t column.Ticks) *runner {
 	if r.snapshots[key] == nil {
 		o := r.options
 		o.Skipped = nil // rows of no stream
-		r.snapshots[key] = &runner{options: o, done: map[plan.Node][]row{}, tables: map[*plan.Lookup][]joined{}, parts: r.parts, traced: -1, time: t}
+		r.snapshots[key] = &runner{options: o, level: r.level, done: map[plan.Node][]row{}, tables: map[*plan.Lookup][]joined{}, parts: r.parts, traced: -1, time: t}
 	}
 	return r.snapshots[key]
 }
@@ -164,8 +164,11 @@ func (r *runner) referenceInput(n *plan.Input) []row {
 	var out []row
 	for i, v := range r.options.Snapshots[at].Rows {
 		x := row{at: position{seq: i}}
-		ok := false
-		if x.vals, ok = r.source(n, &Event{Input: n.Name, Value: v}, int64(i)); ok {
+		value, ok := leveled(r.level, v)
+		if !ok {
+			continue
+		}
+		if x.vals, ok = r.source(n, &Event{Input: n.Name, Value: value}, int64(i)); ok {
 			out = append(out, x)
 		}
 	}
