@@ -44,6 +44,7 @@ func run(t *testing.T, o pipeline.Options) *testPipeline {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
+	until(t, "the pipeline to run", func() bool { return len(ended) > 0 || p.Jobs().Running() && p.simulation.running() })
 	done := false
 	tp := &testPipeline{Pipeline: p, t: t}
 	tp.stop = func() {
