@@ -141,17 +141,27 @@ func metadataPath(path string) (group, name string) {
 	switch {
 	case len(parts) > 2 || len(parts) == 2 && parts[1] == "":
 		return "", path
+	case len(parts) == 2 && group == "eventhub" && routedName(parts[1]) != "":
+		return "iothub", routedName(parts[1])
 	case len(parts) == 2:
 		return group, parts[1]
 	case group == "user" || group == "eventhub" || group == "iothub":
 		return group, ""
 	}
-	for _, n := range routed {
-		if group == "iot"+n {
-			return "iothub", n
-		}
+	if n := routedName(group); n != "" {
+		return "iothub", n
 	}
 	return "", group
+}
+
+// routedName is a name of routed behind its IoT; empty: it is none.
+func routedName(name string) string {
+	for _, n := range routed {
+		if strings.EqualFold(name, "IoT"+n) {
+			return n
+		}
+	}
+	return ""
 }
 
 // metadataOf reads properties of the events of one source.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"spate/sql/plan"
 )
 
 // The page of the functions has every function of the binder, each once, with as many
@@ -63,4 +65,21 @@ func counted(args string) (least, most int) {
 		return least - 1, -1
 	}
 	return least, least + strings.Count(optional, ",")
+}
+
+// What an IoT hub brings along has several names.
+func TestNamesOfWhatAnIoTHubTells(t *testing.T) {
+	of := func(path string) string {
+		job, errs, _ := Script("SELECT GetMetadataPropertyValue(i, '"+path+"') AS x INTO o FROM i", Options{})
+		if len(errs) > 0 {
+			t.Fatalf("%s: %v", path, errs)
+		}
+		return plan.Explain(job)
+	}
+	want := of("[IoTHub].[ConnectionDeviceId]")
+	for _, path := range []string{"IoTHub.ConnectionDeviceId", "IoTConnectionDeviceId", "[EventHub].[IoTConnectionDeviceId]", "EventHub.iotconnectiondeviceid"} {
+		if got := of(path); got != want {
+			t.Errorf("%s is\n%s, want\n%s", path, got, want)
+		}
+	}
 }
