@@ -102,8 +102,7 @@ func TestReferenceDataThatIsNotThere(t *testing.T) {
 	}
 	p, err := Open(t.Context(), o)
 	if err == nil {
-		_ = p.Close()
-		t.Fatal("it starts")
+		t.Fatal("it starts; closing it: ", p.Close())
 	}
 	for _, part := range []string{"job j", "reading the reference data of input sites", "sites.json: no such file"} {
 		if !strings.Contains(err.Error(), part) {

@@ -178,7 +178,7 @@ func (a *app) watchTests(ctx context.Context, f *testFlags, o suite.Options, pat
 			return ctx.Err()
 		}
 		if err != nil {
-			_ = a.exit(ctx, err) // it says what is wrong; the next change may mend it
+			a.exit(ctx, err) // prints what is wrong; its code is for the end of the process, and the next change may mend it
 		}
 		fmt.Fprintln(a.stderr, "waiting for a change")
 		if err := w.wait(ctx); err != nil {
