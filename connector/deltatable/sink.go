@@ -221,9 +221,9 @@ func transactions(app string, epoch connector.Epoch, now int64) []delta.Txn {
 
 // published reports whether the files of an epoch are in the table or once were.
 // The table's newest epoch of the application is not below it.
-func (s *Sink) published(snap *delta.Snapshot, app string, p *prepared) bool {
-	if snap.Knows(p.Adds[0].Path) {
-		return true
+func (s *Sink) published(ctx context.Context, snap *delta.Snapshot, app string, p *prepared) (bool, error) {
+	if known, err := snap.Knows(ctx, p.Adds[0].Path); known || err != nil {
+		return known, err
 	}
 	// The log forgets a file that was compacted away when its tombstone expires. After
 	// that time files that are older than the application's last commit were in it.
@@ -234,10 +234,10 @@ func (s *Sink) published(snap *delta.Snapshot, app string, p *prepared) bool {
 	for _, t := range snap.Txns() {
 		if t.AppID == app {
 			expired := t.LastUpdated > 0 && t.LastUpdated <= s.opts.Clock().Add(-keep).UnixMilli()
-			return expired && p.Adds[0].ModificationTime <= t.LastUpdated
+			return expired && p.Adds[0].ModificationTime <= t.LastUpdated, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // commit reports false when another commit of the same application came first
@@ -249,7 +249,11 @@ func (s *Sink) commit(ctx context.Context, table *delta.Table, written *layout, 
 		return false, fmt.Errorf("commit epoch %d: %w", epoch.Number, err)
 	}
 	if v, ok := snap.TxnVersion(app); ok && v >= epoch.Number {
-		if !s.published(snap, app, p) {
+		there, err := s.published(ctx, snap, app, p)
+		if err != nil {
+			return false, fmt.Errorf("commit epoch %d: %w", epoch.Number, err)
+		}
+		if !there {
 			return false, fmt.Errorf("commit epoch %d to %s: the table holds epoch %d of %q and not the files of this one: another copy of the job writes to it, "+
 				"or the job's folder was lost or deleted; stop the other copy, or give the job another name to begin anew: %w", epoch.Number, s.opts.Path, v, app, ErrAhead)
 		}

@@ -6,10 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
-	"slices"
-	"strings"
-	"time"
+	"io"
 
 	"spate/blob"
 	"spate/lake/parquetfile"
@@ -45,12 +42,12 @@ func deletionVectorField() parquetfile.Field {
 }
 
 // checkpointFields is the schema of our classic checkpoints.
-func checkpointFields() []parquetfile.Field {
+func checkpointFields(parsed *parsedFields) []parquetfile.Field {
 	return []parquetfile.Field{
 		structOf("txn", leafOf("appId", stringType), leafOf("version", longType), leafOf("lastUpdated", longType)),
-		structOf("add", leafOf("path", stringType), mapOf("partitionValues"), leafOf("size", longType), leafOf("modificationTime", longType),
-			leafOf("dataChange", boolType), mapOf("tags"), deletionVectorField(), leafOf("baseRowId", longType),
-			leafOf("defaultRowCommitVersion", longType), leafOf("clusteringProvider", stringType), leafOf("stats", stringType)),
+		structOf("add", append([]parquetfile.Field{leafOf("path", stringType), mapOf("partitionValues"), leafOf("size", longType),
+			leafOf("modificationTime", longType), leafOf("dataChange", boolType), mapOf("tags"), deletionVectorField(), leafOf("baseRowId", longType),
+			leafOf("defaultRowCommitVersion", longType), leafOf("clusteringProvider", stringType), leafOf("stats", stringType)}, parsed.fields()...)...),
 		structOf("remove", leafOf("path", stringType), leafOf("deletionTimestamp", longType), leafOf("dataChange", boolType),
 			leafOf("extendedFileMetadata", boolType), mapOf("partitionValues"), leafOf("size", longType), deletionVectorField(),
 			leafOf("baseRowId", longType), leafOf("defaultRowCommitVersion", longType)),
@@ -63,34 +60,60 @@ func checkpointFields() []parquetfile.Field {
 }
 
 // Checkpoint writes the classic checkpoint of a snapshot, unless there is one,
-// and then the hint that names it.
+// and then the hint that names it. It holds a part of the rows at a time.
 func (t *Table) Checkpoint(ctx context.Context, s *Snapshot) error {
-	rows, adds, err := s.checkpointRows(t.opts.Clock())
-	if err != nil {
-		return err
-	}
-	var b bytes.Buffer
-	if err := parquetfile.WriteRows(&b, checkpointFields(), rows, parquetfile.Options{CreatedBy: t.opts.EngineInfo}); err != nil {
-		return fmt.Errorf("checkpoint %d of %s: %w", s.Version, t.prefix, err)
-	}
-	size := int64(b.Len())
-	_, err = t.store.Create(ctx, t.logKey(fmt.Sprintf("%020d.checkpoint.parquet", s.Version)), &b)
+	fail := func(err error) error { return fmt.Errorf("checkpoint %d of %s: %w", s.Version, t.prefix, err) }
+	name := checkpointName(s.Version)
+	h := hint{Version: s.Version}
+	body, to := io.Pipe()
+	wrote := make(chan struct{})
+	go func() {
+		defer close(wrote)
+		to.CloseWithError(s.writeCheckpoint(ctx, to, t.opts, &h)) // an error of it comes back from Create
+	}()
+	info, err := t.store.Create(ctx, t.logKey(name), body)
+	body.CloseWithError(io.ErrClosedPipe) // what the store has not read is not written any more
+	<-wrote
 	if errors.Is(err, blob.ErrExists) { // a foreign one: overwriting breaks Spark on local paths
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("checkpoint %d of %s: %w", s.Version, t.prefix, err)
+		return fail(err)
 	}
-	if h, ok := t.readHint(ctx); ok && h.Version > s.Version {
+	t.settle(s, t.checkpointOf(s.Version, []string{name}))
+	if old, ok := t.readHint(ctx); ok && old.Version > s.Version {
 		return nil
 	}
-	if err := t.writeHint(ctx, hint{Version: s.Version, Size: int64(len(rows)), SizeInBytes: size, NumAddFiles: int64(adds)}); err != nil {
-		return fmt.Errorf("checkpoint hint %d of %s: %w", s.Version, t.prefix, err)
+	h.SizeInBytes = info.Size
+	if err := t.writeHint(ctx, h); err != nil {
+		return fail(fmt.Errorf("hint: %w", err))
 	}
 	return nil
 }
 
-func (s *Snapshot) checkpointRows(now time.Time) (rows []map[string]any, adds int, err error) {
+// settle leaves the tombstones of s to its checkpoint.
+func (t *Table) settle(s *Snapshot, at *checkpoint) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.head == nil || t.head.Version < s.Version {
+		return
+	}
+	next := t.head.bare()
+	next.files = t.head.files.settled(t.root, s.files, at)
+	t.head = next
+}
+
+// writeCheckpoint writes the rows of a checkpoint, and counts them in h.
+func (s *Snapshot) writeCheckpoint(ctx context.Context, to io.Writer, o Options, h *hint) error {
+	parsed := s.parsedFields()
+	w, err := parquetfile.NewRowWriter(to, checkpointFields(parsed), parquetfile.Options{CreatedBy: o.EngineInfo})
+	if err != nil {
+		return err
+	}
+	row := func(kind string, members map[string]any) error {
+		h.Size++
+		return w.Append(map[string]any{kind: members})
+	}
 	put := func(kind string, v any) error {
 		var m map[string]any
 		d := json.NewDecoder(bytes.NewReader(marshal(v)))
@@ -98,43 +121,80 @@ func (s *Snapshot) checkpointRows(now time.Time) (rows []map[string]any, adds in
 		if err := d.Decode(&m); err != nil {
 			return fmt.Errorf("checkpoint row: %w", err)
 		}
-		rows = append(rows, map[string]any{kind: plainNumbers(m)})
-		return nil
+		plainNumbers(m)
+		return row(kind, m)
 	}
 	if err := put("protocol", s.Protocol); err != nil {
-		return nil, 0, err
+		return err
 	}
 	if err := put("metaData", s.Metadata); err != nil {
-		return nil, 0, err
+		return err
 	}
 	for _, t := range s.Txns() {
 		if err := put("txn", t); err != nil {
-			return nil, 0, err
+			return err
 		}
 	}
 	for _, d := range s.DomainMetadata() {
 		if err := put("domainMetadata", d); err != nil {
-			return nil, 0, err
+			return err
 		}
 	}
-	keepFrom := now.Add(-s.deletedFileRetention()).UnixMilli()
-	removes := s.Tombstones()
-	slices.SortFunc(removes, func(a, b *Remove) int { return strings.Compare(a.Path, b.Path) })
-	for _, r := range removes {
+	keepFrom := o.Clock().Add(-s.deletedFileRetention()).UnixMilli()
+	err = s.Tombstones(ctx, func(r *Remove) error {
 		if r.DeletionTimestamp <= keepFrom {
-			continue
+			return nil
 		}
-		c := *r
-		c.DataChange, c.Tags = false, nil
-		if err := put("remove", c); err != nil {
-			return nil, 0, err
-		}
+		return row("remove", removeRow(r))
+	})
+	if err != nil {
+		return err
 	}
 	asJSON := s.Property("delta.checkpoint.writeStatsAsJson", "true") != "false"
 	for _, a := range s.Files() {
-		rows = append(rows, map[string]any{"add": addRow(a, asJSON)})
+		h.NumAddFiles++
+		m := addRow(a, asJSON)
+		parsed.put(m, a)
+		if err := row("add", m); err != nil {
+			return err
+		}
 	}
-	return rows, len(s.Files()), nil
+	return w.Close()
+}
+
+// removeRow is the checkpoint row of a tombstone.
+func removeRow(r *Remove) map[string]any {
+	m := map[string]any{"path": r.Path, "dataChange": false}
+	if r.DeletionTimestamp != 0 {
+		m["deletionTimestamp"] = r.DeletionTimestamp
+	}
+	if r.ExtendedFileMetadata {
+		m["extendedFileMetadata"] = true
+	}
+	if r.PartitionValues != nil {
+		m["partitionValues"] = anyMap(r.PartitionValues)
+	}
+	if r.Size != 0 {
+		m["size"] = r.Size
+	}
+	if r.DeletionVector != nil {
+		m["deletionVector"] = vectorRow(r.DeletionVector)
+	}
+	if r.BaseRowID != nil {
+		m["baseRowId"] = *r.BaseRowID
+	}
+	if r.DefaultRowCommitVersion != nil {
+		m["defaultRowCommitVersion"] = *r.DefaultRowCommitVersion
+	}
+	return m
+}
+
+func vectorRow(d *DeletionVector) map[string]any {
+	v := map[string]any{"storageType": d.StorageType, "pathOrInlineDv": d.PathOrInlineDv, "sizeInBytes": d.SizeInBytes, "cardinality": d.Cardinality}
+	if d.Offset != nil {
+		v["offset"] = *d.Offset
+	}
+	return v
 }
 
 // addRow is the checkpoint row of a file; there are many, so it goes without JSON.
@@ -147,12 +207,8 @@ func addRow(a *Add, stats bool) map[string]any {
 	if stats && a.Stats != "" {
 		m["stats"] = a.Stats
 	}
-	if d := a.DeletionVector; d != nil {
-		v := map[string]any{"storageType": d.StorageType, "pathOrInlineDv": d.PathOrInlineDv, "sizeInBytes": d.SizeInBytes, "cardinality": d.Cardinality}
-		if d.Offset != nil {
-			v["offset"] = *d.Offset
-		}
-		m["deletionVector"] = v
+	if a.DeletionVector != nil {
+		m["deletionVector"] = vectorRow(a.DeletionVector)
 	}
 	if a.BaseRowID != nil {
 		m["baseRowId"] = *a.BaseRowID
@@ -204,164 +260,4 @@ func plainNumbers(v any) any {
 		}
 	}
 	return v
-}
-
-// readCheckpoint loads one of the checkpoints of a version: a classic file, a
-// named one of the second format, or a set of parts.
-func (t *Table) readCheckpoint(ctx context.Context, version int64, names []string) (*Snapshot, error) {
-	classic := fmt.Sprintf("%020d.checkpoint.parquet", version)
-	switch {
-	case slices.Contains(names, classic):
-		names = []string{classic}
-	case len(strings.Split(names[0], ".")) == 4: // <version>.checkpoint.<uuid>.<ext>
-		names = names[:1]
-	}
-	c := &checkpointReader{table: t, state: t.empty(), tombs: make(map[string]*Remove), parsed: make(map[int]map[string]any)}
-	c.state.Version = version
-	for _, name := range names {
-		if err := c.file(ctx, t.logKey(name)); err != nil {
-			return nil, err
-		}
-	}
-	for _, s := range c.sidecars {
-		if err := c.file(ctx, path.Join(t.logKey("_sidecars"), filePath("", s))); err != nil {
-			return nil, err
-		}
-	}
-	for i, a := range c.adds {
-		if p := c.parsed[i]; p != nil && a.Stats == "" {
-			a.Stats = c.state.statsOfStruct(p)
-		}
-	}
-	c.state.files = newBase(t.root, c.adds, c.tombs)
-	return c.state, nil
-}
-
-type checkpointReader struct {
-	table    *Table
-	state    *Snapshot
-	adds     []*Add
-	tombs    map[string]*Remove
-	sidecars []string
-	parsed   map[int]map[string]any // stats_parsed of adds without stats
-}
-
-func (c *checkpointReader) file(ctx context.Context, key string) error {
-	data, err := c.table.read(ctx, key)
-	if err != nil {
-		return err
-	}
-	if strings.HasSuffix(key, ".json") {
-		for raw := range bytes.Lines(data) {
-			if raw = bytes.TrimSpace(raw); len(raw) == 0 {
-				continue
-			}
-			var l line
-			if err := json.Unmarshal(raw, &l); err != nil {
-				return fmt.Errorf("%s: %w: %w", path.Base(key), ErrDamaged, err)
-			}
-			if err := c.take(&l); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	rows, err := parquetfile.ReadRows(data, func(path string) bool {
-		kind, member, _ := strings.Cut(path, ".")
-		return !strings.HasPrefix(member, "stats_parsed") && !strings.HasPrefix(member, "partitionValues_parsed") && kind != "checkpointMetadata" && kind != "cdc" && (kind != "sidecar" || member == "path")
-	})
-	if err != nil {
-		return fmt.Errorf("%s: %w: %w", path.Base(key), ErrDamaged, err)
-	}
-	first, bare := len(c.adds), false
-	for _, row := range rows {
-		l, err := lineOf(row)
-		if err != nil {
-			return fmt.Errorf("%s: %w: %w", path.Base(key), ErrDamaged, err)
-		}
-		if err := c.take(l); err != nil {
-			return err
-		}
-		bare = bare || l.Add != nil && l.Add.Stats == ""
-	}
-	if !bare {
-		return nil
-	}
-	// The writer may have kept the statistics as columns only.
-	structs, err := parquetfile.ReadRows(data, func(path string) bool {
-		return path == "add.path" || strings.HasPrefix(path, "add.stats_parsed.")
-	})
-	if err != nil { // statistics are a help, not part of the table
-		return nil
-	}
-	for _, row := range structs {
-		if m, ok := row["add"].(map[string]any); ok && m["path"] != nil {
-			if p, ok := m["stats_parsed"].(map[string]any); ok {
-				c.parsed[first] = p
-			}
-			first++
-		}
-	}
-	return nil
-}
-
-// lineOf turns a checkpoint row into an action.
-func lineOf(row map[string]any) (*line, error) {
-	l := &line{}
-	if m, ok := row["add"].(map[string]any); ok && m["path"] != nil {
-		a := &Add{}
-		a.Path, _ = m["path"].(string)
-		a.Stats, _ = m["stats"].(string)
-		a.Size, _ = m["size"].(int64)
-		a.ModificationTime, _ = m["modificationTime"].(int64)
-		a.ClusteringProvider, _ = m["clusteringProvider"].(string)
-		a.PartitionValues = textMap(m["partitionValues"])
-		if m["tags"] != nil {
-			a.Tags = textMap(m["tags"])
-		}
-		if v, ok := m["baseRowId"].(int64); ok {
-			a.BaseRowID = &v
-		}
-		if v, ok := m["defaultRowCommitVersion"].(int64); ok {
-			a.DefaultRowCommitVersion = &v
-		}
-		if dv, ok := m["deletionVector"].(map[string]any); ok && dv["storageType"] != nil {
-			if err := json.Unmarshal(marshal(dv), &a.DeletionVector); err != nil {
-				return nil, err
-			}
-		}
-		l.Add = a
-		return l, nil
-	}
-	// The other kinds are few. Members that are null are not in the row.
-	rest := make(map[string]any, 1)
-	for kind, v := range row {
-		if m, ok := v.(map[string]any); ok && len(m) > 0 && kind != "add" {
-			rest[kind] = m
-		}
-	}
-	if len(rest) == 0 {
-		return l, nil
-	}
-	return l, json.Unmarshal(marshal(rest), l)
-}
-
-func (c *checkpointReader) take(l *line) error {
-	switch {
-	case l.Add != nil:
-		c.adds = append(c.adds, l.Add)
-	case l.Remove != nil:
-		c.tombs[fileKey(c.table.root, l.Remove.Path, l.Remove.DeletionVector)] = l.Remove
-	case l.Protocol != nil:
-		c.state.Protocol = *l.Protocol
-	case l.Metadata != nil:
-		return c.state.setMetadata(l.Metadata)
-	case l.Txn != nil:
-		c.state.txns[l.Txn.AppID] = *l.Txn
-	case l.Domain != nil && !l.Domain.Removed:
-		c.state.domains[l.Domain.Domain] = *l.Domain
-	case l.Sidecar != nil:
-		c.sidecars = append(c.sidecars, l.Sidecar.Path)
-	}
-	return nil
 }

@@ -13,7 +13,8 @@ type fileSet struct {
 	rems   []*Remove
 
 	index map[string]int     // base only: position of each key in adds
-	tombs map[string]*Remove // base only
+	tombs map[string]*Remove // base only: tombstones that no checkpoint below holds
+	older *checkpoint        // base only: holds the other tombstones; nil: there are none
 }
 
 const maxLayers = 64
@@ -27,8 +28,8 @@ func fileKey(root, path string, dv *DeletionVector) string {
 	return p + "\x00" + dv.id()
 }
 
-func newBase(root string, adds []*Add, tombs map[string]*Remove) *fileSet {
-	b := &fileSet{adds: adds, size: len(adds), index: make(map[string]int, len(adds)), tombs: tombs}
+func newBase(root string, adds []*Add, tombs map[string]*Remove, older *checkpoint) *fileSet {
+	b := &fileSet{adds: adds, size: len(adds), index: make(map[string]int, len(adds)), tombs: tombs, older: older}
 	for i, a := range adds {
 		b.index[fileKey(root, a.Path, a.DeletionVector)] = i
 	}
@@ -44,13 +45,34 @@ func (f *fileSet) with(root string, adds []*Add, rems []*Remove) *fileSet {
 	next := &fileSet{parent: f, depth: f.depth + 1, size: f.size + n, over: f.over + n, adds: adds, rems: rems}
 	if next.depth >= maxLayers || next.over > next.size/2+maxLayers {
 		live, tombs := next.resolve(root)
-		return newBase(root, live, tombs)
+		return newBase(root, live, tombs, next.base().older)
 	}
 	return next
 }
 
-// resolve returns the live files, oldest first, and the tombstones. Neither may
-// be changed.
+func (f *fileSet) base() *fileSet {
+	for f.parent != nil {
+		f = f.parent
+	}
+	return f
+}
+
+// settled returns the set with those tombstones left to a checkpoint that it holds since
+// the set saved was written there.
+func (f *fileSet) settled(root string, saved *fileSet, at *checkpoint) *fileSet {
+	live, tombs := f.resolve(root)
+	_, there := saved.resolve(root)
+	left := make(map[string]*Remove)
+	for k, r := range tombs {
+		if there[k] != r {
+			left[k] = r
+		}
+	}
+	return newBase(root, live, left, at)
+}
+
+// resolve returns the live files, oldest first, and the tombstones that no checkpoint
+// holds. Neither may be changed.
 func (f *fileSet) resolve(root string) ([]*Add, map[string]*Remove) {
 	if f.parent == nil {
 		return f.adds, f.tombs

@@ -124,46 +124,85 @@ func (t *Table) list(ctx context.Context, from int64) (*listing, error) {
 	return l, nil
 }
 
-// newest returns the newest checkpoint not above version (any if negative).
-func (l *listing) newest(version int64) (int64, bool) {
-	best, ok := int64(0), false
+// upTo returns the versions with a checkpoint not above version (any if negative), the
+// newest first.
+func (l *listing) upTo(version int64) []int64 {
+	var out []int64
 	for v := range l.checkpoints {
-		if (version < 0 || v <= version) && (!ok || v > best) {
-			best, ok = v, true
+		if version < 0 || v <= version {
+			out = append(out, v)
 		}
 	}
-	return best, ok
+	slices.Sort(out)
+	slices.Reverse(out)
+	return out
 }
 
 // load builds the snapshot of a version from the log, or the newest one if
 // version is negative.
 func (t *Table) load(ctx context.Context, version int64) (*Snapshot, error) {
-	from := int64(0)
-	if h, ok := t.readHint(ctx); ok && (version < 0 || h.Version <= version) {
-		from = h.Version
+	if version < 0 {
+		if s := t.loadByHint(ctx); s != nil {
+			return s, nil
+		}
 	}
-	l, err := t.list(ctx, from)
+	l, err := t.list(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
-	at, ok := l.newest(version)
-	if !ok && from > 0 { // the hint led nowhere
-		if l, err = t.list(ctx, 0); err != nil {
-			return nil, err
-		}
-		at, ok = l.newest(version)
-	}
-	if !ok && len(l.commits) == 0 {
+	if len(l.checkpoints) == 0 && len(l.commits) == 0 {
 		return nil, fmt.Errorf("%s: %w", t.prefix, ErrNotATable)
 	}
-	s := t.empty()
-	if ok {
-		if s, err = t.readCheckpoint(ctx, at, l.checkpoints[at]); err != nil {
-			return nil, fmt.Errorf("table %s: checkpoint %d: %w", t.prefix, at, err)
-		}
-	}
 	slices.Sort(l.commits)
-	for _, v := range l.commits {
+	s, damaged := t.empty(), error(nil)
+	for _, at := range l.upTo(version) {
+		c, err := t.readCheckpoint(ctx, at, l.checkpoints[at])
+		if err == nil {
+			s = c
+			break
+		}
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		// An older one and the commits behind it give the same table.
+		damaged = errors.Join(damaged, fmt.Errorf("table %s: checkpoint %d: %w", t.prefix, at, err))
+	}
+	if s, err = t.replay(ctx, s, l.commits, version); err != nil {
+		return nil, errors.Join(damaged, err)
+	}
+	if version >= 0 && s.Version < 0 && len(l.commits) > 0 {
+		return nil, errors.Join(damaged, fmt.Errorf("table %s has no version %d any more, the log begins at %d: %w", t.prefix, version, l.commits[0], ErrVersionNotFound))
+	}
+	if version >= 0 && s.Version != version {
+		return nil, errors.Join(damaged, fmt.Errorf("table %s has no version %d, the newest is %d: %w", t.prefix, version, s.Version, ErrVersionNotFound))
+	}
+	if damaged != nil {
+		t.opts.Log.Warn("a damaged checkpoint was passed over; the next one that is written mends it", "table", t.prefix, "err", damaged)
+	}
+	return s, t.check(s)
+}
+
+// loadByHint builds the newest snapshot without a list of the log, which may hold hundreds
+// of thousands of commits: from the classic checkpoint that the hint names, and the commits
+// behind it. It gives nil where that does not lead to a table; a list then says why.
+func (t *Table) loadByHint(ctx context.Context) *Snapshot {
+	h, ok := t.readHint(ctx)
+	if !ok {
+		return nil
+	}
+	s, err := t.readCheckpoint(ctx, h.Version, []string{checkpointName(h.Version)})
+	if err != nil {
+		return nil
+	}
+	if s, _, err = t.advance(ctx, s); err != nil || t.check(s) != nil {
+		return nil
+	}
+	return s
+}
+
+// replay applies the commits behind s, up to a version (all if negative).
+func (t *Table) replay(ctx context.Context, s *Snapshot, commits []int64, version int64) (*Snapshot, error) {
+	for _, v := range commits {
 		if v <= s.Version || version >= 0 && v > version {
 			continue
 		}
@@ -181,17 +220,11 @@ func (t *Table) load(ctx context.Context, version int64) (*Snapshot, error) {
 			return nil, fmt.Errorf("table %s: %w", t.prefix, err)
 		}
 	}
-	if version >= 0 && s.Version < 0 && len(l.commits) > 0 {
-		return nil, fmt.Errorf("table %s has no version %d any more, the log begins at %d: %w", t.prefix, version, slices.Min(l.commits), ErrVersionNotFound)
-	}
-	if version >= 0 && s.Version != version {
-		return nil, fmt.Errorf("table %s has no version %d, the newest is %d: %w", t.prefix, version, s.Version, ErrVersionNotFound)
-	}
-	return s, t.check(s)
+	return s, nil
 }
 
 func (t *Table) empty() *Snapshot {
-	return &Snapshot{Version: -1, prefix: t.prefix, root: t.root, files: newBase(t.root, nil, nil),
+	return &Snapshot{Version: -1, prefix: t.prefix, root: t.root, files: newBase(t.root, nil, nil, nil),
 		txns: map[string]Txn{}, domains: map[string]DomainMetadata{}}
 }
 
@@ -209,6 +242,9 @@ func (t *Table) check(s *Snapshot) error {
 	return nil
 }
 
+// errBehind: commits that a snapshot lacks are not in the log any more.
+var errBehind = errors.New("the log was cleaned up beyond it")
+
 // advance applies the commits behind s, as far as there are any. It returns
 // them too.
 func (t *Table) advance(ctx context.Context, s *Snapshot) (*Snapshot, []*commit, error) {
@@ -216,6 +252,19 @@ func (t *Table) advance(ctx context.Context, s *Snapshot) (*Snapshot, []*commit,
 	for {
 		c, err := t.readCommit(ctx, s.Version+1)
 		if errors.Is(err, blob.ErrNotFound) {
+			// Who takes commits away has named a checkpoint behind them before.
+			if h, ok := t.readHint(ctx); ok && h.Version > s.Version {
+				if _, err := t.store.Stat(ctx, t.commitKey(s.Version+1)); err == nil {
+					continue // it came meanwhile
+				}
+				l, err := t.list(ctx, h.Version) // a hint may be wrong
+				if err != nil {
+					return nil, nil, err
+				}
+				if len(l.commits)+len(l.checkpoints) > 0 {
+					return nil, nil, fmt.Errorf("table %s: version %d, and there is a checkpoint of %d: %w", t.prefix, s.Version, h.Version, errBehind)
+				}
+			}
 			return s, won, nil
 		}
 		if err != nil {

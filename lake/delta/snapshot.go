@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -26,7 +27,13 @@ type Snapshot struct {
 
 	once  sync.Once // fills the rest
 	live  []*Add
-	tombs map[string]*Remove
+	tombs map[string]*Remove // but those of a checkpoint
+}
+
+// bare is the snapshot without its files.
+func (s *Snapshot) bare() *Snapshot {
+	return &Snapshot{Version: s.Version, Protocol: s.Protocol, Metadata: s.Metadata, Columns: s.Columns, prefix: s.prefix, root: s.root,
+		info: s.info, txns: s.txns, domains: s.domains}
 }
 
 // apply returns the snapshot after the next commit.
@@ -34,8 +41,8 @@ func (s *Snapshot) apply(c *commit) (*Snapshot, error) {
 	if err := c.checkPaths(s.root); err != nil {
 		return nil, err
 	}
-	next := &Snapshot{Version: c.version, Protocol: s.Protocol, Metadata: s.Metadata, Columns: s.Columns, prefix: s.prefix, root: s.root,
-		info: c.info, txns: s.txns, domains: s.domains}
+	next := s.bare()
+	next.Version, next.info = c.version, c.info
 	if c.protocol != nil {
 		next.Protocol = *c.protocol
 	}
@@ -87,27 +94,47 @@ func (s *Snapshot) Files() []*Add {
 	return s.live
 }
 
-// Tombstones returns the removed files that the log still names.
-func (s *Snapshot) Tombstones() []*Remove {
+// Tombstones gives the removed files that the log still names, in no order, until use fails.
+// Those of a checkpoint are read from there, and are not held.
+func (s *Snapshot) Tombstones(ctx context.Context, use func(*Remove) error) error {
 	s.resolve()
-	return slices.Collect(maps.Values(s.tombs))
+	for _, r := range s.tombs {
+		if err := use(r); err != nil {
+			return err
+		}
+	}
+	older := s.files.base().older
+	if older == nil {
+		return nil
+	}
+	live := make(map[string]bool, len(s.live))
+	for _, a := range s.live {
+		live[fileKey(s.root, a.Path, a.DeletionVector)] = true
+	}
+	return older.tombstones(ctx, func(r *Remove) error {
+		k := fileKey(s.root, r.Path, r.DeletionVector)
+		if s.tombs[k] != nil || live[k] {
+			return nil
+		}
+		return use(r)
+	})
 }
 
 // Knows reports whether the file of this add path is live or a tombstone.
-func (s *Snapshot) Knows(path string) bool {
+func (s *Snapshot) Knows(ctx context.Context, path string) (bool, error) {
 	s.resolve()
 	want := filePath(s.root, path)
 	for _, a := range s.live {
 		if filePath(s.root, a.Path) == want {
-			return true
+			return true, nil
 		}
 	}
-	for _, r := range s.tombs {
-		if filePath(s.root, r.Path) == want {
-			return true
-		}
-	}
-	return false
+	known := false
+	err := s.Tombstones(ctx, func(r *Remove) error {
+		known = known || filePath(s.root, r.Path) == want
+		return nil
+	})
+	return known, err
 }
 
 // Key returns the key of a data file in the store.

@@ -91,6 +91,9 @@ func (t *Table) Snapshot(ctx context.Context) (*Snapshot, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s, _, err := t.advance(ctx, t.head)
+	if errors.Is(err, errBehind) {
+		s, err = t.load(ctx, -1)
+	}
 	if err != nil {
 		return nil, err
 	}

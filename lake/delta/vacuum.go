@@ -55,10 +55,14 @@ func (t *Table) Vacuum(ctx context.Context, o VacuumOptions) (VacuumResult, erro
 	for _, a := range s.Files() {
 		valid[filePath(s.root, a.Path)] = true
 	}
-	for _, r := range s.Tombstones() {
+	err = s.Tombstones(ctx, func(r *Remove) error {
 		if r.DeletionTimestamp >= cut.UnixMilli() {
 			valid[filePath(s.root, r.Path)] = true
 		}
+		return nil
+	})
+	if err != nil {
+		return res, fmt.Errorf("vacuum %s: %w", t.prefix, err)
 	}
 	var keys []string
 	for info, err := range t.store.List(ctx, t.prefix+"/", "") {

@@ -49,45 +49,64 @@ type leafData struct {
 	text   bool
 }
 
-// WriteRows writes rows to w as one row group.
-func WriteRows(w io.Writer, fields []Field, rows []map[string]any, o Options) error {
+// rowGroupRows is how many nested rows wait for their row group.
+const rowGroupRows = 1 << 15
+
+// RowWriter writes nested rows, a row group at a time.
+type RowWriter struct {
+	schema *rowSchema
+	nodes  []*node
+	file   *file.Writer
+	rows   int // in the row group that is being filled
+}
+
+// NewRowWriter begins a file.
+func NewRowWriter(w io.Writer, fields []Field, o Options) (*RowWriter, error) {
 	codec, err := codecOf(o.Codec)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	b := &rowSchema{}
-	nodes := make([]*node, len(fields))
+	out := &RowWriter{schema: &rowSchema{}, nodes: make([]*node, len(fields))}
 	list := make(schema.FieldList, len(fields))
 	for i, f := range fields {
-		if nodes[i], err = b.add(f, 0, 0); err != nil {
-			return err
+		if out.nodes[i], err = out.schema.add(f, 0, 0); err != nil {
+			return nil, err
 		}
-		list[i] = nodes[i].node
-	}
-	for _, row := range rows {
-		for _, n := range nodes {
-			if err := b.put(n, row[n.Name], 0, 0); err != nil {
-				return err
-			}
-		}
+		list[i] = out.nodes[i].node
 	}
 	root, err := schema.NewGroupNode("spark_schema", parquet.Repetitions.Required, list, -1)
 	if err != nil {
-		return fmt.Errorf("Parquet schema: %w", err)
+		return nil, fmt.Errorf("Parquet schema: %w", err)
 	}
 	props := []parquet.WriterProperty{parquet.WithCompression(codec)}
 	if o.CreatedBy != "" {
 		props = append(props, parquet.WithCreatedBy(o.CreatedBy))
 	}
-	fw, err := file.NewParquetWriterWithError(w, root, file.WithWriterProps(parquet.NewWriterProperties(props...)))
-	if err != nil {
-		return fmt.Errorf("begin Parquet file: %w", err)
+	if out.file, err = file.NewParquetWriterWithError(w, root, file.WithWriterProps(parquet.NewWriterProperties(props...))); err != nil {
+		return nil, fmt.Errorf("begin Parquet file: %w", err)
 	}
-	group, err := fw.AppendRowGroupChecked()
+	return out, nil
+}
+
+// Append adds a row. Nothing of its maps and lists is kept; its texts are.
+func (w *RowWriter) Append(row map[string]any) error {
+	for _, n := range w.nodes {
+		if err := w.schema.put(n, row[n.Name], 0, 0); err != nil {
+			return err
+		}
+	}
+	if w.rows++; w.rows < rowGroupRows {
+		return nil
+	}
+	return w.flush()
+}
+
+func (w *RowWriter) flush() error {
+	group, err := w.file.AppendRowGroupChecked()
 	if err != nil {
 		return fmt.Errorf("begin row group: %w", err)
 	}
-	for _, l := range b.leaves {
+	for _, l := range w.schema.leaves {
 		cw, err := group.NextColumn()
 		if err == nil {
 			err = l.writeTo(cw)
@@ -95,14 +114,40 @@ func WriteRows(w io.Writer, fields []Field, rows []map[string]any, o Options) er
 		if err != nil {
 			return fmt.Errorf("encode %s: %w", l.name, err)
 		}
+		l.defs, l.reps, l.values = l.defs[:0], l.reps[:0], nil
 	}
+	w.rows = 0
 	if err := group.Close(); err != nil {
 		return fmt.Errorf("end row group: %w", err)
 	}
-	if err := fw.Close(); err != nil {
+	return nil
+}
+
+// Close ends the file; the underlying writer stays open.
+func (w *RowWriter) Close() error {
+	if w.rows > 0 {
+		if err := w.flush(); err != nil {
+			return err
+		}
+	}
+	if err := w.file.Close(); err != nil {
 		return fmt.Errorf("end Parquet file: %w", err)
 	}
 	return nil
+}
+
+// WriteRows writes a file of rows.
+func WriteRows(w io.Writer, fields []Field, rows []map[string]any, o Options) error {
+	out, err := NewRowWriter(w, fields, o)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if err := out.Append(row); err != nil {
+			return err
+		}
+	}
+	return out.Close()
 }
 
 type rowSchema struct{ leaves []*leafData }
@@ -238,15 +283,29 @@ func (b *rowSchema) missing(n *node, rep, def int16) {
 // ReadRows reads a whole file. Leaves that keep refuses are left out, and so are
 // structs without any; a nil keep takes all. Kinds come back as Field says, times
 // and decimals as they are stored.
-func ReadRows(data []byte, keep func(path string) bool) (rows []map[string]any, err error) {
+func ReadRows(data []byte, keep func(path string) bool) ([]map[string]any, error) {
+	var rows []map[string]any
+	err := EachRow(bytes.NewReader(data), keep, func(row map[string]any) error {
+		rows = append(rows, row)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+// EachRow gives the rows of a file one by one, as ReadRows does, holding one row group of
+// the leaves that are kept. Of the file it reads those alone.
+func EachRow(from parquet.ReaderAtSeeker, keep func(path string) bool, use func(row map[string]any) error) (err error) {
 	defer func() { // the library panics on some damaged files
 		if r := recover(); r != nil {
-			rows, err = nil, fmt.Errorf("damaged Parquet file: %v", r)
+			err = fmt.Errorf("damaged Parquet file: %v", r)
 		}
 	}()
-	f, err := file.NewParquetReader(bytes.NewReader(data))
+	f, err := file.NewParquetReader(from)
 	if err != nil {
-		return nil, fmt.Errorf("Parquet file: %w", err)
+		return fmt.Errorf("Parquet file: %w", err)
 	}
 	defer f.Close()
 	s := f.MetaData().Schema
@@ -255,7 +314,7 @@ func ReadRows(data []byte, keep func(path string) bool) (rows []map[string]any, 
 	for i := range s.Root().NumFields() {
 		n, err := b.add(s.Root().Field(i), 0, 0)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if n != nil {
 			nodes = append(nodes, n)
@@ -269,7 +328,7 @@ func ReadRows(data []byte, keep func(path string) bool) (rows []map[string]any, 
 				err = b.leaves[i].readFrom(cr)
 			}
 			if err != nil {
-				return nil, fmt.Errorf("row group %d, %s: %w", g, b.leaves[i].name, err)
+				return fmt.Errorf("row group %d, %s: %w", g, b.leaves[i].name, err)
 			}
 		}
 		for range group.NumRows() {
@@ -277,16 +336,18 @@ func ReadRows(data []byte, keep func(path string) bool) (rows []map[string]any, 
 			for _, n := range nodes {
 				v, err := b.take(n)
 				if err != nil {
-					return nil, fmt.Errorf("row group %d: %w", g, err)
+					return fmt.Errorf("row group %d: %w", g, err)
 				}
 				if v != nil {
 					row[n.Name] = v
 				}
 			}
-			rows = append(rows, row)
+			if err := use(row); err != nil {
+				return err
+			}
 		}
 	}
-	return rows, nil
+	return nil
 }
 
 type rowReader struct {
