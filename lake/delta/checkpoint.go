@@ -75,7 +75,21 @@ func (t *Table) Checkpoint(ctx context.Context, s *Snapshot) error {
 	body.CloseWithError(io.ErrClosedPipe) // what the store has not read is not written any more
 	<-wrote
 	if errors.Is(err, blob.ErrExists) { // a foreign one: overwriting breaks Spark on local paths
+		if _, err := t.readCheckpoint(ctx, s.Version, []string{name}); err == nil {
+			t.settle(s, t.checkpointOf(s.Version, []string{name}))
+		}
 		return nil
+	}
+	if errors.Is(err, blob.ErrNotFound) && s.files.base().older != nil {
+		// Another engine has cleaned up the checkpoint that holds the older tombstones, as
+		// it may when it has written one itself: that one is there to go on from.
+		t.mu.Lock()
+		head, lerr := t.load(ctx, -1)
+		if lerr == nil {
+			t.head = head
+		}
+		t.mu.Unlock()
+		err = errors.Join(err, lerr)
 	}
 	if err != nil {
 		return fail(err)

@@ -63,7 +63,9 @@ func (t *Table) Commit(ctx context.Context, tx *Transaction) (*Snapshot, error) 
 		return nil, fmt.Errorf("commit to %s: %w", t.prefix, err)
 	}
 	if every := int64(s.intProperty("delta.checkpointInterval", defaultCheckpointInterval)); s.Version > 0 && every > 0 && s.Version%every == 0 {
-		if err := t.Checkpoint(ctx, s); err != nil { // the commit stands without it
+		if t.opts.CheckpointDue != nil {
+			t.opts.CheckpointDue(t, s)
+		} else if err := t.Checkpoint(ctx, s); err != nil { // the commit stands without it
 			t.opts.Log.Warn("checkpoint not written", "table", t.prefix, "version", s.Version, "err", err)
 		}
 	}

@@ -242,9 +242,6 @@ func (t *Table) check(s *Snapshot) error {
 	return nil
 }
 
-// errBehind: commits that a snapshot lacks are not in the log any more.
-var errBehind = errors.New("the log was cleaned up beyond it")
-
 // advance applies the commits behind s, as far as there are any. It returns
 // them too.
 func (t *Table) advance(ctx context.Context, s *Snapshot) (*Snapshot, []*commit, error) {
@@ -262,7 +259,7 @@ func (t *Table) advance(ctx context.Context, s *Snapshot) (*Snapshot, []*commit,
 					return nil, nil, err
 				}
 				if len(l.commits)+len(l.checkpoints) > 0 {
-					return nil, nil, fmt.Errorf("table %s: version %d, and there is a checkpoint of %d: %w", t.prefix, s.Version, h.Version, errBehind)
+					return nil, nil, fmt.Errorf("table %s: version %d, and there is a checkpoint of %d: %w", t.prefix, s.Version, h.Version, ErrBehind)
 				}
 			}
 			return s, won, nil

@@ -23,6 +23,9 @@ type Options struct {
 	EngineInfo    string           // in commitInfo, default "Spate"
 	CommitTimeout time.Duration    // of one Commit with its retries, default 60 s
 	Log           *slog.Logger     // default: nothing is logged
+	// CheckpointDue is called by Commit when a checkpoint of the version that it made is due,
+	// and must not wait: whoever takes it calls Checkpoint. Nil: Commit writes it itself.
+	CheckpointDue func(*Table, *Snapshot)
 }
 
 func (o Options) withDefaults() Options {
@@ -91,7 +94,7 @@ func (t *Table) Snapshot(ctx context.Context) (*Snapshot, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s, _, err := t.advance(ctx, t.head)
-	if errors.Is(err, errBehind) {
+	if errors.Is(err, ErrBehind) {
 		s, err = t.load(ctx, -1)
 	}
 	if err != nil {
