@@ -46,6 +46,7 @@ type Pipeline struct {
 	metrics    *metric.Recorder
 	policies   *policies
 	hubs       *hubs
+	upkeep     *upkeep
 	jobs       *jobs.Room
 	history    *monitor.History
 	notifiers  *notify.Set
@@ -94,8 +95,13 @@ func Open(ctx context.Context, o pipeline.Options) (_ *Pipeline, err error) {
 		return nil, err
 	}
 	p.openStore(ctx)
+	p.openUpkeep()
 	if p.jobs, err = jobs.Open(ctx, jobs.Options{Hubs: p.hubs.namespace, Store: p.store, Storage: o.Storage, Drain: o.Drain,
-		Metrics: p.metrics, Clock: o.Clock, Log: o.Log}, o); err != nil {
+		Metrics: p.metrics, Clock: o.Clock, Log: o.Log, CheckpointDue: p.upkeep.CheckpointDue}, o); err != nil {
+		return nil, err
+	}
+	p.upkeep.jobs = p.jobs
+	if _, err := p.upkeep.Reload(ctx, o); err != nil {
 		return nil, err
 	}
 	if p.history, err = monitor.Open(monitor.Options{
@@ -183,6 +189,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 		}
 	})
 	around.Go(func() { p.notifiers.Run(outer) })
+	around.Go(func() { p.upkeep.Run(inner) })
 	fatal := make(chan error, 1)
 	around.Go(func() {
 		p.ports.Serve(func(err error) {

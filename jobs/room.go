@@ -23,6 +23,7 @@ import (
 
 	"spate/blob"
 	"spate/hub"
+	"spate/lake/delta"
 	"spate/metric"
 	"spate/pipeline"
 	"spate/stream"
@@ -37,6 +38,8 @@ type Options struct {
 	Metrics *metric.Recorder
 	Clock   func() time.Time // that the hubs stamp events with
 	Log     *slog.Logger
+	// CheckpointDue takes the checkpoints of tables off the way of commits; see delta.Options.
+	CheckpointDue func(*delta.Table, *delta.Snapshot)
 }
 
 // Room is the jobs of a pipeline.

@@ -22,6 +22,7 @@ type Inference struct {
 	Columns     []delta.Column
 	PartitionBy []delta.Partition
 	Name        string
+	Properties  map[string]string
 }
 
 // inferRows is how many rows a schema, or the type of a column that comes later, is
@@ -63,7 +64,7 @@ func seenType(t delta.Type, v column.Value) delta.Type {
 
 // definition makes the schema of the table from rows.
 func (n *Inference) definition(batches []*column.Batch) delta.Definition {
-	d := delta.Definition{Name: n.Name, PartitionBy: n.PartitionBy}
+	d := delta.Definition{Name: n.Name, PartitionBy: n.PartitionBy, Properties: n.Properties}
 	all := n.columns(batches)
 	data := false // a table needs a column that is no partition column
 	for _, c := range all {

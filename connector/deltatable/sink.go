@@ -56,6 +56,8 @@ type Options struct {
 	Metrics         *metric.Recorder // may be nil
 	Name            string           // of the table in metrics, default Path
 	Log             *slog.Logger
+
+	CheckpointDue func(*delta.Table, *delta.Snapshot) // see delta.Options
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -120,7 +122,7 @@ func Open(ctx context.Context, o Options) (*Sink, error) {
 }
 
 func (s *Sink) deltaOptions() delta.Options {
-	return delta.Options{Clock: s.opts.Clock, EngineInfo: s.opts.EngineInfo, Log: s.opts.Log}
+	return delta.Options{Clock: s.opts.Clock, EngineInfo: s.opts.EngineInfo, Log: s.opts.Log, CheckpointDue: s.opts.CheckpointDue}
 }
 
 // take makes t the table of the sink.

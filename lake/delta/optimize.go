@@ -315,6 +315,9 @@ func (r *rewriter) copy(ctx context.Context, out *fileWriter, bin []*Add) error 
 			return fmt.Errorf("%s has %d bytes, the log says %d: %w", a.Path, len(data), a.Size, ErrDamaged)
 		}
 		err = parquetfile.ReadVectors(data, r.parquet, func(vecs []*column.Vector, rows int) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			if len(r.order) > 0 {
 				held, counts = append(held, vecs), append(counts, rows)
 				return nil
