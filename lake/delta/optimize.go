@@ -19,6 +19,7 @@ import (
 // OptimizeOptions are the settings of Optimize.
 type OptimizeOptions struct {
 	Where       func(*Add) bool // which files may be rewritten; nil: all
+	Predicate   []string        // Where as text, for the history
 	ZOrderBy    []string        // clusters the rows by these columns
 	TargetBytes int64           // of a new file; 0: delta.targetFileSize, else 128 MiB
 	MinFiles    int             // fewer small files in a partition are left alone; default 2
@@ -83,6 +84,7 @@ func (t *Table) optimize(ctx context.Context, o OptimizeOptions) (OptimizeResult
 	if err != nil {
 		return fail(err)
 	}
+	r.predicate = o.Predicate
 	partitions := make(map[string][]*Add)
 	for _, a := range s.Files() {
 		if a.DeletionVector == nil && (o.Where == nil || o.Where(a)) {
@@ -137,7 +139,7 @@ func (r *rewriter) replace(ctx context.Context, bin []*Add, tags map[string]*str
 		}
 		return strconv.FormatInt(sizes[min(len(sizes)-1, len(sizes)*q/4)], 10)
 	}
-	tx.Parameters = map[string]any{"predicate": "[]", "zOrderBy": string(marshal(append([]string{}, zOrderBy...))), "clusterBy": "[]", "auto": auto}
+	tx.Parameters = map[string]any{"predicate": string(marshal(append([]string{}, r.predicate...))), "zOrderBy": string(marshal(append([]string{}, zOrderBy...))), "clusterBy": "[]", "auto": auto}
 	tx.Metrics = map[string]string{"numAddedFiles": strconv.Itoa(len(adds)), "numRemovedFiles": strconv.Itoa(len(bin)),
 		"numAddedBytes": strconv.FormatInt(added, 10), "numRemovedBytes": strconv.FormatInt(removed, 10),
 		"minFileSize": quantile(0), "p25FileSize": quantile(1), "p50FileSize": quantile(2), "p75FileSize": quantile(3), "maxFileSize": quantile(4),
@@ -204,6 +206,8 @@ type rewriter struct {
 	parquet []parquetfile.Column
 	order   []int // data columns to cluster by
 	tag     string
+
+	predicate []string // for the history
 }
 
 // rewriter plans for a snapshot; a target of 0 is that of the table.
