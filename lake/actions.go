@@ -65,7 +65,7 @@ func (s *Statements) Do(ctx context.Context, a *query.Action) (*query.Result, er
 	case query.ShowCreate:
 		return createTable(spec, snap, s.location(spec))
 	}
-	return nil, fmt.Errorf("%s is not supported yet", a.Kind)
+	return nil, fmt.Errorf("there is no statement %s", a.Kind)
 }
 
 // location is where the files of a table are, as far as people can go there.

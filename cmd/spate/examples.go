@@ -40,6 +40,22 @@ spate connection-string --tls --hub device-telemetry`,
 	"hub list": `
 spate hub list
 spate hub list -o tsv`,
+	"table list": `
+spate table list
+spate table list -o json`,
+	"table describe": `
+spate table describe telemetry.raw_telemetry`,
+	"table history": `
+spate table history telemetry.raw_telemetry --limit 10`,
+	"table optimize": `
+spate table optimize telemetry.raw_telemetry
+spate table optimize telemetry.raw_telemetry --where "TimestampDate < '2026-01-01'" --zorder-by DeviceId,Timestamp`,
+	"table vacuum": `
+spate table vacuum telemetry.raw_telemetry --dry-run
+spate table vacuum telemetry.raw_telemetry --retain 240h`,
+	"table restore": `
+spate table restore telemetry.raw_telemetry --version 12
+spate table restore telemetry.raw_telemetry --timestamp 2026-01-02T03:04:05Z`,
 	"hub delete": `
 spate hub delete old-telemetry --yes`,
 	"backup": `

@@ -78,7 +78,7 @@ func wrongUsage(cmd *cobra.Command, err error) error {
 
 // laterVerbs and laterFlags are known and not built.
 var (
-	laterVerbs = []string{"fmt", "table", "alerts", "export", "import", "az", "deploy", "doctor", "top", "context", "init", "cheat"}
+	laterVerbs = []string{"fmt", "alerts", "export", "import", "az", "deploy", "doctor", "top", "context", "init", "cheat"}
 	laterFlags = []string{"set", "open", "print-config", "color", "yes", "sparkline", "reference", "function", "dialect", "no-wait", "connection-string"}
 )
 

@@ -32,13 +32,21 @@ type notThere struct {
 	probes        []probe
 }
 
-// probe is something that is refused. Of kind asa it is a script, of tsql a query, of file a
+// probe is something that is refused. Of kind asa it is a script, of tsql a query, of statement
+// one on tables, of plan one that is to be explained, of file a
 // pipeline file, of run the arguments of the command; of test it names a package and a test
 // that asks over a socket, from a store or from Go; of names it says that every name in the
 // item is refused, each as in its pattern with the name for {}; of keys that every key of
 // config.Later is, all of which are on the page of the pipeline file; of none it is the reason why
 // there is nothing that could be refused.
 type probe struct{ kind, text, want string }
+
+// noTables are those that no statement gets to.
+type noTables struct{}
+
+func (noTables) Do(context.Context, *query.Action) (*query.Result, error) {
+	return nil, errors.New("it was carried out")
+}
 
 // readNotThere reads testdata/notthere.txt.
 func readNotThere(t *testing.T) (out []notThere) {
@@ -198,9 +206,17 @@ func try(t *testing.T, root string, p probe) string {
 	case "asa":
 		_, errs, _ := stream.Compile(p.text, bind.Options{Inputs: []bind.InputInfo{{Name: "i"}, {Name: "j"}, {Name: "r", Reference: true}}})
 		got = errs.Error()
-	case "tsql":
+	case "tsql", "plan":
 		s := &query.Session{Catalog: oneTable{}, Database: "d"}
+		if p.kind == "plan" {
+			s.Tables = noTables{}
+		}
 		if _, err := s.Explain(t.Context(), p.text); err != nil {
+			got = err.Error()
+		}
+	case "statement":
+		s := &query.Session{Catalog: oneTable{}, Database: "d", Tables: noTables{}}
+		if _, err := s.Run(t.Context(), p.text); err != nil {
 			got = err.Error()
 		}
 	case "file":
@@ -286,6 +302,7 @@ func (oneTable) Table(_ context.Context, database, name string, _ query.AsOf) (*
 	return &query.Table{Database: "d", Name: "t", Columns: []query.TableColumn{
 		col("s", query.Type{ID: query.NVarChar, Size: 4000}), col("n", query.Type{ID: query.BigInt}), col("x", query.Type{ID: query.Decimal, Prec: 10, Scale: 2}),
 		col("d", query.Type{ID: query.DateTime2, Scale: 6}), col("o", query.Type{ID: query.DateTimeOffset, Scale: 6}), col("v", query.Type{ID: query.VarBinary, Size: 10}),
+		{Name: "p", Physical: "p", Type: query.Type{ID: query.BigInt}, Partition: true},
 	}}, nil
 }
 

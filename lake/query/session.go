@@ -191,10 +191,10 @@ func (s *Session) Explain(ctx context.Context, sql string) (*Result, error) {
 			r, _, err := s.plan(ctx, q)
 			return r, err
 		}
-		switch st.(type) {
-		case *syntax.Use, *syntax.Set, *syntax.Declare:
-		default:
-			return nil, unsupported(st.Loc(), "EXPLAIN of "+stmtName(st))
+		if a, err := s.action(ctx, st); err != nil {
+			return nil, err
+		} else if a != nil {
+			return nil, unsupported(st.Loc(), "The plan of a statement on tables")
 		}
 		if _, err := s.command(ctx, st); err != nil {
 			return nil, err
