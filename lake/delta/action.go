@@ -46,6 +46,8 @@ type Add struct {
 	BaseRowID               *int64          `json:"baseRowId,omitempty"`
 	DefaultRowCommitVersion *int64          `json:"defaultRowCommitVersion,omitempty"`
 	ClusteringProvider      string          `json:"clusteringProvider,omitempty"`
+
+	extended bool // of a tombstone, see asAdd: extendedFileMetadata
 }
 
 // Remove takes a data file out of the table.

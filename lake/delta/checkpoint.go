@@ -233,7 +233,14 @@ func (t *Table) readCheckpoint(ctx context.Context, version int64, names []strin
 			a.Stats = c.state.statsOfStruct(p)
 		}
 	}
-	c.state.files = newBase(t.root, c.adds, c.tombs)
+	b := newSetBuilder(t.root, c.state.stats)
+	for _, a := range c.adds {
+		b.add(a)
+	}
+	for _, r := range c.tombs {
+		b.remove(r)
+	}
+	c.state.files = b.done()
 	return c.state, nil
 }
 

@@ -191,7 +191,11 @@ func (t *Table) load(ctx context.Context, version int64) (*Snapshot, error) {
 }
 
 func (t *Table) empty() *Snapshot {
-	return &Snapshot{Version: -1, prefix: t.prefix, root: t.root, files: newBase(t.root, nil, nil),
+	clock := t.opts.Clock
+	if clock == nil {
+		clock = time.Now
+	}
+	return &Snapshot{Version: -1, prefix: t.prefix, root: t.root, files: &fileSet{}, clock: clock,
 		txns: map[string]Txn{}, domains: map[string]DomainMetadata{}}
 }
 

@@ -23,10 +23,13 @@ type Snapshot struct {
 	txns         map[string]Txn
 	domains      map[string]DomainMetadata
 	files        *fileSet
+	stats        []statColumn // of Columns
+	clock        func() time.Time
 
-	once  sync.Once // fills the rest
-	live  []*Add
-	tombs map[string]*Remove
+	once      sync.Once // fills live
+	live      []*Add
+	indexOnce sync.Once // fills index
+	index     *Index
 }
 
 // apply returns the snapshot after the next commit.
@@ -35,7 +38,7 @@ func (s *Snapshot) apply(c *commit) (*Snapshot, error) {
 		return nil, err
 	}
 	next := &Snapshot{Version: c.version, Protocol: s.Protocol, Metadata: s.Metadata, Columns: s.Columns, prefix: s.prefix, root: s.root,
-		info: c.info, txns: s.txns, domains: s.domains}
+		info: c.info, txns: s.txns, domains: s.domains, stats: s.stats, clock: s.clock}
 	if c.protocol != nil {
 		next.Protocol = *c.protocol
 	}
@@ -58,7 +61,7 @@ func (s *Snapshot) apply(c *commit) (*Snapshot, error) {
 			}
 		}
 	}
-	next.files = s.files.with(s.root, c.adds, c.removes)
+	next.files = s.files.with(s.root, next.stats, c.adds, c.removes, s.clock().Add(-next.deletedFileRetention()).UnixMilli())
 	return next, nil
 }
 
@@ -72,42 +75,40 @@ func (s *Snapshot) setMetadata(m *Metadata) error {
 			return fmt.Errorf("partition column %s is not in the schema", p)
 		}
 	}
-	s.Metadata, s.Columns = *m, cols
+	s.Metadata, s.Columns, s.stats = *m, cols, statColumnsOf(cols)
 	return nil
 }
 
-func (s *Snapshot) resolve() {
-	s.once.Do(func() { s.live, s.tombs = s.files.resolve(s.root) })
-}
-
 // Files returns the live data files, those committed first first. The slice and
-// the actions must not be changed.
+// the actions must not be changed. It makes an action for every file: who looks at
+// many of them and needs few asks Index.
 func (s *Snapshot) Files() []*Add {
-	s.resolve()
+	s.once.Do(func() {
+		s.live = make([]*Add, 0, s.files.live.n)
+		s.files.live.each(func(a *Add) bool {
+			s.live = append(s.live, a)
+			return true
+		})
+	})
 	return s.live
 }
 
+// NumFiles is the number of live files.
+func (s *Snapshot) NumFiles() int { return s.files.live.n }
+
 // Tombstones returns the removed files that the log still names.
 func (s *Snapshot) Tombstones() []*Remove {
-	s.resolve()
-	return slices.Collect(maps.Values(s.tombs))
+	out := make([]*Remove, 0, s.files.gone.n)
+	s.files.gone.each(func(a *Add) bool {
+		out = append(out, a.asRemove())
+		return true
+	})
+	return out
 }
 
 // Knows reports whether the file of this add path is live or a tombstone.
 func (s *Snapshot) Knows(path string) bool {
-	s.resolve()
-	want := filePath(s.root, path)
-	for _, a := range s.live {
-		if filePath(s.root, a.Path) == want {
-			return true
-		}
-	}
-	for _, r := range s.tombs {
-		if filePath(s.root, r.Path) == want {
-			return true
-		}
-	}
-	return false
+	return s.files.live.has(s.root, path) || s.files.gone.has(s.root, path)
 }
 
 // Key returns the key of a data file in the store.
@@ -141,25 +142,19 @@ func (s *Snapshot) DomainMetadata() []DomainMetadata {
 // Rows is the number of rows by the statistics; ok is false when a file has none.
 func (s *Snapshot) Rows() (rows int64, ok bool) {
 	ok = true
-	for _, a := range s.Files() {
-		st, err := ParseStats(a.Stats)
-		if err != nil || st.NumRecords == nil {
+	for f := range s.Index().Files() {
+		n, known := f.Rows()
+		if !known {
 			ok = false
 			continue
 		}
-		rows += *st.NumRecords
+		rows += n
 	}
 	return rows, ok
 }
 
 // Size is the number of bytes of the live files.
-func (s *Snapshot) Size() int64 {
-	n := int64(0)
-	for _, a := range s.Files() {
-		n += a.Size
-	}
-	return n
-}
+func (s *Snapshot) Size() int64 { return s.files.bytes }
 
 // Time is when the version was committed, by its commitInfo; zero if that is
 // not known.
