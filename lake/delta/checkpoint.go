@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
+	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"spate/blob"
+	"spate/internal/panics"
 	"spate/lake/parquetfile"
 )
 
@@ -44,13 +44,14 @@ func deletionVectorField() parquetfile.Field {
 		leafOf("sizeInBytes", intType), leafOf("cardinality", longType))
 }
 
-// checkpointFields is the schema of our classic checkpoints.
-func checkpointFields() []parquetfile.Field {
+// checkpointFields is the schema of our classic checkpoints. more are further members of
+// the add actions.
+func checkpointFields(more ...parquetfile.Field) []parquetfile.Field {
 	return []parquetfile.Field{
 		structOf("txn", leafOf("appId", stringType), leafOf("version", longType), leafOf("lastUpdated", longType)),
-		structOf("add", leafOf("path", stringType), mapOf("partitionValues"), leafOf("size", longType), leafOf("modificationTime", longType),
+		structOf("add", append([]parquetfile.Field{leafOf("path", stringType), mapOf("partitionValues"), leafOf("size", longType), leafOf("modificationTime", longType),
 			leafOf("dataChange", boolType), mapOf("tags"), deletionVectorField(), leafOf("baseRowId", longType),
-			leafOf("defaultRowCommitVersion", longType), leafOf("clusteringProvider", stringType), leafOf("stats", stringType)),
+			leafOf("defaultRowCommitVersion", longType), leafOf("clusteringProvider", stringType)}, more...)...),
 		structOf("remove", leafOf("path", stringType), leafOf("deletionTimestamp", longType), leafOf("dataChange", boolType),
 			leafOf("extendedFileMetadata", boolType), mapOf("partitionValues"), leafOf("size", longType), deletionVectorField(),
 			leafOf("baseRowId", longType), leafOf("defaultRowCommitVersion", longType)),
@@ -62,20 +63,31 @@ func checkpointFields() []parquetfile.Field {
 	}
 }
 
+// exactNote is the key in the footer of our checkpoints that says: the columns of
+// stats_parsed tell all that the statistics of the files tell.
+const exactNote = "spate.statistics"
+
+// checkpointGroup is how many rows of a checkpoint are in memory while it is written.
+const checkpointGroup = 8192
+
 // Checkpoint writes the classic checkpoint of a snapshot, unless there is one,
 // and then the hint that names it.
 func (t *Table) Checkpoint(ctx context.Context, s *Snapshot) error {
-	rows, adds, err := s.checkpointRows(t.opts.Clock())
-	if err != nil {
-		return err
+	key := t.logKey(fmt.Sprintf("%020d.checkpoint.parquet", s.Version))
+	if _, err := t.store.Stat(ctx, key); err == nil { // a foreign one: overwriting breaks Spark on local paths
+		return nil
 	}
-	var b bytes.Buffer
-	if err := parquetfile.WriteRows(&b, checkpointFields(), rows, parquetfile.Options{CreatedBy: t.opts.EngineInfo}); err != nil {
-		return fmt.Errorf("checkpoint %d of %s: %w", s.Version, t.prefix, err)
-	}
-	size := int64(b.Len())
-	_, err = t.store.Create(ctx, t.logKey(fmt.Sprintf("%020d.checkpoint.parquet", s.Version)), &b)
-	if errors.Is(err, blob.ErrExists) { // a foreign one: overwriting breaks Spark on local paths
+	pr, pw := io.Pipe()
+	w := &checkpointWriter{s: s, now: t.opts.Clock(), engine: t.opts.EngineInfo}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		pw.CloseWithError(panics.Caught(func() error { return w.write(pw) }))
+	}()
+	info, err := t.store.Create(ctx, key, pr)
+	pr.CloseWithError(errors.New("the checkpoint is not wanted any more"))
+	<-done
+	if errors.Is(err, blob.ErrExists) {
 		return nil
 	}
 	if err != nil {
@@ -84,84 +96,161 @@ func (t *Table) Checkpoint(ctx context.Context, s *Snapshot) error {
 	if h, ok := t.readHint(ctx); ok && h.Version > s.Version {
 		return nil
 	}
-	if err := t.writeHint(ctx, hint{Version: s.Version, Size: int64(len(rows)), SizeInBytes: size, NumAddFiles: int64(adds)}); err != nil {
+	if err := t.writeHint(ctx, hint{Version: s.Version, Size: w.rows, SizeInBytes: info.Size, NumAddFiles: int64(s.NumFiles())}); err != nil {
 		return fmt.Errorf("checkpoint hint %d of %s: %w", s.Version, t.prefix, err)
 	}
 	return nil
 }
 
-func (s *Snapshot) checkpointRows(now time.Time) (rows []map[string]any, adds int, err error) {
-	put := func(kind string, v any) error {
-		var m map[string]any
-		d := json.NewDecoder(bytes.NewReader(marshal(v)))
-		d.UseNumber()
-		if err := d.Decode(&m); err != nil {
-			return fmt.Errorf("checkpoint row: %w", err)
-		}
-		rows = append(rows, map[string]any{kind: plainNumbers(m)})
-		return nil
-	}
-	if err := put("protocol", s.Protocol); err != nil {
-		return nil, 0, err
-	}
-	if err := put("metaData", s.Metadata); err != nil {
-		return nil, 0, err
-	}
-	for _, t := range s.Txns() {
-		if err := put("txn", t); err != nil {
-			return nil, 0, err
-		}
-	}
-	for _, d := range s.DomainMetadata() {
-		if err := put("domainMetadata", d); err != nil {
-			return nil, 0, err
-		}
-	}
-	keepFrom := now.Add(-s.deletedFileRetention()).UnixMilli()
-	removes := s.Tombstones()
-	slices.SortFunc(removes, func(a, b *Remove) int { return strings.Compare(a.Path, b.Path) })
-	for _, r := range removes {
-		if r.DeletionTimestamp <= keepFrom {
-			continue
-		}
-		c := *r
-		c.DataChange, c.Tags = false, nil
-		if err := put("remove", c); err != nil {
-			return nil, 0, err
-		}
-	}
-	asJSON := s.Property("delta.checkpoint.writeStatsAsJson", "true") != "false"
-	for _, a := range s.Files() {
-		rows = append(rows, map[string]any{"add": addRow(a, asJSON)})
-	}
-	return rows, len(s.Files()), nil
+// checkpointWriter writes the rows of a checkpoint one by one.
+type checkpointWriter struct {
+	s      *Snapshot
+	now    time.Time
+	engine string
+	out    *parquetfile.RowWriter
+	rows   int64
+
+	asJSON     bool
+	stats      []parsedColumn // of stats_parsed; nil: there is none
+	partitions []parsedColumn // of partitionValues_parsed; nil: there is none
+	tight      bool
 }
 
-// addRow is the checkpoint row of a file; there are many, so it goes without JSON.
-func addRow(a *Add, stats bool) map[string]any {
-	m := map[string]any{"path": a.Path, "partitionValues": anyMap(a.PartitionValues), "size": a.Size,
-		"modificationTime": a.ModificationTime, "dataChange": false}
-	if a.Tags != nil {
-		m["tags"] = anyMap(a.Tags)
+func (w *checkpointWriter) write(to io.Writer) error {
+	s := w.s
+	w.asJSON = s.Property("delta.checkpoint.writeStatsAsJson", "true") != "false"
+	var more []parquetfile.Field
+	if w.asJSON {
+		more = append(more, leafOf("stats", stringType))
 	}
-	if stats && a.Stats != "" {
-		m["stats"] = a.Stats
+	exact := false
+	if s.Property("delta.checkpoint.writeStatsAsStruct", "true") != "false" {
+		w.tight = slices.Contains(s.Protocol.WriterFeatures, "deletionVectors")
+		w.stats = s.parsedStats()
+		exact = w.exact()
+		more = append(more, w.statsField())
+		if w.partitions = s.parsedPartitions(); w.partitions != nil {
+			more = append(more, structOf("partitionValues_parsed", fieldsOf(w.partitions)...))
+		}
 	}
-	if d := a.DeletionVector; d != nil {
+	var err error
+	w.out, err = parquetfile.NewRowWriter(to, checkpointFields(more...), parquetfile.Options{CreatedBy: w.engine, RowGroupRows: checkpointGroup})
+	if err != nil {
+		return err
+	}
+	if exact {
+		if err := w.out.Note(exactNote, "exact"); err != nil {
+			return err
+		}
+	}
+	if err := w.state(); err != nil {
+		return err
+	}
+	// What is not about files is small and stands in a row group of its own.
+	if err := w.out.Flush(); err != nil {
+		return err
+	}
+	keepFrom := w.now.Add(-s.deletedFileRetention()).UnixMilli()
+	s.files.gone.each(func(a *Add) bool {
+		r := a.asRemove()
+		if r.DeletionTimestamp <= keepFrom {
+			return true
+		}
+		r.DataChange, r.Tags = false, nil
+		err = w.put("remove", r)
+		return err == nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := w.out.Flush(); err != nil {
+		return err
+	}
+	row := map[string]any{}
+	for f := range s.Index().Files() {
+		row["add"] = w.addRow(f)
+		if err := w.out.Put(row); err != nil {
+			return fmt.Errorf("file %s: %w", f.Path(), err)
+		}
+		w.rows++
+	}
+	return w.out.Close()
+}
+
+func (w *checkpointWriter) put(kind string, v any) error {
+	var m map[string]any
+	d := json.NewDecoder(bytes.NewReader(marshal(v)))
+	d.UseNumber()
+	if err := d.Decode(&m); err != nil {
+		return fmt.Errorf("checkpoint row: %w", err)
+	}
+	w.rows++
+	return w.out.Put(map[string]any{kind: plainNumbers(m)})
+}
+
+func (w *checkpointWriter) state() error {
+	if err := w.put("protocol", w.s.Protocol); err != nil {
+		return err
+	}
+	if err := w.put("metaData", w.s.Metadata); err != nil {
+		return err
+	}
+	for _, t := range w.s.Txns() {
+		if err := w.put("txn", t); err != nil {
+			return err
+		}
+	}
+	for _, d := range w.s.DomainMetadata() {
+		if err := w.put("domainMetadata", d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addRow is the checkpoint row of a file.
+func (w *checkpointWriter) addRow(f FileRef) map[string]any {
+	c, row := f.c, int(f.row)
+	m := map[string]any{"path": f.Path(), "partitionValues": anyMap(f.PartitionValues()), "size": f.Size(), "modificationTime": f.Modified(), "dataChange": false}
+	if w.asJSON {
+		if text := c.statsOf(row); text != "" {
+			m["stats"] = text
+		}
+	}
+	if w.stats != nil {
+		m["stats_parsed"] = w.statsRow(c, row)
+	}
+	if w.partitions != nil {
+		p := make(map[string]any, len(w.partitions))
+		for _, k := range w.partitions {
+			if v := f.PartitionValues()[k.name]; v != nil {
+				p[k.name], _ = k.ofText(*v)
+			}
+		}
+		m["partitionValues_parsed"] = p
+	}
+	x := c.extra[uint16(row)]
+	if x == nil {
+		return m
+	}
+	if x.Tags != nil {
+		m["tags"] = anyMap(x.Tags)
+	}
+	if d := x.DeletionVector; d != nil {
 		v := map[string]any{"storageType": d.StorageType, "pathOrInlineDv": d.PathOrInlineDv, "sizeInBytes": d.SizeInBytes, "cardinality": d.Cardinality}
 		if d.Offset != nil {
 			v["offset"] = *d.Offset
 		}
 		m["deletionVector"] = v
 	}
-	if a.BaseRowID != nil {
-		m["baseRowId"] = *a.BaseRowID
+	if x.BaseRowID != nil {
+		m["baseRowId"] = *x.BaseRowID
 	}
-	if a.DefaultRowCommitVersion != nil {
-		m["defaultRowCommitVersion"] = *a.DefaultRowCommitVersion
+	if x.DefaultRowCommitVersion != nil {
+		m["defaultRowCommitVersion"] = *x.DefaultRowCommitVersion
 	}
-	if a.ClusteringProvider != "" {
-		m["clusteringProvider"] = a.ClusteringProvider
+	if x.ClusteringProvider != "" {
+		m["clusteringProvider"] = x.ClusteringProvider
 	}
 	return m
 }
@@ -172,18 +261,6 @@ func anyMap(m map[string]*string) map[string]any {
 		out[k] = nil
 		if v != nil {
 			out[k] = *v
-		}
-	}
-	return out
-}
-
-func textMap(v any) map[string]*string {
-	m, _ := v.(map[string]any)
-	out := make(map[string]*string, len(m))
-	for k, v := range m {
-		out[k] = nil
-		if s, ok := v.(string); ok {
-			out[k] = &s
 		}
 	}
 	return out
@@ -204,171 +281,4 @@ func plainNumbers(v any) any {
 		}
 	}
 	return v
-}
-
-// readCheckpoint loads one of the checkpoints of a version: a classic file, a
-// named one of the second format, or a set of parts.
-func (t *Table) readCheckpoint(ctx context.Context, version int64, names []string) (*Snapshot, error) {
-	classic := fmt.Sprintf("%020d.checkpoint.parquet", version)
-	switch {
-	case slices.Contains(names, classic):
-		names = []string{classic}
-	case len(strings.Split(names[0], ".")) == 4: // <version>.checkpoint.<uuid>.<ext>
-		names = names[:1]
-	}
-	c := &checkpointReader{table: t, state: t.empty(), tombs: make(map[string]*Remove), parsed: make(map[int]map[string]any)}
-	c.state.Version = version
-	for _, name := range names {
-		if err := c.file(ctx, t.logKey(name)); err != nil {
-			return nil, err
-		}
-	}
-	for _, s := range c.sidecars {
-		if err := c.file(ctx, path.Join(t.logKey("_sidecars"), filePath("", s))); err != nil {
-			return nil, err
-		}
-	}
-	for i, a := range c.adds {
-		if p := c.parsed[i]; p != nil && a.Stats == "" {
-			a.Stats = c.state.statsOfStruct(p)
-		}
-	}
-	b := newSetBuilder(t.root, c.state.stats)
-	for _, a := range c.adds {
-		b.add(a)
-	}
-	for _, r := range c.tombs {
-		b.remove(r)
-	}
-	c.state.files = b.done()
-	return c.state, nil
-}
-
-type checkpointReader struct {
-	table    *Table
-	state    *Snapshot
-	adds     []*Add
-	tombs    map[string]*Remove
-	sidecars []string
-	parsed   map[int]map[string]any // stats_parsed of adds without stats
-}
-
-func (c *checkpointReader) file(ctx context.Context, key string) error {
-	data, err := c.table.read(ctx, key)
-	if err != nil {
-		return err
-	}
-	if strings.HasSuffix(key, ".json") {
-		for raw := range bytes.Lines(data) {
-			if raw = bytes.TrimSpace(raw); len(raw) == 0 {
-				continue
-			}
-			var l line
-			if err := json.Unmarshal(raw, &l); err != nil {
-				return fmt.Errorf("%s: %w: %w", path.Base(key), ErrDamaged, err)
-			}
-			if err := c.take(&l); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	rows, err := parquetfile.ReadRows(data, func(path string) bool {
-		kind, member, _ := strings.Cut(path, ".")
-		return !strings.HasPrefix(member, "stats_parsed") && !strings.HasPrefix(member, "partitionValues_parsed") && kind != "checkpointMetadata" && kind != "cdc" && (kind != "sidecar" || member == "path")
-	})
-	if err != nil {
-		return fmt.Errorf("%s: %w: %w", path.Base(key), ErrDamaged, err)
-	}
-	first, bare := len(c.adds), false
-	for _, row := range rows {
-		l, err := lineOf(row)
-		if err != nil {
-			return fmt.Errorf("%s: %w: %w", path.Base(key), ErrDamaged, err)
-		}
-		if err := c.take(l); err != nil {
-			return err
-		}
-		bare = bare || l.Add != nil && l.Add.Stats == ""
-	}
-	if !bare {
-		return nil
-	}
-	// The writer may have kept the statistics as columns only.
-	structs, err := parquetfile.ReadRows(data, func(path string) bool {
-		return path == "add.path" || strings.HasPrefix(path, "add.stats_parsed.")
-	})
-	if err != nil { // statistics are a help, not part of the table
-		return nil
-	}
-	for _, row := range structs {
-		if m, ok := row["add"].(map[string]any); ok && m["path"] != nil {
-			if p, ok := m["stats_parsed"].(map[string]any); ok {
-				c.parsed[first] = p
-			}
-			first++
-		}
-	}
-	return nil
-}
-
-// lineOf turns a checkpoint row into an action.
-func lineOf(row map[string]any) (*line, error) {
-	l := &line{}
-	if m, ok := row["add"].(map[string]any); ok && m["path"] != nil {
-		a := &Add{}
-		a.Path, _ = m["path"].(string)
-		a.Stats, _ = m["stats"].(string)
-		a.Size, _ = m["size"].(int64)
-		a.ModificationTime, _ = m["modificationTime"].(int64)
-		a.ClusteringProvider, _ = m["clusteringProvider"].(string)
-		a.PartitionValues = textMap(m["partitionValues"])
-		if m["tags"] != nil {
-			a.Tags = textMap(m["tags"])
-		}
-		if v, ok := m["baseRowId"].(int64); ok {
-			a.BaseRowID = &v
-		}
-		if v, ok := m["defaultRowCommitVersion"].(int64); ok {
-			a.DefaultRowCommitVersion = &v
-		}
-		if dv, ok := m["deletionVector"].(map[string]any); ok && dv["storageType"] != nil {
-			if err := json.Unmarshal(marshal(dv), &a.DeletionVector); err != nil {
-				return nil, err
-			}
-		}
-		l.Add = a
-		return l, nil
-	}
-	// The other kinds are few. Members that are null are not in the row.
-	rest := make(map[string]any, 1)
-	for kind, v := range row {
-		if m, ok := v.(map[string]any); ok && len(m) > 0 && kind != "add" {
-			rest[kind] = m
-		}
-	}
-	if len(rest) == 0 {
-		return l, nil
-	}
-	return l, json.Unmarshal(marshal(rest), l)
-}
-
-func (c *checkpointReader) take(l *line) error {
-	switch {
-	case l.Add != nil:
-		c.adds = append(c.adds, l.Add)
-	case l.Remove != nil:
-		c.tombs[fileKey(c.table.root, l.Remove.Path, l.Remove.DeletionVector)] = l.Remove
-	case l.Protocol != nil:
-		c.state.Protocol = *l.Protocol
-	case l.Metadata != nil:
-		return c.state.setMetadata(l.Metadata)
-	case l.Txn != nil:
-		c.state.txns[l.Txn.AppID] = *l.Txn
-	case l.Domain != nil && !l.Domain.Removed:
-		c.state.domains[l.Domain.Domain] = *l.Domain
-	case l.Sidecar != nil:
-		c.sidecars = append(c.sidecars, l.Sidecar.Path)
-	}
-	return nil
 }

@@ -61,6 +61,8 @@ type statColumn struct {
 	kind BoundKind
 	bits int // 32: a float of that size
 	zone bool
+	// scale is that of a decimal.
+	scale int
 }
 
 var pathSeed = maphash.MakeSeed()
@@ -107,6 +109,7 @@ func (b *chunkBuilder) take() *chunk {
 	c.slots, c.template, c.partition, c.rows = slices.Clip(c.slots), slices.Clip(c.template), slices.Clip(c.partition), slices.Clip(c.rows)
 	c.size, c.modified, c.change, c.ids, c.arena = slices.Clip(c.size), slices.Clip(c.modified), slices.Clip(c.change), slices.Clip(c.ids), slices.Clip(c.arena)
 	c.columns = slices.DeleteFunc(c.columns, func(k chunkColumn) bool { return k.has == nil })
+	slices.SortFunc(c.columns, func(a, b chunkColumn) int { return strings.Compare(a.name, b.name) })
 	for i := range c.columns {
 		k := &c.columns[i]
 		k.has = slices.Clip(pad(k.has, c.n))

@@ -48,8 +48,8 @@ func statColumnsOf(columns []Column) []statColumn {
 		case String:
 			k.kind = TextBound
 		default:
-			if _, _, ok := c.Type.DecimalParts(); ok {
-				k.kind = DecimalBound
+			if _, scale, ok := c.Type.DecimalParts(); ok {
+				k.kind, k.scale = DecimalBound, scale
 			}
 		}
 		out[i] = k
@@ -377,6 +377,13 @@ func (b *chunkBuilder) textAt(s string) int64 {
 		b.texts[strings.Clone(s)] = at
 	}
 	return at
+}
+
+func (b *chunkBuilder) textOfBytes(s []byte) int64 {
+	if at, ok := b.texts[string(s)]; ok {
+		return at
+	}
+	return b.textAt(string(s))
 }
 
 func (c *chunk) textOf(at int64) string {

@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -124,15 +125,18 @@ func (t *Table) list(ctx context.Context, from int64) (*listing, error) {
 	return l, nil
 }
 
-// newest returns the newest checkpoint not above version (any if negative).
-func (l *listing) newest(version int64) (int64, bool) {
-	best, ok := int64(0), false
+// checkpointsUpTo returns the versions of checkpoints not above version (all if
+// negative), the newest first.
+func (l *listing) checkpointsUpTo(version int64) []int64 {
+	var out []int64
 	for v := range l.checkpoints {
-		if (version < 0 || v <= version) && (!ok || v > best) {
-			best, ok = v, true
+		if version < 0 || v <= version {
+			out = append(out, v)
 		}
 	}
-	return best, ok
+	slices.Sort(out)
+	slices.Reverse(out)
+	return out
 }
 
 // load builds the snapshot of a version from the log, or the newest one if
@@ -146,22 +150,53 @@ func (t *Table) load(ctx context.Context, version int64) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	at, ok := l.newest(version)
-	if !ok && from > 0 { // the hint led nowhere
+	at := l.checkpointsUpTo(version)
+	if len(at) == 0 && from > 0 { // the hint led nowhere
+		from = 0
 		if l, err = t.list(ctx, 0); err != nil {
 			return nil, err
 		}
-		at, ok = l.newest(version)
+		at = l.checkpointsUpTo(version)
 	}
-	if !ok && len(l.commits) == 0 {
+	if len(at) == 0 && len(l.commits) == 0 {
 		return nil, fmt.Errorf("%s: %w", t.prefix, ErrNotATable)
 	}
-	s := t.empty()
-	if ok {
-		if s, err = t.readCheckpoint(ctx, at, l.checkpoints[at]); err != nil {
-			return nil, fmt.Errorf("table %s: checkpoint %d: %w", t.prefix, at, err)
+	s, first := t.empty(), error(nil)
+	for i := 0; i < len(at); i++ {
+		found, err := t.readCheckpoint(ctx, at[i], l.checkpoints[at[i]])
+		if err == nil {
+			s = found
+			break
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("table %s: checkpoint %d: %w", t.prefix, at[i], err)
+		}
+		if first == nil {
+			first = fmt.Errorf("table %s: checkpoint %d: %w", t.prefix, at[i], err)
+		}
+		t.opts.Log.Warn("a checkpoint cannot be read, an older one is used", "table", t.prefix, "version", at[i], "err", err)
+		if i == len(at)-1 && from > 0 {
+			from = 0
+			if l, err = t.list(ctx, 0); err != nil {
+				return nil, err
+			}
+			at, i = l.checkpointsUpTo(at[i]-1), -1
 		}
 	}
+	if s, err = t.replay(ctx, s, l, version); err != nil {
+		return nil, cmp.Or(first, err) // the damage of the checkpoint is what has to be mended
+	}
+	if version >= 0 && s.Version < 0 && len(l.commits) > 0 {
+		return nil, fmt.Errorf("table %s has no version %d any more, the log begins at %d: %w", t.prefix, version, slices.Min(l.commits), ErrVersionNotFound)
+	}
+	if version >= 0 && s.Version != version {
+		return nil, fmt.Errorf("table %s has no version %d, the newest is %d: %w", t.prefix, version, s.Version, ErrVersionNotFound)
+	}
+	return s, t.check(s)
+}
+
+// replay applies the commits of a listing behind s, up to version or all of them.
+func (t *Table) replay(ctx context.Context, s *Snapshot, l *listing, version int64) (*Snapshot, error) {
 	slices.Sort(l.commits)
 	for _, v := range l.commits {
 		if v <= s.Version || version >= 0 && v > version {
@@ -181,13 +216,7 @@ func (t *Table) load(ctx context.Context, version int64) (*Snapshot, error) {
 			return nil, fmt.Errorf("table %s: %w", t.prefix, err)
 		}
 	}
-	if version >= 0 && s.Version < 0 && len(l.commits) > 0 {
-		return nil, fmt.Errorf("table %s has no version %d any more, the log begins at %d: %w", t.prefix, version, slices.Min(l.commits), ErrVersionNotFound)
-	}
-	if version >= 0 && s.Version != version {
-		return nil, fmt.Errorf("table %s has no version %d, the newest is %d: %w", t.prefix, version, s.Version, ErrVersionNotFound)
-	}
-	return s, t.check(s)
+	return s, nil
 }
 
 func (t *Table) empty() *Snapshot {

@@ -51,58 +51,17 @@ type leafData struct {
 
 // WriteRows writes rows to w as one row group.
 func WriteRows(w io.Writer, fields []Field, rows []map[string]any, o Options) error {
-	codec, err := codecOf(o.Codec)
+	o.RowGroupRows = 0
+	rw, err := NewRowWriter(w, fields, o)
 	if err != nil {
 		return err
 	}
-	b := &rowSchema{}
-	nodes := make([]*node, len(fields))
-	list := make(schema.FieldList, len(fields))
-	for i, f := range fields {
-		if nodes[i], err = b.add(f, 0, 0); err != nil {
+	for _, row := range rows {
+		if err := rw.Put(row); err != nil {
 			return err
 		}
-		list[i] = nodes[i].node
 	}
-	for _, row := range rows {
-		for _, n := range nodes {
-			if err := b.put(n, row[n.Name], 0, 0); err != nil {
-				return err
-			}
-		}
-	}
-	root, err := schema.NewGroupNode("spark_schema", parquet.Repetitions.Required, list, -1)
-	if err != nil {
-		return fmt.Errorf("Parquet schema: %w", err)
-	}
-	props := []parquet.WriterProperty{parquet.WithCompression(codec)}
-	if o.CreatedBy != "" {
-		props = append(props, parquet.WithCreatedBy(o.CreatedBy))
-	}
-	fw, err := file.NewParquetWriterWithError(w, root, file.WithWriterProps(parquet.NewWriterProperties(props...)))
-	if err != nil {
-		return fmt.Errorf("begin Parquet file: %w", err)
-	}
-	group, err := fw.AppendRowGroupChecked()
-	if err != nil {
-		return fmt.Errorf("begin row group: %w", err)
-	}
-	for _, l := range b.leaves {
-		cw, err := group.NextColumn()
-		if err == nil {
-			err = l.writeTo(cw)
-		}
-		if err != nil {
-			return fmt.Errorf("encode %s: %w", l.name, err)
-		}
-	}
-	if err := group.Close(); err != nil {
-		return fmt.Errorf("end row group: %w", err)
-	}
-	if err := fw.Close(); err != nil {
-		return fmt.Errorf("end Parquet file: %w", err)
-	}
-	return nil
+	return rw.Close()
 }
 
 type rowSchema struct{ leaves []*leafData }
@@ -239,6 +198,11 @@ func (b *rowSchema) missing(n *node, rep, def int16) {
 // structs without any; a nil keep takes all. Kinds come back as Field says, times
 // and decimals as they are stored.
 func ReadRows(data []byte, keep func(path string) bool) (rows []map[string]any, err error) {
+	return ReadGroups(data, keep, func(int) bool { return true })
+}
+
+// ReadGroups is ReadRows for some of the row groups.
+func ReadGroups(data []byte, keep func(path string) bool, want func(group int) bool) (rows []map[string]any, err error) {
 	defer func() { // the library panics on some damaged files
 		if r := recover(); r != nil {
 			rows, err = nil, fmt.Errorf("damaged Parquet file: %v", r)
@@ -262,6 +226,9 @@ func ReadRows(data []byte, keep func(path string) bool) (rows []map[string]any, 
 		}
 	}
 	for g := range f.NumRowGroups() {
+		if !want(g) {
+			continue
+		}
 		group := f.RowGroup(g)
 		for i, at := range b.columns {
 			cr, err := group.Column(at)
