@@ -114,14 +114,15 @@ type CommitInfo struct {
 
 // commit holds the actions of one version, in the order of the log.
 type commit struct {
-	version  int64
-	info     json.RawMessage
-	protocol *Protocol
-	metadata *Metadata
-	adds     []*Add
-	removes  []*Remove
-	txns     []*Txn
-	domains  []*DomainMetadata
+	version   int64
+	compacted bool // it stands for the commits of a range that ends at version
+	info      json.RawMessage
+	protocol  *Protocol
+	metadata  *Metadata
+	adds      []*Add
+	removes   []*Remove
+	txns      []*Txn
+	domains   []*DomainMetadata
 }
 
 // line is one line of a commit: exactly one field is set.
@@ -223,7 +224,9 @@ func (c *commit) encode(info *CommitInfo) []byte {
 		b.Write(marshal(l))
 		b.WriteByte('\n')
 	}
-	put(line{CommitInfo: marshal(info)})
+	if info != nil {
+		put(line{CommitInfo: marshal(info)})
+	}
 	if c.protocol != nil {
 		put(line{Protocol: c.protocol})
 	}

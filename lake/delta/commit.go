@@ -62,11 +62,7 @@ func (t *Table) Commit(ctx context.Context, tx *Transaction) (*Snapshot, error) 
 	if err != nil {
 		return nil, fmt.Errorf("commit to %s: %w", t.prefix, err)
 	}
-	if every := int64(s.intProperty("delta.checkpointInterval", defaultCheckpointInterval)); s.Version > 0 && every > 0 && s.Version%every == 0 {
-		if err := t.Checkpoint(ctx, s); err != nil { // the commit stands without it
-			t.opts.Log.Warn("checkpoint not written", "table", t.prefix, "version", s.Version, "err", err)
-		}
-	}
+	t.after(ctx, s)
 	return s, nil
 }
 

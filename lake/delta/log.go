@@ -78,10 +78,11 @@ type listing struct {
 	commits     []int64
 	modified    map[int64]time.Time
 	checkpoints map[int64][]string // file names, by version: complete ones only
+	compacted   map[int64]int64    // end of the longest range that begins at a version
 }
 
 func (t *Table) list(ctx context.Context, from int64) (*listing, error) {
-	l := &listing{modified: make(map[int64]time.Time), checkpoints: make(map[int64][]string)}
+	l := &listing{modified: make(map[int64]time.Time), checkpoints: make(map[int64][]string), compacted: make(map[int64]int64)}
 	prefix := t.logKey("") + "/"
 	after := ""
 	if from > 0 {
@@ -110,6 +111,10 @@ func (t *Table) list(ctx context.Context, from int64) (*listing, error) {
 		case rest == "json":
 			l.commits = append(l.commits, version)
 			l.modified[version] = info.Modified
+		case len(parts) == 3 && parts[1] == "compacted" && parts[2] == "json" && len(parts[0]) == 20:
+			if to, err := strconv.ParseInt(parts[0], 10, 64); err == nil && to > version {
+				l.compacted[version] = max(l.compacted[version], to)
+			}
 		case rest == "checkpoint.parquet",
 			len(parts) == 3 && parts[0] == "checkpoint" && len(parts[1]) == 36 && (parts[2] == "json" || parts[2] == "parquet"):
 			l.checkpoints[version] = append(l.checkpoints[version], name)
@@ -161,6 +166,10 @@ func (t *Table) load(ctx context.Context, version int64) (*Snapshot, error) {
 	if len(at) == 0 && len(l.commits) == 0 {
 		return nil, fmt.Errorf("%s: %w", t.prefix, ErrNotATable)
 	}
+	newest := int64(-1) // checkpoint, whether it can be read or not
+	if len(at) > 0 {
+		newest = at[0]
+	}
 	s, first := t.empty(), error(nil)
 	for i := 0; i < len(at); i++ {
 		found, err := t.readCheckpoint(ctx, at[i], l.checkpoints[at[i]])
@@ -186,21 +195,50 @@ func (t *Table) load(ctx context.Context, version int64) (*Snapshot, error) {
 	if s, err = t.replay(ctx, s, l, version); err != nil {
 		return nil, cmp.Or(first, err) // the damage of the checkpoint is what has to be mended
 	}
+	if first != nil && (version < 0 && s.Version < newest || version >= 0 && s.Version != version) {
+		return nil, first
+	}
 	if version >= 0 && s.Version < 0 && len(l.commits) > 0 {
 		return nil, fmt.Errorf("table %s has no version %d any more, the log begins at %d: %w", t.prefix, version, slices.Min(l.commits), ErrVersionNotFound)
 	}
 	if version >= 0 && s.Version != version {
 		return nil, fmt.Errorf("table %s has no version %d, the newest is %d: %w", t.prefix, version, s.Version, ErrVersionNotFound)
 	}
-	return s, t.check(s)
+	if err := t.check(s); err != nil {
+		return nil, err
+	}
+	t.verify(ctx, s)
+	return s, nil
 }
 
 // replay applies the commits of a listing behind s, up to version or all of them.
 func (t *Table) replay(ctx context.Context, s *Snapshot, l *listing, version int64) (*Snapshot, error) {
 	slices.Sort(l.commits)
+	last := int64(-1)
+	if n := len(l.commits); n > 0 {
+		last = l.commits[n-1]
+	}
+	if version >= 0 {
+		last = min(last, version)
+	}
 	for _, v := range l.commits {
-		if v <= s.Version || version >= 0 && v > version {
+		if v <= s.Version || v > last {
 			continue
+		}
+		// The newest commit is read in any case: its commitInfo belongs to the version.
+		if to, ok := l.compacted[v]; ok && v == s.Version+1 && to < last {
+			c, err := t.readCompacted(ctx, v, to)
+			if err == nil {
+				var next *Snapshot
+				if next, err = s.apply(c); err == nil {
+					s = next
+					continue
+				}
+			}
+			if ctx.Err() != nil {
+				return nil, err
+			}
+			t.opts.Log.Warn("a compacted part of the log cannot be read, its commits are", "table", t.prefix, "version", v, "err", err)
 		}
 		if v != s.Version+1 {
 			if s.Version < 0 {
@@ -242,6 +280,19 @@ func (t *Table) check(s *Snapshot) error {
 	return nil
 }
 
+// errBehind: commits behind a version that we know were deleted by a cleanup of the log.
+var errBehind = errors.New("the log was cleaned beyond the version that was read")
+
+// newer returns the newest version, from s on.
+func (t *Table) newer(ctx context.Context, s *Snapshot) (*Snapshot, error) {
+	next, _, err := t.advance(ctx, s)
+	if !errors.Is(err, errBehind) {
+		return next, err
+	}
+	t.opts.Log.Info("the log was cleaned beyond the version that was read, it is loaded anew", "table", t.prefix, "version", s.Version)
+	return t.load(ctx, -1)
+}
+
 // advance applies the commits behind s, as far as there are any. It returns
 // them too.
 func (t *Table) advance(ctx context.Context, s *Snapshot) (*Snapshot, []*commit, error) {
@@ -249,6 +300,23 @@ func (t *Table) advance(ctx context.Context, s *Snapshot) (*Snapshot, []*commit,
 	for {
 		c, err := t.readCommit(ctx, s.Version+1)
 		if errors.Is(err, blob.ErrNotFound) {
+			if len(won) > 0 || s.Version < 0 {
+				return s, won, nil
+			}
+			// A cleanup keeps the newest commit, so that a version whose own commit is
+			// gone is not the newest.
+			if _, err := t.store.Stat(ctx, t.commitKey(s.Version)); err == nil {
+				return s, won, nil
+			} else if !errors.Is(err, blob.ErrNotFound) {
+				return nil, nil, err
+			}
+			moved, err := t.moved(ctx, s.Version)
+			if err == nil && moved {
+				err = fmt.Errorf("table %s: version %d: %w", t.prefix, s.Version, errBehind)
+			}
+			if err != nil {
+				return nil, nil, err
+			}
 			return s, won, nil
 		}
 		if err != nil {
@@ -265,6 +333,26 @@ func (t *Table) advance(ctx context.Context, s *Snapshot) (*Snapshot, []*commit,
 		}
 		s, won = next, append(won, c)
 	}
+}
+
+// moved reports whether the log holds something else than a version whose own commit is
+// not there.
+func (t *Table) moved(ctx context.Context, version int64) (bool, error) {
+	l, err := t.list(ctx, 0)
+	if err != nil {
+		return false, err
+	}
+	if len(l.commits) == 0 && len(l.checkpoints) == 0 {
+		return false, nil // the table was deleted: the caller meets that where it writes or reads
+	}
+	newest := int64(-1)
+	for _, v := range l.commits {
+		newest = max(newest, v)
+	}
+	for v := range l.checkpoints {
+		newest = max(newest, v)
+	}
+	return newest != version, nil
 }
 
 // HistoryEntry is one version as DESCRIBE HISTORY shows it.

@@ -23,6 +23,9 @@ type Options struct {
 	EngineInfo    string           // in commitInfo, default "Spate"
 	CommitTimeout time.Duration    // of one Commit with its retries, default 60 s
 	Log           *slog.Logger     // default: nothing is logged
+	// Beside starts work that follows a commit and that no committer waits for, such as
+	// checkpoints. Its context ends when the work shall. Nil: Commit does it itself.
+	Beside func(work func(context.Context))
 }
 
 func (o Options) withDefaults() Options {
@@ -50,6 +53,8 @@ type Table struct {
 
 	mu   sync.Mutex // guards head; held while the log is read
 	head *Snapshot
+
+	chores chores
 }
 
 // Open opens the table whose files lie under prefix, with default options.
@@ -90,7 +95,7 @@ func (t *Table) Store() blob.Store { return t.store }
 func (t *Table) Snapshot(ctx context.Context) (*Snapshot, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s, _, err := t.advance(ctx, t.head)
+	s, err := t.newer(ctx, t.head)
 	if err != nil {
 		return nil, err
 	}
