@@ -26,6 +26,7 @@ import (
 	"spate/datafolder"
 	"spate/hub"
 	"spate/jobs"
+	"spate/lake"
 	"spate/listen"
 	"spate/metric"
 	"spate/monitor"
@@ -43,6 +44,7 @@ type Pipeline struct {
 	limits     limits
 	lock       *datafolder.Lock
 	store      *blob.Local
+	tables     *lake.Tables // of store
 	metrics    *metric.Recorder
 	policies   *policies
 	hubs       *hubs
@@ -93,8 +95,10 @@ func Open(ctx context.Context, o pipeline.Options) (_ *Pipeline, err error) {
 	if err := p.openHubs(ctx); err != nil {
 		return nil, err
 	}
-	p.openStore(ctx)
-	if p.jobs, err = jobs.Open(ctx, jobs.Options{Hubs: p.hubs.namespace, Store: p.store, Storage: o.Storage, Drain: o.Drain,
+	if err = p.openStore(ctx); err != nil {
+		return nil, err
+	}
+	if p.jobs, err = jobs.Open(ctx, jobs.Options{Hubs: p.hubs.namespace, Store: p.store, Tables: p.tables, Storage: o.Storage, Drain: o.Drain,
 		Metrics: p.metrics, Clock: o.Clock, Log: o.Log}, o); err != nil {
 		return nil, err
 	}
@@ -126,13 +130,18 @@ func (p *Pipeline) openHubs(ctx context.Context) error {
 }
 
 // openStore opens the data folder as a store of objects.
-func (p *Pipeline) openStore(ctx context.Context) {
+func (p *Pipeline) openStore(ctx context.Context) error {
 	p.store = blob.NewLocal(p.opts.Dir)
+	var err error
+	if p.tables, err = lake.NewTables(lake.TablesOptions{Store: p.store, Clock: p.opts.Clock, Log: p.log}); err != nil {
+		return err
+	}
 	if n, err := p.store.RemoveUnfinished(ctx, time.Now().Add(-24*time.Hour)); err != nil {
 		p.log.Warn("files of interrupted writes are still there", "err", err)
 	} else if n > 0 {
 		p.log.Info("removed files of interrupted writes", "files", n)
 	}
+	return nil
 }
 
 // site is the names that metrics are asked by. A job that is wanted and could not be
@@ -229,6 +238,9 @@ func (p *Pipeline) Close() error {
 	}
 	if p.ports != nil {
 		p.ports.Close()
+	}
+	if p.tables != nil {
+		p.tables.Close()
 	}
 	if p.hubs != nil {
 		errs = append(errs, p.hubs.namespace.Close())

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"spate/blob"
+	"spate/connector/deltatable"
 	"spate/hub"
 	"spate/metric"
 	"spate/pipeline"
@@ -31,7 +32,8 @@ import (
 // Options is what the jobs of a pipeline share. All of it is required, but for Metrics.
 type Options struct {
 	Hubs    *hub.Namespace
-	Store   blob.Store // of the data folder
+	Store   blob.Store        // of the data folder
+	Tables  deltatable.Tables // of Store; nil: every job opens its own
 	Storage pipeline.Storage
 	Drain   time.Duration // how long a stop waits for a job to read what was accepted
 	Metrics *metric.Recorder

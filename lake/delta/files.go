@@ -1,5 +1,10 @@
 package delta
 
+import (
+	"path"
+	"strings"
+)
+
 // fileSet is the set of live files and tombstones of a snapshot. It is immutable and
 // shares what did not change with the set of the version before: a commit costs what it
 // changes, and the list of chunks.
@@ -263,6 +268,29 @@ func (l *rowList) has(root, path string) bool {
 	}
 	for _, a := range l.tail {
 		if filePath(root, a.Path) == p {
+			return true
+		}
+	}
+	return false
+}
+
+// vectorFile reports whether the vector of a file may lie in the file of that name.
+func (l *rowList) vectorFile(file string) bool {
+	base := path.Base(file)
+	if !strings.HasPrefix(base, "deletion_vector") {
+		return false
+	}
+	for i := range l.chunks {
+		if len(l.chunks[i].extra) > 0 { // its name is coded: who has vectors at all keeps them all
+			for _, x := range l.chunks[i].extra {
+				if x.DeletionVector != nil {
+					return true
+				}
+			}
+		}
+	}
+	for _, a := range l.tail {
+		if a.DeletionVector != nil {
 			return true
 		}
 	}

@@ -335,6 +335,15 @@ func (t *Table) advance(ctx context.Context, s *Snapshot) (*Snapshot, []*commit,
 	}
 }
 
+// Gone reports whether nothing is left of the log of the table.
+func (t *Table) Gone(ctx context.Context) (bool, error) {
+	if _, err := t.store.Stat(ctx, t.commitKey(t.Known().Version)); err == nil || !errors.Is(err, blob.ErrNotFound) {
+		return false, err
+	}
+	l, err := t.list(ctx, 0)
+	return err == nil && len(l.commits) == 0 && len(l.checkpoints) == 0, err
+}
+
 // moved reports whether the log holds something else than a version whose own commit is
 // not there.
 func (t *Table) moved(ctx context.Context, version int64) (bool, error) {

@@ -113,6 +113,15 @@ func (s *Snapshot) Knows(path string) bool {
 	return s.files.live.has(s.root, path) || s.files.gone.has(s.root, path)
 }
 
+// Uses reports whether a file, named relative to the table and not encoded, belongs to
+// the snapshot: as data, or as the file of a deletion vector.
+func (s *Snapshot) Uses(file string) bool {
+	if s.files.live.has(s.root, EncodePath(file)) {
+		return true
+	}
+	return s.files.live.vectorFile(file)
+}
+
 // Key returns the key of a data file in the store.
 func (s *Snapshot) Key(a *Add) string { return path.Join(s.prefix, filePath(s.root, a.Path)) }
 

@@ -283,10 +283,11 @@ func (o Options) OpenOrCreate(ctx context.Context, store blob.Store, prefix stri
 	if err != nil {
 		return nil, err
 	}
-	return t, t.Known().agrees(d)
+	return t, t.Known().Agrees(d)
 }
 
-func (s *Snapshot) agrees(d Definition) error {
+// Agrees reports why a table is not the one that d describes, or nil.
+func (s *Snapshot) Agrees(d Definition) error {
 	cols, partitions, _, err := d.resolve()
 	if err != nil {
 		return err
