@@ -53,6 +53,7 @@ const (
 	hasMin = 1 << iota
 	hasMax
 	hasNulls
+	hasOther // something that the columns do not keep
 )
 
 // statColumn says how the statistics of a column are kept.

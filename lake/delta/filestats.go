@@ -261,7 +261,11 @@ func (b *chunkBuilder) forget(row int) {
 func (b *chunkBuilder) member(s *statScanner, row int, column string, what uint8) (whole bool) {
 	i, ok := b.at[column]
 	if s.i < len(s.s) && (s.s[s.i] == '{' || s.s[s.i] == '[') || !ok {
-		s.skip(0)
+		if s.skip(0); ok {
+			k := &b.c.columns[i]
+			k.has = pad(k.has, row+1)
+			k.has[row] |= hasOther
+		}
 		return false
 	}
 	k := &b.c.columns[i]

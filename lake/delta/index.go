@@ -137,3 +137,17 @@ func (c *chunk) bound(k *chunkColumn, v int64) Bound {
 	}
 	return b
 }
+
+// Has reports whether the statistics tell anything of a column: writers name the columns
+// that a file has.
+func (f FileRef) Has(name string) bool {
+	k := f.c.column(name)
+	return k != nil && k.has[f.row]&(hasMin|hasNulls|hasOther) != 0
+}
+
+// RefOf is a file of its own, for planners that have no snapshot.
+func RefOf(columns []Column, a *Add) FileRef {
+	b := newChunkBuilder("", statColumnsOf(columns))
+	b.add(a)
+	return FileRef{b.take(), 0}
+}

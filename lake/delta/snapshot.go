@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -124,6 +125,24 @@ func (s *Snapshot) Uses(file string) bool {
 
 // Key returns the key of a data file in the store.
 func (s *Snapshot) Key(a *Add) string { return path.Join(s.prefix, filePath(s.root, a.Path)) }
+
+// Locate returns the key in the store of the path of an action. A path outside the table,
+// which shallow clones have, is found where the store holds it too.
+func (s *Snapshot) Locate(actionPath string) (string, error) {
+	p := filePath(s.root, actionPath)
+	scheme, _, found := strings.Cut(p, "://")
+	switch {
+	case found && !strings.ContainsAny(scheme, "/=%"):
+		return "", fmt.Errorf("data file %s: files in another store are not supported yet", actionPath)
+	case !strings.HasPrefix(p, "/") || s.root == "":
+		return path.Join(s.prefix, p), nil
+	}
+	base, ok := strings.CutSuffix(s.root, "/"+s.prefix)
+	if key, below := strings.CutPrefix(path.Clean(p), base+"/"); ok && below {
+		return key, nil
+	}
+	return "", fmt.Errorf("data file %s: files outside the folder of the tables (%s) are not supported yet", actionPath, base)
+}
 
 // TxnVersion returns the version that the newest txn action of the application
 // carries.
