@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"math"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 
+	"spate/internal/panics"
 	"spate/lake/parquetfile"
 )
 
@@ -188,15 +190,46 @@ func (c *checkpointReader) files(p *checkpointPart) error {
 	if p.file == nil {
 		return nil
 	}
-	for g := range p.file.Groups() {
-		if err := c.removes(p.file, g); err != nil {
-			return err
-		}
-		if err := c.adds(p.file, g); err != nil {
-			return err
-		}
+	// Row groups are decoded side by side and put together in their order.
+	type part struct {
+		set *fileSet
+		err error
 	}
-	return p.file.Close()
+	parts := make([]chan part, p.file.Groups())
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	stop := make(chan struct{})
+	defer close(stop)
+	for g := range parts {
+		parts[g] = make(chan part, 1)
+	}
+	go func() {
+		for g := range parts {
+			select {
+			case slots <- struct{}{}:
+			case <-stop:
+				return
+			}
+			go func() {
+				defer func() { <-slots }()
+				one := &checkpointReader{table: c.table, state: c.state, set: newSetBuilder(c.table.root, c.state.stats)}
+				err := panics.Caught(func() error {
+					if err := one.removes(p.file, g); err != nil {
+						return err
+					}
+					return one.adds(p.file, g)
+				})
+				parts[g] <- part{one.set.done(), err}
+			}()
+		}
+	}()
+	for _, ready := range parts {
+		got := <-ready
+		if got.err != nil {
+			return got.err
+		}
+		c.set.join(got.set)
+	}
+	return nil
 }
 
 // leaves reads leaves of one row group and keeps the first error.
@@ -527,6 +560,6 @@ func (b *chunkBuilder) parsedBound(k *chunkColumn, row int, what uint8, l *parqu
 			b.set(k, row, what, int64(math.Float64bits(f)))
 		}
 	case l.IsText() && k.kind == TextBound:
-		b.set(k, row, what, b.textOfBytes(l.Bytes()))
+		b.set(k, row, what, b.textOf(k, l.Bytes()))
 	}
 }

@@ -184,12 +184,12 @@ func (w *checkpointWriter) statsRow(c *chunk, row int) any {
 		}
 		if has := k.has[row]; has != 0 {
 			if has&hasMin != 0 && p.bound {
-				if v, ok := p.typed(c, k, k.lo[row]); ok {
+				if v, ok := p.typed(c, k, k.low(row)); ok {
 					lows[p.name] = v
 				}
 			}
 			if has&hasMax != 0 && p.bound {
-				if v, ok := p.typed(c, k, k.hi[row]); ok {
+				if v, ok := p.typed(c, k, k.high(row)); ok {
 					highs[p.name] = v
 				}
 			}
@@ -266,16 +266,20 @@ func (w *checkpointWriter) exact() bool {
 		for i := range c.columns {
 			k := &c.columns[i]
 			p := parsed[k.name]
-			if p == nil || k.lo != nil && (!p.bound || p.kind != k.kind || k.kind == FloatBound && (k.bits == 32) != (p.typ.Kind == parquetfile.Float)) {
+			if p == nil || k.bounded && (!p.bound || p.kind != k.kind || k.kind == FloatBound && (k.bits == 32) != (p.typ.Kind == parquetfile.Float)) {
 				return false
 			}
-			if k.lo != nil && (k.kind == DecimalBound || k.kind == IntBound || k.kind == DateBound) {
+			if k.bounded && (k.kind == DecimalBound || k.kind == IntBound || k.kind == DateBound) {
 				for row := range c.n {
-					if _, ok := p.typed(c, k, k.lo[row]); k.has[row]&hasMin != 0 && !ok {
-						return false
+					if k.has[row]&hasMin != 0 {
+						if _, ok := p.typed(c, k, k.low(row)); !ok {
+							return false
+						}
 					}
-					if _, ok := p.typed(c, k, k.hi[row]); k.has[row]&hasMax != 0 && !ok {
-						return false
+					if k.has[row]&hasMax != 0 {
+						if _, ok := p.typed(c, k, k.high(row)); !ok {
+							return false
+						}
 					}
 				}
 			}

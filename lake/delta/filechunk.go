@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"hash/maphash"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,8 +46,65 @@ type template struct {
 type chunkColumn struct {
 	statColumn
 	has    []uint8
-	lo, hi []int64 // nil: none is known
+	lo, hi []int64 // while the chunk is made; nil: none is known
 	nulls  []int64 // nil: all that are known are 0
+	// Bounds of a chunk that is made: the values, or, where they lie near each other,
+	// what they are above the base.
+	bounded        bool
+	wideLo, wideHi []int64
+	base           int64
+	nearLo, nearHi []uint32
+	looked, met    int // texts that were looked for while the chunk is made, and found
+}
+
+func (k *chunkColumn) low(row int) int64 {
+	if k.nearLo != nil {
+		return k.base + int64(k.nearLo[row])
+	}
+	return k.wideLo[row]
+}
+
+func (k *chunkColumn) high(row int) int64 {
+	if k.nearHi != nil {
+		return k.base + int64(k.nearHi[row])
+	}
+	return k.wideHi[row]
+}
+
+// pack makes the bounds small.
+func (k *chunkColumn) pack() {
+	if k.bounded = k.lo != nil; !k.bounded {
+		return
+	}
+	least, most, some := int64(0), int64(0), false
+	each := func(v int64) {
+		if !some {
+			least, most, some = v, v, true
+		}
+		least, most = min(least, v), max(most, v)
+	}
+	for row, has := range k.has {
+		if has&hasMin != 0 {
+			each(k.lo[row])
+		}
+		if has&hasMax != 0 {
+			each(k.hi[row])
+		}
+	}
+	if uint64(most)-uint64(least) <= math.MaxUint32 {
+		k.base, k.nearLo, k.nearHi = least, make([]uint32, len(k.lo)), make([]uint32, len(k.lo))
+		for row, has := range k.has {
+			if has&hasMin != 0 {
+				k.nearLo[row] = uint32(uint64(k.lo[row]) - uint64(least))
+			}
+			if has&hasMax != 0 {
+				k.nearHi[row] = uint32(uint64(k.hi[row]) - uint64(least))
+			}
+		}
+	} else {
+		k.wideLo, k.wideHi = slices.Clone(k.lo), slices.Clone(k.hi)
+	}
+	k.lo, k.hi = nil, nil
 }
 
 const (
@@ -115,8 +173,9 @@ func (b *chunkBuilder) take() *chunk {
 		k := &c.columns[i]
 		k.has = slices.Clip(pad(k.has, c.n))
 		if k.lo != nil {
-			k.lo, k.hi = slices.Clip(pad(k.lo, c.n)), slices.Clip(pad(k.hi, c.n))
+			k.lo, k.hi = pad(k.lo, c.n), pad(k.hi, c.n)
 		}
+		k.pack()
 		if k.nulls != nil {
 			k.nulls = slices.Clip(pad(k.nulls, c.n))
 		}

@@ -329,12 +329,25 @@ func (b *setBuilder) remove(r *Remove) {
 	}
 }
 
+// join puts a set behind what the builder has.
+func (b *setBuilder) join(s *fileSet) {
+	b.flush()
+	b.set.bytes += s.bytes
+	b.set.live.chunks, b.set.gone.chunks = append(b.set.live.chunks, s.live.chunks...), append(b.set.gone.chunks, s.gone.chunks...)
+	b.set.live.n += s.live.n
+	b.set.gone.n += s.gone.n
+}
+
 func (b *setBuilder) done() *fileSet {
+	b.flush()
+	return b.set
+}
+
+func (b *setBuilder) flush() {
 	if n := b.live.c.n; n > 0 {
 		b.set.live.chunks = append(b.set.live.chunks, chunkRef{chunk: b.live.take(), live: n})
 	}
 	if n := b.gone.c.n; n > 0 {
 		b.set.gone.chunks = append(b.set.gone.chunks, chunkRef{chunk: b.gone.take(), live: n})
 	}
-	return b.set
 }

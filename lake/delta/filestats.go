@@ -383,8 +383,17 @@ func (b *chunkBuilder) textAt(s string) int64 {
 	return at
 }
 
-func (b *chunkBuilder) textOfBytes(s []byte) int64 {
+// textOf puts a text of a column into the arena. Texts are looked for as long as the column
+// has some that come again.
+func (b *chunkBuilder) textOf(k *chunkColumn, s []byte) int64 {
+	if k.looked > 64 && k.met*4 < k.looked {
+		at := int64(len(b.c.arena))
+		b.c.arena = append(binary.AppendUvarint(b.c.arena, uint64(len(s))), s...)
+		return at
+	}
+	k.looked++
 	if at, ok := b.texts[string(s)]; ok {
+		k.met++
 		return at
 	}
 	return b.textAt(string(s))
@@ -434,9 +443,9 @@ func (c *chunk) statsOf(row int) string {
 			b = append(appendJSONText(b, k.name), ':')
 			switch part.what {
 			case hasMin:
-				b = c.appendBound(b, k, k.lo[row])
+				b = c.appendBound(b, k, k.low(row))
 			case hasMax:
-				b = c.appendBound(b, k, k.hi[row])
+				b = c.appendBound(b, k, k.high(row))
 			default:
 				b = strconv.AppendInt(b, k.nullsOf(row), 10)
 			}

@@ -112,10 +112,10 @@ func (f FileRef) Bounds(name string) (b Bounds, ok bool) {
 		}
 		has := k.has[f.row]
 		if has&hasMin != 0 {
-			b.Min = f.c.bound(k, k.lo[f.row])
+			b.Min = f.c.bound(k, k.low(int(f.row)))
 		}
 		if has&hasMax != 0 {
-			b.Max = f.c.bound(k, k.hi[f.row])
+			b.Max = f.c.bound(k, k.high(int(f.row)))
 		}
 		if has&hasNulls != 0 {
 			b.Nulls, b.NullsKnown = k.nullsOf(int(f.row)), true
