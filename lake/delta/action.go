@@ -100,7 +100,8 @@ type DomainMetadata struct {
 
 // CommitInfo tells people what a commit was.
 type CommitInfo struct {
-	Timestamp           int64             `json:"timestamp"` // ms
+	InCommitTimestamp   *int64            `json:"inCommitTimestamp,omitempty"` // ms; see the feature of that name
+	Timestamp           int64             `json:"timestamp"`                   // ms
 	Operation           string            `json:"operation"`
 	OperationParameters map[string]any    `json:"operationParameters"`
 	ReadVersion         *int64            `json:"readVersion,omitempty"`

@@ -122,6 +122,9 @@ func (t *Table) put(ctx context.Context, c *commit, tx *Transaction, cur *Snapsh
 	if cur.Version >= 0 {
 		info.ReadVersion = &cur.Version
 	}
+	if err := t.stamp(ctx, c, cur, info); err != nil {
+		return nil, err
+	}
 	next, err := cur.apply(c)
 	if err != nil {
 		return nil, err

@@ -219,8 +219,3 @@ func (s *Snapshot) AppendOnly() bool { return s.Metadata.Configuration["delta.ap
 // CanWrite reports why this version of the program must not write to the table,
 // or nil.
 func (s *Snapshot) CanWrite() error { return s.checkWrite() }
-
-// inCommitTimestamps reports whether commits carry their own time.
-func (s *Snapshot) inCommitTimestamps() bool {
-	return slices.Contains(s.Protocol.WriterFeatures, "inCommitTimestamp") && s.Metadata.Configuration["delta.enableInCommitTimestamps"] == "true"
-}

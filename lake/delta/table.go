@@ -122,32 +122,6 @@ func (t *Table) SnapshotAt(ctx context.Context, version int64) (*Snapshot, error
 	return t.load(ctx, version)
 }
 
-// SnapshotAsOf returns the newest version that was there at the time. Times are
-// those of the commit files, made strictly increasing.
-func (t *Table) SnapshotAsOf(ctx context.Context, at time.Time) (*Snapshot, error) {
-	l, err := t.list(ctx, 0)
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(l.commits)
-	best, last := int64(-1), int64(-1<<62)
-	for _, v := range l.commits {
-		ms := max(l.modified[v].UnixMilli(), last+1)
-		last = ms
-		if ms <= at.UnixMilli() {
-			best = v
-		}
-	}
-	switch {
-	case best < 0:
-		return nil, fmt.Errorf("table %s at %s: the first version is younger: %w", t.prefix, at.UTC().Format(time.RFC3339Nano), ErrVersionNotFound)
-	case at.UnixMilli() > last:
-		return nil, fmt.Errorf("table %s at %s: the last commit is of %s: %w", t.prefix, at.UTC().Format(time.RFC3339Nano),
-			time.UnixMilli(last).UTC().Format(time.RFC3339Nano), ErrVersionNotFound)
-	}
-	return t.SnapshotAt(ctx, best)
-}
-
 // Partition is one entry of a PARTITIONED BY clause: a column, or the day of a
 // timestamp column.
 type Partition struct {
