@@ -123,8 +123,14 @@ func (s *Snapshot) Uses(file string) bool {
 	return s.files.live.vectorFile(file)
 }
 
-// Key returns the key of a data file in the store.
-func (s *Snapshot) Key(a *Add) string { return path.Join(s.prefix, filePath(s.root, a.Path)) }
+// Key returns the key of a data file in the store. See Locate for one that may lie outside
+// the table.
+func (s *Snapshot) Key(a *Add) string {
+	if key, err := s.Locate(a.Path); err == nil {
+		return key
+	}
+	return path.Join(s.prefix, filePath(s.root, a.Path))
+}
 
 // Locate returns the key in the store of the path of an action. A path outside the table,
 // which shallow clones have, is found where the store holds it too.
