@@ -1,5 +1,5 @@
 # What people type. Every target works on a fresh clone with Go and a C compiler.
-.PHONY: run test check race conform fuzz bench build release
+.PHONY: run test check race conform fuzz bench build release pgo
 
 run: ## the built-in pipeline
 	go run ./cmd/spate up
@@ -28,3 +28,6 @@ bench: ## the primary benchmark
 
 release: ## the archives for every platform and their checksums, into dist/
 	go -C tools run ./release
+
+pgo: ## the compiler's profile of the command, cmd/spate/default.pgo, from benchmarks
+	go -C tools run ./pgo

@@ -21,7 +21,7 @@ func (p *Pipeline) health() error { return errors.Join(p.problems()...) }
 
 // problems is everything that does not work as it should, what keeps events out first.
 func (p *Pipeline) problems() []error {
-	return slices.Concat(p.refusals(), p.jobs.Problems(), p.notifiers.Problems())
+	return slices.Concat(p.refusals(), p.jobs.Problems(), p.upkeep.Problems(), p.notifiers.Problems())
 }
 
 // ready is why the pipeline takes no events yet, or no more; nil: it does.

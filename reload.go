@@ -28,7 +28,7 @@ type room interface {
 // rooms are those that change, in the order in which they do: what is read and written is
 // there before who reads and writes it, and notifiers know a hub before a job fills it.
 func (p *Pipeline) rooms() []room {
-	return []room{p.hubs, p.policies, p.notifiers, p.jobs, p.simulation, history{p.history, p.site}}
+	return []room{p.hubs, p.policies, p.notifiers, p.jobs, p.upkeep, p.simulation, history{p.history, p.site}}
 }
 
 // Reload takes over what has changed in the options of a running pipeline, and says what it

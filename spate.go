@@ -48,6 +48,7 @@ type Pipeline struct {
 	metrics    *metric.Recorder
 	policies   *policies
 	hubs       *hubs
+	upkeep     *upkeep
 	jobs       *jobs.Room
 	history    *monitor.History
 	notifiers  *notify.Set
@@ -95,11 +96,17 @@ func Open(ctx context.Context, o pipeline.Options) (_ *Pipeline, err error) {
 	if err := p.openHubs(ctx); err != nil {
 		return nil, err
 	}
-	if err = p.openStore(ctx); err != nil {
+	p.openStore(ctx)
+	p.openUpkeep()
+	if p.tables, err = lake.NewTables(lake.TablesOptions{Store: p.store, Clock: o.Clock, Log: o.Log, CheckpointDue: p.upkeep.CheckpointDue}); err != nil {
 		return nil, err
 	}
 	if p.jobs, err = jobs.Open(ctx, jobs.Options{Hubs: p.hubs.namespace, Store: p.store, Tables: p.tables, Storage: o.Storage, Drain: o.Drain,
 		Metrics: p.metrics, Clock: o.Clock, Log: o.Log}, o); err != nil {
+		return nil, err
+	}
+	p.upkeep.jobs = p.jobs
+	if _, err := p.upkeep.Reload(ctx, o); err != nil {
 		return nil, err
 	}
 	if p.history, err = monitor.Open(monitor.Options{
@@ -130,18 +137,13 @@ func (p *Pipeline) openHubs(ctx context.Context) error {
 }
 
 // openStore opens the data folder as a store of objects.
-func (p *Pipeline) openStore(ctx context.Context) error {
+func (p *Pipeline) openStore(ctx context.Context) {
 	p.store = blob.NewLocal(p.opts.Dir)
-	var err error
-	if p.tables, err = lake.NewTables(lake.TablesOptions{Store: p.store, Clock: p.opts.Clock, Log: p.log}); err != nil {
-		return err
-	}
 	if n, err := p.store.RemoveUnfinished(ctx, time.Now().Add(-24*time.Hour)); err != nil {
 		p.log.Warn("files of interrupted writes are still there", "err", err)
 	} else if n > 0 {
 		p.log.Info("removed files of interrupted writes", "files", n)
 	}
-	return nil
 }
 
 // site is the names that metrics are asked by. A job that is wanted and could not be
@@ -192,6 +194,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 		}
 	})
 	around.Go(func() { p.notifiers.Run(outer) })
+	around.Go(func() { p.upkeep.Run(inner) })
 	fatal := make(chan error, 1)
 	around.Go(func() {
 		p.ports.Serve(func(err error) {

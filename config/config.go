@@ -96,6 +96,13 @@ func Load(src Source) (*Pipeline, error) {
 		if asaproj.IsProject(path) {
 			return loadProject(src, path)
 		}
+		if strings.EqualFold(filepath.Ext(path), ".asaql") { // a folder that holds this script alone
+			p, err := derive(src, filepath.Dir(path), []string{path})
+			if p != nil {
+				p.Path, p.Files = path, []string{path}
+			}
+			return p, err
+		}
 		return loadFile(src, path)
 	}
 	for _, name := range []string{"spate.yaml", "spate.yml"} {

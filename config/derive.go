@@ -28,7 +28,7 @@ func derive(src Source, dir string, scripts []string) (*Pipeline, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading a script: %w", err)
 		}
-		name := strings.TrimSuffix(filepath.Base(file), ".asaql")
+		name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
 		if !jobName.form.MatchString(name) {
 			r.problems = append(r.problems, Problem{File: file, Line: 1, Column: 1, Code: "E202", Severity: "error",
 				Message: fmt.Sprintf("%q is not a name of a job", name), Hint: "name the file with " + jobName.want})

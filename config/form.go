@@ -1,6 +1,7 @@
 package config
 
 import (
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,6 +125,12 @@ func size[T any](def, low, high int64, at func(*T) *int64) value[T] {
 		func(_ *loader, o *object, key string, to *T) { put(at, to, o.size(key, def, low, high)) }, shown(def, at)}
 }
 
+// saying tells people of a default that is not what the options hold.
+func saying[T any](def string, v value[T]) value[T] {
+	v.Key.Default = def
+	return v
+}
+
 // secret is text that must come from a reference.
 func secret[T any](at func(*T) *string) value[T] {
 	return value[T]{Key{Form: FormSecret},
@@ -173,7 +180,7 @@ func part[T, P any](keys section[P], at func(*T) *P, check func(l *loader, o *ob
 
 // optional is a map that, where it is missing, leaves what at gives as it is: zero, which
 // is not printed.
-func optional[T any, P comparable](keys section[P], at func(*T) *P) value[T] {
+func optional[T, P any](keys section[P], at func(*T) *P) value[T] {
 	return value[T]{Key{Form: FormMap, Keys: keys.keys()},
 		func(l *loader, o *object, key string, to *T) {
 			if m := o.child(key, false); m != nil {
@@ -181,8 +188,7 @@ func optional[T any, P comparable](keys section[P], at func(*T) *P) value[T] {
 			}
 		},
 		func(p *Pipeline, from *T) any {
-			var zero P
-			if *at(from) == zero {
+			if reflect.ValueOf(at(from)).Elem().IsZero() {
 				return nil
 			}
 			return keys.show(p, at(from))

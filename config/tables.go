@@ -18,7 +18,56 @@ var tableKeys = section[pipeline.Table]{
 	key("partitionDate", ChangeNone, "How the column of `date(column)` is declared: a plain column.", word[pipeline.Table]("plain", nil, "plain")),
 	key("preset", ChangeNone, "Versions of Delta's protocol: reader 1, writer 2.", word[pipeline.Table]("default", nil, "default")),
 	key("flush", ChangeInside, "When rows are committed.", optional(flushKeys, func(t *pipeline.Table) *pipeline.Flush { return &t.Flush })),
-	later[pipeline.Table]("properties", "comment", "optimize", "vacuum", "checkpointInterval", "schemaEvolution"),
+	key("optimize", ChangeInside, "How small files are packed, where jobs write the table.", optional(optimizeKeys, func(t *pipeline.Table) *pipeline.Optimize { return &t.Optimize })),
+	key("vacuum", ChangeInside, "When files go that no version needs, where jobs write the table.", optional(vacuumKeys, func(t *pipeline.Table) *pipeline.Vacuum { return &t.Vacuum })),
+	later[pipeline.Table]("properties", "comment", "checkpointInterval", "schemaEvolution"),
+}
+
+var optimizeKeys = section[pipeline.Optimize]{
+	key("enabled", ChangeLive, "`false`: files stay as the jobs have written them.", unless(func(o *pipeline.Optimize) *bool { return &o.Off })),
+	key("targetFileSize", ChangeLive, "Files of about this size are left alone. Without it `delta.targetFileSize` of the table counts.",
+		saying("128MiB", size(0, 1<<20, 1<<30, func(o *pipeline.Optimize) *int64 { return &o.TargetFileSize }))),
+	key("interval", ChangeLive, "How often the table is looked at.", duration(time.Minute, time.Second, 24*time.Hour,
+		func(o *pipeline.Optimize) *time.Duration { return &o.Interval })),
+	key("age", ChangeLive, "A partition that got no file for so long is packed whole.", duration(time.Hour, time.Minute, maxDuration,
+		func(o *pipeline.Optimize) *time.Duration { return &o.Age })),
+	key("zorderBy", ChangeLive, "Columns by which the rows of such a partition are clustered, once: those that queries ask for.",
+		list(func(o *pipeline.Optimize) *[]string { return &o.ZOrderBy })),
+}
+
+var vacuumKeys = section[pipeline.Vacuum]{
+	key("retain", ChangeLive, "How long files stay that no version names any more; below 168h with `force`. Without it `delta.deletedFileRetentionDuration` of the table counts.",
+		saying("168h", duration(0, time.Hour, maxDuration, func(v *pipeline.Vacuum) *time.Duration { return &v.Retain }))),
+	key("interval", ChangeLive, "How often they are looked for.", duration(24*time.Hour, time.Minute, maxDuration,
+		func(v *pipeline.Vacuum) *time.Duration { return &v.Interval })),
+	key("force", ChangeLive, "`true`: `retain` may be less than what keeps queries and versions of the last week readable.",
+		boolean(false, func(v *pipeline.Vacuum) *bool { return &v.Force })),
+}
+
+// weekOfFiles is what Delta keeps removed files for where a table does not say.
+const weekOfFiles = 168 * time.Hour
+
+// checkMaintenance checks what is said of the upkeep of a table.
+func (l *loader) checkMaintenance(o *object, at *entry, t *pipeline.Table) {
+	if t.Vacuum.Retain > 0 && t.Vacuum.Retain < weekOfFiles && !t.Vacuum.Force {
+		o.r.fail(at.at, "E205", o.path, "say force: true too, if nobody reads versions that are older",
+			"vacuum.retain %s of %s is less than 168h: queries that run and versions of the last week may lose their files", FormatDuration(t.Vacuum.Retain), t.Name)
+	}
+	if len(t.Optimize.ZOrderBy) > 8 {
+		o.r.fail(at.at, "E309", o.path, "", "optimize.zorderBy of %s names %d columns: want 8 at most", t.Name, len(t.Optimize.ZOrderBy))
+	}
+	for _, name := range t.Optimize.ZOrderBy {
+		declared := slices.ContainsFunc(t.Columns, func(c pipeline.TableColumn) bool { return strings.EqualFold(c.Name, name) })
+		partition := slices.ContainsFunc(t.PartitionBy, func(p pipeline.PartitionBy) bool {
+			return !p.Date && strings.EqualFold(p.Column, name) || p.Date && strings.EqualFold(p.Column+"Date", name)
+		})
+		switch {
+		case partition:
+			o.r.fail(at.at, "E309", o.path, "", "optimize.zorderBy of %s names %s: files of one value of a partition column lie together already", t.Name, name)
+		case len(t.Columns) > 0 && !declared:
+			o.r.fail(at.at, "E309", o.path, "", "optimize.zorderBy of %s: the table has no column %s", t.Name, name)
+		}
+	}
 }
 
 var flushKeys = section[pipeline.Flush]{
@@ -49,6 +98,7 @@ func (l *loader) checkTable(o *object, at *entry, t *pipeline.Table) {
 	if o.find("schema") == nil && o.find("columns") == nil {
 		o.r.fail(at.at, "W515", o.path, "give it a schema file or columns", "%s: no schema: it is inferred from the first rows", t.Name)
 	}
+	l.checkMaintenance(o, at, t)
 	for _, other := range l.o.Tables {
 		if strings.EqualFold(other.Database, t.Database) && strings.EqualFold(other.Name, t.Name) {
 			o.r.fail(at.at, "E103", o.path, "", "the table %s.%s is defined already", t.Database, t.Name)

@@ -27,8 +27,8 @@ type Row = reference.Row
 // Options are the settings of a job that change its rows.
 type Options = reference.Options
 
-// defaultArrival is when an event without any time arrives.
-var defaultArrival, _ = column.ParseTicks("2026-01-05T00:00:00Z")
+// DefaultArrival is when an event without any time arrives.
+var DefaultArrival, _ = column.ParseTicks("2026-01-05T00:00:00Z")
 
 // Case is one conformance case.
 type Case struct {
@@ -233,7 +233,7 @@ func (c *Case) Events(job *plan.Job) []Event {
 var ofMessages = []string{"_arrival", "_partition", "_key", "_properties"}
 
 func arrive(input string, node *plan.Input, v column.Value) Event {
-	e := Event{Input: input, Arrival: defaultArrival, Value: v, Key: v.Field("_key"), Properties: v.Field("_properties")}
+	e := Event{Input: input, Arrival: DefaultArrival, Value: v, Key: v.Field("_key"), Properties: v.Field("_properties")}
 	r := &column.RecordValue{}
 	for i, n := range v.Record().Names {
 		if !slices.Contains(ofMessages, n) {

@@ -8,6 +8,7 @@ import (
 
 	"spate/column"
 	"spate/conform"
+	"spate/conform/random"
 	"spate/sql/plan"
 )
 
@@ -65,11 +66,11 @@ func TestAChangedScriptGoesOn(t *testing.T) {
 	t.Parallel()
 	ran := 0
 	rapid.Check(t, func(t *rapid.T) {
-		skip, random := rapid.Bool().Draw(t, "skip"), conform.RandomScript
+		skip, draw := rapid.Bool().Draw(t, "skip"), random.Script
 		if skip {
-			random = conform.RandomFailingScript
+			draw = random.FailingScript
 		}
-		a, b := random(t), other(random(t))
+		a, b := draw(t), other(draw(t))
 		first, then := a, b
 		switch both := a + b; rapid.IntRange(0, 3).Draw(t, "change") {
 		case 0:
@@ -79,7 +80,7 @@ func TestAChangedScriptGoesOn(t *testing.T) {
 		case 2:
 			first, then = both, both+"\nSELECT k, COUNT(*) AS n INTO q FROM i TIMESTAMP BY t GROUP BY k, TumblingWindow(second, 7);"
 		}
-		events, o := conform.RandomStream(t)
+		events, o := random.Stream(t)
 		o.SkipErrors = skip
 		if len(events) == 0 {
 			t.Skip("nothing is read") // another draw; at the end some must have run

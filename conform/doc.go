@@ -1,7 +1,7 @@
 // Package conform holds conformance cases as text and what runs them: a script,
 // the events of its inputs, and the rows its outputs must hold. Cases run against
-// any Engine; conform/reference is one, the streaming engine another. The package
-// also makes random scripts and streams, so that engines can be compared.
+// any Engine; conform/reference is one, the streaming engine another. conform/random makes
+// scripts and events for them.
 //
 // A case is a txtar archive:
 //

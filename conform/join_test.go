@@ -7,6 +7,7 @@ import (
 
 	"spate/column"
 	"spate/conform"
+	"spate/conform/random"
 )
 
 // Rows of a LEFT JOIN in shards that stand behind what it has promised are nowhere when a
@@ -24,7 +25,7 @@ SELECT c, COUNT(*) AS n INTO o FROM s GROUP BY c, TumblingWindow(second, 1)`,
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		script := rapid.SampledFrom(scripts).Draw(t, "script")
-		events, o := conform.RandomStream(t)
+		events, o := random.Stream(t)
 		job, err := conform.Compile(script)
 		if err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 	"spate/column"
 	"spate/conform"
+	"spate/conform/random"
 )
 
 // matchEvents are a few events of the input i, one or none a second.
@@ -31,7 +32,7 @@ func matchEvents(t *rapid.T) []conform.Event {
 // the other finds, over any break.
 func TestRandomPatternsAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		script := conform.RandomPattern(t)
+		script := random.Pattern(t)
 		job, err := conform.Compile(script)
 		if err != nil {
 			t.Fatalf("%s\n%v", script, err)

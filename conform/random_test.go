@@ -7,17 +7,18 @@ import (
 	"pgregory.net/rapid"
 
 	"spate/conform"
+	"spate/conform/random"
 )
 
 // checked compiles a random script and runs it by definition.
 func checked(t *rapid.T) (script string, events []conform.Event, o conform.Options) {
 	skip := rapid.Bool().Draw(t, "skip")
 	if skip {
-		script = conform.RandomFailingScript(t)
+		script = random.FailingScript(t)
 	} else {
-		script = conform.RandomScript(t)
+		script = random.Script(t)
 	}
-	events, o = conform.RandomStream(t)
+	events, o = random.Stream(t)
 	o.SkipErrors = skip
 	return script, events, o
 }
@@ -48,7 +49,7 @@ func TestRandomScriptsRun(t *testing.T) {
 
 // same checks that two scripts give the same rows on a random stream.
 func same(t *rapid.T, a, b string) {
-	events, o := conform.RandomStream(t)
+	events, o := random.Stream(t)
 	var got [2]map[string][]conform.Row
 	for i, script := range []string{a, b} {
 		job, err := conform.Compile(script)
@@ -107,7 +108,7 @@ func TestVariancesAgree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		events, o := conform.RandomStream(t)
+		events, o := random.Stream(t)
 		want, err := conform.Reference(t.Context(), job, events, o)
 		if err != nil {
 			t.Fatal(err)

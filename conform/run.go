@@ -21,9 +21,10 @@ func Reference(_ context.Context, job *plan.Job, events []Event, o Options) (map
 	return rows, err
 }
 
-// Compile turns a script into a plan. It may call Functions.
-//
-// Inputs that RandomStream has snapshots of are reference data.
+// ReferenceInputs are the inputs of a script of a test that are reference data.
+var ReferenceInputs = []string{"ra", "rb"}
+
+// Compile turns a script into a plan. It may call Functions, and read ReferenceInputs.
 func Compile(script string) (*plan.Job, error) { return CompileAt(script, plan.Level12) }
 
 // CompileAt turns a script into a plan of some level.
@@ -32,7 +33,7 @@ func CompileAt(script string, level plan.Level) (*plan.Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	return compile(script, bind.Options{Level: level, Functions: functions, References: referenceInputs})
+	return compile(script, bind.Options{Level: level, Functions: functions, References: ReferenceInputs})
 }
 
 func compile(script string, o bind.Options) (*plan.Job, error) {

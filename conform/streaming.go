@@ -479,6 +479,19 @@ type message struct {
 	body   []byte
 }
 
+// Source is a bounded source of events of one input, in this order, with what came with
+// them: partitions, keys and properties.
+func Source(events []Event) connector.Source {
+	g := newGate()
+	g.limit, g.final = int64(len(events)), true
+	s := &gateSource{gate: g, batch: 1024, parts: 1}
+	for i, e := range events {
+		s.parts = max(s.parts, e.Partition+1)
+		s.messages = append(s.messages, message{e, int64(i), column.AppendJSON(nil, e.Value)})
+	}
+	return s
+}
+
 // gateSource is a bounded source over messages behind a gate.
 type gateSource struct {
 	gate     *gate

@@ -32,8 +32,10 @@ type Input struct {
 	Partitions     int
 
 	// Source is read instead of files: a bounded one that stamps its messages itself, as the
-	// log of a hub does. System columns join its SELECT *, as in a job.
+	// log of a hub does. System columns join its SELECT *, as in a job, unless Bare says
+	// that the messages are events as files have them.
 	Source connector.Source
+	Bare   bool
 }
 
 // InputError is an input file that says something impossible.
@@ -67,7 +69,7 @@ func openInput(r *run, in Input, number int, refs []*plan.Input) (*input, error)
 		return nil, fmt.Errorf("reading input %s: %w", in.Name, err)
 	}
 	if in.Source != nil {
-		out.system = true
+		out.system = out.system || !in.Bare
 		return out, nil
 	}
 	fo := file.Options{

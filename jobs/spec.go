@@ -25,6 +25,7 @@ func (s *spec) name() string {
 func (r *Room) specs(p pipeline.Options) []*spec {
 	declared := make(tables)
 	for _, t := range p.Tables {
+		t.Optimize, t.Vacuum = pipeline.Optimize{}, pipeline.Vacuum{} // nothing that a job does
 		declared[strings.ToLower(t.FullName(r.o.Storage))] = t
 	}
 	names := func(s *spec, table string) {
@@ -49,6 +50,28 @@ func (r *Room) specs(p pipeline.Options) []*spec {
 		s := &spec{capture: &c, tables: make(tables)}
 		names(s, c.Table)
 		out = append(out, s)
+	}
+	return out
+}
+
+// Written are the tables of a pipeline that its jobs and captures write.
+func (r *Room) Written(p pipeline.Options) []pipeline.Table {
+	names := make(map[string]bool)
+	for _, j := range p.Jobs {
+		for _, o := range j.Outputs {
+			if o.Table != "" && !j.Disabled {
+				names[r.tableKey(o.Table)] = true
+			}
+		}
+	}
+	for _, c := range p.Captures {
+		names[r.tableKey(c.Table)] = true
+	}
+	var out []pipeline.Table
+	for _, t := range p.Tables {
+		if names[strings.ToLower(t.FullName(r.o.Storage))] {
+			out = append(out, t)
+		}
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"spate/connector"
 	"spate/connector/deltatable"
@@ -42,7 +43,7 @@ func (r *Room) openTable(ctx context.Context, s *spec, output, name string, stri
 	if def := definitionOf(tb); len(tb.Columns) > 0 {
 		o.Create = def
 	} else {
-		o.Infer = &deltatable.Inference{Columns: knownColumns(cols), PartitionBy: def.PartitionBy, Name: def.Name}
+		o.Infer = &deltatable.Inference{Columns: knownColumns(cols), PartitionBy: def.PartitionBy, Name: def.Name, Properties: def.Properties}
 	}
 	sink, err := deltatable.Open(ctx, o)
 	if err != nil {
@@ -65,6 +66,9 @@ func knownColumns(cols []plan.Column) []delta.Column {
 
 func definitionOf(t pipeline.Table) *delta.Definition {
 	d := &delta.Definition{Name: t.Name}
+	if t.Flush.Interval < 10*time.Second { // a month of a commit a second is 2.6 million files
+		d.Properties = map[string]string{"delta.logRetentionDuration": "interval 7 days"}
+	}
 	for _, c := range t.Columns {
 		d.Columns = append(d.Columns, delta.Column{Name: c.Name, Type: delta.Type(sparkType(c.Type)), Nullable: !c.NotNull})
 	}

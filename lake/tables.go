@@ -20,6 +20,8 @@ type TablesOptions struct {
 	Clock      func() time.Time // default time.Now
 	EngineInfo string           // in the history of tables, default "Spate"
 	Log        *slog.Logger     // default: nothing is logged
+	// CheckpointDue takes the checkpoints of tables; see delta.Options.
+	CheckpointDue func(*delta.Table, *delta.Snapshot)
 }
 
 // Tables owns the open tables of a process: whoever writes, reads or maintains a table gets
@@ -69,7 +71,7 @@ func (t *Tables) Close() {
 func (t *Tables) Store() blob.Store { return t.o.Store }
 
 func (t *Tables) options() delta.Options {
-	return delta.Options{Clock: t.o.Clock, EngineInfo: t.o.EngineInfo, Log: t.o.Log, Beside: t.beside}
+	return delta.Options{Clock: t.o.Clock, EngineInfo: t.o.EngineInfo, Log: t.o.Log, Beside: t.beside, CheckpointDue: t.o.CheckpointDue}
 }
 
 func (t *Tables) beside(work func(context.Context)) {

@@ -24,6 +24,8 @@ type Table struct {
 	Columns     []TableColumn // empty: inferred from the first rows
 	PartitionBy []PartitionBy
 	Flush       Flush
+	Optimize    Optimize
+	Vacuum      Vacuum
 }
 
 // TableColumn is a column of a table. Type is a Spark type name in lower case:
@@ -45,6 +47,22 @@ type PartitionBy struct {
 // outputs at once: see CommitInterval.
 type Flush struct {
 	Interval time.Duration // default: the job's CheckpointInterval
+}
+
+// Optimize says how the files of a table are packed while jobs write it.
+type Optimize struct {
+	Off            bool
+	TargetFileSize int64         // default: delta.targetFileSize of the table, else 128 MiB
+	Interval       time.Duration // between two looks at the table, default 1m
+	Age            time.Duration // a partition that got no file for so long is packed whole, default 1h
+	ZOrderBy       []string      // clusters such a partition by these columns, once
+}
+
+// Vacuum says how long files stay that no version of a table names any more.
+type Vacuum struct {
+	Retain   time.Duration // default: delta.deletedFileRetentionDuration of the table, else 168h
+	Interval time.Duration // between two runs, default 24h
+	Force    bool          // allows Retain below what the table says
 }
 
 // FullName is the name of a table with its database: name may hold one, else it is database,

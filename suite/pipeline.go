@@ -51,7 +51,10 @@ func (t *Test) addInput(in eval.Input, rows []byte) {
 	if in.PartitionField != "" {
 		in.Partitions = partitions
 	}
-	if in.Path == "" {
+	switch {
+	case in.Source != nil:
+		in.Path, in.Format = "events of "+in.Name, "jsonl"
+	case in.Path == "":
 		if t.inline == nil {
 			t.inline = map[string][]byte{}
 		}
@@ -59,7 +62,7 @@ func (t *Test) addInput(in eval.Input, rows []byte) {
 		if in.Format == "" {
 			in.Format = "jsonl"
 		}
-	} else {
+	default:
 		t.Source.Files = append(t.Source.Files, in.Path)
 	}
 	t.inputs = append(t.inputs, in)

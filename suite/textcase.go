@@ -1,11 +1,11 @@
 package suite
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,30 +81,31 @@ func ofCase(path string) (*Source, error) {
 }
 
 // caseInputs gives every event its arrival as a field, which is taken out again: cases have
-// rules of their own for it.
+// rules of their own for it. Where events have partitions, keys or properties, which no file
+// has, they come from a source that does.
 func (t *Test) caseInputs(c *conform.Case) {
-	rows := map[string]*bytes.Buffer{}
-	for _, in := range c.Inputs {
-		rows[in.Name] = new(bytes.Buffer)
+	var events []conform.Event
+	if compiled, err := c.Compile(); err == nil { // else the run says what is wrong
+		events = c.Events(compiled)
 	}
-	compiled, err := c.Compile()
-	if err == nil { // else the run says what is wrong
-		for _, e := range c.Events(compiled) {
-			switch {
-			case e.Partition != 0:
-				t.setup = fmt.Errorf("_partition=%d: an input of a test has one partition", e.Partition)
-			case !e.Key.IsNull() || !e.Properties.IsNull():
-				t.setup = fmt.Errorf("_key and _properties: the events of a test come from files, which have none")
-			}
-			rec := &column.RecordValue{Names: []string{arrivalField}, Values: []column.Value{column.TextOf(e.Arrival.String())}}
-			if of := e.Value.Record(); of != nil {
-				rec.Names, rec.Values = append(rec.Names, of.Names...), append(rec.Values, of.Values...)
-			}
-			rows[e.Input].Write(append(column.AppendJSON(nil, column.RecordOf(rec)), '\n'))
+	told := slices.ContainsFunc(events, func(e conform.Event) bool {
+		return e.Partition != 0 || !e.Key.IsNull() || !e.Properties.IsNull()
+	})
+	for _, in := range c.Inputs {
+		of := slices.DeleteFunc(slices.Clone(events), func(e conform.Event) bool { return e.Input != in.Name })
+		if told {
+			t.addInput(eval.Input{Name: in.Name, Source: conform.Source(of), Bare: true}, nil)
+			continue
 		}
-	}
-	for _, in := range c.Inputs {
-		t.addInput(eval.Input{Name: in.Name, Partitions: 1}, rows[in.Name].Bytes())
+		var rows []byte
+		for _, e := range of {
+			rec := &column.RecordValue{Names: []string{arrivalField}, Values: []column.Value{column.TextOf(e.Arrival.String())}}
+			if v := e.Value.Record(); v != nil {
+				rec.Names, rec.Values = append(rec.Names, v.Names...), append(rec.Values, v.Values...)
+			}
+			rows = append(column.AppendJSON(rows, column.RecordOf(rec)), '\n')
+		}
+		t.addInput(eval.Input{Name: in.Name, Partitions: 1}, rows)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"os"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,6 +39,7 @@ type benchFlags struct {
 	codec      string
 	partitions int
 	fetchMax   string
+	profile    string
 	program    string // this executable
 	log        io.Writer
 }
@@ -118,6 +120,7 @@ func (a *app) bench() *cobra.Command {
 	f.set.StringVar(&f.codec, "codec", "none", "ingest: none, gzip, snappy, lz4 or zstd")
 	f.set.IntVar(&f.partitions, "partitions", 4, "ingest: of the hub; that is fetched, default 32")
 	f.set.StringVar(&f.fetchMax, "fetch-max", "", "ingest: read what the log holds, such as 8MiB of each partition at a time")
+	f.set.StringVar(&f.profile, "cpu-profile", "", "write what this process spends its time on there, for go tool pprof")
 	cmd.RunE = do(func(cmd *cobra.Command, args []string) error {
 		w, ok := benchWorkloads[args[0]]
 		switch {
@@ -142,7 +145,7 @@ func (a *app) bench() *cobra.Command {
 		if f.program, err = os.Executable(); err != nil {
 			return err
 		}
-		report, err := w.run(cmd.Context(), &f)
+		report, err := profiled(f.profile, func() (*workload.Report, error) { return w.run(cmd.Context(), &f) })
 		if err != nil {
 			return err
 		}
@@ -152,6 +155,23 @@ func (a *app) bench() *cobra.Command {
 		return a.printJSON(report)
 	})
 	return cmd
+}
+
+// profiled runs a workload, and writes a profile of it unless file is empty.
+func profiled(file string, run func() (*workload.Report, error)) (*workload.Report, error) {
+	if file == "" {
+		return run()
+	}
+	out, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(out); err != nil {
+		return nil, errors.Join(fmt.Errorf("profile to %s: %w", file, err), out.Close())
+	}
+	report, err := run()
+	pprof.StopCPUProfile()
+	return report, errors.Join(err, out.Close())
 }
 
 // ingest is the load that the flags say; none, if they say nothing of one.
@@ -234,7 +254,7 @@ func number(x float64) string {
 func (f *benchFlags) check(workload, takes, duration string) error {
 	var err error
 	f.own.VisitAll(func(given *pflag.Flag) {
-		if given.Changed && !slices.Contains(strings.Fields(takes), given.Name) {
+		if given.Changed && given.Name != "cpu-profile" && !slices.Contains(strings.Fields(takes), given.Name) {
 			err = fmt.Errorf("--%s: the workload %s has no use for it", given.Name, workload)
 		}
 	})

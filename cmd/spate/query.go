@@ -16,6 +16,7 @@ import (
 
 	"spate/blob"
 	"spate/config"
+	"spate/jobs"
 	"spate/lake"
 	"spate/lake/query"
 	"spate/pipeline"
@@ -28,6 +29,7 @@ type queryFlags struct {
 	params   []string
 	explain  bool
 	stats    bool
+	only     []string // columns of a table for people; nil: all
 }
 
 // sqlWords keeps SQL that begins with a comment from being taken for a flag.
@@ -130,6 +132,9 @@ func session(o pipeline.Options, f queryFlags, timeout time.Duration) (*query.Se
 		return nil, nil, err
 	}
 	s := &query.Session{Catalog: catalog, Engine: engine, Database: o.Storage.Database, Params: map[string]query.Param{}}
+	s.Tables = &lake.Statements{Catalog: catalog, Pinned: func(ctx context.Context) (func(string) bool, error) {
+		return jobs.Prepared(ctx, blob.NewLocal(o.Dir))
+	}}
 	if f.database != "" {
 		s.Database = f.database
 	}
@@ -170,6 +175,9 @@ func (a *app) ask(ctx context.Context, s *query.Session, sql, form string, f que
 			if _, err := fmt.Fprintln(a.stdout); err != nil {
 				return err
 			}
+		}
+		if f.only != nil && form == "table" {
+			r.Only(f.only...)
 		}
 		truncated, err := query.Print(a.stdout, form, r, f.maxRows)
 		if err != nil {

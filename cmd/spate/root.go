@@ -59,7 +59,7 @@ func (a *app) root() *cobra.Command {
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "more log")
 	f.StringVar(&a.logFormat, "log-format", "text", "text or json")
 	f.DurationVar(&a.timeout, "timeout", 0, "give up after this time")
-	root.AddCommand(a.up(), a.simulate(), a.eval(), a.query(), a.metrics(), a.job(), a.deadletter(), a.hub(), a.backup(), a.restore(), a.status(), a.connectionString(), a.check(), a.test(), a.certs(), a.bench(), a.version(), worker(), a.producers())
+	root.AddCommand(a.up(), a.simulate(), a.eval(), a.query(), a.metrics(), a.job(), a.deadletter(), a.hub(), a.table(), a.backup(), a.restore(), a.status(), a.connectionString(), a.check(), a.test(), a.certs(), a.bench(), a.version(), worker(), a.producers())
 	root.SetFlagErrorFunc(wrongFlag)
 	root.SuggestionsMinimumDistance = 2
 	checkArgs(root)

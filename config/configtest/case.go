@@ -134,6 +134,8 @@ var others = map[string]string{
 	"tables.NAME.schema":                                 `"CREATE TABLE rows (a STRING, b DOUBLE) USING DELTA"`,
 	"tables.NAME.columns":                                "{ a: string, b: double }",
 	"tables.NAME.partitionBy":                            "[a]",
+	"tables.NAME.optimize.zorderBy":                      "[b]",
+	"tables.NAME.vacuum.retain":                          "200h",
 	"jobs.NAME.query":                                    `"SELECT a, b INTO rows FROM [in] WHERE b > 0; SELECT i.a, i.b INTO out FROM [in] i LEFT JOIN sites s ON i.a = s.a"`,
 	"jobs.NAME.inputs.NAME.type":                         "", // the script says which it is
 	"jobs.NAME.inputs.NAME.path":                         "other.csv",

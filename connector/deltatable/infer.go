@@ -22,6 +22,7 @@ type Inference struct {
 	Columns     []delta.Column
 	PartitionBy []delta.Partition
 	Name        string
+	Properties  map[string]string
 }
 
 // inferRows is how many rows a schema, or the type of a column that comes later, is
@@ -63,7 +64,7 @@ func seenType(t delta.Type, v column.Value) delta.Type {
 
 // definition makes the schema of the table from rows.
 func (n *Inference) definition(batches []*column.Batch) delta.Definition {
-	d := delta.Definition{Name: n.Name, PartitionBy: n.PartitionBy}
+	d := delta.Definition{Name: n.Name, PartitionBy: n.PartitionBy, Properties: n.Properties}
 	all := n.columns(batches)
 	data := false // a table needs a column that is no partition column
 	for _, c := range all {
@@ -308,7 +309,7 @@ func (s *Sink) layoutFor(ctx context.Context, rows []*column.Batch) (*layout, er
 // create makes the table for rows, or takes the one that another writer made
 // meanwhile.
 func (s *Sink) create(ctx context.Context, rows []*column.Batch) error {
-	d := streamed(s.opts.Infer.definition(rows))
+	d := s.opts.Infer.definition(rows)
 	t, err := s.opts.Tables.Create(ctx, s.opts.Path, d)
 	if errors.Is(err, delta.ErrTableExists) {
 		t, err = s.opts.Tables.Open(ctx, s.opts.Path)

@@ -16,7 +16,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"strconv"
 	"strings"
 	"sync"
@@ -137,7 +136,7 @@ func Open(ctx context.Context, o Options) (*Sink, error) {
 	s := &Sink{opts: o, extra: o.Metrics.Counter("TableValuesDropped", "Table", o.Name)}
 	var t *delta.Table
 	if o.Create != nil {
-		t, err = o.Tables.OpenOrCreate(ctx, o.Path, streamed(*o.Create))
+		t, err = o.Tables.OpenOrCreate(ctx, o.Path, *o.Create)
 	} else {
 		t, err = o.Tables.Open(ctx, o.Path)
 	}
@@ -148,20 +147,6 @@ func Open(ctx context.Context, o Options) (*Sink, error) {
 		return nil, fmt.Errorf("output table: %w", err)
 	}
 	return s, s.take(t)
-}
-
-// streamed gives a new table the properties of one that gets a commit a second: its log is
-// kept for a week, where it would be some two million files after Delta's 30 days.
-func streamed(d delta.Definition) delta.Definition {
-	const retention = "delta.logRetentionDuration"
-	if _, ok := d.Properties[retention]; !ok {
-		d.Properties = maps.Clone(d.Properties)
-		if d.Properties == nil {
-			d.Properties = map[string]string{}
-		}
-		d.Properties[retention] = "interval 7 days"
-	}
-	return d
 }
 
 // take makes t the table of the sink.
@@ -262,9 +247,9 @@ func transactions(app string, epoch connector.Epoch, now int64) []delta.Txn {
 
 // published reports whether the files of an epoch are in the table or once were.
 // The table's newest epoch of the application is not below it.
-func (s *Sink) published(snap *delta.Snapshot, app string, p *prepared) bool {
-	if snap.Knows(p.Adds[0].Path) {
-		return true
+func (s *Sink) published(ctx context.Context, snap *delta.Snapshot, app string, p *prepared) (bool, error) {
+	if known, err := snap.Knows(ctx, p.Adds[0].Path); known || err != nil {
+		return known, err
 	}
 	// The log forgets a file that was compacted away when its tombstone expires. After
 	// that time files that are older than the application's last commit were in it.
@@ -275,10 +260,10 @@ func (s *Sink) published(snap *delta.Snapshot, app string, p *prepared) bool {
 	for _, t := range snap.Txns() {
 		if t.AppID == app {
 			expired := t.LastUpdated > 0 && t.LastUpdated <= s.opts.Clock().Add(-keep).UnixMilli()
-			return expired && p.Adds[0].ModificationTime <= t.LastUpdated
+			return expired && p.Adds[0].ModificationTime <= t.LastUpdated, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // commit reports false when another commit of the same application came first
@@ -290,7 +275,11 @@ func (s *Sink) commit(ctx context.Context, table *delta.Table, written *layout, 
 		return false, fmt.Errorf("commit epoch %d: %w", epoch.Number, err)
 	}
 	if v, ok := snap.TxnVersion(app); ok && v >= epoch.Number {
-		if !s.published(snap, app, p) {
+		there, err := s.published(ctx, snap, app, p)
+		if err != nil {
+			return false, fmt.Errorf("commit epoch %d: %w", epoch.Number, err)
+		}
+		if !there {
 			return false, fmt.Errorf("commit epoch %d to %s: the table holds epoch %d of %q and not the files of this one: another copy of the job writes to it, "+
 				"or the job's folder was lost or deleted; stop the other copy, or give the job another name to begin anew: %w", epoch.Number, s.opts.Path, v, app, ErrAhead)
 		}

@@ -88,9 +88,13 @@ func (t *Table) chore(ctx context.Context, s *Snapshot, last bool) error {
 		errs = append(errs, t.compactLog(ctx, s.Version-compactEvery+1, s.Version))
 	}
 	if s.checkpointDue() {
+		if t.opts.CheckpointDue != nil {
+			t.opts.CheckpointDue(t, s)
+			return errors.Join(errs...)
+		}
 		err := t.Checkpoint(ctx, s)
 		if err == nil {
-			_, err = t.CleanLog(ctx, s)
+			_, err = t.CleanUp(ctx)
 		}
 		errs = append(errs, err)
 	}

@@ -70,10 +70,15 @@ const exactNote = "spate.statistics"
 // checkpointGroup is how many rows of a checkpoint are in memory while it is written.
 const checkpointGroup = 8192
 
+// checkpointName is the name of the classic checkpoint of a version.
+func checkpointName(version int64) string {
+	return fmt.Sprintf("%020d.checkpoint.parquet", version)
+}
+
 // Checkpoint writes the classic checkpoint of a snapshot, unless there is one,
 // and then the hint that names it.
 func (t *Table) Checkpoint(ctx context.Context, s *Snapshot) error {
-	key := t.logKey(fmt.Sprintf("%020d.checkpoint.parquet", s.Version))
+	key := t.logKey(checkpointName(s.Version))
 	if _, err := t.store.Stat(ctx, key); err == nil { // a foreign one: overwriting breaks Spark on local paths
 		return nil
 	}
@@ -93,6 +98,7 @@ func (t *Table) Checkpoint(ctx context.Context, s *Snapshot) error {
 	if err != nil {
 		return fmt.Errorf("checkpoint %d of %s: %w", s.Version, t.prefix, err)
 	}
+	t.forget()
 	if h, ok := t.readHint(ctx); ok && h.Version > s.Version {
 		return nil
 	}
@@ -100,6 +106,22 @@ func (t *Table) Checkpoint(ctx context.Context, s *Snapshot) error {
 		return fmt.Errorf("checkpoint hint %d of %s: %w", s.Version, t.prefix, err)
 	}
 	return nil
+}
+
+// forget leaves expired tombstones out of the newest snapshot.
+func (t *Table) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.head == nil {
+		return
+	}
+	files := *t.head.files
+	before := files.gone.n
+	files.gone = files.gone.without(t.root, t.opts.Clock().Add(-t.head.deletedFileRetention()).UnixMilli())
+	if files.gone.n != before {
+		t.head = t.head.bare()
+		t.head.files = &files
+	}
 }
 
 // checkpointWriter writes the rows of a checkpoint one by one.
@@ -169,7 +191,7 @@ func (w *checkpointWriter) write(to io.Writer) error {
 	row := map[string]any{}
 	for f := range s.Index().Files() {
 		row["add"] = w.addRow(f)
-		if err := w.out.Put(row); err != nil {
+		if err := w.out.Append(row); err != nil {
 			return fmt.Errorf("file %s: %w", f.Path(), err)
 		}
 		w.rows++
@@ -185,7 +207,7 @@ func (w *checkpointWriter) put(kind string, v any) error {
 		return fmt.Errorf("checkpoint row: %w", err)
 	}
 	w.rows++
-	return w.out.Put(map[string]any{kind: plainNumbers(m)})
+	return w.out.Append(map[string]any{kind: plainNumbers(m)})
 }
 
 func (w *checkpointWriter) state() error {

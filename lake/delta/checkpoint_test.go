@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,15 @@ import (
 	"spate/blob"
 	"spate/lake/parquetfile"
 )
+
+// withProperties is the definition with some more properties.
+func withProperties(d Definition, props map[string]string) Definition {
+	all := map[string]string{}
+	maps.Copy(all, d.Properties)
+	maps.Copy(all, props)
+	d.Properties = all
+	return d
+}
 
 // Another writer kept the statistics as columns only.
 func TestStatisticsThatACheckpointHoldsAsColumns(t *testing.T) {

@@ -3,116 +3,160 @@ package delta
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"spate/blob"
 )
 
-// logRetention is how long commits are kept (delta.logRetentionDuration).
-func (s *Snapshot) logRetention() time.Duration {
-	if d, ok := ParseInterval(s.Metadata.Configuration["delta.logRetentionDuration"]); ok {
-		return d
+// defaultLogRetention is what the protocol says where the table does not.
+const defaultLogRetention = 30 * 24 * time.Hour
+
+// CleanUp deletes what the log does not need: commits and checkpoints below the newest
+// checkpoint that is older than the retention of the log, by day. That checkpoint stays, so
+// the table can be read as it was at any time since. It returns how many files went.
+func (t *Table) CleanUp(ctx context.Context) (int, error) {
+	s, err := t.Snapshot(ctx)
+	if err != nil {
+		return 0, err
 	}
-	return 30 * 24 * time.Hour
+	if s.Property("delta.enableExpiredLogCleanup", "true") == "false" {
+		return 0, nil
+	}
+	retention := defaultLogRetention
+	if d, ok := ParseInterval(s.Property("delta.logRetentionDuration", "")); ok {
+		retention = d
+	}
+	cut := t.opts.Clock().UTC().Add(-retention).Truncate(24 * time.Hour)
+	fail := func(err error) error { return fmt.Errorf("clean up the log of %s: %w", t.prefix, err) }
+
+	var files []logFile
+	for info, err := range t.store.List(ctx, t.logKey("")+"/", "") {
+		if err != nil {
+			return 0, fail(err)
+		}
+		if f, ok := logFileOf(info, t.logKey("")+"/"); ok {
+			files = append(files, f)
+		}
+	}
+	last := int64(-1) // newest commit that is old enough
+	for _, f := range files {
+		if f.kind == "json" && !f.modified.After(cut) {
+			last = max(last, f.version)
+		}
+	}
+	keep := int64(-1) // newest checkpoint not behind it
+	l, err := t.list(ctx, 0)
+	if err != nil {
+		return 0, fail(err)
+	}
+	for v := range l.checkpoints { // whole ones
+		if v <= last {
+			keep = max(keep, v)
+		}
+	}
+	if s.hasFeature("checkpointProtection") {
+		if n, err := strconv.ParseInt(s.Property("delta.requireCheckpointProtectionBeforeVersion", "0"), 10, 64); err != nil || keep < n {
+			return 0, nil
+		}
+	}
+	// A reader that follows the hint must not be led to what is gone.
+	if h, ok := t.readHint(ctx); keep <= 0 || !ok || h.Version < keep {
+		return 0, nil
+	}
+	if _, err := t.readCheckpoint(ctx, keep, l.checkpoints[keep]); err != nil {
+		return 0, fail(fmt.Errorf("checkpoint %d, which was to stay: %w", keep, err))
+	}
+	var gone []string
+	for _, f := range files {
+		if f.version < keep || f.kind == "compacted.json" && f.version <= keep {
+			gone = append(gone, f.key)
+		}
+	}
+	slices.Sort(gone) // the oldest first: what a crash leaves has no gap
+	const batch = 1000
+	for part := range slices.Chunk(gone, batch) {
+		if err := t.store.Delete(ctx, part...); err != nil {
+			return 0, fail(err)
+		}
+	}
+	n, err := t.cleanSidecars(ctx)
+	if err != nil {
+		return len(gone), fail(err)
+	}
+	return len(gone) + n, nil
 }
 
-// CleanLog deletes the part of the log that is older than the table's retention, and
-// returns how many files that were: what lies before the newest checkpoint that is itself
-// not younger. The checkpoint, its commit and all behind it stay, so that every version
-// from the checkpoint on can be read.
-func (t *Table) CleanLog(ctx context.Context, s *Snapshot) (int, error) {
-	if s.Property("delta.enableExpiredLogCleanup", "true") == "false" || slices.Contains(s.Protocol.WriterFeatures, "checkpointProtection") {
+// logFile is a file of the log folder that belongs to a version.
+type logFile struct {
+	key      string
+	version  int64
+	kind     string // behind the version, and without the end of a range: json, crc, compacted.json, checkpoint...
+	modified time.Time
+}
+
+func logFileOf(info blob.Info, prefix string) (logFile, bool) {
+	name := strings.TrimPrefix(info.Key, prefix)
+	if len(name) < 24 || strings.Contains(name, "/") || name[20] != '.' {
+		return logFile{}, false
+	}
+	version, err := strconv.ParseInt(name[:20], 10, 64)
+	if err != nil {
+		return logFile{}, false
+	}
+	kind := name[21:]
+	if end, rest, ok := strings.Cut(kind, "."); ok && len(end) == 20 && rest == "compacted.json" {
+		kind = rest
+	}
+	known := kind == "json" || kind == "crc" || kind == "compacted.json" || strings.HasPrefix(kind, "checkpoint.")
+	return logFile{key: info.Key, version: version, kind: kind, modified: info.Modified}, known
+}
+
+// cleanSidecars deletes those that no checkpoint names and that are older than a day: a
+// younger one may belong to a checkpoint that is on its way.
+func (t *Table) cleanSidecars(ctx context.Context) (int, error) {
+	old := map[string]bool{}
+	cut := t.opts.Clock().UTC().Add(-24 * time.Hour).Truncate(24 * time.Hour)
+	for info, err := range t.store.List(ctx, t.logKey("_sidecars")+"/", "") {
+		if err != nil {
+			return 0, err
+		}
+		if info.Modified.Before(cut) {
+			old[info.Key] = true
+		}
+	}
+	if len(old) == 0 {
 		return 0, nil
 	}
 	l, err := t.list(ctx, 0)
 	if err != nil {
 		return 0, err
 	}
-	cut := t.opts.Clock().Add(-s.logRetention()).UTC().Truncate(24 * time.Hour)
-	slices.Sort(l.commits)
-	newest, last := int64(-1), time.Time{}
-	for _, v := range l.commits {
-		// The times of files are made increasing, as for time travel.
-		at := l.modified[v]
-		if !at.After(last) {
-			at = last.Add(time.Millisecond)
+	for _, names := range l.checkpoints {
+		for _, name := range names {
+			c := &checkpointReader{table: t, state: t.empty()}
+			if err := c.open(ctx, t.logKey(name)); err != nil { // whatever it names may be needed
+				return 0, fmt.Errorf("checkpoint %s: %w", name, err)
+			}
+			for _, s := range c.sidecars {
+				delete(old, path.Join(t.logKey("_sidecars"), filePath("", s)))
+			}
 		}
-		if last = at; at.After(cut) {
-			break
-		}
-		newest = v
 	}
-	if newest < 0 {
+	gone := make([]string, 0, len(old))
+	for key := range old {
+		gone = append(gone, key)
+	}
+	if len(gone) == 0 {
 		return 0, nil
 	}
-	keep := int64(-1)
-	for _, v := range l.checkpointsUpTo(newest) {
-		if l.modified[v].IsZero() { // its own commit must be there
-			continue
-		}
-		keep = v
-		break
-	}
-	if keep <= 0 || len(l.commits) == 0 || l.commits[0] >= keep && len(l.checkpointsUpTo(keep)) == 1 {
-		return 0, nil
-	}
-	// What is deleted cannot be had again: the checkpoint that is left must be whole.
-	if _, err := t.readCheckpoint(ctx, keep, l.checkpoints[keep]); err != nil {
-		return 0, fmt.Errorf("clean the log of %s: checkpoint %d, which would be the oldest, cannot be read: %w", t.prefix, keep, err)
-	}
-	// A hint that names a checkpoint which is gone makes some engines fail; one that is
-	// not there does no harm.
-	if h, ok := t.readHint(ctx); !ok || h.Version < keep {
-		if err := t.store.Delete(ctx, t.logKey(hintName), t.logKey("._last_checkpoint.crc")); err != nil {
-			return 0, fmt.Errorf("clean the log of %s: %w", t.prefix, err)
-		}
-	}
-	var keys []string
-	prefix := t.logKey("") + "/"
-	for info, err := range t.store.List(ctx, prefix, "") {
-		if err != nil {
-			return 0, fmt.Errorf("clean the log of %s: %w", t.prefix, err)
-		}
-		if expired(strings.TrimPrefix(info.Key, prefix), keep) {
-			keys = append(keys, info.Key)
-		}
-	}
-	for done := 0; done < len(keys); {
-		n := min(1000, len(keys)-done)
-		if err := ctx.Err(); err != nil {
-			return done, fmt.Errorf("clean the log of %s: %w", t.prefix, err)
-		}
-		if err := t.store.Delete(ctx, keys[done:done+n]...); err != nil {
-			return done, fmt.Errorf("clean the log of %s: %w", t.prefix, err)
-		}
-		done += n
-	}
-	t.opts.Log.Info("the log was cleaned", "table", t.prefix, "files", len(keys), "oldest", keep)
-	return len(keys), nil
+	return len(gone), t.store.Delete(ctx, gone...)
 }
 
-// expired reports whether a file of the log is not needed when the checkpoint of a
-// version is the oldest. Hidden side files of Hadoop go with their files.
-func expired(name string, keep int64) bool {
-	if hidden, ok := strings.CutPrefix(name, "."); ok {
-		if name, ok = strings.CutSuffix(hidden, ".crc"); !ok {
-			return false
-		}
-	}
-	if len(name) < 24 || strings.Contains(name, "/") || name[20] != '.' {
-		return false
-	}
-	version, err := strconv.ParseInt(name[:20], 10, 64)
-	if err != nil {
-		return false
-	}
-	rest := name[21:]
-	switch {
-	case strings.HasSuffix(rest, ".compacted.json"):
-		return version <= keep
-	case rest == "json", rest == "crc", strings.HasPrefix(rest, "checkpoint."):
-		return version < keep
-	}
-	return false
+// hasFeature reports whether the protocol lists a feature.
+func (s *Snapshot) hasFeature(name string) bool {
+	return slices.Contains(s.Protocol.ReaderFeatures, name) || slices.Contains(s.Protocol.WriterFeatures, name)
 }

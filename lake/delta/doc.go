@@ -40,6 +40,8 @@ var (
 	ErrAppendConflict = errors.New("ConcurrentAppendException")
 	// ErrVersionNotFound: the log does not reach to that version.
 	ErrVersionNotFound = errors.New("version not found")
+	// ErrBehind: commits that a snapshot lacks were cleaned up.
+	ErrBehind = errors.New("the log was cleaned up beyond it")
 	// ErrCommitTimeout: too many other writers won.
 	ErrCommitTimeout = errors.New("ConcurrentWriteException")
 )

@@ -238,6 +238,37 @@ func (e *edit) drop(until int64) {
 	e.chunks = kept
 }
 
+// without returns the list without the files that were removed up to a time.
+func (l *rowList) without(root string, until int64) rowList {
+	expired := false
+	for _, c := range l.chunks {
+		for _, ms := range c.modified {
+			expired = expired || ms <= until
+		}
+	}
+	for _, a := range l.tail {
+		expired = expired || a.ModificationTime <= until
+	}
+	if !expired {
+		return *l
+	}
+	b := newChunkBuilder(root, nil)
+	var out rowList
+	l.each(func(a *Add) bool {
+		if a.ModificationTime > until {
+			out.n++
+			if b.add(a); b.full() {
+				out.chunks = append(out.chunks, chunkRef{chunk: b.take(), live: chunkRows})
+			}
+		}
+		return true
+	})
+	if n := b.c.n; n > 0 {
+		out.chunks = append(out.chunks, chunkRef{chunk: b.take(), live: n})
+	}
+	return out
+}
+
 // each yields the files that are there, oldest first, until yield returns false.
 func (l *rowList) each(yield func(*Add) bool) {
 	for i := range l.chunks {

@@ -182,7 +182,9 @@ func FuzzParseCommit(f *testing.F) {
 			return
 		}
 		s.Files()
-		s.Tombstones()
+		if err := s.Tombstones(t.Context(), func(*Remove) error { return nil }); err != nil {
+			t.Error(err)
+		}
 		_ = s.checkRead()
 		_ = s.checkWrite()
 		again, err := parseCommit(1, c.encode(&CommitInfo{}))

@@ -70,7 +70,9 @@ func FuzzCheckpoint(f *testing.F) {
 		for _, a := range s.Files() {
 			s.Key(a)
 		}
-		s.Tombstones()
+		if err := s.Tombstones(t.Context(), func(*Remove) error { return nil }); err != nil {
+			t.Error(err)
+		}
 		s.Rows()
 		for ref := range s.Index().Files() {
 			for _, c := range s.Columns {

@@ -147,6 +147,12 @@ func (l *listing) checkpointsUpTo(version int64) []int64 {
 // load builds the snapshot of a version from the log, or the newest one if
 // version is negative.
 func (t *Table) load(ctx context.Context, version int64) (*Snapshot, error) {
+	if version < 0 {
+		if s := t.loadByHint(ctx); s != nil {
+			t.verify(ctx, s)
+			return s, nil
+		}
+	}
 	from := int64(0)
 	if h, ok := t.readHint(ctx); ok && (version < 0 || h.Version <= version) {
 		from = h.Version
@@ -209,6 +215,38 @@ func (t *Table) load(ctx context.Context, version int64) (*Snapshot, error) {
 	}
 	t.verify(ctx, s)
 	return s, nil
+}
+
+// loadByHint builds the newest snapshot without a list of the log, which may hold hundreds
+// of thousands of commits: from the classic checkpoint that the hint names, and the commits
+// behind it. It gives nil where that does not lead to a table; a list then says why.
+func (t *Table) loadByHint(ctx context.Context) *Snapshot {
+	h, ok := t.readHint(ctx)
+	if !ok {
+		return nil
+	}
+	s, err := t.readCheckpoint(ctx, h.Version, []string{checkpointName(h.Version)})
+	if err != nil {
+		return nil
+	}
+	// The compacted files of our cadence are known by their names.
+	for next := s.Version + 1; next%compactEvery == 1; next = s.Version + 1 {
+		to := next + compactEvery - 1
+		if _, err := t.store.Stat(ctx, t.commitKey(to+1)); err != nil { // the newest commit is read itself
+			break
+		}
+		c, err := t.readCompacted(ctx, next, to)
+		if err != nil {
+			break
+		}
+		if s, err = s.apply(c); err != nil {
+			return nil
+		}
+	}
+	if s, _, err = t.advance(ctx, s); err != nil || t.check(s) != nil {
+		return nil
+	}
+	return s
 }
 
 // replay applies the commits of a listing behind s, up to version or all of them.
@@ -280,13 +318,10 @@ func (t *Table) check(s *Snapshot) error {
 	return nil
 }
 
-// errBehind: commits behind a version that we know were deleted by a cleanup of the log.
-var errBehind = errors.New("the log was cleaned beyond the version that was read")
-
 // newer returns the newest version, from s on.
 func (t *Table) newer(ctx context.Context, s *Snapshot) (*Snapshot, error) {
 	next, _, err := t.advance(ctx, s)
-	if !errors.Is(err, errBehind) {
+	if !errors.Is(err, ErrBehind) {
 		return next, err
 	}
 	t.opts.Log.Info("the log was cleaned beyond the version that was read, it is loaded anew", "table", t.prefix, "version", s.Version)
@@ -312,7 +347,7 @@ func (t *Table) advance(ctx context.Context, s *Snapshot) (*Snapshot, []*commit,
 			}
 			moved, err := t.moved(ctx, s.Version)
 			if err == nil && moved {
-				err = fmt.Errorf("table %s: version %d: %w", t.prefix, s.Version, errBehind)
+				err = fmt.Errorf("table %s: version %d: %w", t.prefix, s.Version, ErrBehind)
 			}
 			if err != nil {
 				return nil, nil, err

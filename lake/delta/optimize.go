@@ -1,10 +1,11 @@
 package delta
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"path"
 	"slices"
@@ -18,6 +19,7 @@ import (
 // OptimizeOptions are the settings of Optimize.
 type OptimizeOptions struct {
 	Where       func(*Add) bool // which files may be rewritten; nil: all
+	Predicate   []string        // Where as text, for the history
 	ZOrderBy    []string        // clusters the rows by these columns
 	TargetBytes int64           // of a new file; 0: delta.targetFileSize, else 128 MiB
 	MinFiles    int             // fewer small files in a partition are left alone; default 2
@@ -25,7 +27,7 @@ type OptimizeOptions struct {
 
 // OptimizeResult says what Optimize did.
 type OptimizeResult struct {
-	Version                   int64 // of the commit, -1 if nothing was to be done
+	Version                   int64 // of the last commit, -1 if nothing was to be done
 	FilesAdded, FilesRemoved  int
 	BytesAdded, BytesRemoved  int64
 	PartitionsOptimized, Bins int
@@ -42,14 +44,28 @@ const zOrderTag = "spate.zOrderBy"
 // already, so that rows near each other in all those columns come into one file.
 // It holds one file of the target size in memory, or one bin when it orders.
 // Appends may go on meanwhile.
+// Each bin is committed by itself.
 func (t *Table) Optimize(ctx context.Context, o OptimizeOptions) (OptimizeResult, error) {
+	total := OptimizeResult{Version: -1}
 	for attempt := 0; ; attempt++ {
 		res, err := t.optimize(ctx, o)
+		total.add(res)
 		// Another run took files away: what is left is planned anew.
 		if !errors.Is(err, ErrDeleteConflict) && !errors.Is(err, ErrMetadataChanged) || attempt == 3 {
-			return res, err
+			return total, err
 		}
 	}
+}
+
+// add counts what another run did.
+func (r *OptimizeResult) add(o OptimizeResult) {
+	if o.Version >= 0 {
+		r.Version = o.Version
+	}
+	r.FilesAdded, r.FilesRemoved = r.FilesAdded+o.FilesAdded, r.FilesRemoved+o.FilesRemoved
+	r.BytesAdded, r.BytesRemoved = r.BytesAdded+o.BytesAdded, r.BytesRemoved+o.BytesRemoved
+	r.PartitionsOptimized, r.Bins = r.PartitionsOptimized+o.PartitionsOptimized, r.Bins+o.Bins
+	r.FilesConsidered = max(r.FilesConsidered, o.FilesConsidered)
 }
 
 func (t *Table) optimize(ctx context.Context, o OptimizeOptions) (OptimizeResult, error) {
@@ -64,18 +80,11 @@ func (t *Table) optimize(ctx context.Context, o OptimizeOptions) (OptimizeResult
 	if err := s.checkWrite(); err != nil {
 		return fail(err)
 	}
-	r := &rewriter{table: t, snap: s, target: o.TargetBytes}
-	if r.target <= 0 {
-		r.target = 128 << 20
-		if n, ok := parseSize(s.Property("delta.targetFileSize", "")); ok {
-			r.target = n
-		}
-	}
-	if err := r.plan(o.ZOrderBy); err != nil {
+	r, err := t.rewriter(s, o.TargetBytes, o.ZOrderBy)
+	if err != nil {
 		return fail(err)
 	}
-	removedAt := t.opts.Clock().UnixMilli()
-	tx := &Transaction{Operation: "OPTIMIZE", Base: s}
+	r.predicate = o.Predicate
 	partitions := make(map[string][]*Add)
 	for _, a := range s.Files() {
 		if a.DeletionVector == nil && (o.Where == nil || o.Where(a)) {
@@ -90,29 +99,39 @@ func (t *Table) optimize(ctx context.Context, o OptimizeOptions) (OptimizeResult
 			res.PartitionsOptimized++
 		}
 		for _, bin := range bins {
-			adds, err := r.rewrite(ctx, bin)
-			tx.Adds = append(tx.Adds, adds...)
-			if err != nil {
-				t.discard(s, tx.Adds)
-				return fail(err)
+			var tags map[string]*string
+			if r.tag != "" {
+				tags = map[string]*string{zOrderTag: &r.tag}
 			}
-			res.Bins++
-			for _, a := range bin {
-				tx.Removes = append(tx.Removes, &Remove{Path: a.Path, DeletionTimestamp: removedAt, ExtendedFileMetadata: true,
-					PartitionValues: a.PartitionValues, Size: a.Size, Tags: a.Tags})
-				res.BytesRemoved += a.Size
+			if err := r.replace(ctx, bin, tags, o.ZOrderBy, false, &res); err != nil {
+				return res, fmt.Errorf("optimize %s: %w", t.prefix, err)
 			}
 		}
 	}
-	if len(tx.Removes) == 0 {
-		return res, nil
+	return res, nil
+}
+
+// replace puts new files with the rows of a bin in its place, with a commit of its own: what
+// comes in between costs one bin, and a long run lands piece by piece.
+func (r *rewriter) replace(ctx context.Context, bin []*Add, tags map[string]*string, zOrderBy []string, auto bool, res *OptimizeResult) error {
+	t := r.table
+	adds, err := r.rewrite(ctx, bin, tags)
+	if err != nil {
+		t.discard(r.snap, adds)
+		return err
 	}
-	sizes := []int64{}
-	for _, a := range tx.Adds {
-		res.BytesAdded += a.Size
+	tx := &Transaction{Operation: "OPTIMIZE", Base: r.snap, Adds: adds}
+	removedAt := t.opts.Clock().UnixMilli()
+	sizes, added, removed := []int64{}, int64(0), int64(0)
+	for _, a := range bin {
+		tx.Removes = append(tx.Removes, &Remove{Path: a.Path, DeletionTimestamp: removedAt, ExtendedFileMetadata: true,
+			PartitionValues: a.PartitionValues, Size: a.Size, Tags: a.Tags})
+		removed += a.Size
+	}
+	for _, a := range adds {
+		added += a.Size
 		sizes = append(sizes, a.Size)
 	}
-	res.FilesAdded, res.FilesRemoved = len(tx.Adds), len(tx.Removes)
 	slices.Sort(sizes)
 	quantile := func(q int) string {
 		if len(sizes) == 0 {
@@ -120,19 +139,34 @@ func (t *Table) optimize(ctx context.Context, o OptimizeOptions) (OptimizeResult
 		}
 		return strconv.FormatInt(sizes[min(len(sizes)-1, len(sizes)*q/4)], 10)
 	}
-	by := append([]string{}, o.ZOrderBy...)
-	tx.Parameters = map[string]any{"predicate": "[]", "zOrderBy": string(marshal(by)), "clusterBy": "[]", "auto": false}
-	tx.Metrics = map[string]string{"numAddedFiles": strconv.Itoa(res.FilesAdded), "numRemovedFiles": strconv.Itoa(res.FilesRemoved),
-		"numAddedBytes": strconv.FormatInt(res.BytesAdded, 10), "numRemovedBytes": strconv.FormatInt(res.BytesRemoved, 10),
+	tx.Parameters = map[string]any{"predicate": string(marshal(append([]string{}, r.predicate...))), "zOrderBy": string(marshal(append([]string{}, zOrderBy...))), "clusterBy": "[]", "auto": auto}
+	tx.Metrics = map[string]string{"numAddedFiles": strconv.Itoa(len(adds)), "numRemovedFiles": strconv.Itoa(len(bin)),
+		"numAddedBytes": strconv.FormatInt(added, 10), "numRemovedBytes": strconv.FormatInt(removed, 10),
 		"minFileSize": quantile(0), "p25FileSize": quantile(1), "p50FileSize": quantile(2), "p75FileSize": quantile(3), "maxFileSize": quantile(4),
 		"numDeletionVectorsRemoved": "0"}
 	next, err := t.Commit(ctx, tx)
 	if err != nil {
-		t.discard(s, tx.Adds)
-		return OptimizeResult{Version: -1}, err
+		if lost(err) { // after any other error the version may be there all the same
+			t.discard(r.snap, adds)
+		}
+		return err
 	}
-	res.Version = next.Version
-	return res, nil
+	// The bins that are left hold other files: what this one changed is no conflict to them.
+	r.snap = next
+	res.Bins++
+	res.BytesAdded, res.BytesRemoved = res.BytesAdded+added, res.BytesRemoved+removed
+	res.FilesAdded, res.FilesRemoved, res.Version = res.FilesAdded+len(adds), res.FilesRemoved+len(bin), next.Version
+	return nil
+}
+
+// lost reports whether an error of Commit says for sure that there is no such version.
+func lost(err error) bool {
+	for _, e := range []error{ErrTransactionConflict, ErrMetadataChanged, ErrProtocolChanged, ErrDeleteConflict, ErrAppendConflict, ErrBehind, ErrUnsupported} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // discard deletes files that no version names.
@@ -172,6 +206,20 @@ type rewriter struct {
 	parquet []parquetfile.Column
 	order   []int // data columns to cluster by
 	tag     string
+
+	predicate []string // for the history
+}
+
+// rewriter plans for a snapshot; a target of 0 is that of the table.
+func (t *Table) rewriter(s *Snapshot, target int64, zOrderBy []string) (*rewriter, error) {
+	r := &rewriter{table: t, snap: s, target: target}
+	if r.target <= 0 {
+		r.target = 128 << 20
+		if n, ok := parseSize(s.Property("delta.targetFileSize", "")); ok {
+			r.target = n
+		}
+	}
+	return r, r.plan(zOrderBy)
 }
 
 func (r *rewriter) plan(zOrderBy []string) error {
@@ -240,20 +288,40 @@ func (r *rewriter) bins(files []*Add, least int) [][]*Add {
 	return slices.DeleteFunc(bins, func(b []*Add) bool { return len(b) < 2 && len(r.order) == 0 })
 }
 
-// rewrite writes the rows of a bin into new files.
-func (r *rewriter) rewrite(ctx context.Context, bin []*Add) ([]*Add, error) {
-	out := &fileWriter{rewriter: r, values: bin[0].PartitionValues}
+// rewriteBuffer is how many bytes of rows a rewrite holds before it encodes them.
+const rewriteBuffer = 32 << 20
+
+// rewrite writes the rows of a bin into new files. With an error it returns those that are
+// there all the same.
+func (r *rewriter) rewrite(ctx context.Context, bin []*Add, tags map[string]*string) ([]*Add, error) {
+	out := &fileWriter{rewriter: r, values: bin[0].PartitionValues, tags: tags}
+	err := r.copy(ctx, out, bin)
+	if err != nil {
+		err = out.abort(err)
+	} else {
+		err = out.finish()
+	}
+	return out.adds, err
+}
+
+func (r *rewriter) copy(ctx context.Context, out *fileWriter, bin []*Add) error {
 	var held [][]*column.Vector
 	var counts []int
 	for _, a := range bin {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		data, err := r.table.read(ctx, r.snap.Key(a))
 		if err != nil {
-			return out.adds, err
+			return err
 		}
 		if int64(len(data)) != a.Size {
-			return out.adds, fmt.Errorf("%s has %d bytes, the log says %d: %w", a.Path, len(data), a.Size, ErrDamaged)
+			return fmt.Errorf("%s has %d bytes, the log says %d: %w", a.Path, len(data), a.Size, ErrDamaged)
 		}
 		err = parquetfile.ReadVectors(data, r.parquet, func(vecs []*column.Vector, rows int) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			if len(r.order) > 0 {
 				held, counts = append(held, vecs), append(counts, rows)
 				return nil
@@ -261,74 +329,109 @@ func (r *rewriter) rewrite(ctx context.Context, bin []*Add) ([]*Add, error) {
 			return out.append(ctx, vecs, nil, rows)
 		})
 		if err != nil {
-			return out.adds, fmt.Errorf("%s: %w", a.Path, err)
+			return fmt.Errorf("%s: %w", a.Path, err)
 		}
 	}
-	if len(r.order) > 0 {
-		vecs, rows := joinVectors(held, counts, r.parquet)
-		order := zOrder(vecs, r.order, rows)
-		const step = 512
-		for from := 0; from < rows; from += step {
-			if err := out.append(ctx, vecs, order[from:min(rows, from+step)], rows); err != nil {
-				return out.adds, err
-			}
-		}
+	if len(r.order) == 0 {
+		return nil
 	}
-	return out.adds, out.finish(ctx)
-}
-
-// fileWriter splits rows into files of the target size.
-type fileWriter struct {
-	*rewriter
-	values map[string]*string
-	body   bytes.Buffer
-	file   *parquetfile.Writer
-	adds   []*Add
-}
-
-func (w *fileWriter) append(ctx context.Context, vecs []*column.Vector, rows []int32, n int) error {
-	if w.file == nil {
-		w.body.Reset()
-		var err error
-		o := parquetfile.Options{Codec: w.codec, CreatedBy: w.table.opts.EngineInfo}
-		if len(w.order) > 0 {
-			o.RowGroupRows = 1 << 16 // so that readers skip parts of a file too
-		}
-		w.file, err = parquetfile.NewWriter(&w.body, w.parquet, o)
-		if err != nil {
+	vecs, rows := joinVectors(held, counts, r.parquet)
+	order := zOrder(vecs, r.order, rows)
+	const step = 512
+	for from := 0; from < rows; from += step {
+		if err := out.append(ctx, vecs, order[from:min(rows, from+step)], rows); err != nil {
 			return err
 		}
-	}
-	if err := w.file.Append(vecs, rows, n); err != nil {
-		return err
-	}
-	// Rows wait uncompressed: about a fifth of that will be written.
-	if int64(w.body.Len())+w.file.Buffered()/5 >= w.target {
-		return w.finish(ctx)
 	}
 	return nil
 }
 
-func (w *fileWriter) finish(ctx context.Context) error {
+// fileWriter splits rows into files of the target size, which go to the store as they are
+// encoded. Whoever made it calls finish or abort.
+type fileWriter struct {
+	*rewriter
+	values map[string]*string
+	tags   map[string]*string
+	file   *parquetfile.Writer
+	to     *upload
+	adds   []*Add // files that are there
+}
+
+// upload is a blob that is being written.
+type upload struct {
+	*io.PipeWriter
+	name string // below the table
+	done chan error
+	size int64
+}
+
+func (t *Table) upload(ctx context.Context, name string) *upload {
+	from, to := io.Pipe()
+	u := &upload{PipeWriter: to, name: name, done: make(chan error, 1)}
+	go func() {
+		info, err := t.store.Create(ctx, path.Join(t.prefix, name), from)
+		u.size = info.Size
+		from.CloseWithError(cmp.Or(err, io.ErrClosedPipe))
+		u.done <- err
+	}()
+	return u
+}
+
+// end waits until the blob is there, or with an error is not.
+func (u *upload) end(err error) error {
+	u.CloseWithError(err)
+	return <-u.done
+}
+
+func (w *fileWriter) append(ctx context.Context, vecs []*column.Vector, rows []int32, n int) error {
+	if w.file == nil {
+		name := fmt.Sprintf("part-%05d-%s-c000.%s.parquet", len(w.adds), newUUID(), w.codec)
+		w.to = w.table.upload(ctx, PartitionFolder(w.snap.Metadata.PartitionColumns, w.values)+name)
+		o := parquetfile.Options{Codec: w.codec, CreatedBy: w.table.opts.EngineInfo, BufferBytes: rewriteBuffer}
+		if len(w.order) > 0 {
+			o.RowGroupRows = 1 << 16 // so that readers skip parts of a file too
+		}
+		var err error
+		if w.file, err = parquetfile.NewWriter(w.to, w.parquet, o); err != nil {
+			return w.abort(err)
+		}
+	}
+	if err := w.file.Append(vecs, rows, n); err != nil {
+		return w.abort(err)
+	}
+	// Rows wait uncompressed: about a fifth of that will be written.
+	if w.file.Written()+w.file.Buffered()/5 >= w.target {
+		return w.finish()
+	}
+	return nil
+}
+
+// abort leaves the file that is being written out, and returns why.
+func (w *fileWriter) abort(err error) error {
+	if w.to == nil {
+		return err
+	}
+	_ = w.to.end(err) // which it returns
+	w.file, w.to = nil, nil
+	return err
+}
+
+// finish ends the file that is being written.
+func (w *fileWriter) finish() error {
 	if w.file == nil {
 		return nil
 	}
 	st, err := w.file.Close()
-	w.file = nil
 	if err != nil {
-		return err
+		return w.abort(err)
 	}
-	name := fmt.Sprintf("part-%05d-%s-c000.%s.parquet", len(w.adds), newUUID(), w.codec)
-	file := PartitionFolder(w.snap.Metadata.PartitionColumns, w.values) + name
-	a := &Add{Path: EncodePath(file), PartitionValues: w.values, Size: int64(w.body.Len()), ModificationTime: w.table.opts.Clock().UnixMilli(),
-		Stats: w.snap.StatsOf(w.cols, st)}
-	if w.tag != "" {
-		a.Tags = map[string]*string{zOrderTag: &w.tag}
-	}
-	if _, err := w.table.store.Create(ctx, path.Join(w.table.prefix, file), bytes.NewReader(w.body.Bytes())); err != nil {
+	u := w.to
+	w.file, w.to = nil, nil
+	if err := u.end(nil); err != nil {
 		return fmt.Errorf("data file: %w", err)
 	}
-	w.adds = append(w.adds, a)
+	w.adds = append(w.adds, &Add{Path: EncodePath(u.name), PartitionValues: w.values, Size: u.size, ModificationTime: w.table.opts.Clock().UnixMilli(),
+		Stats: w.snap.StatsOf(w.cols, st), Tags: w.tags})
 	return nil
 }
 

@@ -140,6 +140,9 @@ func EncodePath(path string) string {
 
 // filePath decodes the path of an action and makes it relative to the table,
 // whose absolute path is root ("" where the store has none).
+// FilePath is the path below its table of a file that an action names.
+func FilePath(path string) string { return filePath("", path) }
+
 func filePath(root, path string) string {
 	p := path
 	if strings.IndexByte(p, '%') >= 0 {

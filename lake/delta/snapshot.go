@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -33,6 +34,12 @@ type Snapshot struct {
 	index     *Index
 }
 
+// bare is the snapshot without its files.
+func (s *Snapshot) bare() *Snapshot {
+	return &Snapshot{Version: s.Version, Protocol: s.Protocol, Metadata: s.Metadata, Columns: s.Columns, prefix: s.prefix, root: s.root,
+		info: s.info, txns: s.txns, domains: s.domains, stats: s.stats, clock: s.clock}
+}
+
 // apply returns the snapshot after the next commit.
 func (s *Snapshot) apply(c *commit) (*Snapshot, error) {
 	if !c.compacted { // a range may remove a file with one vector after the other
@@ -40,8 +47,8 @@ func (s *Snapshot) apply(c *commit) (*Snapshot, error) {
 			return nil, err
 		}
 	}
-	next := &Snapshot{Version: c.version, Protocol: s.Protocol, Metadata: s.Metadata, Columns: s.Columns, prefix: s.prefix, root: s.root,
-		info: c.info, txns: s.txns, domains: s.domains, stats: s.stats, clock: s.clock}
+	next := s.bare()
+	next.Version, next.info = c.version, c.info
 	if c.protocol != nil {
 		next.Protocol = *c.protocol
 	}
@@ -99,19 +106,21 @@ func (s *Snapshot) Files() []*Add {
 // NumFiles is the number of live files.
 func (s *Snapshot) NumFiles() int { return s.files.live.n }
 
-// Tombstones returns the removed files that the log still names.
-func (s *Snapshot) Tombstones() []*Remove {
-	out := make([]*Remove, 0, s.files.gone.n)
+// Tombstones gives the removed files that the log still names, in no order, until use fails.
+func (s *Snapshot) Tombstones(ctx context.Context, use func(*Remove) error) error {
+	var err error
 	s.files.gone.each(func(a *Add) bool {
-		out = append(out, a.asRemove())
-		return true
+		if err = ctx.Err(); err == nil {
+			err = use(a.asRemove())
+		}
+		return err == nil
 	})
-	return out
+	return err
 }
 
 // Knows reports whether the file of this add path is live or a tombstone.
-func (s *Snapshot) Knows(path string) bool {
-	return s.files.live.has(s.root, path) || s.files.gone.has(s.root, path)
+func (s *Snapshot) Knows(ctx context.Context, path string) (bool, error) {
+	return s.files.live.has(s.root, path) || s.files.gone.has(s.root, path), ctx.Err()
 }
 
 // Uses reports whether a file, named relative to the table and not encoded, belongs to

@@ -62,24 +62,36 @@ func statTime(raw json.RawMessage) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// StatsOf writes the stats of a new file whose columns are cols, in the order of
-// the table's data columns.
-func (s *Snapshot) StatsOf(cols []Column, p parquetfile.Stats) string {
-	mins, maxs, nulls := map[string]json.RawMessage{}, map[string]json.RawMessage{}, map[string]json.RawMessage{}
+// indexed are those of cols that have statistics by the properties of the table.
+func (s *Snapshot) indexed(cols []Column) []Column {
 	left := s.intProperty("delta.dataSkippingNumIndexedCols", 32)
-	prefix := s.intProperty("delta.dataSkippingStringPrefixLength", 32)
 	var only []string
 	if list := s.Metadata.Configuration["delta.dataSkippingStatsColumns"]; list != "" {
 		for name := range strings.SplitSeq(list, ",") {
 			only = append(only, strings.ToLower(strings.Trim(strings.TrimSpace(name), "`")))
 		}
 	}
-	for i, c := range cols {
+	var out []Column
+	for _, c := range cols {
+		if slices.Contains(s.Metadata.PartitionColumns, c.Name) {
+			continue
+		}
 		if only != nil && !slices.Contains(only, strings.ToLower(c.Name)) || only == nil && left == 0 {
 			continue
 		}
 		left--
-		st := &p.Columns[i]
+		out = append(out, c)
+	}
+	return out
+}
+
+// StatsOf writes the stats of a new file whose columns are cols, in the order of
+// the table's data columns.
+func (s *Snapshot) StatsOf(cols []Column, p parquetfile.Stats) string {
+	mins, maxs, nulls := map[string]json.RawMessage{}, map[string]json.RawMessage{}, map[string]json.RawMessage{}
+	prefix := s.intProperty("delta.dataSkippingStringPrefixLength", 32)
+	for _, c := range s.indexed(cols) {
+		st := &p.Columns[slices.IndexFunc(cols, func(o Column) bool { return o.Name == c.Name })]
 		nulls[c.Name] = json.RawMessage(strconv.FormatInt(st.Nulls, 10))
 		if lo, hi := boundTexts(c.Type, st, prefix); lo != nil {
 			mins[c.Name] = lo

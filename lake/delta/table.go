@@ -26,6 +26,9 @@ type Options struct {
 	// Beside starts work that follows a commit and that no committer waits for, such as
 	// checkpoints. Its context ends when the work shall. Nil: Commit does it itself.
 	Beside func(work func(context.Context))
+	// CheckpointDue is called when a checkpoint of the version that Commit made is due, and
+	// must not wait: whoever takes it calls Checkpoint, and CleanUp. Nil: both are done here.
+	CheckpointDue func(*Table, *Snapshot)
 }
 
 func (o Options) withDefaults() Options {

@@ -154,10 +154,14 @@ func state(s *Snapshot) string {
 		c.DataChange = false // false in checkpoints
 		adds = append(adds, string(marshal(c)))
 	}
-	for _, r := range s.Tombstones() {
+	err := s.Tombstones(context.Background(), func(r *Remove) error {
 		c := *r
 		c.DataChange, c.Tags = false, nil
 		removes = append(removes, string(marshal(c)))
+		return nil
+	})
+	if err != nil {
+		panic(err)
 	}
 	slices.Sort(adds)
 	slices.Sort(removes)

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"spate/blob"
 )
 
 // ErrRetentionTooShort is returned by Vacuum for less than the table's retention.
@@ -17,8 +19,10 @@ var ErrRetentionTooShort = errors.New("DELTA_VACUUM_RETENTION_PERIOD_TOO_SHORT")
 // VacuumOptions are the settings of Vacuum.
 type VacuumOptions struct {
 	Retain time.Duration // 0: the table's own retention, a week unless it says otherwise
+	Now    bool          // instead of Retain: nothing that was removed is kept
 	Force  bool          // allows less than the table's retention
 	DryRun bool          // deletes nothing
+	Lite   bool          // looks only at files that the log says were removed, and lists no folder
 	// Pinned names files, relative to the table, that readers of this process
 	// hold. Nil: none.
 	Pinned func(file string) bool
@@ -44,7 +48,7 @@ func (t *Table) Vacuum(ctx context.Context, o VacuumOptions) (VacuumResult, erro
 	}
 	retention := s.deletedFileRetention()
 	keep := retention
-	if o.Retain > 0 || o.Force {
+	if o.Retain > 0 || o.Now {
 		keep = o.Retain
 	}
 	if keep < retention && !o.Force {
@@ -55,29 +59,55 @@ func (t *Table) Vacuum(ctx context.Context, o VacuumOptions) (VacuumResult, erro
 	for _, a := range s.Files() {
 		valid[filePath(s.root, a.Path)] = true
 	}
-	for _, r := range s.Tombstones() {
+	err = s.Tombstones(ctx, func(r *Remove) error {
 		if r.DeletionTimestamp >= cut.UnixMilli() {
 			valid[filePath(s.root, r.Path)] = true
 		}
+		return nil
+	})
+	if err != nil {
+		return res, fmt.Errorf("vacuum %s: %w", t.prefix, err)
 	}
 	var keys []string
-	for info, err := range t.store.List(ctx, t.prefix+"/", "") {
-		if err != nil {
-			return res, fmt.Errorf("vacuum %s: %w", t.prefix, err)
-		}
-		file := strings.TrimPrefix(info.Key, t.prefix+"/")
+	take := func(info blob.Info, file string) {
 		if hidden(file, s.Metadata.PartitionColumns) || valid[file] || !info.Modified.Before(cut) || o.Pinned != nil && o.Pinned(file) {
-			continue
+			return
 		}
 		keys = append(keys, info.Key)
 		res.Files = append(res.Files, file)
 		res.Bytes += info.Size
 	}
+	if o.Lite {
+		err = s.Tombstones(ctx, func(r *Remove) error {
+			file := filePath(s.root, r.Path)
+			if !belowTable(file) {
+				return nil
+			}
+			info, err := t.store.Stat(ctx, path.Join(t.prefix, file))
+			if errors.Is(err, blob.ErrNotFound) {
+				return nil
+			}
+			if err == nil {
+				take(info, file)
+			}
+			return err
+		})
+		if err != nil {
+			return res, fmt.Errorf("vacuum %s: %w", t.prefix, err)
+		}
+	} else {
+		for info, err := range t.store.List(ctx, t.prefix+"/", "") {
+			if err != nil {
+				return res, fmt.Errorf("vacuum %s: %w", t.prefix, err)
+			}
+			take(info, strings.TrimPrefix(info.Key, t.prefix+"/"))
+		}
+	}
 	if o.DryRun || len(keys) == 0 {
 		return res, nil
 	}
 	start := map[string]any{"retentionCheckEnabled": !o.Force, "defaultRetentionMillis": retention.Milliseconds()}
-	if o.Retain > 0 || o.Force {
+	if o.Retain > 0 || o.Now {
 		start["specifiedRetentionMillis"] = keep.Milliseconds()
 	}
 	_, err = t.Commit(ctx, &Transaction{Operation: "VACUUM START", Parameters: start,
@@ -85,13 +115,24 @@ func (t *Table) Vacuum(ctx context.Context, o VacuumOptions) (VacuumResult, erro
 	if err != nil {
 		return VacuumResult{}, err
 	}
-	status, done := "COMPLETED", t.store.Delete(ctx, keys...)
+	status, done := "COMPLETED", error(nil)
+	const batch = 1000
+	for part := range slices.Chunk(keys, batch) {
+		if done = t.store.Delete(ctx, part...); done != nil {
+			break
+		}
+	}
 	if done != nil {
 		status = "FAILED"
 	}
 	_, err = t.Commit(ctx, &Transaction{Operation: "VACUUM END", Parameters: map[string]any{"status": status},
 		Metrics: map[string]string{"numDeletedFiles": strconv.Itoa(len(keys)), "numVacuumedDirectories": "0"}})
 	return res, errors.Join(done, err)
+}
+
+// belowTable reports whether a path of an action is that of a file below its table.
+func belowTable(file string) bool {
+	return file != "" && file[0] != '/' && !strings.Contains(file, "://") && path.Clean(file) == file && !strings.HasPrefix(file, "../")
 }
 
 // hidden reports whether a file is none of the table's data: in the log or under

@@ -52,16 +52,16 @@ type leafData struct {
 // WriteRows writes rows to w as one row group.
 func WriteRows(w io.Writer, fields []Field, rows []map[string]any, o Options) error {
 	o.RowGroupRows = 0
-	rw, err := NewRowWriter(w, fields, o)
+	out, err := NewRowWriter(w, fields, o)
 	if err != nil {
 		return err
 	}
 	for _, row := range rows {
-		if err := rw.Put(row); err != nil {
+		if err := out.Append(row); err != nil {
 			return err
 		}
 	}
-	return rw.Close()
+	return out.Close()
 }
 
 type rowSchema struct{ leaves []*leafData }
@@ -197,20 +197,34 @@ func (b *rowSchema) missing(n *node, rep, def int16) {
 // ReadRows reads a whole file. Leaves that keep refuses are left out, and so are
 // structs without any; a nil keep takes all. Kinds come back as Field says, times
 // and decimals as they are stored.
-func ReadRows(data []byte, keep func(path string) bool) (rows []map[string]any, err error) {
+func ReadRows(data []byte, keep func(path string) bool) ([]map[string]any, error) {
 	return ReadGroups(data, keep, func(int) bool { return true })
 }
 
 // ReadGroups is ReadRows for some of the row groups.
-func ReadGroups(data []byte, keep func(path string) bool, want func(group int) bool) (rows []map[string]any, err error) {
+func ReadGroups(data []byte, keep func(path string) bool, want func(group int) bool) ([]map[string]any, error) {
+	var rows []map[string]any
+	err := eachRow(bytes.NewReader(data), keep, want, func(row map[string]any) error {
+		rows = append(rows, row)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+// eachRow gives the rows of a file one by one, holding one row group of the leaves that are
+// kept. Of the file it reads those alone.
+func eachRow(from parquet.ReaderAtSeeker, keep func(path string) bool, want func(group int) bool, use func(row map[string]any) error) (err error) {
 	defer func() { // the library panics on some damaged files
 		if r := recover(); r != nil {
-			rows, err = nil, fmt.Errorf("damaged Parquet file: %v", r)
+			err = fmt.Errorf("damaged Parquet file: %v", r)
 		}
 	}()
-	f, err := file.NewParquetReader(bytes.NewReader(data))
+	f, err := file.NewParquetReader(from)
 	if err != nil {
-		return nil, fmt.Errorf("Parquet file: %w", err)
+		return fmt.Errorf("Parquet file: %w", err)
 	}
 	defer f.Close()
 	s := f.MetaData().Schema
@@ -219,7 +233,7 @@ func ReadGroups(data []byte, keep func(path string) bool, want func(group int) b
 	for i := range s.Root().NumFields() {
 		n, err := b.add(s.Root().Field(i), 0, 0)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if n != nil {
 			nodes = append(nodes, n)
@@ -236,7 +250,7 @@ func ReadGroups(data []byte, keep func(path string) bool, want func(group int) b
 				err = b.leaves[i].readFrom(cr)
 			}
 			if err != nil {
-				return nil, fmt.Errorf("row group %d, %s: %w", g, b.leaves[i].name, err)
+				return fmt.Errorf("row group %d, %s: %w", g, b.leaves[i].name, err)
 			}
 		}
 		for range group.NumRows() {
@@ -244,16 +258,18 @@ func ReadGroups(data []byte, keep func(path string) bool, want func(group int) b
 			for _, n := range nodes {
 				v, err := b.take(n)
 				if err != nil {
-					return nil, fmt.Errorf("row group %d: %w", g, err)
+					return fmt.Errorf("row group %d: %w", g, err)
 				}
 				if v != nil {
 					row[n.Name] = v
 				}
 			}
-			rows = append(rows, row)
+			if err := use(row); err != nil {
+				return err
+			}
 		}
 	}
-	return rows, nil
+	return nil
 }
 
 type rowReader struct {

@@ -56,8 +56,8 @@ func (w *RowWriter) Note(key, value string) error {
 	return nil
 }
 
-// Put appends a row. It keeps nothing of it.
-func (w *RowWriter) Put(row map[string]any) error {
+// Append adds a row. Nothing of its maps and lists is kept; its texts are.
+func (w *RowWriter) Append(row map[string]any) error {
 	for _, n := range w.nodes {
 		if err := w.b.put(n, row[n.Name], 0, 0); err != nil {
 			return err

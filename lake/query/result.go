@@ -31,6 +31,31 @@ type Result struct {
 	again func() (*Result, error) // plans and starts the query anew; nil: it was tried
 }
 
+// NewResult is a result of rows that are there already.
+func NewResult(columns []Column, rows [][]Value) *Result {
+	return &Result{Columns: columns, rows: rows, Stats: Stats{Started: time.Now()}}
+}
+
+// Only leaves the columns of those names, in this order, of a result whose rows are there.
+func (r *Result) Only(names ...string) {
+	var keep []int
+	var cols []Column
+	for _, n := range names {
+		for i, c := range r.Columns {
+			if c.Name == n {
+				keep, cols = append(keep, i), append(cols, c)
+			}
+		}
+	}
+	rows := make([][]Value, len(r.rows))
+	for k, row := range r.rows {
+		for _, i := range keep {
+			rows[k] = append(rows[k], row[i])
+		}
+	}
+	r.Columns, r.rows = cols, rows
+}
+
 // Next returns the next row, valid for good, and io.EOF behind the last one.
 func (r *Result) Next() ([]Value, error) {
 	for len(r.rows) == 0 {

@@ -20,6 +20,8 @@ type Session struct {
 	Database string           // current database, "default" if empty; USE changes it
 	Now      func() time.Time // time.Now if nil; every statement reads it once
 	Params   map[string]Param // by name without @, lower case
+	Tables   Tables           // carries out statements on tables; nil: they are refused
+	Force    bool             // allows VACUUM to keep less than the table says
 	MaxFiles int              // refuse a query that opens more; 0: no limit
 	// WarnFiles is the number of opened files from which a result carries a warning, default 200.
 	WarnFiles int
@@ -60,11 +62,19 @@ func (s *Session) Run(ctx context.Context, sql string) (*Result, error) {
 			out.Close()
 			return nil, errorf(102, q.Loc(), "Incorrect syntax: a second query, where one is expected.")
 		}
-		if err := s.command(ctx, st); err != nil {
+		r, err := s.command(ctx, st)
+		if err == nil && r != nil && out != nil {
+			r.Close()
+			err = errorf(102, st.Loc(), "Incorrect syntax: a second statement with a result, where one is expected.")
+		}
+		if err != nil {
 			if out != nil {
 				out.Close()
 			}
 			return nil, err
+		}
+		if r != nil {
+			out = r
 		}
 	}
 	if out == nil {
@@ -73,8 +83,8 @@ func (s *Session) Run(ctx context.Context, sql string) (*Result, error) {
 	return out, nil
 }
 
-// Each runs the statements of a text in order and hands the result of every
-// query to f, closing it afterwards. The first error ends it.
+// Each runs the statements of a text in order and hands the result of every one that
+// has one to f, closing it afterwards. The first error ends it.
 func (s *Session) Each(ctx context.Context, sql string, f func(*Result) error) error {
 	stmts, err := parse(sql)
 	if err != nil {
@@ -82,16 +92,17 @@ func (s *Session) Each(ctx context.Context, sql string, f func(*Result) error) e
 	}
 	defer func() { s.vars = nil }()
 	for _, st := range stmts {
-		q, ok := st.(*syntax.QueryStmt)
-		if !ok {
-			if err := s.command(ctx, st); err != nil {
-				return err
-			}
-			continue
+		var r *Result
+		if q, ok := st.(*syntax.QueryStmt); ok {
+			r, err = s.query(ctx, q)
+		} else {
+			r, err = s.command(ctx, st)
 		}
-		r, err := s.query(ctx, q)
 		if err != nil {
 			return err
+		}
+		if r == nil {
+			continue
 		}
 		err = f(r)
 		r.Close()
@@ -114,25 +125,32 @@ func parse(sql string) ([]syntax.Stmt, error) {
 	return script.Stmts, nil
 }
 
-// command carries out a statement that is no query.
-func (s *Session) command(ctx context.Context, st syntax.Stmt) error {
+// command carries out a statement that is no query. The result is nil where it has none.
+func (s *Session) command(ctx context.Context, st syntax.Stmt) (*Result, error) {
 	switch st := st.(type) {
 	case *syntax.Use:
 		name := st.Name.Last().Name
 		if !s.Catalog.HasDatabase(name) {
-			return errorf(911, st.Loc(), "Database '%s' does not exist. Make sure that the name is entered correctly.", name)
+			return nil, errorf(911, st.Loc(), "Database '%s' does not exist. Make sure that the name is entered correctly.", name)
 		}
 		s.Database = name
-		return nil
+		return nil, nil
 	case *syntax.Set:
 		if st.Variable == "" {
-			return nil // options such as NOCOUNT change nothing here
+			return nil, nil // options such as NOCOUNT change nothing here
 		}
-		return s.assign(ctx, st)
+		return nil, s.assign(ctx, st)
 	case *syntax.Declare:
-		return s.declare(ctx, st)
+		return nil, s.declare(ctx, st)
 	}
-	return errorf(40510, st.Loc(), "Statement '%s' is not supported in this version of Spate's query endpoint.", stmtName(st))
+	if a, err := s.action(ctx, st); a != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		r, err := s.Tables.Do(ctx, a)
+		return r, s.actionError(ctx, err, a)
+	}
+	return nil, errorf(40510, st.Loc(), "Statement '%s' is not supported in this version of Spate's query endpoint.", stmtName(st))
 }
 
 func stmtName(st syntax.Stmt) string {
@@ -173,7 +191,12 @@ func (s *Session) Explain(ctx context.Context, sql string) (*Result, error) {
 			r, _, err := s.plan(ctx, q)
 			return r, err
 		}
-		if err := s.command(ctx, st); err != nil {
+		switch st.(type) {
+		case *syntax.Use, *syntax.Set, *syntax.Declare:
+		default:
+			return nil, unsupported(st.Loc(), "EXPLAIN of "+stmtName(st))
+		}
+		if _, err := s.command(ctx, st); err != nil {
 			return nil, err
 		}
 	}

@@ -51,6 +51,18 @@ func (v Value) Ticks() column.Ticks { return column.Ticks(v.num) }
 // IsNull reports whether v is NULL.
 func (v Value) IsNull() bool { return v.Kind == KindNull }
 
+// TextValue, IntValue and TimeValue are values of results that are made by statements.
+func TextValue(s string) Value { return textValue(KindText, s) }
+
+// IntValue is a whole number.
+func IntValue(i int64) Value { return intValue(i) }
+
+// BitValue is a bit.
+func BitValue(b bool) Value { return boolValue(b) }
+
+// TimeValue is an instant.
+func TimeValue(t column.Ticks) Value { return timeValue(KindTime, t) }
+
 func boolValue(b bool) Value {
 	if b {
 		return Value{Kind: KindBool, num: 1}

@@ -88,6 +88,7 @@ var replacements = map[string]string{
 	"VARIANCE": "use VAR(x)", "STDDEV": "use STDEV(x)", "MEDIAN": "use PERCENTILE_CONT(0.5) OVER (ORDER BY x)", "FIRST": "use TopOne() OVER (ORDER BY ...)",
 	"STRING_AGG": "use Collect()", "LISTAGG": "use Collect()", "GETARRAYELEMENTS": "it stands only behind CROSS APPLY or OUTER APPLY",
 	"GETRECORDPROPERTIES": "it stands only behind CROSS APPLY or OUTER APPLY",
+	"ANOMALYDETECTION":    "the service has it no more; use AnomalyDetection_SpikeAndDip or AnomalyDetection_ChangePoint",
 }
 
 // call binds a function call.

@@ -267,7 +267,7 @@ func (p *parser) show() Stmt {
 	for p.tok().kind == tokName && !p.isWord(0, "IN") && !p.isWord(0, "FROM") && !reserved[p.dialect][p.tok().word] || p.isWord(0, "CREATE") || p.isWord(0, "TABLE") {
 		w := p.next().word
 		s.Words = append(s.Words, w)
-		if w == "TBLPROPERTIES" || w == "TABLE" {
+		if w == "TBLPROPERTIES" || w == "TABLE" || w == "PARTITIONS" {
 			s.In = p.name()
 			break
 		}

@@ -1,4 +1,4 @@
-package conform
+package random
 
 import (
 	"fmt"
@@ -156,8 +156,8 @@ func mayBeNothing(times string) bool {
 	return times == "*" || times == "?" || strings.HasPrefix(times, "{0,") || strings.HasPrefix(times, "{,")
 }
 
-// RandomPattern is a script with a pattern of any form over the input i.
-func RandomPattern(t *rapid.T) string {
+// Pattern is a script with a pattern of any form over the input i.
+func Pattern(t *rapid.T) string {
 	g := &generator{t: t}
 	pattern, vars := g.patternOf([]string{"A", "B", "C"}[:g.int(1, 3)], true)
 	var defs []string

@@ -1,21 +1,18 @@
-package conform
+package random
 
 import (
 	"fmt"
 	"strings"
 
 	"spate/column"
+	"spate/conform"
 	"spate/conform/reference"
 )
-
-// The inputs of reference data that RandomStream has snapshots of. Their rows have the
-// fields of events.
-var referenceInputs = []string{"ra", "rb"}
 
 // snapshots are snapshots of reference data around some times, which are in order.
 func (g *generator) snapshots(times []column.Ticks, keys []string) []reference.Snapshot {
 	var out []reference.Snapshot
-	for _, name := range referenceInputs {
+	for _, name := range conform.ReferenceInputs {
 		from := column.Ticks(0)
 		if g.chance(20) && len(times) > 0 { // some events come before the first
 			from = times[0] + column.Ticks(g.int(-1, 1))
@@ -33,7 +30,7 @@ func (g *generator) snapshots(times []column.Ticks, keys []string) []reference.S
 			}
 			s := reference.Snapshot{Input: name, From: from}
 			for range g.int(0, 6) {
-				s.Rows = append(s.Rows, g.event(defaultArrival, keys))
+				s.Rows = append(s.Rows, g.event(conform.DefaultArrival, keys))
 			}
 			out = append(out, s)
 		}
@@ -45,7 +42,7 @@ func (g *generator) snapshots(times []column.Ticks, keys []string) []reference.S
 func (g *generator) referenceSteps() (steps []string) {
 	g.refs, g.timeless = nil, true
 	defer func() { g.timeless = false }()
-	for _, name := range referenceInputs {
+	for _, name := range conform.ReferenceInputs {
 		g.refs = append(g.refs, scope{from: name, fields: eventFields})
 	}
 	for g.chance(15) {

@@ -1,4 +1,4 @@
-package conform
+package random
 
 import (
 	"fmt"
@@ -43,20 +43,20 @@ type scope struct {
 	lines  []string // columns that hold the keys of TIMESTAMP BY ... OVER
 }
 
-// The fields of the events that RandomStream makes.
+// The fields of the events that Stream makes.
 var eventFields = []field{
 	{"k", text, true}, {"d", number, true}, {"b", bit, true}, {"s", text, false},
 	{"v", number, false}, {"n", number, false}, {"m", mixed, false}, {"r.x", number, false}, {"r.y", text, false}, {"t", mixed, false},
 	{"u", moment, false}, {"w", wide, false}, {"q", loose, false}, {"a", array, false}, {"g", nested, false}, {"r", record, false},
 }
 
-// RandomScript makes a script over the inputs i and j whose events are those of
-// RandomStream. It stays clear of what two engines may rightly do in different
+// Script makes a script over the inputs i and j whose events are those of
+// Stream. It stays clear of what two engines may rightly do in different
 // ways: last digits of variances. Now and then an expression fails on some events.
-func RandomScript(t *rapid.T) string { return (&generator{t: t}).script() }
+func Script(t *rapid.T) string { return (&generator{t: t}).script() }
 
-// RandomFailingScript is a RandomScript in which expressions fail in many places.
-func RandomFailingScript(t *rapid.T) string { return (&generator{t: t, failing: true}).script() }
+// FailingScript is a Script in which expressions fail in many places.
+func FailingScript(t *rapid.T) string { return (&generator{t: t, failing: true}).script() }
 
 func (g *generator) script() string {
 	g.scopes = []scope{

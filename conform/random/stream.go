@@ -1,4 +1,4 @@
-package conform
+package random
 
 import (
 	"fmt"
@@ -7,22 +7,23 @@ import (
 	"pgregory.net/rapid"
 
 	"spate/column"
+	"spate/conform"
 )
 
-// RandomStream makes events of the inputs i and j, and the settings of a job that
+// Stream makes events of the inputs i and j, and the settings of a job that
 // reads them: disorder, duplicates, ties, nulls, missing fields, mixed kinds,
 // several partitions, gaps, and times on window boundaries and a tick beside.
-func RandomStream(t *rapid.T) ([]Event, Options) {
+func Stream(t *rapid.T) ([]conform.Event, conform.Options) {
 	g := &generator{t: t}
-	o := Options{
+	o := conform.Options{
 		Late:     pick(g, column.Ticks(-1), 0, column.Second, 5*column.Second),
 		Disorder: pick(g, column.Ticks(0), 0, column.Second, 3*column.Second),
 		Drop:     g.chance(30),
 		FoldCase: g.chance(20),
 	}
 	partitions := g.int(1, 3)
-	arrival := defaultArrival + column.Ticks(g.int(0, 20))*column.Second
-	var out []Event
+	arrival := conform.DefaultArrival + column.Ticks(g.int(0, 20))*column.Second
+	var out []conform.Event
 	most, keys := 50, []string{`"a"`, `"b"`, `"c"`, "null"}
 	if g.chance(10) { // many events, many keys
 		most = 250
@@ -45,7 +46,7 @@ func RandomStream(t *rapid.T) ([]Event, Options) {
 		if g.chance(20) {
 			at += column.Ticks(g.int(-1, 1))
 		}
-		e := Event{Input: pick(g, "i", "i", "i", "j"), Partition: g.int(0, partitions-1), Arrival: arrival, Value: g.event(at, keys)}
+		e := conform.Event{Input: pick(g, "i", "i", "i", "j"), Partition: g.int(0, partitions-1), Arrival: arrival, Value: g.event(at, keys)}
 		if g.chance(50) {
 			e.Key = pick(g, column.TextOf("a"), column.TextOf("B"), column.TextOf(""))
 		}
@@ -99,7 +100,7 @@ func (g *generator) event(at column.Ticks, keys []string) column.Value {
 
 // record reads one record.
 func (g *generator) record(json string) column.Value {
-	rows, err := Records([]byte(json))
+	rows, err := conform.Records([]byte(json))
 	if err != nil || len(rows) != 1 {
 		g.t.Fatalf("make the record %s: %v", json, err)
 	}
