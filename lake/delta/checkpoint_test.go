@@ -81,7 +81,7 @@ func TestCheckpointKeepsStatistics(t *testing.T) {
 				}
 				table := create(t, store, telemetry)
 				schema := `{"type":"struct","fields":[` + strings.Join(fieldTexts(cols), ",") + `]}`
-				s, err := table.Commit(t.Context(), &Transaction{Operation: "x", Metadata: &Metadata{ID: "x", Format: Format{Provider: "parquet"}, SchemaString: schema,
+				_, err := table.Commit(t.Context(), &Transaction{Operation: "x", Metadata: &Metadata{ID: "x", Format: Format{Provider: "parquet"}, SchemaString: schema,
 					PartitionColumns: []string{"i"}, Configuration: map[string]string{"delta.checkpoint.writeStatsAsJson": c.json, "delta.checkpoint.writeStatsAsStruct": c.columns}}})
 				if err != nil {
 					t.Fatal(err)
@@ -96,7 +96,7 @@ func TestCheckpointKeepsStatistics(t *testing.T) {
 					}
 					adds = append(adds, a)
 				}
-				s, err = table.Commit(t.Context(), &Transaction{Operation: "x", Adds: adds})
+				s, err := table.Commit(t.Context(), &Transaction{Operation: "x", Adds: adds})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -136,7 +136,6 @@ func TestEveryCrashLeavesAWholeTable(t *testing.T) {
 	const commits = 95
 	type outcome struct {
 		acknowledged int64
-		changes      int
 	}
 	states := map[int64]string{}
 	run := func(store *dying, clock *time.Time) outcome {

@@ -102,6 +102,12 @@ func FuzzPartitionPath(f *testing.F) {
 
 func TestPathsOutsideTheTable(t *testing.T) {
 	s := &Snapshot{prefix: "lake/t", root: "/data/x/lake/t"}
+	for path, want := range map[string]string{"s3://bucket/a": "files in another store are not supported yet",
+		"/data/y/a": "files outside the folder of the tables (/data/x) are not supported yet"} {
+		if _, err := s.Locate(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
 	for path, want := range map[string]string{"a%20b": "lake/t/a b", "/data/x/lake/t/a": "lake/t/a", "file:///data/x/lake/other/a": "lake/other/a", "file:/data/x/lake/other/a": "lake/other/a",
 		"/data/y/a": "", "file:///data/x/../y/a": "", "s3://bucket/a": "", "abfss://c@a.dfs.core.windows.net/a": ""} {
 		got, err := s.Locate(path)
