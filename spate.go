@@ -26,6 +26,7 @@ import (
 	"spate/datafolder"
 	"spate/hub"
 	"spate/jobs"
+	"spate/lake"
 	"spate/listen"
 	"spate/metric"
 	"spate/monitor"
@@ -43,6 +44,7 @@ type Pipeline struct {
 	limits     limits
 	lock       *datafolder.Lock
 	store      *blob.Local
+	tables     *lake.Tables // of store
 	metrics    *metric.Recorder
 	policies   *policies
 	hubs       *hubs
@@ -96,8 +98,11 @@ func Open(ctx context.Context, o pipeline.Options) (_ *Pipeline, err error) {
 	}
 	p.openStore(ctx)
 	p.openUpkeep()
-	if p.jobs, err = jobs.Open(ctx, jobs.Options{Hubs: p.hubs.namespace, Store: p.store, Storage: o.Storage, Drain: o.Drain,
-		Metrics: p.metrics, Clock: o.Clock, Log: o.Log, CheckpointDue: p.upkeep.CheckpointDue}, o); err != nil {
+	if p.tables, err = lake.NewTables(lake.TablesOptions{Store: p.store, Clock: o.Clock, Log: o.Log, CheckpointDue: p.upkeep.CheckpointDue}); err != nil {
+		return nil, err
+	}
+	if p.jobs, err = jobs.Open(ctx, jobs.Options{Hubs: p.hubs.namespace, Store: p.store, Tables: p.tables, Storage: o.Storage, Drain: o.Drain,
+		Metrics: p.metrics, Clock: o.Clock, Log: o.Log}, o); err != nil {
 		return nil, err
 	}
 	p.upkeep.jobs = p.jobs
@@ -236,6 +241,9 @@ func (p *Pipeline) Close() error {
 	}
 	if p.ports != nil {
 		p.ports.Close()
+	}
+	if p.tables != nil {
+		p.tables.Close()
 	}
 	if p.hubs != nil {
 		errs = append(errs, p.hubs.namespace.Close())

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"spate/jobs"
+	"spate/lake/delta"
 	"spate/lake/maintain"
 	"spate/pipeline"
 )
@@ -21,6 +22,8 @@ type upkeep struct {
 func (p *Pipeline) openUpkeep() {
 	p.upkeep = &upkeep{storage: p.opts.Storage, Room: maintain.New(maintain.Options{
 		Store: p.store, Clock: p.opts.Clock, Log: p.log, Metrics: p.metrics,
+		Open:   func(ctx context.Context, prefix string) (*delta.Table, error) { return p.tables.Open(ctx, prefix) },
+		Held:   func(prefix string) func(string) bool { return p.tables.Pinned(prefix) },
 		Pinned: func(ctx context.Context) (func(string) bool, error) { return jobs.Prepared(ctx, p.store) },
 	})}
 }

@@ -76,7 +76,9 @@ func (l *Local) Create(ctx context.Context, key string, body io.Reader) (Info, e
 	}
 	defer os.Remove(tmp)
 	if err = l.link(tmp, path); UnsupportedLink(err) {
-		err = l.copyExclusive(tmp, path)
+		if err = l.renameNew(tmp, path); errors.Is(err, errors.ErrUnsupported) {
+			err = l.copyExclusive(tmp, path)
+		}
 	}
 	switch {
 	case errors.Is(err, fs.ErrExist):
@@ -229,8 +231,17 @@ func (l *Local) remove(path string) error {
 	return os.Remove(path)
 }
 
-// copyExclusive serves file systems without hard links: the name is won first,
-// so that for a moment readers may see an unfinished blob.
+// renameNew serves file systems without hard links: the blob gets its name whole, where
+// the system can rename without replacing.
+func (l *Local) renameNew(from, to string) error {
+	l.still.RLock()
+	defer l.still.RUnlock()
+	return renameNoReplace(from, to)
+}
+
+// copyExclusive serves what is left: the name is won first, so that for a moment readers
+// may see an unfinished blob. After an error the name stays, for readers may have seen it
+// and other writers have taken it for won; a reader of a commit meets a torn last line.
 func (l *Local) copyExclusive(from, to string) error {
 	l.still.RLock()
 	defer l.still.RUnlock()
@@ -249,9 +260,6 @@ func (l *Local) copyExclusive(from, to string) error {
 	}
 	if cerr := dst.Close(); err == nil {
 		err = cerr
-	}
-	if err != nil {
-		os.Remove(to)
 	}
 	return err
 }

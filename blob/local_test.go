@@ -1,9 +1,13 @@
 package blob
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -38,5 +42,49 @@ func TestOldFilesOfInterruptedWritesAreRemovedAndNoOthers(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {
 			t.Errorf("%s: %v, want it there: %v", name, err, want)
 		}
+	}
+}
+
+// Both ways that serve file systems without hard links: of many writers one wins, and the
+// name never goes again.
+func TestWithoutHardLinksOneWriterWins(t *testing.T) {
+	for name, place := range map[string]func(l *Local, from, to string) error{"rename": (*Local).renameNew, "copy": (*Local).copyExclusive} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			l := NewLocal(dir)
+			var mu sync.Mutex
+			won := ""
+			var all sync.WaitGroup
+			for i := range 16 {
+				all.Go(func() {
+					text := fmt.Sprint("writer ", i)
+					from := filepath.Join(dir, fmt.Sprint(".tmp-", i))
+					if err := os.WriteFile(from, []byte(text), 0o600); err != nil {
+						t.Error(err)
+						return
+					}
+					err := place(l, from, filepath.Join(dir, "name"))
+					mu.Lock()
+					defer mu.Unlock()
+					switch {
+					case errors.Is(err, errors.ErrUnsupported):
+						won = "nobody"
+					case err == nil && won != "" && won != "nobody":
+						t.Errorf("%s and %s won", won, text)
+					case err == nil:
+						won = text
+					case !errors.Is(err, fs.ErrExist):
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			if won == "nobody" {
+				t.Skip("this system cannot rename without replacing")
+			}
+			if got, err := os.ReadFile(filepath.Join(dir, "name")); err != nil || string(got) != won {
+				t.Errorf("%q, %v, want %q", got, err, won)
+			}
+		})
 	}
 }

@@ -120,7 +120,7 @@ func (r *Room) former(ctx context.Context, output, target string) (connector.Sin
 		return eventhub.NewSink(h, eventhub.SinkOptions{Output: output}), nil
 	}
 	if path, ok := strings.CutPrefix(target, "table "); ok {
-		return deltatable.Open(ctx, deltatable.Options{Store: r.o.Store, Path: path, Output: output, Name: path, Infer: new(deltatable.Inference),
+		return deltatable.Open(ctx, deltatable.Options{Store: r.o.Store, Tables: r.o.Tables, Path: path, Output: output, Name: path, Infer: new(deltatable.Inference),
 			Clock: r.o.Clock, Log: r.o.Log, Metrics: r.o.Metrics})
 	}
 	return nil, fmt.Errorf("%q is no hub and no table", target)

@@ -19,7 +19,7 @@ func (r *Room) reference(s *spec, alias string) (stream.Reference, error) {
 		if err != nil {
 			return out, err
 		}
-		out.Source = deltatable.NewSnapshots(r.o.Store, t.Location(r.o.Storage))
+		out.Source = deltatable.NewSnapshots(r.o.Store, t.Location(r.o.Storage), r.o.Tables)
 		return out, nil
 	}
 	var err error

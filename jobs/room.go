@@ -22,8 +22,8 @@ import (
 	"time"
 
 	"spate/blob"
+	"spate/connector/deltatable"
 	"spate/hub"
-	"spate/lake/delta"
 	"spate/metric"
 	"spate/pipeline"
 	"spate/stream"
@@ -32,14 +32,13 @@ import (
 // Options is what the jobs of a pipeline share. All of it is required, but for Metrics.
 type Options struct {
 	Hubs    *hub.Namespace
-	Store   blob.Store // of the data folder
+	Store   blob.Store        // of the data folder
+	Tables  deltatable.Tables // of Store; nil: every job opens its own
 	Storage pipeline.Storage
 	Drain   time.Duration // how long a stop waits for a job to read what was accepted
 	Metrics *metric.Recorder
 	Clock   func() time.Time // that the hubs stamp events with
 	Log     *slog.Logger
-	// CheckpointDue takes the checkpoints of tables off the way of commits; see delta.Options.
-	CheckpointDue func(*delta.Table, *delta.Snapshot)
 }
 
 // Room is the jobs of a pipeline.

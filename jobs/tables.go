@@ -37,9 +37,8 @@ func (r *Room) openTable(ctx context.Context, s *spec, output, name string, stri
 		return nil, err
 	}
 	o := deltatable.Options{
-		Store: r.o.Store, Path: tb.Location(r.o.Storage), Output: output,
+		Store: r.o.Store, Tables: r.o.Tables, Path: tb.Location(r.o.Storage), Output: output,
 		Clock: r.o.Clock, Log: r.o.Log, Metrics: r.o.Metrics, Strict: strict, Name: tb.FullName(r.o.Storage),
-		CheckpointDue: r.o.CheckpointDue,
 	}
 	if def := definitionOf(tb); len(tb.Columns) > 0 {
 		o.Create = def

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"spate/blob"
@@ -38,6 +37,9 @@ type Options struct {
 	// no TableSpec: <database>.db/<name>, others in the database "default".
 	Discover bool
 	Log      *slog.Logger
+	// Open are the open tables of the process, of the same store. Nil: the catalog has
+	// its own.
+	Open *Tables
 }
 
 // Catalog finds tables by name, without regard to case. Its methods may be
@@ -45,9 +47,6 @@ type Options struct {
 type Catalog struct {
 	o     Options
 	specs []TableSpec
-
-	mu   sync.Mutex              // guards open
-	open map[string]*delta.Table // by prefix
 }
 
 // Folder is where the tables of an account's container lie in a data folder.
@@ -62,7 +61,13 @@ func NewCatalog(o Options) (*Catalog, error) {
 		return nil, errors.New("catalog: Store is required")
 	}
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
-	c := &Catalog{o: o, open: map[string]*delta.Table{}}
+	if o.Open == nil {
+		var err error
+		if o.Open, err = NewTables(TablesOptions{Store: o.Store, Log: o.Log}); err != nil {
+			return nil, fmt.Errorf("catalog: %w", err)
+		}
+	}
+	c := &Catalog{o: o}
 	seen := map[string]bool{}
 	for _, s := range o.Tables {
 		s = s.complete()
@@ -199,25 +204,13 @@ func (c *Catalog) Delta(ctx context.Context, database, name string) (*delta.Tabl
 	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	t := c.open[s.Prefix]
-	c.mu.Unlock()
-	if t != nil {
-		return t, nil
-	}
-	t, err = delta.Options{Log: c.o.Log}.Open(ctx, c.o.Store, s.Prefix)
+	t, err := c.o.Open.Open(ctx, s.Prefix)
 	if errors.Is(err, delta.ErrNotATable) {
 		return nil, fmt.Errorf("open table %s.%s: %w", s.Database, s.Name, query.ErrNotWritten)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open table %s.%s: %w", s.Database, s.Name, err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if other := c.open[s.Prefix]; other != nil {
-		return other, nil
-	}
-	c.open[s.Prefix] = t
 	return t, nil
 }
 

@@ -309,11 +309,10 @@ func (s *Sink) layoutFor(ctx context.Context, rows []*column.Batch) (*layout, er
 // create makes the table for rows, or takes the one that another writer made
 // meanwhile.
 func (s *Sink) create(ctx context.Context, rows []*column.Batch) error {
-	do := s.deltaOptions()
 	d := s.opts.Infer.definition(rows)
-	t, err := do.Create(ctx, s.opts.Store, s.opts.Path, d)
+	t, err := s.opts.Tables.Create(ctx, s.opts.Path, d)
 	if errors.Is(err, delta.ErrTableExists) {
-		t, err = do.Open(ctx, s.opts.Store, s.opts.Path)
+		t, err = s.opts.Tables.Open(ctx, s.opts.Path)
 	} else if err == nil {
 		s.opts.Log.Info("table created from its first rows", "table", s.opts.Path, "columns", listed(d.Columns))
 	}

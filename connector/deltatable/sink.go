@@ -36,6 +36,9 @@ var ErrAhead = errors.New("the table is ahead of the job")
 type Options struct {
 	Store blob.Store // required
 	Path  string     // required: where the table lies in the store
+	// Tables are the open tables of the process, of Store. Nil: the sink opens its own,
+	// and its commits do themselves what follows them.
+	Tables Tables
 	// Output is the name of the job's output: the table remembers the epoch under
 	// <job>/<output>/#state, with the stable id of the job. Default Path.
 	Output string
@@ -56,8 +59,6 @@ type Options struct {
 	Metrics         *metric.Recorder // may be nil
 	Name            string           // of the table in metrics, default Path
 	Log             *slog.Logger
-
-	CheckpointDue func(*delta.Table, *delta.Snapshot) // see delta.Options
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -85,7 +86,35 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Tables == nil {
+		o.Tables = own{o.Store, delta.Options{Clock: o.Clock, EngineInfo: o.EngineInfo, Log: o.Log}}
+	}
 	return o, nil
+}
+
+// Tables opens tables of a store, each one once in the process.
+type Tables interface {
+	Open(ctx context.Context, prefix string) (*delta.Table, error)
+	Create(ctx context.Context, prefix string, d delta.Definition) (*delta.Table, error)
+	OpenOrCreate(ctx context.Context, prefix string, d delta.Definition) (*delta.Table, error)
+}
+
+// own opens tables for one sink.
+type own struct {
+	store blob.Store
+	o     delta.Options
+}
+
+func (t own) Open(ctx context.Context, prefix string) (*delta.Table, error) {
+	return t.o.Open(ctx, t.store, prefix)
+}
+
+func (t own) Create(ctx context.Context, prefix string, d delta.Definition) (*delta.Table, error) {
+	return t.o.Create(ctx, t.store, prefix, d)
+}
+
+func (t own) OpenOrCreate(ctx context.Context, prefix string, d delta.Definition) (*delta.Table, error) {
+	return t.o.OpenOrCreate(ctx, t.store, prefix, d)
 }
 
 // Sink writes to one table. Its writers may run at the same time.
@@ -105,12 +134,11 @@ func Open(ctx context.Context, o Options) (*Sink, error) {
 		return nil, err
 	}
 	s := &Sink{opts: o, extra: o.Metrics.Counter("TableValuesDropped", "Table", o.Name)}
-	do := s.deltaOptions()
 	var t *delta.Table
 	if o.Create != nil {
-		t, err = do.OpenOrCreate(ctx, o.Store, o.Path, *o.Create)
+		t, err = o.Tables.OpenOrCreate(ctx, o.Path, *o.Create)
 	} else {
-		t, err = do.Open(ctx, o.Store, o.Path)
+		t, err = o.Tables.Open(ctx, o.Path)
 	}
 	if o.Infer != nil && errors.Is(err, delta.ErrNotATable) {
 		return s, nil
@@ -119,10 +147,6 @@ func Open(ctx context.Context, o Options) (*Sink, error) {
 		return nil, fmt.Errorf("output table: %w", err)
 	}
 	return s, s.take(t)
-}
-
-func (s *Sink) deltaOptions() delta.Options {
-	return delta.Options{Clock: s.opts.Clock, EngineInfo: s.opts.EngineInfo, Log: s.opts.Log, CheckpointDue: s.opts.CheckpointDue}
 }
 
 // take makes t the table of the sink.

@@ -18,20 +18,24 @@ import (
 // Snapshots is a connector.Snapshots of the newest version of a table. A content is its rows
 // as JSON, one a line: dates and times are texts there.
 type Snapshots struct {
-	store blob.Store
-	path  string
-	table *delta.Table // nil: it was not there yet
+	store  blob.Store
+	tables Tables
+	path   string
+	table  *delta.Table // nil: it was not there yet
 }
 
-// NewSnapshots reads the table below a path of a store.
-func NewSnapshots(store blob.Store, path string) *Snapshots {
-	return &Snapshots{store: store, path: path}
+// NewSnapshots reads the table below a path of a store. tables may be nil, see Options.
+func NewSnapshots(store blob.Store, path string, tables Tables) *Snapshots {
+	if tables == nil {
+		tables = own{store: store}
+	}
+	return &Snapshots{store: store, tables: tables, path: path}
 }
 
 // List implements connector.Snapshots.
 func (s *Snapshots) List(ctx context.Context) ([]connector.Snapshot, error) {
 	if s.table == nil {
-		t, err := delta.Open(ctx, s.store, s.path)
+		t, err := s.tables.Open(ctx, s.path)
 		if err != nil {
 			return nil, fmt.Errorf("opening table %s: %w", s.path, err)
 		}

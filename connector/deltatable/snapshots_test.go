@@ -14,7 +14,7 @@ import (
 // whose values stand in paths.
 func TestSnapshotsOfATable(t *testing.T) {
 	store := blob.NewMemory()
-	s := NewSnapshots(store, "t")
+	s := NewSnapshots(store, "t", nil)
 	if _, err := s.List(t.Context()); err == nil || !strings.Contains(err.Error(), "opening table t: ") {
 		t.Fatalf("a table that is not there: %v", err)
 	}
@@ -77,7 +77,7 @@ func TestSnapshotsRefuseOtherTypes(t *testing.T) {
 	open(t, store, func(o *Options) {
 		o.Create = &delta.Definition{Columns: []delta.Column{{Name: "x", Type: delta.Binary, Nullable: true}}}
 	})
-	s := NewSnapshots(store, "t")
+	s := NewSnapshots(store, "t", nil)
 	list, err := s.List(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -46,6 +46,8 @@ type Add struct {
 	BaseRowID               *int64          `json:"baseRowId,omitempty"`
 	DefaultRowCommitVersion *int64          `json:"defaultRowCommitVersion,omitempty"`
 	ClusteringProvider      string          `json:"clusteringProvider,omitempty"`
+
+	extended bool // of a tombstone, see asAdd: extendedFileMetadata
 }
 
 // Remove takes a data file out of the table.
@@ -98,7 +100,8 @@ type DomainMetadata struct {
 
 // CommitInfo tells people what a commit was.
 type CommitInfo struct {
-	Timestamp           int64             `json:"timestamp"` // ms
+	InCommitTimestamp   *int64            `json:"inCommitTimestamp,omitempty"` // ms; see the feature of that name
+	Timestamp           int64             `json:"timestamp"`                   // ms
 	Operation           string            `json:"operation"`
 	OperationParameters map[string]any    `json:"operationParameters"`
 	ReadVersion         *int64            `json:"readVersion,omitempty"`
@@ -112,14 +115,15 @@ type CommitInfo struct {
 
 // commit holds the actions of one version, in the order of the log.
 type commit struct {
-	version  int64
-	info     json.RawMessage
-	protocol *Protocol
-	metadata *Metadata
-	adds     []*Add
-	removes  []*Remove
-	txns     []*Txn
-	domains  []*DomainMetadata
+	version   int64
+	compacted bool // it stands for the commits of a range that ends at version
+	info      json.RawMessage
+	protocol  *Protocol
+	metadata  *Metadata
+	adds      []*Add
+	removes   []*Remove
+	txns      []*Txn
+	domains   []*DomainMetadata
 }
 
 // line is one line of a commit: exactly one field is set.
@@ -221,7 +225,9 @@ func (c *commit) encode(info *CommitInfo) []byte {
 		b.Write(marshal(l))
 		b.WriteByte('\n')
 	}
-	put(line{CommitInfo: marshal(info)})
+	if info != nil {
+		put(line{CommitInfo: marshal(info)})
+	}
 	if c.protocol != nil {
 		put(line{Protocol: c.protocol})
 	}

@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"time"
 
 	"spate/blob"
+	"spate/internal/panics"
 	"spate/lake/parquetfile"
 )
 
@@ -41,13 +44,14 @@ func deletionVectorField() parquetfile.Field {
 		leafOf("sizeInBytes", intType), leafOf("cardinality", longType))
 }
 
-// checkpointFields is the schema of our classic checkpoints.
-func checkpointFields(parsed *parsedFields) []parquetfile.Field {
+// checkpointFields is the schema of our classic checkpoints. more are further members of
+// the add actions.
+func checkpointFields(more ...parquetfile.Field) []parquetfile.Field {
 	return []parquetfile.Field{
 		structOf("txn", leafOf("appId", stringType), leafOf("version", longType), leafOf("lastUpdated", longType)),
-		structOf("add", append([]parquetfile.Field{leafOf("path", stringType), mapOf("partitionValues"), leafOf("size", longType),
-			leafOf("modificationTime", longType), leafOf("dataChange", boolType), mapOf("tags"), deletionVectorField(), leafOf("baseRowId", longType),
-			leafOf("defaultRowCommitVersion", longType), leafOf("clusteringProvider", stringType), leafOf("stats", stringType)}, parsed.fields()...)...),
+		structOf("add", append([]parquetfile.Field{leafOf("path", stringType), mapOf("partitionValues"), leafOf("size", longType), leafOf("modificationTime", longType),
+			leafOf("dataChange", boolType), mapOf("tags"), deletionVectorField(), leafOf("baseRowId", longType),
+			leafOf("defaultRowCommitVersion", longType), leafOf("clusteringProvider", stringType)}, more...)...),
 		structOf("remove", leafOf("path", stringType), leafOf("deletionTimestamp", longType), leafOf("dataChange", boolType),
 			leafOf("extendedFileMetadata", boolType), mapOf("partitionValues"), leafOf("size", longType), deletionVectorField(),
 			leafOf("baseRowId", longType), leafOf("defaultRowCommitVersion", longType)),
@@ -59,179 +63,216 @@ func checkpointFields(parsed *parsedFields) []parquetfile.Field {
 	}
 }
 
+// exactNote is the key in the footer of our checkpoints that says: the columns of
+// stats_parsed tell all that the statistics of the files tell.
+const exactNote = "spate.statistics"
+
+// checkpointGroup is how many rows of a checkpoint are in memory while it is written.
+const checkpointGroup = 8192
+
+// checkpointName is the name of the classic checkpoint of a version.
+func checkpointName(version int64) string {
+	return fmt.Sprintf("%020d.checkpoint.parquet", version)
+}
+
 // Checkpoint writes the classic checkpoint of a snapshot, unless there is one,
-// and then the hint that names it. It holds a part of the rows at a time.
+// and then the hint that names it.
 func (t *Table) Checkpoint(ctx context.Context, s *Snapshot) error {
-	fail := func(err error) error { return fmt.Errorf("checkpoint %d of %s: %w", s.Version, t.prefix, err) }
-	name := checkpointName(s.Version)
-	h := hint{Version: s.Version}
-	body, to := io.Pipe()
-	wrote := make(chan struct{})
-	go func() {
-		defer close(wrote)
-		to.CloseWithError(s.writeCheckpoint(ctx, to, t.opts, &h)) // an error of it comes back from Create
-	}()
-	info, err := t.store.Create(ctx, t.logKey(name), body)
-	body.CloseWithError(io.ErrClosedPipe) // what the store has not read is not written any more
-	<-wrote
-	if errors.Is(err, blob.ErrExists) { // a foreign one: overwriting breaks Spark on local paths
-		if _, err := t.readCheckpoint(ctx, s.Version, []string{name}); err == nil {
-			t.settle(s, t.checkpointOf(s.Version, []string{name}))
-		}
+	key := t.logKey(checkpointName(s.Version))
+	if _, err := t.store.Stat(ctx, key); err == nil { // a foreign one: overwriting breaks Spark on local paths
 		return nil
 	}
-	if errors.Is(err, blob.ErrNotFound) && s.files.base().older != nil {
-		// Another engine has cleaned up the checkpoint that holds the older tombstones, as
-		// it may when it has written one itself: that one is there to go on from.
-		t.mu.Lock()
-		head, lerr := t.load(ctx, -1)
-		if lerr == nil {
-			t.head = head
-		}
-		t.mu.Unlock()
-		err = errors.Join(err, lerr)
+	pr, pw := io.Pipe()
+	w := &checkpointWriter{s: s, now: t.opts.Clock(), engine: t.opts.EngineInfo}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		pw.CloseWithError(panics.Caught(func() error { return w.write(pw) }))
+	}()
+	info, err := t.store.Create(ctx, key, pr)
+	pr.CloseWithError(errors.New("the checkpoint is not wanted any more"))
+	<-done
+	if errors.Is(err, blob.ErrExists) {
+		return nil
 	}
 	if err != nil {
-		return fail(err)
+		return fmt.Errorf("checkpoint %d of %s: %w", s.Version, t.prefix, err)
 	}
-	t.settle(s, t.checkpointOf(s.Version, []string{name}))
-	if old, ok := t.readHint(ctx); ok && old.Version > s.Version {
+	t.forget()
+	if h, ok := t.readHint(ctx); ok && h.Version > s.Version {
 		return nil
 	}
-	h.SizeInBytes = info.Size
-	if err := t.writeHint(ctx, h); err != nil {
-		return fail(fmt.Errorf("hint: %w", err))
+	if err := t.writeHint(ctx, hint{Version: s.Version, Size: w.rows, SizeInBytes: info.Size, NumAddFiles: int64(s.NumFiles())}); err != nil {
+		return fmt.Errorf("checkpoint hint %d of %s: %w", s.Version, t.prefix, err)
 	}
 	return nil
 }
 
-// settle leaves the tombstones of s to its checkpoint.
-func (t *Table) settle(s *Snapshot, at *checkpoint) {
+// forget leaves expired tombstones out of the newest snapshot.
+func (t *Table) forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.head == nil || t.head.Version < s.Version {
+	if t.head == nil {
 		return
 	}
-	next := t.head.bare()
-	next.files = t.head.files.settled(t.root, s.files, at)
-	t.head = next
+	files := *t.head.files
+	before := files.gone.n
+	files.gone = files.gone.without(t.root, t.opts.Clock().Add(-t.head.deletedFileRetention()).UnixMilli())
+	if files.gone.n != before {
+		t.head = t.head.bare()
+		t.head.files = &files
+	}
 }
 
-// writeCheckpoint writes the rows of a checkpoint, and counts them in h.
-func (s *Snapshot) writeCheckpoint(ctx context.Context, to io.Writer, o Options, h *hint) error {
-	parsed := s.parsedFields()
-	w, err := parquetfile.NewRowWriter(to, checkpointFields(parsed), parquetfile.Options{CreatedBy: o.EngineInfo})
+// checkpointWriter writes the rows of a checkpoint one by one.
+type checkpointWriter struct {
+	s      *Snapshot
+	now    time.Time
+	engine string
+	out    *parquetfile.RowWriter
+	rows   int64
+
+	asJSON     bool
+	stats      []parsedColumn // of stats_parsed; nil: there is none
+	partitions []parsedColumn // of partitionValues_parsed; nil: there is none
+	tight      bool
+}
+
+func (w *checkpointWriter) write(to io.Writer) error {
+	s := w.s
+	w.asJSON = s.Property("delta.checkpoint.writeStatsAsJson", "true") != "false"
+	var more []parquetfile.Field
+	if w.asJSON {
+		more = append(more, leafOf("stats", stringType))
+	}
+	exact := false
+	if s.Property("delta.checkpoint.writeStatsAsStruct", "true") != "false" {
+		w.tight = slices.Contains(s.Protocol.WriterFeatures, "deletionVectors")
+		w.stats = s.parsedStats()
+		exact = w.exact()
+		more = append(more, w.statsField())
+		if w.partitions = s.parsedPartitions(); w.partitions != nil {
+			more = append(more, structOf("partitionValues_parsed", fieldsOf(w.partitions)...))
+		}
+	}
+	var err error
+	w.out, err = parquetfile.NewRowWriter(to, checkpointFields(more...), parquetfile.Options{CreatedBy: w.engine, RowGroupRows: checkpointGroup})
 	if err != nil {
 		return err
 	}
-	row := func(kind string, members map[string]any) error {
-		h.Size++
-		return w.Append(map[string]any{kind: members})
-	}
-	put := func(kind string, v any) error {
-		var m map[string]any
-		d := json.NewDecoder(bytes.NewReader(marshal(v)))
-		d.UseNumber()
-		if err := d.Decode(&m); err != nil {
-			return fmt.Errorf("checkpoint row: %w", err)
-		}
-		plainNumbers(m)
-		return row(kind, m)
-	}
-	if err := put("protocol", s.Protocol); err != nil {
-		return err
-	}
-	if err := put("metaData", s.Metadata); err != nil {
-		return err
-	}
-	for _, t := range s.Txns() {
-		if err := put("txn", t); err != nil {
+	if exact {
+		if err := w.out.Note(exactNote, "exact"); err != nil {
 			return err
 		}
 	}
-	for _, d := range s.DomainMetadata() {
-		if err := put("domainMetadata", d); err != nil {
-			return err
-		}
+	if err := w.state(); err != nil {
+		return err
 	}
-	keepFrom := o.Clock().Add(-s.deletedFileRetention()).UnixMilli()
-	err = s.Tombstones(ctx, func(r *Remove) error {
+	// What is not about files is small and stands in a row group of its own.
+	if err := w.out.Flush(); err != nil {
+		return err
+	}
+	keepFrom := w.now.Add(-s.deletedFileRetention()).UnixMilli()
+	s.files.gone.each(func(a *Add) bool {
+		r := a.asRemove()
 		if r.DeletionTimestamp <= keepFrom {
-			return nil
+			return true
 		}
-		return row("remove", removeRow(r))
+		r.DataChange, r.Tags = false, nil
+		err = w.put("remove", r)
+		return err == nil
 	})
 	if err != nil {
 		return err
 	}
-	asJSON := s.Property("delta.checkpoint.writeStatsAsJson", "true") != "false"
-	for _, a := range s.Files() {
-		h.NumAddFiles++
-		m := addRow(a, asJSON)
-		parsed.put(m, a)
-		if err := row("add", m); err != nil {
+	if err := w.out.Flush(); err != nil {
+		return err
+	}
+	row := map[string]any{}
+	for f := range s.Index().Files() {
+		row["add"] = w.addRow(f)
+		if err := w.out.Append(row); err != nil {
+			return fmt.Errorf("file %s: %w", f.Path(), err)
+		}
+		w.rows++
+	}
+	return w.out.Close()
+}
+
+func (w *checkpointWriter) put(kind string, v any) error {
+	var m map[string]any
+	d := json.NewDecoder(bytes.NewReader(marshal(v)))
+	d.UseNumber()
+	if err := d.Decode(&m); err != nil {
+		return fmt.Errorf("checkpoint row: %w", err)
+	}
+	w.rows++
+	return w.out.Append(map[string]any{kind: plainNumbers(m)})
+}
+
+func (w *checkpointWriter) state() error {
+	if err := w.put("protocol", w.s.Protocol); err != nil {
+		return err
+	}
+	if err := w.put("metaData", w.s.Metadata); err != nil {
+		return err
+	}
+	for _, t := range w.s.Txns() {
+		if err := w.put("txn", t); err != nil {
 			return err
 		}
 	}
-	return w.Close()
+	for _, d := range w.s.DomainMetadata() {
+		if err := w.put("domainMetadata", d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// removeRow is the checkpoint row of a tombstone.
-func removeRow(r *Remove) map[string]any {
-	m := map[string]any{"path": r.Path, "dataChange": false}
-	if r.DeletionTimestamp != 0 {
-		m["deletionTimestamp"] = r.DeletionTimestamp
+// addRow is the checkpoint row of a file.
+func (w *checkpointWriter) addRow(f FileRef) map[string]any {
+	c, row := f.c, int(f.row)
+	m := map[string]any{"path": f.Path(), "partitionValues": anyMap(f.PartitionValues()), "size": f.Size(), "modificationTime": f.Modified(), "dataChange": false}
+	if w.asJSON {
+		if text := c.statsOf(row); text != "" {
+			m["stats"] = text
+		}
 	}
-	if r.ExtendedFileMetadata {
-		m["extendedFileMetadata"] = true
+	if w.stats != nil {
+		m["stats_parsed"] = w.statsRow(c, row)
 	}
-	if r.PartitionValues != nil {
-		m["partitionValues"] = anyMap(r.PartitionValues)
+	if w.partitions != nil {
+		p := make(map[string]any, len(w.partitions))
+		for _, k := range w.partitions {
+			if v := f.PartitionValues()[k.name]; v != nil {
+				p[k.name], _ = k.ofText(*v)
+			}
+		}
+		m["partitionValues_parsed"] = p
 	}
-	if r.Size != 0 {
-		m["size"] = r.Size
+	x := c.extra[uint16(row)]
+	if x == nil {
+		return m
 	}
-	if r.DeletionVector != nil {
-		m["deletionVector"] = vectorRow(r.DeletionVector)
+	if x.Tags != nil {
+		m["tags"] = anyMap(x.Tags)
 	}
-	if r.BaseRowID != nil {
-		m["baseRowId"] = *r.BaseRowID
+	if d := x.DeletionVector; d != nil {
+		v := map[string]any{"storageType": d.StorageType, "pathOrInlineDv": d.PathOrInlineDv, "sizeInBytes": d.SizeInBytes, "cardinality": d.Cardinality}
+		if d.Offset != nil {
+			v["offset"] = *d.Offset
+		}
+		m["deletionVector"] = v
 	}
-	if r.DefaultRowCommitVersion != nil {
-		m["defaultRowCommitVersion"] = *r.DefaultRowCommitVersion
+	if x.BaseRowID != nil {
+		m["baseRowId"] = *x.BaseRowID
 	}
-	return m
-}
-
-func vectorRow(d *DeletionVector) map[string]any {
-	v := map[string]any{"storageType": d.StorageType, "pathOrInlineDv": d.PathOrInlineDv, "sizeInBytes": d.SizeInBytes, "cardinality": d.Cardinality}
-	if d.Offset != nil {
-		v["offset"] = *d.Offset
+	if x.DefaultRowCommitVersion != nil {
+		m["defaultRowCommitVersion"] = *x.DefaultRowCommitVersion
 	}
-	return v
-}
-
-// addRow is the checkpoint row of a file; there are many, so it goes without JSON.
-func addRow(a *Add, stats bool) map[string]any {
-	m := map[string]any{"path": a.Path, "partitionValues": anyMap(a.PartitionValues), "size": a.Size,
-		"modificationTime": a.ModificationTime, "dataChange": false}
-	if a.Tags != nil {
-		m["tags"] = anyMap(a.Tags)
-	}
-	if stats && a.Stats != "" {
-		m["stats"] = a.Stats
-	}
-	if a.DeletionVector != nil {
-		m["deletionVector"] = vectorRow(a.DeletionVector)
-	}
-	if a.BaseRowID != nil {
-		m["baseRowId"] = *a.BaseRowID
-	}
-	if a.DefaultRowCommitVersion != nil {
-		m["defaultRowCommitVersion"] = *a.DefaultRowCommitVersion
-	}
-	if a.ClusteringProvider != "" {
-		m["clusteringProvider"] = a.ClusteringProvider
+	if x.ClusteringProvider != "" {
+		m["clusteringProvider"] = x.ClusteringProvider
 	}
 	return m
 }
@@ -242,18 +283,6 @@ func anyMap(m map[string]*string) map[string]any {
 		out[k] = nil
 		if v != nil {
 			out[k] = *v
-		}
-	}
-	return out
-}
-
-func textMap(v any) map[string]*string {
-	m, _ := v.(map[string]any)
-	out := make(map[string]*string, len(m))
-	for k, v := range m {
-		out[k] = nil
-		if s, ok := v.(string); ok {
-			out[k] = &s
 		}
 	}
 	return out

@@ -3,6 +3,7 @@ package delta
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -136,18 +137,12 @@ func (t *Table) cleanSidecars(ctx context.Context) (int, error) {
 	}
 	for _, names := range l.checkpoints {
 		for _, name := range names {
-			top := &checkpoint{table: t}
-			err := t.eachAction(ctx, t.logKey(name), func(path string) bool { return path == "sidecar.path" }, func(l *line) error {
-				if l.Sidecar != nil {
-					top.sidecars = append(top.sidecars, l.Sidecar.Path)
-				}
-				return nil
-			})
-			if err != nil { // whatever it names may be needed
+			c := &checkpointReader{table: t, state: t.empty()}
+			if err := c.open(ctx, t.logKey(name)); err != nil { // whatever it names may be needed
 				return 0, fmt.Errorf("checkpoint %s: %w", name, err)
 			}
-			for _, key := range top.keys() {
-				delete(old, key)
+			for _, s := range c.sidecars {
+				delete(old, path.Join(t.logKey("_sidecars"), filePath("", s)))
 			}
 		}
 	}

@@ -62,13 +62,7 @@ func (t *Table) Commit(ctx context.Context, tx *Transaction) (*Snapshot, error) 
 	if err != nil {
 		return nil, fmt.Errorf("commit to %s: %w", t.prefix, err)
 	}
-	if every := int64(s.intProperty("delta.checkpointInterval", defaultCheckpointInterval)); s.Version > 0 && every > 0 && s.Version%every == 0 {
-		if t.opts.CheckpointDue != nil {
-			t.opts.CheckpointDue(t, s)
-		} else if err := t.Checkpoint(ctx, s); err != nil { // the commit stands without it
-			t.opts.Log.Warn("checkpoint not written", "table", t.prefix, "version", s.Version, "err", err)
-		}
-	}
+	t.after(ctx, s)
 	return s, nil
 }
 
@@ -128,6 +122,9 @@ func (t *Table) put(ctx context.Context, c *commit, tx *Transaction, cur *Snapsh
 	if cur.Version >= 0 {
 		info.ReadVersion = &cur.Version
 	}
+	if err := t.stamp(ctx, c, cur, info); err != nil {
+		return nil, err
+	}
 	next, err := cur.apply(c)
 	if err != nil {
 		return nil, err
@@ -135,12 +132,16 @@ func (t *Table) put(ctx context.Context, c *commit, tx *Transaction, cur *Snapsh
 	next.info = marshal(info)
 	body := c.encode(info)
 	_, err = t.store.Create(ctx, t.commitKey(c.version), bytes.NewReader(body))
-	if err == nil || errors.Is(err, blob.ErrExists) && !t.ours(ctx, c.version, info.TxnID) {
-		return next, err
-	}
-	// After a time-out or a lost answer the version may be there all the same.
-	if t.ours(ctx, c.version, info.TxnID) {
+	if err == nil {
 		return next, nil
+	}
+	// After a time-out or a lost answer the version may be there all the same: ours, or
+	// that of another writer, which won then.
+	switch ours, there := t.ours(ctx, c.version, info.TxnID); {
+	case ours:
+		return next, nil
+	case there && !errors.Is(err, blob.ErrExists):
+		return nil, fmt.Errorf("%w: %w", blob.ErrExists, err)
 	}
 	return nil, err
 }
@@ -161,16 +162,17 @@ func (tx *Transaction) rearranges() bool {
 	return len(tx.Adds)+len(tx.Removes) > 0
 }
 
-// ours reports whether the version in the store carries our txnId.
-func (t *Table) ours(ctx context.Context, version int64, txnID string) bool {
+// ours reports whether the version in the store carries our txnId, and whether it is there
+// at all.
+func (t *Table) ours(ctx context.Context, version int64, txnID string) (ours, there bool) {
 	w, err := t.readCommit(ctx, version)
 	if err != nil {
-		return false
+		return false, false
 	}
 	var ci struct {
 		TxnID string `json:"txnId"`
 	}
-	return json.Unmarshal(w.info, &ci) == nil && ci.TxnID == txnID
+	return json.Unmarshal(w.info, &ci) == nil && ci.TxnID == txnID, true
 }
 
 // check refuses transactions that are illegal by themselves.

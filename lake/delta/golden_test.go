@@ -46,7 +46,7 @@ var refused = map[string]string{
 // readOnly are the tables that we read and must not write to.
 var readOnly = map[string]string{
 	"spark_clustered": "clustering", "spark_constraint": "delta.constraints.vpos", "spark_defaults": "allowColumnDefaults",
-	"spark_ict": "inCommitTimestamp", "spark_identity": "identityColumns", "spark_rowtracking": "rowTracking",
+	"spark_identity": "identityColumns", "spark_rowtracking": "rowTracking",
 }
 
 func TestGoldenTables(t *testing.T) {

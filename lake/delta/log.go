@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -77,10 +78,11 @@ type listing struct {
 	commits     []int64
 	modified    map[int64]time.Time
 	checkpoints map[int64][]string // file names, by version: complete ones only
+	compacted   map[int64]int64    // end of the longest range that begins at a version
 }
 
 func (t *Table) list(ctx context.Context, from int64) (*listing, error) {
-	l := &listing{modified: make(map[int64]time.Time), checkpoints: make(map[int64][]string)}
+	l := &listing{modified: make(map[int64]time.Time), checkpoints: make(map[int64][]string), compacted: make(map[int64]int64)}
 	prefix := t.logKey("") + "/"
 	after := ""
 	if from > 0 {
@@ -109,6 +111,10 @@ func (t *Table) list(ctx context.Context, from int64) (*listing, error) {
 		case rest == "json":
 			l.commits = append(l.commits, version)
 			l.modified[version] = info.Modified
+		case len(parts) == 3 && parts[1] == "compacted" && parts[2] == "json" && len(parts[0]) == 20:
+			if to, err := strconv.ParseInt(parts[0], 10, 64); err == nil && to > version {
+				l.compacted[version] = max(l.compacted[version], to)
+			}
 		case rest == "checkpoint.parquet",
 			len(parts) == 3 && parts[0] == "checkpoint" && len(parts[1]) == 36 && (parts[2] == "json" || parts[2] == "parquet"):
 			l.checkpoints[version] = append(l.checkpoints[version], name)
@@ -124,9 +130,9 @@ func (t *Table) list(ctx context.Context, from int64) (*listing, error) {
 	return l, nil
 }
 
-// upTo returns the versions with a checkpoint not above version (any if negative), the
-// newest first.
-func (l *listing) upTo(version int64) []int64 {
+// checkpointsUpTo returns the versions of checkpoints not above version (all if
+// negative), the newest first.
+func (l *listing) checkpointsUpTo(version int64) []int64 {
 	var out []int64
 	for v := range l.checkpoints {
 		if version < 0 || v <= version {
@@ -143,43 +149,72 @@ func (l *listing) upTo(version int64) []int64 {
 func (t *Table) load(ctx context.Context, version int64) (*Snapshot, error) {
 	if version < 0 {
 		if s := t.loadByHint(ctx); s != nil {
+			t.verify(ctx, s)
 			return s, nil
 		}
 	}
-	l, err := t.list(ctx, 0)
+	from := int64(0)
+	if h, ok := t.readHint(ctx); ok && (version < 0 || h.Version <= version) {
+		from = h.Version
+	}
+	l, err := t.list(ctx, from)
 	if err != nil {
 		return nil, err
 	}
-	if len(l.checkpoints) == 0 && len(l.commits) == 0 {
+	at := l.checkpointsUpTo(version)
+	if len(at) == 0 && from > 0 { // the hint led nowhere
+		from = 0
+		if l, err = t.list(ctx, 0); err != nil {
+			return nil, err
+		}
+		at = l.checkpointsUpTo(version)
+	}
+	if len(at) == 0 && len(l.commits) == 0 {
 		return nil, fmt.Errorf("%s: %w", t.prefix, ErrNotATable)
 	}
-	slices.Sort(l.commits)
-	s, damaged := t.empty(), error(nil)
-	for _, at := range l.upTo(version) {
-		c, err := t.readCheckpoint(ctx, at, l.checkpoints[at])
+	newest := int64(-1) // checkpoint, whether it can be read or not
+	if len(at) > 0 {
+		newest = at[0]
+	}
+	s, first := t.empty(), error(nil)
+	for i := 0; i < len(at); i++ {
+		found, err := t.readCheckpoint(ctx, at[i], l.checkpoints[at[i]])
 		if err == nil {
-			s = c
+			s = found
 			break
 		}
 		if ctx.Err() != nil {
-			return nil, err
+			return nil, fmt.Errorf("table %s: checkpoint %d: %w", t.prefix, at[i], err)
 		}
-		// An older one and the commits behind it give the same table.
-		damaged = errors.Join(damaged, fmt.Errorf("table %s: checkpoint %d: %w", t.prefix, at, err))
+		if first == nil {
+			first = fmt.Errorf("table %s: checkpoint %d: %w", t.prefix, at[i], err)
+		}
+		t.opts.Log.Warn("a checkpoint cannot be read, an older one is used", "table", t.prefix, "version", at[i], "err", err)
+		if i == len(at)-1 && from > 0 {
+			from = 0
+			if l, err = t.list(ctx, 0); err != nil {
+				return nil, err
+			}
+			at, i = l.checkpointsUpTo(at[i]-1), -1
+		}
 	}
-	if s, err = t.replay(ctx, s, l.commits, version); err != nil {
-		return nil, errors.Join(damaged, err)
+	if s, err = t.replay(ctx, s, l, version); err != nil {
+		return nil, cmp.Or(first, err) // the damage of the checkpoint is what has to be mended
+	}
+	if first != nil && (version < 0 && s.Version < newest || version >= 0 && s.Version != version) {
+		return nil, first
 	}
 	if version >= 0 && s.Version < 0 && len(l.commits) > 0 {
-		return nil, errors.Join(damaged, fmt.Errorf("table %s has no version %d any more, the log begins at %d: %w", t.prefix, version, l.commits[0], ErrVersionNotFound))
+		return nil, fmt.Errorf("table %s has no version %d any more, the log begins at %d: %w", t.prefix, version, slices.Min(l.commits), ErrVersionNotFound)
 	}
 	if version >= 0 && s.Version != version {
-		return nil, errors.Join(damaged, fmt.Errorf("table %s has no version %d, the newest is %d: %w", t.prefix, version, s.Version, ErrVersionNotFound))
+		return nil, fmt.Errorf("table %s has no version %d, the newest is %d: %w", t.prefix, version, s.Version, ErrVersionNotFound)
 	}
-	if damaged != nil {
-		t.opts.Log.Warn("a damaged checkpoint was passed over; the next one that is written mends it", "table", t.prefix, "err", damaged)
+	if err := t.check(s); err != nil {
+		return nil, err
 	}
-	return s, t.check(s)
+	t.verify(ctx, s)
+	return s, nil
 }
 
 // loadByHint builds the newest snapshot without a list of the log, which may hold hundreds
@@ -194,17 +229,54 @@ func (t *Table) loadByHint(ctx context.Context) *Snapshot {
 	if err != nil {
 		return nil
 	}
+	// The compacted files of our cadence are known by their names.
+	for next := s.Version + 1; next%compactEvery == 1; next = s.Version + 1 {
+		to := next + compactEvery - 1
+		if _, err := t.store.Stat(ctx, t.commitKey(to+1)); err != nil { // the newest commit is read itself
+			break
+		}
+		c, err := t.readCompacted(ctx, next, to)
+		if err != nil {
+			break
+		}
+		if s, err = s.apply(c); err != nil {
+			return nil
+		}
+	}
 	if s, _, err = t.advance(ctx, s); err != nil || t.check(s) != nil {
 		return nil
 	}
 	return s
 }
 
-// replay applies the commits behind s, up to a version (all if negative).
-func (t *Table) replay(ctx context.Context, s *Snapshot, commits []int64, version int64) (*Snapshot, error) {
-	for _, v := range commits {
-		if v <= s.Version || version >= 0 && v > version {
+// replay applies the commits of a listing behind s, up to version or all of them.
+func (t *Table) replay(ctx context.Context, s *Snapshot, l *listing, version int64) (*Snapshot, error) {
+	slices.Sort(l.commits)
+	last := int64(-1)
+	if n := len(l.commits); n > 0 {
+		last = l.commits[n-1]
+	}
+	if version >= 0 {
+		last = min(last, version)
+	}
+	for _, v := range l.commits {
+		if v <= s.Version || v > last {
 			continue
+		}
+		// The newest commit is read in any case: its commitInfo belongs to the version.
+		if to, ok := l.compacted[v]; ok && v == s.Version+1 && to < last {
+			c, err := t.readCompacted(ctx, v, to)
+			if err == nil {
+				var next *Snapshot
+				if next, err = s.apply(c); err == nil {
+					s = next
+					continue
+				}
+			}
+			if ctx.Err() != nil {
+				return nil, err
+			}
+			t.opts.Log.Warn("a compacted part of the log cannot be read, its commits are", "table", t.prefix, "version", v, "err", err)
 		}
 		if v != s.Version+1 {
 			if s.Version < 0 {
@@ -224,7 +296,11 @@ func (t *Table) replay(ctx context.Context, s *Snapshot, commits []int64, versio
 }
 
 func (t *Table) empty() *Snapshot {
-	return &Snapshot{Version: -1, prefix: t.prefix, root: t.root, files: newBase(t.root, nil, nil, nil),
+	clock := t.opts.Clock
+	if clock == nil {
+		clock = time.Now
+	}
+	return &Snapshot{Version: -1, prefix: t.prefix, root: t.root, files: &fileSet{}, clock: clock,
 		txns: map[string]Txn{}, domains: map[string]DomainMetadata{}}
 }
 
@@ -242,6 +318,16 @@ func (t *Table) check(s *Snapshot) error {
 	return nil
 }
 
+// newer returns the newest version, from s on.
+func (t *Table) newer(ctx context.Context, s *Snapshot) (*Snapshot, error) {
+	next, _, err := t.advance(ctx, s)
+	if !errors.Is(err, ErrBehind) {
+		return next, err
+	}
+	t.opts.Log.Info("the log was cleaned beyond the version that was read, it is loaded anew", "table", t.prefix, "version", s.Version)
+	return t.load(ctx, -1)
+}
+
 // advance applies the commits behind s, as far as there are any. It returns
 // them too.
 func (t *Table) advance(ctx context.Context, s *Snapshot) (*Snapshot, []*commit, error) {
@@ -249,18 +335,22 @@ func (t *Table) advance(ctx context.Context, s *Snapshot) (*Snapshot, []*commit,
 	for {
 		c, err := t.readCommit(ctx, s.Version+1)
 		if errors.Is(err, blob.ErrNotFound) {
-			// Who takes commits away has named a checkpoint behind them before.
-			if h, ok := t.readHint(ctx); ok && h.Version > s.Version {
-				if _, err := t.store.Stat(ctx, t.commitKey(s.Version+1)); err == nil {
-					continue // it came meanwhile
-				}
-				l, err := t.list(ctx, h.Version) // a hint may be wrong
-				if err != nil {
-					return nil, nil, err
-				}
-				if len(l.commits)+len(l.checkpoints) > 0 {
-					return nil, nil, fmt.Errorf("table %s: version %d, and there is a checkpoint of %d: %w", t.prefix, s.Version, h.Version, ErrBehind)
-				}
+			if len(won) > 0 || s.Version < 0 {
+				return s, won, nil
+			}
+			// A cleanup keeps the newest commit, so that a version whose own commit is
+			// gone is not the newest.
+			if _, err := t.store.Stat(ctx, t.commitKey(s.Version)); err == nil {
+				return s, won, nil
+			} else if !errors.Is(err, blob.ErrNotFound) {
+				return nil, nil, err
+			}
+			moved, err := t.moved(ctx, s.Version)
+			if err == nil && moved {
+				err = fmt.Errorf("table %s: version %d: %w", t.prefix, s.Version, ErrBehind)
+			}
+			if err != nil {
+				return nil, nil, err
 			}
 			return s, won, nil
 		}
@@ -278,6 +368,35 @@ func (t *Table) advance(ctx context.Context, s *Snapshot) (*Snapshot, []*commit,
 		}
 		s, won = next, append(won, c)
 	}
+}
+
+// Gone reports whether nothing is left of the log of the table.
+func (t *Table) Gone(ctx context.Context) (bool, error) {
+	if _, err := t.store.Stat(ctx, t.commitKey(t.Known().Version)); err == nil || !errors.Is(err, blob.ErrNotFound) {
+		return false, err
+	}
+	l, err := t.list(ctx, 0)
+	return err == nil && len(l.commits) == 0 && len(l.checkpoints) == 0, err
+}
+
+// moved reports whether the log holds something else than a version whose own commit is
+// not there.
+func (t *Table) moved(ctx context.Context, version int64) (bool, error) {
+	l, err := t.list(ctx, 0)
+	if err != nil {
+		return false, err
+	}
+	if len(l.commits) == 0 && len(l.checkpoints) == 0 {
+		return false, nil // the table was deleted: the caller meets that where it writes or reads
+	}
+	newest := int64(-1)
+	for _, v := range l.commits {
+		newest = max(newest, v)
+	}
+	for v := range l.checkpoints {
+		newest = max(newest, v)
+	}
+	return newest != version, nil
 }
 
 // HistoryEntry is one version as DESCRIBE HISTORY shows it.

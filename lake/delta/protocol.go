@@ -24,7 +24,7 @@ var readable = []string{"timestampNtz", "vacuumProtocolCheck", "v2Checkpoint"}
 // writable are the writer features that a commit may meet. Those that ask for
 // more when they are active are looked at in checkWrite.
 var writable = []string{"appendOnly", "invariants", "generatedColumns", "changeDataFeed", "checkConstraints", "domainMetadata",
-	"timestampNtz", "vacuumProtocolCheck", "v2Checkpoint"}
+	"timestampNtz", "vacuumProtocolCheck", "v2Checkpoint", "inCommitTimestamp"}
 
 func unsupported(doing string, names ...string) error {
 	return fmt.Errorf("%s needs %s: %w", doing, strings.Join(names, ", "), ErrUnsupported)
@@ -103,8 +103,8 @@ func (s *Snapshot) checkWrite() error {
 		switch {
 		case strings.HasPrefix(k, "delta.constraints."):
 			missing = append(missing, "checkConstraints ("+k+")")
-		case k == "delta.enableInCommitTimestamps" && v == "true" && !slices.Contains(missing, "inCommitTimestamp"):
-			missing = append(missing, "inCommitTimestamp")
+		case k == "delta.enableInCommitTimestamps" && v == "true" && !slices.Contains(p.WriterFeatures, "inCommitTimestamp"):
+			missing = append(missing, "inCommitTimestamp (it is switched on and not in the protocol)")
 		}
 	}
 	for i := range s.Columns {

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -24,22 +25,27 @@ type Snapshot struct {
 	txns         map[string]Txn
 	domains      map[string]DomainMetadata
 	files        *fileSet
+	stats        []statColumn // of Columns
+	clock        func() time.Time
 
-	once  sync.Once // fills the rest
-	live  []*Add
-	tombs map[string]*Remove // but those of a checkpoint
+	once      sync.Once // fills live
+	live      []*Add
+	indexOnce sync.Once // fills index
+	index     *Index
 }
 
 // bare is the snapshot without its files.
 func (s *Snapshot) bare() *Snapshot {
 	return &Snapshot{Version: s.Version, Protocol: s.Protocol, Metadata: s.Metadata, Columns: s.Columns, prefix: s.prefix, root: s.root,
-		info: s.info, txns: s.txns, domains: s.domains}
+		info: s.info, txns: s.txns, domains: s.domains, stats: s.stats, clock: s.clock}
 }
 
 // apply returns the snapshot after the next commit.
 func (s *Snapshot) apply(c *commit) (*Snapshot, error) {
-	if err := c.checkPaths(s.root); err != nil {
-		return nil, err
+	if !c.compacted { // a range may remove a file with one vector after the other
+		if err := c.checkPaths(s.root); err != nil {
+			return nil, err
+		}
 	}
 	next := s.bare()
 	next.Version, next.info = c.version, c.info
@@ -65,7 +71,7 @@ func (s *Snapshot) apply(c *commit) (*Snapshot, error) {
 			}
 		}
 	}
-	next.files = s.files.with(s.root, c.adds, c.removes)
+	next.files = s.files.with(s.root, next.stats, c.adds, c.removes, s.clock().Add(-next.deletedFileRetention()).UnixMilli())
 	return next, nil
 }
 
@@ -79,66 +85,79 @@ func (s *Snapshot) setMetadata(m *Metadata) error {
 			return fmt.Errorf("partition column %s is not in the schema", p)
 		}
 	}
-	s.Metadata, s.Columns = *m, cols
+	s.Metadata, s.Columns, s.stats = *m, cols, statColumnsOf(cols)
 	return nil
 }
 
-func (s *Snapshot) resolve() {
-	s.once.Do(func() { s.live, s.tombs = s.files.resolve(s.root) })
-}
-
 // Files returns the live data files, those committed first first. The slice and
-// the actions must not be changed.
+// the actions must not be changed. It makes an action for every file: who looks at
+// many of them and needs few asks Index.
 func (s *Snapshot) Files() []*Add {
-	s.resolve()
+	s.once.Do(func() {
+		s.live = make([]*Add, 0, s.files.live.n)
+		s.files.live.each(func(a *Add) bool {
+			s.live = append(s.live, a)
+			return true
+		})
+	})
 	return s.live
 }
 
+// NumFiles is the number of live files.
+func (s *Snapshot) NumFiles() int { return s.files.live.n }
+
 // Tombstones gives the removed files that the log still names, in no order, until use fails.
-// Those of a checkpoint are read from there, and are not held.
 func (s *Snapshot) Tombstones(ctx context.Context, use func(*Remove) error) error {
-	s.resolve()
-	for _, r := range s.tombs {
-		if err := use(r); err != nil {
-			return err
+	var err error
+	s.files.gone.each(func(a *Add) bool {
+		if err = ctx.Err(); err == nil {
+			err = use(a.asRemove())
 		}
-	}
-	older := s.files.base().older
-	if older == nil {
-		return nil
-	}
-	live := make(map[string]bool, len(s.live))
-	for _, a := range s.live {
-		live[fileKey(s.root, a.Path, a.DeletionVector)] = true
-	}
-	return older.tombstones(ctx, func(r *Remove) error {
-		k := fileKey(s.root, r.Path, r.DeletionVector)
-		if s.tombs[k] != nil || live[k] {
-			return nil
-		}
-		return use(r)
+		return err == nil
 	})
+	return err
 }
 
 // Knows reports whether the file of this add path is live or a tombstone.
 func (s *Snapshot) Knows(ctx context.Context, path string) (bool, error) {
-	s.resolve()
-	want := filePath(s.root, path)
-	for _, a := range s.live {
-		if filePath(s.root, a.Path) == want {
-			return true, nil
-		}
-	}
-	known := false
-	err := s.Tombstones(ctx, func(r *Remove) error {
-		known = known || filePath(s.root, r.Path) == want
-		return nil
-	})
-	return known, err
+	return s.files.live.has(s.root, path) || s.files.gone.has(s.root, path), ctx.Err()
 }
 
-// Key returns the key of a data file in the store.
-func (s *Snapshot) Key(a *Add) string { return path.Join(s.prefix, filePath(s.root, a.Path)) }
+// Uses reports whether a file, named relative to the table and not encoded, belongs to
+// the snapshot: as data, or as the file of a deletion vector.
+func (s *Snapshot) Uses(file string) bool {
+	if s.files.live.has(s.root, EncodePath(file)) {
+		return true
+	}
+	return s.files.live.vectorFile(file)
+}
+
+// Key returns the key of a data file in the store. See Locate for one that may lie outside
+// the table.
+func (s *Snapshot) Key(a *Add) string {
+	if key, err := s.Locate(a.Path); err == nil {
+		return key
+	}
+	return path.Join(s.prefix, filePath(s.root, a.Path))
+}
+
+// Locate returns the key in the store of the path of an action. A path outside the table,
+// which shallow clones have, is found where the store holds it too.
+func (s *Snapshot) Locate(actionPath string) (string, error) {
+	p := filePath(s.root, actionPath)
+	scheme, _, found := strings.Cut(p, "://")
+	switch {
+	case found && !strings.ContainsAny(scheme, "/=%"):
+		return "", fmt.Errorf("data file %s: files in another store are not supported yet", actionPath)
+	case !strings.HasPrefix(p, "/") || s.root == "":
+		return path.Join(s.prefix, p), nil
+	}
+	base, ok := strings.CutSuffix(s.root, "/"+s.prefix)
+	if key, below := strings.CutPrefix(path.Clean(p), base+"/"); ok && below {
+		return key, nil
+	}
+	return "", fmt.Errorf("data file %s: files outside the folder of the tables (%s) are not supported yet", actionPath, base)
+}
 
 // TxnVersion returns the version that the newest txn action of the application
 // carries.
@@ -168,25 +187,19 @@ func (s *Snapshot) DomainMetadata() []DomainMetadata {
 // Rows is the number of rows by the statistics; ok is false when a file has none.
 func (s *Snapshot) Rows() (rows int64, ok bool) {
 	ok = true
-	for _, a := range s.Files() {
-		st, err := ParseStats(a.Stats)
-		if err != nil || st.NumRecords == nil {
+	for f := range s.Index().Files() {
+		n, known := f.Rows()
+		if !known {
 			ok = false
 			continue
 		}
-		rows += *st.NumRecords
+		rows += n
 	}
 	return rows, ok
 }
 
 // Size is the number of bytes of the live files.
-func (s *Snapshot) Size() int64 {
-	n := int64(0)
-	for _, a := range s.Files() {
-		n += a.Size
-	}
-	return n
-}
+func (s *Snapshot) Size() int64 { return s.files.bytes }
 
 // Time is when the version was committed, by its commitInfo; zero if that is
 // not known.

@@ -108,49 +108,6 @@ func (s *Snapshot) StatsOf(cols []Column, p parquetfile.Stats) string {
 	}{p.Rows, mins, maxs, nulls}))
 }
 
-// statsOfStruct writes stats from the columns of a checkpoint's stats_parsed.
-// Members that it cannot tell stay out.
-func (s *Snapshot) statsOfStruct(p map[string]any) string {
-	n, ok := p["numRecords"].(int64)
-	if !ok {
-		return ""
-	}
-	out := Stats{NumRecords: &n, MinValues: map[string]json.RawMessage{}, MaxValues: map[string]json.RawMessage{}, NullCount: map[string]json.RawMessage{}}
-	if tight, ok := p["tightBounds"].(bool); ok {
-		out.TightBounds = &tight
-	}
-	lows, _ := p["minValues"].(map[string]any)
-	highs, _ := p["maxValues"].(map[string]any)
-	nulls, _ := p["nullCount"].(map[string]any)
-	for i := range s.Columns {
-		c := &s.Columns[i]
-		if k, ok := nulls[c.Name].(int64); ok {
-			out.NullCount[c.Name] = json.RawMessage(strconv.FormatInt(k, 10))
-		}
-		for bounds, to := range map[*map[string]any]map[string]json.RawMessage{&lows: out.MinValues, &highs: out.MaxValues} {
-			st := parquetfile.ColumnStats{Bounded: true}
-			switch v := (*bounds)[c.Name].(type) {
-			case int64:
-				st.MinInt, st.MaxInt = v, v
-			case float64:
-				if v != v {
-					continue
-				}
-				st.MinFloat, st.MaxFloat = v, v
-			case string:
-				to[c.Name] = jsonText(v) // already cut
-				continue
-			default:
-				continue
-			}
-			if lo, _ := boundTexts(c.Type, &st, 0); lo != nil {
-				to[c.Name] = lo
-			}
-		}
-	}
-	return string(marshal(out))
-}
-
 // boundTexts returns the JSON of both bounds; nil where there is none.
 func boundTexts(t Type, st *parquetfile.ColumnStats, prefix int) (lo, hi json.RawMessage) {
 	if !st.Bounded {

@@ -23,8 +23,11 @@ type Options struct {
 	EngineInfo    string           // in commitInfo, default "Spate"
 	CommitTimeout time.Duration    // of one Commit with its retries, default 60 s
 	Log           *slog.Logger     // default: nothing is logged
-	// CheckpointDue is called by Commit when a checkpoint of the version that it made is due,
-	// and must not wait: whoever takes it calls Checkpoint. Nil: Commit writes it itself.
+	// Beside starts work that follows a commit and that no committer waits for, such as
+	// checkpoints. Its context ends when the work shall. Nil: Commit does it itself.
+	Beside func(work func(context.Context))
+	// CheckpointDue is called when a checkpoint of the version that Commit made is due, and
+	// must not wait: whoever takes it calls Checkpoint, and CleanUp. Nil: both are done here.
 	CheckpointDue func(*Table, *Snapshot)
 }
 
@@ -53,6 +56,8 @@ type Table struct {
 
 	mu   sync.Mutex // guards head; held while the log is read
 	head *Snapshot
+
+	chores chores
 }
 
 // Open opens the table whose files lie under prefix, with default options.
@@ -93,10 +98,7 @@ func (t *Table) Store() blob.Store { return t.store }
 func (t *Table) Snapshot(ctx context.Context) (*Snapshot, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s, _, err := t.advance(ctx, t.head)
-	if errors.Is(err, ErrBehind) {
-		s, err = t.load(ctx, -1)
-	}
+	s, err := t.newer(ctx, t.head)
 	if err != nil {
 		return nil, err
 	}
@@ -121,32 +123,6 @@ func (t *Table) SnapshotAt(ctx context.Context, version int64) (*Snapshot, error
 		return nil, fmt.Errorf("version %d: %w", version, ErrVersionNotFound)
 	}
 	return t.load(ctx, version)
-}
-
-// SnapshotAsOf returns the newest version that was there at the time. Times are
-// those of the commit files, made strictly increasing.
-func (t *Table) SnapshotAsOf(ctx context.Context, at time.Time) (*Snapshot, error) {
-	l, err := t.list(ctx, 0)
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(l.commits)
-	best, last := int64(-1), int64(-1<<62)
-	for _, v := range l.commits {
-		ms := max(l.modified[v].UnixMilli(), last+1)
-		last = ms
-		if ms <= at.UnixMilli() {
-			best = v
-		}
-	}
-	switch {
-	case best < 0:
-		return nil, fmt.Errorf("table %s at %s: the first version is younger: %w", t.prefix, at.UTC().Format(time.RFC3339Nano), ErrVersionNotFound)
-	case at.UnixMilli() > last:
-		return nil, fmt.Errorf("table %s at %s: the last commit is of %s: %w", t.prefix, at.UTC().Format(time.RFC3339Nano),
-			time.UnixMilli(last).UTC().Format(time.RFC3339Nano), ErrVersionNotFound)
-	}
-	return t.SnapshotAt(ctx, best)
 }
 
 // Partition is one entry of a PARTITIONED BY clause: a column, or the day of a
@@ -284,10 +260,11 @@ func (o Options) OpenOrCreate(ctx context.Context, store blob.Store, prefix stri
 	if err != nil {
 		return nil, err
 	}
-	return t, t.Known().agrees(d)
+	return t, t.Known().Agrees(d)
 }
 
-func (s *Snapshot) agrees(d Definition) error {
+// Agrees reports why a table is not the one that d describes, or nil.
+func (s *Snapshot) Agrees(d Definition) error {
 	cols, partitions, _, err := d.resolve()
 	if err != nil {
 		return err

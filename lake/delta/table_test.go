@@ -436,7 +436,7 @@ func TestForeignEntriesInTheLogFolder(t *testing.T) {
 	store := blob.NewMemory()
 	table := create(t, store, telemetry)
 	commitFiles(t, table, file("a", "2025-03-10"))
-	for _, name := range []string{".00000000000000000001.json.crc", "00000000000000000001.crc", "00000000000000000000.00000000000000000001.compacted.json",
+	for _, name := range []string{".00000000000000000001.json.crc", "00000000000000000007.crc", "00000000000000000000.00000000000000000001.compacted.json",
 		"_commits/x", "_staged_commits/00000000000000000002.aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee.json", "00000000000000000002.json.tmp", "notes.txt",
 		"00000000000000000001.checkpoint.0000000001.0000000002.parquet", "_sidecars/00000000000000000001.checkpoint.0000000001.0000000001.x.parquet"} {
 		if _, err := store.Create(t.Context(), table.logKey(name), strings.NewReader("junk")); err != nil {

@@ -65,6 +65,11 @@ type Options struct {
 	// Pinned gives which files, by their paths below a table, must not be deleted although no
 	// version names them: those of rows that a job has prepared. Nil: there are none.
 	Pinned func(ctx context.Context) (func(file string) bool, error)
+	// Held gives which files of the table below a prefix readers of this process hold. Nil:
+	// there are none.
+	Held func(prefix string) func(file string) bool
+	// Open gives the open table of the process below a prefix. Nil: the room opens its own.
+	Open func(ctx context.Context, prefix string) (*delta.Table, error)
 }
 
 const (
@@ -233,7 +238,11 @@ func (r *Room) Step(ctx context.Context) {
 func (r *Room) try(ctx context.Context, t *table, doing string, do func(context.Context, *table, *delta.Table) error) {
 	var err error
 	if t.open == nil {
-		t.open, err = delta.Options{Clock: r.o.Clock, Log: r.o.Log, CheckpointDue: r.CheckpointDue}.Open(ctx, r.o.Store, t.Prefix)
+		if r.o.Open != nil {
+			t.open, err = r.o.Open(ctx, t.Prefix)
+		} else {
+			t.open, err = delta.Options{Clock: r.o.Clock, Log: r.o.Log, CheckpointDue: r.CheckpointDue}.Open(ctx, r.o.Store, t.Prefix)
+		}
 		if errors.Is(err, delta.ErrNotATable) { // nothing was written yet
 			return
 		}
@@ -286,6 +295,10 @@ func (r *Room) clean(ctx context.Context, t *table, d *delta.Table) error {
 			return fmt.Errorf("which files the jobs have prepared: %w", err)
 		}
 		o.Pinned = pinned
+	}
+	if r.o.Held != nil {
+		prepared, held := o.Pinned, r.o.Held(t.Prefix)
+		o.Pinned = func(file string) bool { return held(file) || prepared != nil && prepared(file) }
 	}
 	res, err := d.Vacuum(ctx, o)
 	t.deleted.Add(int64(len(res.Files)))

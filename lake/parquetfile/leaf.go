@@ -99,6 +99,7 @@ func listOf[T any](list any) []T {
 func (l *leafData) readFrom(cr file.ColumnChunkReader) error {
 	l.defs, l.reps, l.values, l.next, l.taken = l.defs[:0], l.reps[:0], nil, 0, 0
 	var err error
+	var keep keeper
 	switch r := cr.(type) {
 	case *file.BooleanColumnChunkReader:
 		l.values, err = readAll(l, r.HasNext, r.ReadBatch, nil)
@@ -113,9 +114,9 @@ func (l *leafData) readFrom(cr file.ColumnChunkReader) error {
 	case *file.Float64ColumnChunkReader:
 		l.values, err = readAll(l, r.HasNext, r.ReadBatch, nil)
 	case *file.ByteArrayColumnChunkReader:
-		l.values, err = readAll(l, r.HasNext, r.ReadBatch, func(b parquet.ByteArray) parquet.ByteArray { return slices.Clone(b) })
+		l.values, err = readAll(l, r.HasNext, r.ReadBatch, func(b parquet.ByteArray) parquet.ByteArray { return keep.own(b) })
 	case *file.FixedLenByteArrayColumnChunkReader:
-		l.values, err = readAll(l, r.HasNext, r.ReadBatch, func(b parquet.FixedLenByteArray) parquet.FixedLenByteArray { return slices.Clone(b) })
+		l.values, err = readAll(l, r.HasNext, r.ReadBatch, func(b parquet.FixedLenByteArray) parquet.FixedLenByteArray { return keep.own(b) })
 	default:
 		return fmt.Errorf("no decoder for %T", cr)
 	}

@@ -49,95 +49,9 @@ type leafData struct {
 	text   bool
 }
 
-// rowGroupRows is how many nested rows wait for their row group.
-const rowGroupRows = 1 << 15
-
-// RowWriter writes nested rows, a row group at a time.
-type RowWriter struct {
-	schema *rowSchema
-	nodes  []*node
-	file   *file.Writer
-	rows   int // in the row group that is being filled
-}
-
-// NewRowWriter begins a file.
-func NewRowWriter(w io.Writer, fields []Field, o Options) (*RowWriter, error) {
-	codec, err := codecOf(o.Codec)
-	if err != nil {
-		return nil, err
-	}
-	out := &RowWriter{schema: &rowSchema{}, nodes: make([]*node, len(fields))}
-	list := make(schema.FieldList, len(fields))
-	for i, f := range fields {
-		if out.nodes[i], err = out.schema.add(f, 0, 0); err != nil {
-			return nil, err
-		}
-		list[i] = out.nodes[i].node
-	}
-	root, err := schema.NewGroupNode("spark_schema", parquet.Repetitions.Required, list, -1)
-	if err != nil {
-		return nil, fmt.Errorf("Parquet schema: %w", err)
-	}
-	props := []parquet.WriterProperty{parquet.WithCompression(codec)}
-	if o.CreatedBy != "" {
-		props = append(props, parquet.WithCreatedBy(o.CreatedBy))
-	}
-	if out.file, err = file.NewParquetWriterWithError(w, root, file.WithWriterProps(parquet.NewWriterProperties(props...))); err != nil {
-		return nil, fmt.Errorf("begin Parquet file: %w", err)
-	}
-	return out, nil
-}
-
-// Append adds a row. Nothing of its maps and lists is kept; its texts are.
-func (w *RowWriter) Append(row map[string]any) error {
-	for _, n := range w.nodes {
-		if err := w.schema.put(n, row[n.Name], 0, 0); err != nil {
-			return err
-		}
-	}
-	if w.rows++; w.rows < rowGroupRows {
-		return nil
-	}
-	return w.flush()
-}
-
-func (w *RowWriter) flush() error {
-	group, err := w.file.AppendRowGroupChecked()
-	if err != nil {
-		return fmt.Errorf("begin row group: %w", err)
-	}
-	for _, l := range w.schema.leaves {
-		cw, err := group.NextColumn()
-		if err == nil {
-			err = l.writeTo(cw)
-		}
-		if err != nil {
-			return fmt.Errorf("encode %s: %w", l.name, err)
-		}
-		l.defs, l.reps, l.values = l.defs[:0], l.reps[:0], nil
-	}
-	w.rows = 0
-	if err := group.Close(); err != nil {
-		return fmt.Errorf("end row group: %w", err)
-	}
-	return nil
-}
-
-// Close ends the file; the underlying writer stays open.
-func (w *RowWriter) Close() error {
-	if w.rows > 0 {
-		if err := w.flush(); err != nil {
-			return err
-		}
-	}
-	if err := w.file.Close(); err != nil {
-		return fmt.Errorf("end Parquet file: %w", err)
-	}
-	return nil
-}
-
-// WriteRows writes a file of rows.
+// WriteRows writes rows to w as one row group.
 func WriteRows(w io.Writer, fields []Field, rows []map[string]any, o Options) error {
+	o.RowGroupRows = 0
 	out, err := NewRowWriter(w, fields, o)
 	if err != nil {
 		return err
@@ -284,8 +198,13 @@ func (b *rowSchema) missing(n *node, rep, def int16) {
 // structs without any; a nil keep takes all. Kinds come back as Field says, times
 // and decimals as they are stored.
 func ReadRows(data []byte, keep func(path string) bool) ([]map[string]any, error) {
+	return ReadGroups(data, keep, func(int) bool { return true })
+}
+
+// ReadGroups is ReadRows for some of the row groups.
+func ReadGroups(data []byte, keep func(path string) bool, want func(group int) bool) ([]map[string]any, error) {
 	var rows []map[string]any
-	err := EachRow(bytes.NewReader(data), keep, func(row map[string]any) error {
+	err := eachRow(bytes.NewReader(data), keep, want, func(row map[string]any) error {
 		rows = append(rows, row)
 		return nil
 	})
@@ -295,9 +214,9 @@ func ReadRows(data []byte, keep func(path string) bool) ([]map[string]any, error
 	return rows, nil
 }
 
-// EachRow gives the rows of a file one by one, as ReadRows does, holding one row group of
-// the leaves that are kept. Of the file it reads those alone.
-func EachRow(from parquet.ReaderAtSeeker, keep func(path string) bool, use func(row map[string]any) error) (err error) {
+// eachRow gives the rows of a file one by one, holding one row group of the leaves that are
+// kept. Of the file it reads those alone.
+func eachRow(from parquet.ReaderAtSeeker, keep func(path string) bool, want func(group int) bool, use func(row map[string]any) error) (err error) {
 	defer func() { // the library panics on some damaged files
 		if r := recover(); r != nil {
 			err = fmt.Errorf("damaged Parquet file: %v", r)
@@ -321,6 +240,9 @@ func EachRow(from parquet.ReaderAtSeeker, keep func(path string) bool, use func(
 		}
 	}
 	for g := range f.NumRowGroups() {
+		if !want(g) {
+			continue
+		}
 		group := f.RowGroup(g)
 		for i, at := range b.columns {
 			cr, err := group.Column(at)

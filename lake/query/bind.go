@@ -117,7 +117,9 @@ type node struct {
 	// implied are comparisons of table columns with constants that hold wherever
 	// the condition holds; comparisons are never true for NULL.
 	implied []bound
-	at      syntax.Span
+	// holds and fails are what the columns fulfil where the condition is true, or false.
+	holds, fails *filter
+	at           syntax.Span
 }
 
 // bound says that column op value.

@@ -227,12 +227,20 @@ func timeText(n *node, style int64) *node {
 		typ: Type{ID: VarChar, Size: 40}, at: n.at}
 }
 
+// rounded is a value as the type holds it: a real has 32 bits.
+func rounded(typ Type, f float64) Value {
+	if typ.ID == Real {
+		f = float64(float32(f))
+	}
+	return floatValue(f)
+}
+
 // number converts between numbers; bit counts as one.
 func number(n *node, typ Type, mode castMode) *node {
 	if n.con != nil && n.con.Kind == KindInt {
 		switch {
 		case typ.ID == Float || typ.ID == Real:
-			return constant(typ, floatValue(float64(n.con.num)))
+			return constant(typ, rounded(typ, float64(n.con.num)))
 		case typ.ID == BigInt, typ.ID == Int && int64(int32(n.con.num)) == n.con.num, typ.ID == SmallInt && int64(int16(n.con.num)) == n.con.num, typ.ID == TinyInt && int64(uint8(n.con.num)) == n.con.num:
 			c := *n
 			c.typ = typ
@@ -256,7 +264,7 @@ func number(n *node, typ Type, mode castMode) *node {
 		return &c
 	}
 	if n.con != nil && n.con.Kind == KindDecimal && (typ.ID == Float || typ.ID == Real) {
-		return constant(typ, floatValue(n.con.approx()))
+		return constant(typ, rounded(typ, n.con.approx()))
 	}
 	word := "CAST"
 	if mode == castTry {

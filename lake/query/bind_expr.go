@@ -96,10 +96,14 @@ func (b *binder) plainExpr(e syntax.Expr, in *env) (*node, error) {
 		if err != nil {
 			return nil, err
 		}
-		if e.Not {
-			return pred("(" + x.sql + " IS NOT NULL)"), nil
+		n := pred("(" + x.sql + " IS NULL)")
+		if x.src != nil {
+			n.holds, n.fails = leafOf(bound{col: *x.src, op: isNull}), leafOf(bound{col: *x.src, op: notNull})
 		}
-		return pred("(" + x.sql + " IS NULL)"), nil
+		if e.Not {
+			n.sql, n.holds, n.fails = "("+x.sql+" IS NOT NULL)", n.fails, n.holds
+		}
+		return n, nil
 	case *syntax.IsDistinct:
 		op := "IS DISTINCT FROM"
 		if e.Not {

@@ -292,6 +292,7 @@ func (b *binder) join(j *syntax.Join, in *env) (string, error) {
 	}
 	if j.Kind == syntax.InnerJoin {
 		in.prune(on.implied)
+		in.skipBy(on.holds)
 	}
 	return "(" + left + " " + word + " JOIN " + right + " ON " + on.sql + ")", nil
 }

@@ -13,7 +13,9 @@ func (b *binder) unary(u *syntax.Unary, in *env) (*node, error) {
 		if err != nil {
 			return nil, err
 		}
-		return pred("(NOT " + n.sql + ")"), nil
+		not := pred("(NOT " + n.sql + ")")
+		not.holds, not.fails = n.fails, n.holds
+		return not, nil
 	}
 	n, err := b.value(u.X, in)
 	if err != nil {
@@ -68,8 +70,10 @@ func (b *binder) binary(x *syntax.Binary, in *env) (*node, error) {
 			return nil, err
 		}
 		n := pred("(" + l.sql + " " + x.Op + " " + r.sql + ")")
+		n.holds, n.fails = anyOf(l.holds, r.holds), allOf(l.fails, r.fails)
 		if x.Op == "AND" {
 			n.implied = append(append([]bound(nil), l.implied...), r.implied...)
+			n.holds, n.fails = allOf(l.holds, r.holds), anyOf(l.fails, r.fails)
 		}
 		return n, nil
 	case "=", "<>", "<", "<=", ">", ">=":
@@ -106,6 +110,9 @@ func (b *binder) compare(op string, l, r *node, at syntax.Span) (*node, error) {
 	}
 	n := pred("(" + comparand(l) + " " + op + " " + comparand(r) + ")")
 	n.implied = implies(op, l, r)
+	if no, ok := opposite[op]; ok {
+		n.holds, n.fails = comparison(op, l, r), comparison(no, l, r)
+	}
 	return n, nil
 }
 
@@ -208,13 +215,19 @@ func (b *binder) between(e *syntax.Between, in *env) (*node, error) {
 		return nil, err
 	}
 	n := pred("(" + l.sql + " AND " + h.sql + ")")
+	n.holds, n.fails = allOf(l.holds, h.holds), anyOf(l.fails, h.fails)
 	if e.Not {
+		n.holds, n.fails = n.fails, n.holds
 		n.sql = "(NOT " + n.sql + ")"
 		return n, nil
 	}
 	n.implied = append(l.implied, h.implied...)
 	return n, nil
 }
+
+// mostListed is how many values of an IN list are looked at one by one when files are
+// chosen; of a longer list only the range is.
+const mostListed = 200
 
 func (b *binder) in(e *syntax.In, in *env) (*node, error) {
 	x, err := b.value(e.X, in)
@@ -245,6 +258,7 @@ func (b *binder) in(e *syntax.In, in *env) (*node, error) {
 	}
 	items := make([]string, len(list))
 	var lo, hi *node
+	var equal, other []*filter
 	known := true
 	for i, n := range list {
 		if n, err = b.convert(n, typ, castCompare, e.Loc()); err != nil {
@@ -252,6 +266,7 @@ func (b *binder) in(e *syntax.In, in *env) (*node, error) {
 		}
 		items[i] = comparand(n)
 		if known = known && n.con != nil; known {
+			equal, other = append(equal, comparison("=", x, n)), append(other, comparison("<>", x, n))
 			if lo == nil || compareValues(*n.con, *lo.con) < 0 {
 				lo = n
 			}
@@ -261,6 +276,12 @@ func (b *binder) in(e *syntax.In, in *env) (*node, error) {
 		}
 	}
 	n := pred("(" + comparand(x) + word + strings.Join(items, ", ") + "))")
+	if known && len(list) <= mostListed {
+		n.holds, n.fails = anyOf(equal...), allOf(other...)
+		if e.Not {
+			n.holds, n.fails = n.fails, n.holds
+		}
+	}
 	if !e.Not && known && lo != nil {
 		n.implied = append(implies(">=", x, lo), implies("<=", x, hi)...)
 	}
@@ -326,10 +347,13 @@ func (b *binder) like(e *syntax.Like, in *env) (*node, error) {
 		}
 		escape = ns[2].con.str
 	}
-	var low []bound
+	var low, high []bound
 	if p := ns[1].con; p != nil && escape == "" && !strings.Contains(p.str, "[") && ns[0].src != nil {
 		if head := p.str[:indexAny(p.str, "%_")]; head != "" {
 			low = []bound{{*ns[0].src, ">=", textValue(KindText, head)}}
+			if next, ok := behind(head); ok {
+				high = []bound{{*ns[0].src, "<", textValue(KindText, next)}}
+			}
 		}
 	}
 	sql := likeSQL(ns[0].sql, ns[1], escape)
@@ -342,8 +366,20 @@ func (b *binder) like(e *syntax.Like, in *env) (*node, error) {
 		n.sql = "(NOT " + sql + ")"
 		return n, nil
 	}
-	n.implied = low
+	n.implied, n.holds = low, leavesOf(append(low, high...))
 	return n, nil
+}
+
+// behind is the least text that is greater than all that begin with head.
+func behind(head string) (string, bool) {
+	b := []byte(head)
+	for i := len(b) - 1; i >= 0; i-- {
+		if b[i] < 0xff {
+			b[i]++
+			return string(b[:i+1]), true
+		}
+	}
+	return "", false
 }
 
 func likeSQL(text string, pattern *node, escape string) string {

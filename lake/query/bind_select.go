@@ -31,6 +31,7 @@ func (b *binder) selectQuery(s *syntax.Select, q *syntax.Query, outer *env, use 
 			return nil, err
 		}
 		in.prune(n.implied)
+		in.skipBy(n.holds)
 		where = " WHERE " + n.sql
 	}
 	group, err := b.groupBy(s, in)

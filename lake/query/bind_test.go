@@ -89,7 +89,7 @@ func TestEmittedSQL(t *testing.T) {
 func TestFilesAreSkipped(t *testing.T) {
 	f := func(where, want string) {
 		t.Helper()
-		r, err := fixedSession().Explain(t.Context(), "SELECT DeviceId FROM raw "+where)
+		r, err := fixedSession().Explain(t.Context(), "SELECT Temperature FROM raw "+where)
 		if err != nil {
 			t.Fatalf("%s: %v", where, err)
 		}
@@ -116,9 +116,25 @@ func TestFilesAreSkipped(t *testing.T) {
 	f("WHERE DeviceId > 'b1'", "26 27")    // 'b1 ' would count as equal
 	f("WHERE DeviceId LIKE 'b2%'", "27")
 	f("WHERE Count IN (150, 10)", "25 26")
-	f("WHERE Count = 150 OR Count = 10", "25 26 27")
+	f("WHERE Count = 150 OR Count = 10", "25 26")
+	f("WHERE Count = 150 OR DeviceId LIKE 'b2%'", "26 27")
+	f("WHERE Count = 150 OR UPPER(DeviceId) = 'X'", "25 26 27")
+	f("WHERE NOT (Count = 150 OR Count >= 200)", "25 26")
+	f("WHERE Count NOT BETWEEN 50 AND 350", "25")
+	f("WHERE Day <> '2026-11-26'", "25 27")
+	f("WHERE Day NOT IN ('2026-11-26', '2026-11-27')", "25")
+	f("WHERE Count <> 150", "25 26 27")
+	f("WHERE Temperature IS NULL", "26 27")
+	f("WHERE Temperature IS NOT NULL AND Count IS NULL", "")
+	f("WHERE NOT (Temperature IS NOT NULL OR Count < 200)", "27")
+	f("WHERE Day IS NULL", "")
+	f("WHERE DeviceId NOT LIKE 'b2%'", "25 26 27")
+	f("a LEFT JOIN (SELECT Label FROM dim) d ON a.Count = 1 WHERE d.Label IS NULL AND a.Count < 100", "25")
+	f("b RIGHT JOIN dim d ON b.DeviceId = d.DeviceId WHERE b.Temperature IS NULL", "25 26 27")
+	f("b RIGHT JOIN dim d ON b.DeviceId = d.DeviceId WHERE b.Count = 150 OR b.Count = 10", "25 26")
+	f("b RIGHT JOIN dim d ON b.DeviceId = d.DeviceId WHERE b.Count = 150 OR d.Label = 'x'", "25 26 27")
 	f("WHERE Temperature < 10 AND Count > 5", "25")
-	f("WHERE NOT Count > 5", "25 26 27")
+	f("WHERE NOT Count > 5", "25")
 	f("WHERE Temperature > 15.5", "26 27")
 	f("WHERE Count > 1000", "")
 	f("a LEFT JOIN (SELECT Label FROM dim) d ON a.Count > 250 WHERE a.Count < 100", "25")

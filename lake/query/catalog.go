@@ -3,6 +3,8 @@ package query
 import (
 	"context"
 	"errors"
+
+	"spate/lake/delta"
 )
 
 // These errors are returned by a Catalog, wrapped or not.
@@ -56,6 +58,9 @@ type TableColumn struct {
 	Zoned     bool // a Delta timestamp: an instant, stored with UTC
 	Nested    bool // a struct, array or map, shown as JSON text
 	Partition bool // its values stand in the log, not in the files
+	// Day is the physical name of the partition column that holds the UTC day of this
+	// time, if there is one.
+	Day string
 }
 
 // File is a data file of a table.
@@ -63,7 +68,8 @@ type File struct {
 	Path      string // absolute, on this machine
 	Size      int64
 	Partition map[string]*string // physical name to Delta's text of the value; nil is NULL
-	Stats     string             // JSON of Delta's statistics; may be empty
+	Meta      delta.FileRef      // its statistics
+	Stats     string             // their JSON, where there is no Meta; may be empty
 	// Deleted returns the positions of rows that a deletion vector removes, and how
 	// many there are is DeletedRows; nil if there are none.
 	Deleted     func(ctx context.Context) ([]int64, error)

@@ -3,8 +3,6 @@ package query
 import (
 	"context"
 	"fmt"
-	"slices"
-	"sort"
 	"strings"
 )
 
@@ -15,8 +13,10 @@ type scan struct {
 	table *Table
 	used  []bool  // by column
 	preds []bound // all of them hold for every row that counts
-	order *scanOrder
-	rows  int64 // only so many rows at the head of order count; -1: all
+	// filters hold for them too; files are skipped by them, and they are not emitted.
+	filters []*filter
+	order   *scanOrder
+	rows    int64 // only so many rows at the head of order count; -1: all
 }
 
 // scanOrder is the first key by which the rows are wanted.
@@ -28,149 +28,6 @@ type scanOrder struct {
 // marker stands for the scan in emitted SQL until the files are known. No
 // literal holds NUL.
 func (s *scan) marker() string { return "\x00" + s.id + "\x00" }
-
-// chosen is a file that may hold rows that count.
-type chosen struct {
-	*File
-	stats fileStats
-}
-
-// choose skips files by partition values and statistics, and orders what is left.
-func (s *scan) choose() []chosen {
-	var out []chosen
-	for i := range s.table.Files {
-		f := chosen{File: &s.table.Files[i]}
-		if len(s.preds) > 0 || s.order != nil {
-			f.stats = parseStats(f.Stats)
-		}
-		if s.mayHold(&f) {
-			out = append(out, f)
-		}
-	}
-	if s.order != nil {
-		out = s.head(out)
-	}
-	return out
-}
-
-func (s *scan) mayHold(f *chosen) bool {
-	for _, p := range s.preds {
-		lo, hi, empty := f.bounds(&s.table.Columns[p.col.index])
-		if empty {
-			return false // only NULLs, which no comparison holds for
-		}
-		switch p.op {
-		case "=":
-			if lo != nil && compareValues(*lo, p.value) > 0 || hi != nil && compareValues(*hi, p.value) < 0 {
-				return false
-			}
-		case "<":
-			if lo != nil && compareValues(*lo, p.value) >= 0 {
-				return false
-			}
-		case "<=":
-			if lo != nil && compareValues(*lo, p.value) > 0 {
-				return false
-			}
-		case ">":
-			if hi != nil && compareValues(*hi, p.value) <= 0 {
-				return false
-			}
-		case ">=":
-			if hi != nil && compareValues(*hi, p.value) < 0 {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// head sorts files so that those with the first rows come first and, when only
-// so many rows are wanted, drops the files that lie behind them all.
-func (s *scan) head(files []chosen) []chosen {
-	col := &s.table.Columns[s.order.column]
-	type span struct {
-		chosen
-		near, far *Value // ends of the file in the direction of the order; nil: unknown
-		rows      int64  // rows with a value, at least; 0 if unknown
-		nulls     bool   // may hold NULLs
-	}
-	sign := 1
-	if s.order.desc {
-		sign = -1
-	}
-	spans := make([]span, len(files))
-	for i, f := range files {
-		lo, hi, _ := f.bounds(col)
-		if lo != nil && col.Type.isText() { // blanks at the end of a text do not count in an order
-			lo = lowest(lo)
-		}
-		x := span{chosen: f, near: lo, far: hi, nulls: true}
-		if s.order.desc {
-			x.near, x.far = hi, lo
-		}
-		nulls, known := f.nulls(col)
-		x.nulls = !known || nulls > 0
-		if f.stats.NumRecords != nil && known {
-			x.rows = max(0, *f.stats.NumRecords-nulls-f.DeletedRows)
-		}
-		spans[i] = x
-	}
-	if s.rows >= 0 {
-		byFar := slices.Clone(spans)
-		slices.SortStableFunc(byFar, func(a, b span) int { return sign * compareEnds(a.far, b.far, sign) })
-		var limit *Value
-		have := int64(0)
-		for _, x := range byFar {
-			if x.far == nil {
-				continue
-			}
-			// NULL is the lowest value: going up it comes first, and such rows fill
-			// the head before any other.
-			if have += x.rows; have >= s.rows {
-				limit = x.far
-				break
-			}
-		}
-		if limit != nil {
-			spans = slices.DeleteFunc(spans, func(x span) bool {
-				if x.near == nil || !s.order.desc && x.nulls {
-					return false
-				}
-				return sign*compareValues(*x.near, *limit) > 0
-			})
-		}
-	}
-	sort.SliceStable(spans, func(i, j int) bool { return sign*compareEnds(spans[i].near, spans[j].near, sign) < 0 })
-	out := make([]chosen, len(spans))
-	for i, x := range spans {
-		out[i] = x.chosen
-	}
-	return out
-}
-
-// lowest is what lies before a text and before all behind it, whatever blanks follow them.
-func lowest(v *Value) *Value {
-	s := v.str
-	if i := strings.IndexFunc(s, func(r rune) bool { return r < ' ' }); i >= 0 {
-		s = s[:i]
-	}
-	low := textValue(KindText, strings.TrimRight(s, " "))
-	return &low
-}
-
-// compareEnds puts an unknown end first in the direction of sign.
-func compareEnds(a, b *Value, sign int) int {
-	switch {
-	case a == nil && b == nil:
-		return 0
-	case a == nil:
-		return -sign
-	case b == nil:
-		return sign
-	}
-	return compareValues(*a, *b)
-}
 
 // emit writes the scan: a SELECT whose columns are c1, c2, ... of the table.
 func (s *scan) emit(ctx context.Context, req *Request, stats *Stats) (string, error) {
@@ -207,23 +64,6 @@ func (s *scan) emit(ctx context.Context, req *Request, stats *Stats) (string, er
 	return strings.Join(branches, " UNION ALL "), nil
 }
 
-// counted is the number of rows when nothing else of them matters and the log
-// knows it: COUNT(*) then opens no file.
-func (s *scan) counted(files []chosen) (rows int64, ok bool) {
-	const most = 100_000_000 // beyond it, reading the files' own counts is faster
-	if len(s.preds) > 0 || slices.Contains(s.used, true) {
-		return 0, false
-	}
-	for _, f := range files {
-		n := parseStats(f.Stats).NumRecords
-		if n == nil || *n < f.DeletedRows {
-			return 0, false
-		}
-		rows += *n - f.DeletedRows
-	}
-	return rows, rows <= most
-}
-
 // empty is a scan of no file.
 func (s *scan) empty() string {
 	items := make([]string, len(s.table.Columns))
@@ -231,40 +71,6 @@ func (s *scan) empty() string {
 		items[i] = fmt.Sprintf("CAST(NULL AS %s) AS c%d", c.Type.engine(), i+1)
 	}
 	return "SELECT " + strings.Join(items, ", ") + " WHERE false"
-}
-
-// groups gathers files with equal values of the partition columns that are
-// read, in the order in which the files came.
-func (s *scan) groups(files []chosen) [][]chosen {
-	var names []string
-	for i, c := range s.table.Columns {
-		if c.Partition && s.used[i] {
-			names = append(names, c.Physical)
-		}
-	}
-	if len(names) == 0 {
-		return [][]chosen{files}
-	}
-	var out [][]chosen
-	at := map[string]int{}
-	for _, f := range files {
-		var key strings.Builder
-		for _, n := range names {
-			if v := f.Partition[n]; v != nil {
-				fmt.Fprintf(&key, "%d:%s", len(*v), *v)
-			} else {
-				key.WriteByte('-')
-			}
-		}
-		k, ok := at[key.String()]
-		if !ok {
-			k = len(out)
-			at[key.String()] = k
-			out = append(out, nil)
-		}
-		out[k] = append(out[k], f)
-	}
-	return out
 }
 
 // patternOf is the pattern that only path matches: the engine reads file names as
@@ -328,27 +134,6 @@ func (s *scan) branch(files []chosen, deleted bool) string {
 		sql += " WHERE " + strings.Join(where, " AND ")
 	}
 	return sql
-}
-
-// sureColumns marks the columns that every file has for sure: writers put the
-// columns that a file has into its statistics.
-func (s *scan) sureColumns(files []chosen) []bool {
-	sure := make([]bool, len(s.table.Columns))
-	for i := range sure {
-		sure[i] = true
-	}
-	for _, f := range files {
-		st := f.stats
-		if st.NullCount == nil {
-			st = parseStats(f.Stats)
-		}
-		for i, c := range s.table.Columns {
-			_, counted := st.NullCount[c.Physical]
-			_, bounded := st.MinValues[c.Physical]
-			sure[i] = sure[i] && (counted || bounded || c.Partition)
-		}
-	}
-	return sure
 }
 
 // raw is the engine's type of a column as it is stored.

@@ -37,20 +37,43 @@ func TableOf(database, name string, snap *delta.Snapshot, store any) (*Table, er
 	for _, f := range snap.Protocol.ReaderFeatures {
 		t.Widened = t.Widened || strings.HasPrefix(f, "typeWidening")
 	}
-	for _, a := range snap.Files() {
-		if a.DeletionVector != nil {
+	for _, d := range snap.PartitionDates() {
+		day, time := t.column(d.Column), t.column(d.Source)
+		if day != nil && time != nil && day.Partition && !time.Partition && time.Type.ID == DateTime2 {
+			time.Day = day.Physical
+		}
+	}
+	index := snap.Index()
+	t.Files = make([]File, 0, index.Len())
+	for f := range index.Files() {
+		if f.DeletionVector() != nil {
 			return nil, fmt.Errorf("read table %s.%s: deletion vectors are not supported yet", database, name)
 		}
-		path, err := local.Path(snap.Key(a))
-		if err == nil {
-			path, err = filepath.Abs(path)
-		}
+		key, err := snap.Locate(f.Path())
 		if err != nil {
 			return nil, fmt.Errorf("read table %s.%s: %w", database, name, err)
 		}
-		t.Files = append(t.Files, File{Path: path, Size: a.Size, Partition: a.PartitionValues, Stats: a.Stats})
+		path, err := local.Path(key)
+		if err != nil {
+			return nil, fmt.Errorf("read table %s.%s: %w", database, name, err)
+		}
+		if !filepath.IsAbs(path) {
+			if path, err = filepath.Abs(path); err != nil {
+				return nil, fmt.Errorf("read table %s.%s: %w", database, name, err)
+			}
+		}
+		t.Files = append(t.Files, File{Path: path, Size: f.Size(), Partition: f.PartitionValues(), Meta: f})
 	}
 	return t, nil
+}
+
+func (t *Table) column(name string) *TableColumn {
+	for i := range t.Columns {
+		if t.Columns[i].Name == name {
+			return &t.Columns[i]
+		}
+	}
+	return nil
 }
 
 // columnOf maps a Delta column to its T-SQL type (sql-endpoint.md 7.1).

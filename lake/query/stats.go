@@ -1,49 +1,81 @@
 package query
 
 import (
-	"encoding/json"
 	"math"
 	"strconv"
 	"strings"
 
 	"spate/column"
+	"spate/lake/delta"
 )
 
-// fileStats are a file's Delta statistics; what is malformed counts as absent.
-type fileStats struct {
-	NumRecords *int64                     `json:"numRecords"`
-	MinValues  map[string]json.RawMessage `json:"minValues"`
-	MaxValues  map[string]json.RawMessage `json:"maxValues"`
-	NullCount  map[string]json.RawMessage `json:"nullCount"`
+// index makes the statistics of a file that brings them as text only.
+func (f *chosen) index(t *Table) {
+	if f.Stats == "" || !f.Meta.IsZero() {
+		return
+	}
+	cols := make([]delta.Column, len(t.Columns))
+	for i, c := range t.Columns {
+		cols[i] = delta.Column{Name: c.Physical, Type: c.delta()}
+	}
+	f.Meta = delta.RefOf(cols, &delta.Add{Path: f.Path, Stats: f.Stats})
 }
 
-func parseStats(text string) fileStats {
-	var s fileStats
-	if text == "" || json.Unmarshal([]byte(text), &s) != nil {
-		return fileStats{}
+// delta is a type whose statistics are those of the column.
+func (c *TableColumn) delta() delta.Type {
+	switch t := c.Type; {
+	case c.Nested:
+		return delta.Binary
+	case t.isInteger():
+		return delta.Long
+	case t.ID == Real:
+		return delta.Float
+	case t.ID == Float:
+		return delta.Double
+	case t.ID == Decimal:
+		return delta.Decimal(t.Prec, t.Scale)
+	case t.ID == Date:
+		return delta.Date
+	case t.ID == DateTime2 && c.Zoned:
+		return delta.Timestamp
+	case t.ID == DateTime2:
+		return delta.TimestampNTZ
+	case t.isText():
+		return delta.String
 	}
-	return s
+	return delta.Binary
+}
+
+// rows is the number of rows of the file, deleted ones among them.
+func (f *chosen) rows() (int64, bool) {
+	if f.Meta.IsZero() {
+		return 0, false
+	}
+	return f.Meta.Rows()
 }
 
 // nulls is the number of NULLs of a column.
 func (f *chosen) nulls(c *TableColumn) (int64, bool) {
 	if c.Partition {
-		if f.Partition[c.Physical] != nil {
-			return 0, true
-		}
+		return 0, f.Partition[c.Physical] != nil
+	}
+	if f.Meta.IsZero() {
 		return 0, false
 	}
-	var n int64
-	raw, ok := f.stats.NullCount[c.Physical]
-	if !ok || json.Unmarshal(raw, &n) != nil {
+	b, _ := f.Meta.Bounds(c.Physical)
+	if !b.NullsKnown {
 		return 0, false
 	}
-	return n, true
+	// With a deletion vector only none and all mean what they say.
+	if n, ok := f.Meta.Rows(); b.Nulls != 0 && !f.Meta.Tight() && (!ok || n != b.Nulls) {
+		return 0, false
+	}
+	return b.Nulls, true
 }
 
 // bounds are values below and above which a column of the file has none; nil
 // where that is not known. empty: the column has only NULLs.
-func (f *chosen) bounds(c *TableColumn) (lo, hi *Value, empty bool) {
+func (f *chosen) bounds(c *TableColumn, t *Table) (lo, hi *Value, empty bool) {
 	if c.Nested {
 		return nil, nil, false
 	}
@@ -61,43 +93,48 @@ func (f *chosen) bounds(c *TableColumn) (lo, hi *Value, empty bool) {
 		}
 		return &v, &v, false
 	}
-	if n, ok := f.nulls(c); ok && f.stats.NumRecords != nil && n == *f.stats.NumRecords {
-		return nil, nil, true
+	if !f.Meta.IsZero() {
+		if n, ok := f.nulls(c); ok {
+			if rows, ok := f.Meta.Rows(); ok && n == rows {
+				return nil, nil, true
+			}
+		}
+		b, _ := f.Meta.Bounds(c.Physical)
+		lo, hi = boundValue(b.Min, c.Type, false), boundValue(b.Max, c.Type, true)
 	}
-	lo = statBound(f.stats.MinValues[c.Physical], c.Type, false)
-	hi = statBound(f.stats.MaxValues[c.Physical], c.Type, true)
+	if c.Day == "" {
+		return lo, hi, false
+	}
+	// The folder tells the day of a time as well. Foreign writers may have made it in
+	// another time zone: a day more on both sides.
+	day, err := partitionValue(f.Partition[c.Day], Type{ID: Date})
+	if err != nil || day.Kind != KindDate {
+		return lo, hi, false
+	}
+	if v := timeValue(KindTime, day.Ticks()-column.Day); lo == nil || compareValues(*lo, v) < 0 {
+		lo = &v
+	}
+	if v := timeValue(KindTime, day.Ticks()+2*column.Day-1); hi == nil || compareValues(*hi, v) > 0 {
+		hi = &v
+	}
 	return lo, hi, false
 }
 
-// statBound reads one bound, widened by what writers cut off it.
-func statBound(raw json.RawMessage, t Type, upper bool) *Value {
-	if len(raw) == 0 || string(raw) == "null" {
-		return nil
-	}
-	var text string
-	quoted := json.Unmarshal(raw, &text) == nil
+// boundValue turns a bound into a value, widened by what writers cut off it. A bound of
+// a type that the column had once serves where its values are those of the new type.
+func boundValue(b delta.Bound, t Type, upper bool) *Value {
 	var v Value
 	switch {
-	case t.isInteger() && !quoted:
-		i, err := strconv.ParseInt(string(raw), 10, 64)
-		if err != nil {
-			return nil
-		}
-		v = intValue(i)
-	case (t.ID == Float || t.ID == Real) && !quoted:
-		f, err := strconv.ParseFloat(string(raw), 64)
-		if err != nil {
-			return nil
-		}
-		if t.ID == Real { // bounds of a real may have been rounded on their way through text
-			f = ulp(f, upper)
-		}
-		v = floatValue(f)
-	case t.ID == Decimal:
-		if !quoted {
-			text = string(raw)
-		}
-		v = textValue(KindDecimal, text)
+	case b.Kind == delta.IntBound && t.isInteger():
+		v = intValue(b.Int)
+	case b.Kind == delta.IntBound && t.ID == Float && b.Int > -1<<53 && b.Int < 1<<53:
+		v = floatValue(float64(b.Int))
+	case b.Kind == delta.IntBound && t.ID == Decimal:
+		v = textValue(KindDecimal, strconv.FormatInt(b.Int, 10))
+	case b.Kind == delta.FloatBound && (t.ID == Float || t.ID == Real):
+		v = floatValue(b.Float)
+	case b.Kind == delta.DecimalBound && t.ID == Decimal:
+		v = textValue(KindDecimal, b.Text)
 		r := v.rat()
 		if r == nil {
 			return nil
@@ -107,23 +144,16 @@ func statBound(raw json.RawMessage, t Type, upper bool) *Value {
 			f, _ := r.Float64()
 			v = floatValue(ulp(f, upper))
 		}
-	case t.ID == Date && quoted:
-		ticks, ok := column.ParseTicks(text)
-		if !ok {
-			return nil
-		}
-		v = timeValue(KindDate, ticks)
-	case t.ID == DateTime2 && quoted:
-		ticks, ok := column.ParseTicks(text)
-		if !ok {
-			return nil
-		}
+	case b.Kind == delta.DateBound && (t.ID == Date || t.ID == DateTime2):
+		v = timeValue(t.kind(), column.UnixEpoch+column.Ticks(b.Int)*column.Day)
+	case b.Kind == delta.TimeBound && t.ID == DateTime2:
+		ticks := column.UnixEpoch + column.Ticks(b.Int)*10
 		if upper {
 			ticks += column.Millisecond - 1 // bounds are cut to milliseconds
 		}
 		v = timeValue(KindTime, ticks)
-	case t.isText() && quoted:
-		v = textValue(KindText, text)
+	case b.Kind == delta.TextBound && t.isText():
+		v = textValue(KindText, b.Text)
 	default:
 		return nil
 	}

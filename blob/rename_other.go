@@ -1,0 +1,8 @@
+//go:build !linux && !windows
+
+package blob
+
+import "errors"
+
+// renameNoReplace is not there.
+func renameNoReplace(_, _ string) error { return errors.ErrUnsupported }
