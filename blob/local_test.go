@@ -80,6 +80,11 @@ func TestWithoutHardLinksOneWriterWins(t *testing.T) {
 			}
 			all.Wait()
 			if won == "nobody" {
+				// Neither macOS nor every file system has the call. Then Create copies, which
+				// the other half of this test looks at; the systems of CI must have it.
+				if os.Getenv("CI") != "" {
+					t.Fatal("this system cannot rename without replacing")
+				}
 				t.Skip("this system cannot rename without replacing")
 			}
 			if got, err := os.ReadFile(filepath.Join(dir, "name")); err != nil || string(got) != won {

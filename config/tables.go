@@ -29,7 +29,7 @@ var optimizeKeys = section[pipeline.Optimize]{
 		saying("128MiB", size(0, 1<<20, 1<<30, func(o *pipeline.Optimize) *int64 { return &o.TargetFileSize }))),
 	key("interval", ChangeLive, "How often the table is looked at.", duration(time.Minute, time.Second, 24*time.Hour,
 		func(o *pipeline.Optimize) *time.Duration { return &o.Interval })),
-	key("age", ChangeLive, "A partition that got no file for so long is packed whole.", duration(time.Hour, time.Minute, maxDuration,
+	key("age", ChangeLive, "A partition that got no file for so long is packed whole; a table without partitions is one.", duration(time.Hour, time.Minute, maxDuration,
 		func(o *pipeline.Optimize) *time.Duration { return &o.Age })),
 	key("zorderBy", ChangeLive, "Columns by which the rows of such a partition are clustered, once: those that queries ask for.",
 		list(func(o *pipeline.Optimize) *[]string { return &o.ZOrderBy })),

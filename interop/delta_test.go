@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -127,7 +128,27 @@ func testDeltaTables(t *testing.T, r deltaReader) {
 			t.Errorf("raw_telemetry has %d rows, want the %d events and one", len(rows), events)
 		}
 	}
+
 	i.stop()
+
+	// What Spate has packed, clustered and restored is read by others as by itself.
+	names := []string{"telemetry.raw_telemetry", "telemetry.aggregated_metrics"}
+	var versions []string
+	for _, name := range names {
+		versions = append(versions, i.query("DESCRIBE HISTORY " + name + " LIMIT 1")[0]["version"].(json.Number).String())
+		i.spate("table", "optimize", name)
+		i.spate("table", "optimize", name, "--zorder-by", "DeviceId")
+	}
+	clustered := r.read(t, tables...)
+	for k, name := range names {
+		i.spate("table", "restore", name, "--version", versions[k])
+	}
+	restored := r.read(t, tables...)
+	for k, name := range names {
+		want := canonicals(t, i.query(queries[k]))
+		same(t, name+", clustered, read by "+r.name(), canonicals(t, clustered[k]), want)
+		same(t, name+", restored, read by "+r.name(), canonicals(t, restored[k]), want)
+	}
 }
 
 // settle waits until the tables do not grow any more and raw_telemetry holds what

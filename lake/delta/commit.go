@@ -74,6 +74,9 @@ func (t *Table) commit(ctx context.Context, tx *Transaction, base *Snapshot, bli
 	if err := tx.check(c, base); err != nil {
 		return nil, err
 	}
+	if err := tx.removesLive(base); err != nil {
+		return nil, err
+	}
 	deadline := t.opts.Clock().Add(t.opts.CommitTimeout)
 	for attempt := 0; ; attempt++ {
 		cur, won, err := t.advance(ctx, base)
@@ -201,6 +204,17 @@ func (tx *Transaction) check(c *commit, base *Snapshot) error {
 			if r.DataChange {
 				return fmt.Errorf("the table has delta.appendOnly: %s cannot be removed", r.Path)
 			}
+		}
+	}
+	return nil
+}
+
+// removesLive refuses a transaction that removes what its base does not hold: rows that were
+// copied out of such a file would come back.
+func (tx *Transaction) removesLive(base *Snapshot) error {
+	for _, r := range tx.Removes {
+		if !base.files.live.holds(base.root, r.Path, func(dv *DeletionVector) bool { return dv.id() == r.DeletionVector.id() }) {
+			return fmt.Errorf("%s is not in version %d: %w", r.Path, base.Version, ErrDeleteConflict)
 		}
 	}
 	return nil

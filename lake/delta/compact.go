@@ -37,7 +37,7 @@ type CompactOptions struct {
 // Compact keeps the number of files small while rows come in. Files are packed in tiers, so
 // that no row is written more often than there are tiers, whatever the rate of commits: the
 // oldest of a tier when there are enough of them. A partition that nothing comes to any more
-// is packed whole. Each pack is a commit of its own, to which appends are no conflict.
+// is packed whole; a table without partitions is one. Each pack is a commit of its own, to which appends are no conflict.
 func (t *Table) Compact(ctx context.Context, o CompactOptions) (OptimizeResult, error) {
 	res := OptimizeResult{Version: -1}
 	s, err := t.Snapshot(ctx)
@@ -69,10 +69,11 @@ func (t *Table) Compact(ctx context.Context, o CompactOptions) (OptimizeResult, 
 		}
 	}
 	before := t.opts.Clock().Add(-o.Sealed).UnixMilli()
-	begun := time.Now()
+	begun, base := time.Now(), s
 	pack := func(r *rewriter, bin []*Add, tags map[string]*string) error {
-		r.snap = s
-		err := r.replace(ctx, bin, tags, o.ZOrderBy, true, &res)
+		r.snap = base
+		err := r.replace(ctx, bin, tags, true, &res)
+		base = r.snap // so that no pack looks at what the ones before it have seen
 		// Another one has taken files of this pack away, or changed the table: the next run
 		// plans anew.
 		if errors.Is(err, ErrDeleteConflict) || errors.Is(err, ErrMetadataChanged) || errors.Is(err, ErrProtocolChanged) {
@@ -91,10 +92,6 @@ func (t *Table) Compact(ctx context.Context, o CompactOptions) (OptimizeResult, 
 		res.FilesConsidered += len(files)
 		bins := res.Bins
 		sealed := !slices.ContainsFunc(files, func(a *Add) bool { return a.ModificationTime > before })
-		// Without partitions there is no part of the table that ends.
-		if len(s.Metadata.PartitionColumns) == 0 {
-			sealed = false
-		}
 		switch loose := unordered(files); {
 		case sealed && len(o.ZOrderBy) > 0 && 10*sizeOf(loose) >= sizeOf(files):
 			for _, bin := range ordered.bins(loose, 1) {

@@ -288,17 +288,22 @@ func (l *rowList) each(yield func(*Add) bool) {
 
 // has reports whether a file of a path is there.
 func (l *rowList) has(root, path string) bool {
+	return l.holds(root, path, func(*DeletionVector) bool { return true })
+}
+
+// holds reports whether a file of a path is there with a deletion vector that fits.
+func (l *rowList) holds(root, path string, fits func(*DeletionVector) bool) bool {
 	p := filePath(root, path)
 	hash := pathHash("", p)
 	for i := range l.chunks {
 		for row := range l.chunks[i].find(root, p, hash) {
-			if !l.chunks[i].isDead(row) {
+			if !l.chunks[i].isDead(row) && fits(l.chunks[i].vector(row)) {
 				return true
 			}
 		}
 	}
 	for _, a := range l.tail {
-		if filePath(root, a.Path) == p {
+		if filePath(root, a.Path) == p && fits(a.DeletionVector) {
 			return true
 		}
 	}

@@ -103,7 +103,7 @@ func (t *Table) optimize(ctx context.Context, o OptimizeOptions) (OptimizeResult
 			if r.tag != "" {
 				tags = map[string]*string{zOrderTag: &r.tag}
 			}
-			if err := r.replace(ctx, bin, tags, o.ZOrderBy, false, &res); err != nil {
+			if err := r.replace(ctx, bin, tags, false, &res); err != nil {
 				return res, fmt.Errorf("optimize %s: %w", t.prefix, err)
 			}
 		}
@@ -113,7 +113,7 @@ func (t *Table) optimize(ctx context.Context, o OptimizeOptions) (OptimizeResult
 
 // replace puts new files with the rows of a bin in its place, with a commit of its own: what
 // comes in between costs one bin, and a long run lands piece by piece.
-func (r *rewriter) replace(ctx context.Context, bin []*Add, tags map[string]*string, zOrderBy []string, auto bool, res *OptimizeResult) error {
+func (r *rewriter) replace(ctx context.Context, bin []*Add, tags map[string]*string, auto bool, res *OptimizeResult) error {
 	t := r.table
 	adds, err := r.rewrite(ctx, bin, tags)
 	if err != nil {
@@ -139,7 +139,7 @@ func (r *rewriter) replace(ctx context.Context, bin []*Add, tags map[string]*str
 		}
 		return strconv.FormatInt(sizes[min(len(sizes)-1, len(sizes)*q/4)], 10)
 	}
-	tx.Parameters = map[string]any{"predicate": string(marshal(append([]string{}, r.predicate...))), "zOrderBy": string(marshal(append([]string{}, zOrderBy...))), "clusterBy": "[]", "auto": auto}
+	tx.Parameters = map[string]any{"predicate": string(marshal(append([]string{}, r.predicate...))), "zOrderBy": string(marshal(append([]string{}, r.by...))), "clusterBy": "[]", "auto": auto}
 	tx.Metrics = map[string]string{"numAddedFiles": strconv.Itoa(len(adds)), "numRemovedFiles": strconv.Itoa(len(bin)),
 		"numAddedBytes": strconv.FormatInt(added, 10), "numRemovedBytes": strconv.FormatInt(removed, 10),
 		"minFileSize": quantile(0), "p25FileSize": quantile(1), "p50FileSize": quantile(2), "p75FileSize": quantile(3), "maxFileSize": quantile(4),
@@ -151,7 +151,8 @@ func (r *rewriter) replace(ctx context.Context, bin []*Add, tags map[string]*str
 		}
 		return err
 	}
-	// The bins that are left hold other files: what this one changed is no conflict to them.
+	// What this bin changed is no conflict to those that are left. One whose files others have
+	// taken away meanwhile is refused by Commit: its files must be in the base.
 	r.snap = next
 	res.Bins++
 	res.BytesAdded, res.BytesRemoved = res.BytesAdded+added, res.BytesRemoved+removed
@@ -205,6 +206,7 @@ type rewriter struct {
 	cols    []Column // data columns
 	parquet []parquetfile.Column
 	order   []int // data columns to cluster by
+	by      []string
 	tag     string
 
 	predicate []string // for the history
@@ -223,6 +225,7 @@ func (t *Table) rewriter(s *Snapshot, target int64, zOrderBy []string) (*rewrite
 }
 
 func (r *rewriter) plan(zOrderBy []string) error {
+	r.by = zOrderBy
 	var err error
 	if r.codec, err = parquetfile.CodecName(strings.ToLower(r.snap.Property("delta.parquet.compression.codec", "zstd"))); err != nil {
 		return err
@@ -411,9 +414,12 @@ func (w *fileWriter) abort(err error) error {
 	if w.to == nil {
 		return err
 	}
-	_ = w.to.end(err) // which it returns
+	stored := w.to.end(err)
 	w.file, w.to = nil, nil
-	return err
+	if stored == nil || errors.Is(stored, err) {
+		return err
+	}
+	return errors.Join(err, stored)
 }
 
 // finish ends the file that is being written.

@@ -106,6 +106,7 @@ type table struct {
 	vacuum   time.Time
 	cleaned  time.Time // when the log was cleaned up; zero: not by this process
 	failures int       // behind each other
+	said     string    // of them, in the log
 
 	packs, bytes, deleted *metric.Counter
 }
@@ -256,14 +257,17 @@ func (r *Room) try(ctx context.Context, t *table, doing string, do func(context.
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil {
-		t.failures = 0
+		t.failures, t.said = 0, ""
 		delete(r.problems, t.Name)
 		return
 	}
 	if t.failures++; t.failures >= troubled {
 		r.problems[t.Name] = fmt.Errorf("%s: %w", doing, err)
 	}
-	r.o.Log.Warn("a table is not maintained; the next run tries again", "table", t.Name, "doing", doing, "failures", t.failures, "err", err)
+	if t.said != err.Error() { // once: there is a run each minute
+		t.said = err.Error()
+		r.o.Log.Warn("a table is not maintained; the next run tries again", "table", t.Name, "doing", doing, "failures", t.failures, "err", err)
+	}
 }
 
 func (r *Room) compact(ctx context.Context, t *table, d *delta.Table) error {
