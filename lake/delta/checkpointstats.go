@@ -32,33 +32,13 @@ func fieldsOf(columns []parsedColumn) []parquetfile.Field {
 
 func parsedColumnOf(c *Column, k statColumn) parsedColumn {
 	out := parsedColumn{name: k.name, kind: k.kind, zone: k.zone, bound: true, value: true}
-	switch c.Type {
-	case Byte:
-		out.typ.Kind = parquetfile.Byte
-	case Short:
-		out.typ.Kind = parquetfile.Short
-	case Integer:
-		out.typ.Kind = parquetfile.Integer
-	case Long:
-		out.typ.Kind = parquetfile.Long
-	case Float:
-		out.typ.Kind = parquetfile.Float
-	case Double:
-		out.typ.Kind = parquetfile.Double
-	case Date:
-		out.typ.Kind = parquetfile.Date
-	case Timestamp:
-		out.typ.Kind = parquetfile.Timestamp
-	case String:
-		out.typ.Kind = parquetfile.String
-	case Boolean: // Spark has no bounds of it
-		out.typ.Kind, out.bound = parquetfile.Boolean, false
-	default:
-		p, scale, ok := c.Type.DecimalParts()
-		if out.bound, out.value = ok && p <= 18, ok && p <= 18; out.bound {
-			out.typ, out.scale = parquetfile.Type{Kind: parquetfile.Decimal, Precision: p, Scale: scale}, scale
-		}
+	typ, err := ParquetType(*c)
+	if err != nil || c.Type == Binary { // no type of a bound
+		out.bound, out.value = false, false
+		return out
 	}
+	out.typ, out.scale = typ, typ.Scale
+	out.bound = c.Type != Boolean // Spark has no bounds of it
 	return out
 }
 
