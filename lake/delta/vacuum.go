@@ -34,9 +34,13 @@ type VacuumResult struct {
 	Bytes int64
 }
 
+// onItsWay is how long a file stays in any case that the log says nothing of: whoever wrote it
+// may be about to commit it. Jobs commit every hour at the latest.
+const onItsWay = 2 * time.Hour
+
 // Vacuum deletes files under the table that no version younger than the
-// retention names. Files younger than that stay in any case: they may belong to
-// a commit that is on its way.
+// retention names. Files younger than that stay in any case, and those that the log never
+// named for two hours at least: they may belong to a commit that is on its way.
 func (t *Table) Vacuum(ctx context.Context, o VacuumOptions) (VacuumResult, error) {
 	var res VacuumResult
 	s, err := t.Snapshot(ctx)
@@ -55,13 +59,16 @@ func (t *Table) Vacuum(ctx context.Context, o VacuumOptions) (VacuumResult, erro
 		return res, fmt.Errorf("vacuum %s: retain %v, the table keeps removed files for %v: %w", t.prefix, keep, retention, ErrRetentionTooShort)
 	}
 	cut := t.opts.Clock().Add(-keep)
-	valid := make(map[string]bool)
+	orphan := t.opts.Clock().Add(-max(keep, onItsWay))
+	valid, removed := make(map[string]bool), make(map[string]bool)
 	for _, a := range s.Files() {
 		valid[filePath(s.root, a.Path)] = true
 	}
 	err = s.Tombstones(ctx, func(r *Remove) error {
-		if r.DeletionTimestamp >= cut.UnixMilli() {
-			valid[filePath(s.root, r.Path)] = true
+		if file := filePath(s.root, r.Path); r.DeletionTimestamp >= cut.UnixMilli() {
+			valid[file] = true
+		} else {
+			removed[file] = true
 		}
 		return nil
 	})
@@ -69,12 +76,14 @@ func (t *Table) Vacuum(ctx context.Context, o VacuumOptions) (VacuumResult, erro
 		return res, fmt.Errorf("vacuum %s: %w", t.prefix, err)
 	}
 	var keys []string
+	var sizes []int64
 	take := func(info blob.Info, file string) {
-		if hidden(file, s.Metadata.PartitionColumns) || valid[file] || !info.Modified.Before(cut) || o.Pinned != nil && o.Pinned(file) {
+		young := !info.Modified.Before(cut) || !removed[file] && !info.Modified.Before(orphan)
+		if hidden(file, s.Metadata.PartitionColumns) || valid[file] || young || o.Pinned != nil && o.Pinned(file) {
 			return
 		}
 		keys = append(keys, info.Key)
-		res.Files = append(res.Files, file)
+		res.Files, sizes = append(res.Files, file), append(sizes, info.Size)
 		res.Bytes += info.Size
 	}
 	if o.Lite {
@@ -110,10 +119,17 @@ func (t *Table) Vacuum(ctx context.Context, o VacuumOptions) (VacuumResult, erro
 	if o.Retain > 0 || o.Now {
 		start["specifiedRetentionMillis"] = keep.Milliseconds()
 	}
-	_, err = t.Commit(ctx, &Transaction{Operation: "VACUUM START", Parameters: start,
+	now, err := t.Commit(ctx, &Transaction{Operation: "VACUUM START", Parameters: start,
 		Metrics: map[string]string{"numFilesToDelete": strconv.Itoa(len(keys)), "sizeOfDataToDelete": strconv.FormatInt(res.Bytes, 10)}})
 	if err != nil {
 		return VacuumResult{}, err
+	}
+	// A RESTORE that came meanwhile may have made files live again.
+	for i := len(keys) - 1; i >= 0; i-- {
+		if now.Uses(res.Files[i]) {
+			keys, res.Files = slices.Delete(keys, i, i+1), slices.Delete(res.Files, i, i+1)
+			res.Bytes -= sizes[i]
+		}
 	}
 	status, done := "COMPLETED", error(nil)
 	const batch = 1000
