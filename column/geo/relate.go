@@ -32,10 +32,14 @@ func (f *Functions) within(a []column.Value) (column.Value, error) {
 	return f.relation(x, y, geom.Within)
 }
 
-// containsPoint says whether a point is inside of a loop. A corner is not.
+// onEdge is how far from an edge, as an angle, a point still lies on it: floats tell places
+// apart to a few 10^-16, so of a point on an edge they say by chance which side it is on.
+const onEdge = 1e-14
+
+// containsPoint says whether a point is inside of a loop. One on an edge is not.
 func containsPoint(l *s2.Loop, p s2.Point) bool {
-	for i := range l.NumVertices() {
-		if l.Vertex(i) == p {
+	for i := range l.NumEdges() {
+		if e := l.Edge(i); s2.DistanceFromSegment(p, e.V0, e.V1) < onEdge {
 			return false
 		}
 	}

@@ -76,6 +76,18 @@ func arcsMeet(a, b, c, d vec) bool {
 
 type arc [2]vec
 
+// has says whether a place lies on an arc, as well as floats can tell.
+func (a arc) has(p vec) bool {
+	const near = 1e-14
+	for _, end := range a {
+		if d := p.plus(end, -1); math.Sqrt(d.dot(d)) < near {
+			return true
+		}
+	}
+	n := a[0].cross(a[1]).unit()
+	return math.Abs(n.dot(p)) < near && n.cross(a[0]).dot(p) > 0 && n.cross(a[1]).dot(p) < 0
+}
+
 func arcsOf(chain []place) []arc {
 	var out []arc
 	for i := 1; i < len(chain); i++ {
@@ -143,7 +155,7 @@ func globeWithin(_ *runner, args []column.Value) (column.Value, error) {
 	if x.dimension() == 0 {
 		p := centric(x.points[0])
 		for _, e := range ring {
-			if e[0] == p {
+			if e.has(p) {
 				return bit(false), nil
 			}
 		}
