@@ -155,20 +155,24 @@ func columnNames(s *delta.Snapshot) *query.Result {
 
 func partitions(s *delta.Snapshot) (*query.Result, error) {
 	names := s.Metadata.PartitionColumns
+	var keys []string // as partition values name them
+	for _, n := range names {
+		keys = append(keys, delta.FindColumn(s.Columns, n).FileName())
+	}
 	if len(names) == 0 {
 		return nil, &query.Error{Number: 50000, Class: 16, Message: "SHOW PARTITIONS: the table has no partitions."}
 	}
 	seen := map[string][]query.Value{}
 	for _, a := range s.Files() {
 		var row []query.Value
-		for _, n := range names {
+		for _, n := range keys {
 			v := query.Value{}
 			if text := a.PartitionValues[n]; text != nil {
 				v = query.TextValue(*text)
 			}
 			row = append(row, v)
 		}
-		seen[delta.PartitionFolder(names, a.PartitionValues)] = row
+		seen[delta.PartitionFolder(keys, a.PartitionValues)] = row
 	}
 	var rows [][]query.Value
 	for _, k := range slices.Sorted(maps.Keys(seen)) {

@@ -89,11 +89,21 @@ func (s *Snapshots) file(ctx context.Context, dst []byte, v *delta.Snapshot, add
 	if err != nil {
 		return nil, err
 	}
-	for _, row := range rows {
+	var deleted []int64
+	if add.DeletionVector != nil {
+		if deleted, err = v.DeletedRows(ctx, s.store, add.DeletionVector); err != nil {
+			return nil, err
+		}
+	}
+	for i, row := range rows {
+		if len(deleted) > 0 && deleted[0] == int64(i) {
+			deleted = deleted[1:]
+			continue
+		}
 		rec := &column.RecordValue{}
 		for _, col := range v.Columns {
-			x := row[col.Name]
-			if p, ok := add.PartitionValues[col.Name]; ok {
+			x := row[col.FileName()]
+			if p, ok := add.PartitionValues[col.FileName()]; ok {
 				if x, err = partitionValue(col, p); err != nil {
 					return nil, err
 				}

@@ -72,7 +72,7 @@ func (s *Sink) newWriter(l *layout, shard int) *writer {
 	w := &writer{sink: s, layout: l, shard: shard, open: make(map[string]*openFile)}
 	for _, c := range l.cols {
 		w.dataColumns = append(w.dataColumns, c.Column)
-		w.parquetColumns = append(w.parquetColumns, parquetfile.Column{Name: c.Name, Type: c.parquet, Nullable: c.Nullable})
+		w.parquetColumns = append(w.parquetColumns, parquetfile.Column{Name: c.FileName(), ID: c.ID, Type: c.parquet, Nullable: c.Nullable})
 	}
 	return w
 }
@@ -291,7 +291,7 @@ func (w *writer) append(ctx context.Context, values []*string, vecs []*column.Ve
 		}
 		f.values = make(map[string]*string, len(values))
 		for p, v := range values {
-			f.values[w.parts[p].Name] = v
+			f.values[w.parts[p].FileName()] = v
 		}
 		w.open[key.String()] = f
 	}
@@ -361,7 +361,7 @@ func (w *writer) finish(ctx context.Context, key string) error {
 	// The random part tells epochs and incarnations apart: a file of an epoch
 	// that is prepared again never meets its own leftover.
 	name := fmt.Sprintf("part-%05d-%x-%x-%x-%x-%x-c000.%sparquet", w.shard, id[:4], id[4:6], id[6:8], id[8:10], id[10:], codecPart(w.codec))
-	file := delta.PartitionFolder(w.snap.Metadata.PartitionColumns, f.values) + name
+	file := w.snap.Folder(f.values) + name
 	if _, err := s.opts.Store.Create(ctx, path.Join(s.opts.Path, file), bytes.NewReader(f.body.Bytes())); err != nil {
 		return fmt.Errorf("output table %s: data file: %w", s.opts.Path, err)
 	}

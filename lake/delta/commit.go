@@ -128,6 +128,9 @@ func (t *Table) put(ctx context.Context, c *commit, tx *Transaction, cur *Snapsh
 	if err := t.stamp(ctx, c, cur, info); err != nil {
 		return nil, err
 	}
+	if err := c.numberRows(tx, cur); err != nil {
+		return nil, err
+	}
 	next, err := cur.apply(c)
 	if err != nil {
 		return nil, err
@@ -190,9 +193,16 @@ func (tx *Transaction) check(c *commit, base *Snapshot) error {
 			}
 		}
 	}
-	partitions := base.Metadata.PartitionColumns
+	partitions := base.partitionNames()
 	if tx.Metadata != nil {
-		partitions = tx.Metadata.PartitionColumns
+		next := base.bare()
+		if tx.Protocol != nil {
+			next.Protocol = *tx.Protocol
+		}
+		if err := next.setMetadata(tx.Metadata); err != nil {
+			return err
+		}
+		partitions = next.partitionNames()
 	}
 	for _, a := range tx.Adds {
 		if err := checkPartitions(partitions, a.PartitionValues); err != nil {
@@ -288,7 +298,7 @@ func fits(base, cur *Snapshot) error {
 	}
 	for i := range base.Columns {
 		old := &base.Columns[i]
-		k := slices.IndexFunc(cur.Columns, func(c Column) bool { return c.Name == old.Name })
+		k := slices.IndexFunc(cur.Columns, func(c Column) bool { return c.FileName() == old.FileName() })
 		switch {
 		case k < 0:
 			return fmt.Errorf("column %s is gone", old.Name)
@@ -299,7 +309,8 @@ func fits(base, cur *Snapshot) error {
 		}
 	}
 	for i := range cur.Columns {
-		if c := &cur.Columns[i]; !c.Nullable && FindColumn(base.Columns, c.Name) == nil {
+		c := &cur.Columns[i]
+		if !c.Nullable && !slices.ContainsFunc(base.Columns, func(o Column) bool { return o.FileName() == c.FileName() }) {
 			return fmt.Errorf("there is a new column %s that takes no NULL", c.Name)
 		}
 	}

@@ -63,10 +63,8 @@ func (t *Table) Compact(ctx context.Context, o CompactOptions) (OptimizeResult, 
 	}
 	partitions := make(map[string][]*Add)
 	for _, a := range s.Files() {
-		if a.DeletionVector == nil {
-			k := PartitionFolder(s.Metadata.PartitionColumns, a.PartitionValues)
-			partitions[k] = append(partitions[k], a)
-		}
+		k := PartitionFolder(s.partitionNames(), a.PartitionValues)
+		partitions[k] = append(partitions[k], a)
 	}
 	before := t.opts.Clock().Add(-o.Sealed).UnixMilli()
 	begun, base := time.Now(), s

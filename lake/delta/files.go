@@ -2,6 +2,7 @@ package delta
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -310,27 +311,22 @@ func (l *rowList) holds(root, path string, fits func(*DeletionVector) bool) bool
 	return false
 }
 
-// vectorFile reports whether the vector of a file may lie in the file of that name.
-func (l *rowList) vectorFile(file string) bool {
-	base := path.Base(file)
-	if !strings.HasPrefix(base, "deletion_vector") {
+// vectorFile reports whether a deletion vector lies in the file of that name.
+func (l *rowList) vectorFile(root, file string) bool {
+	if !strings.HasPrefix(path.Base(file), "deletion_vector") {
 		return false
 	}
+	lies := func(dv *DeletionVector) bool {
+		return dv != nil && dv.file(root) == file
+	}
 	for i := range l.chunks {
-		if len(l.chunks[i].extra) > 0 { // its name is coded: who has vectors at all keeps them all
-			for _, x := range l.chunks[i].extra {
-				if x.DeletionVector != nil {
-					return true
-				}
+		for row, x := range l.chunks[i].extra {
+			if lies(x.DeletionVector) && !l.chunks[i].isDead(int(row)) {
+				return true
 			}
 		}
 	}
-	for _, a := range l.tail {
-		if a.DeletionVector != nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.tail, func(a *Add) bool { return lies(a.DeletionVector) })
 }
 
 // setBuilder makes the set of a checkpoint.

@@ -28,10 +28,7 @@ func statColumnsOf(columns []Column) []statColumn {
 	out := make([]statColumn, len(columns))
 	for i := range columns {
 		c := &columns[i]
-		k := statColumn{name: c.Name}
-		if physical, ok := c.metaText("delta.columnMapping.physicalName"); ok && physical != "" {
-			k.name = physical
-		}
+		k := statColumn{name: c.FileName()}
 		switch c.Type {
 		case Byte, Short, Integer, Long:
 			k.kind = IntBound

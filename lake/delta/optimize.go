@@ -87,9 +87,9 @@ func (t *Table) optimize(ctx context.Context, o OptimizeOptions) (OptimizeResult
 	r.predicate = o.Predicate
 	partitions := make(map[string][]*Add)
 	for _, a := range s.Files() {
-		if a.DeletionVector == nil && (o.Where == nil || o.Where(a)) {
+		if o.Where == nil || o.Where(a) {
 			res.FilesConsidered++
-			k := PartitionFolder(s.Metadata.PartitionColumns, a.PartitionValues)
+			k := PartitionFolder(s.partitionNames(), a.PartitionValues)
 			partitions[k] = append(partitions[k], a)
 		}
 	}
@@ -122,11 +122,15 @@ func (r *rewriter) replace(ctx context.Context, bin []*Add, tags map[string]*str
 	}
 	tx := &Transaction{Operation: "OPTIMIZE", Base: r.snap, Adds: adds}
 	removedAt := t.opts.Clock().UnixMilli()
-	sizes, added, removed := []int64{}, int64(0), int64(0)
+	sizes, added, removed, vectors := []int64{}, int64(0), int64(0), 0
 	for _, a := range bin {
 		tx.Removes = append(tx.Removes, &Remove{Path: a.Path, DeletionTimestamp: removedAt, ExtendedFileMetadata: true,
-			PartitionValues: a.PartitionValues, Size: a.Size, Tags: a.Tags})
+			PartitionValues: a.PartitionValues, Size: a.Size, Tags: a.Tags, DeletionVector: a.DeletionVector,
+			BaseRowID: a.BaseRowID, DefaultRowCommitVersion: a.DefaultRowCommitVersion})
 		removed += a.Size
+		if a.DeletionVector != nil {
+			vectors++
+		}
 	}
 	for _, a := range adds {
 		added += a.Size
@@ -143,7 +147,7 @@ func (r *rewriter) replace(ctx context.Context, bin []*Add, tags map[string]*str
 	tx.Metrics = map[string]string{"numAddedFiles": strconv.Itoa(len(adds)), "numRemovedFiles": strconv.Itoa(len(bin)),
 		"numAddedBytes": strconv.FormatInt(added, 10), "numRemovedBytes": strconv.FormatInt(removed, 10),
 		"minFileSize": quantile(0), "p25FileSize": quantile(1), "p50FileSize": quantile(2), "p75FileSize": quantile(3), "maxFileSize": quantile(4),
-		"numDeletionVectorsRemoved": "0"}
+		"numDeletionVectorsRemoved": strconv.Itoa(vectors)}
 	next, err := t.Commit(ctx, tx)
 	if err != nil {
 		if lost(err) { // after any other error the version may be there all the same
@@ -214,6 +218,9 @@ type rewriter struct {
 
 // rewriter plans for a snapshot; a target of 0 is that of the table.
 func (t *Table) rewriter(s *Snapshot, target int64, zOrderBy []string) (*rewriter, error) {
+	if s.Property("delta.enableRowTracking", "") == "true" {
+		return nil, unsupported("moving rows to other files of the table", "rowTracking (rows would lose their ids)")
+	}
 	r := &rewriter{table: t, snap: s, target: target}
 	if r.target <= 0 {
 		r.target = 128 << 20
@@ -239,7 +246,7 @@ func (r *rewriter) plan(zOrderBy []string) error {
 			return err
 		}
 		r.cols = append(r.cols, c)
-		r.parquet = append(r.parquet, parquetfile.Column{Name: c.Name, Type: p, Nullable: c.Nullable})
+		r.parquet = append(r.parquet, parquetfile.Column{Name: c.FileName(), ID: c.ID, ByID: r.snap.Mapping() == MapID, Type: p, Nullable: c.Nullable})
 	}
 	for _, name := range zOrderBy {
 		i := slices.IndexFunc(r.cols, func(c Column) bool { return strings.EqualFold(c.Name, name) })
@@ -310,6 +317,8 @@ func (r *rewriter) rewrite(ctx context.Context, bin []*Add, tags map[string]*str
 func (r *rewriter) copy(ctx context.Context, out *fileWriter, bin []*Add) error {
 	var held [][]*column.Vector
 	var counts []int
+	var gone []int32 // deleted rows of held, in order
+	total := 0       // rows of held
 	for _, a := range bin {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -321,15 +330,37 @@ func (r *rewriter) copy(ctx context.Context, out *fileWriter, bin []*Add) error 
 		if int64(len(data)) != a.Size {
 			return fmt.Errorf("%s has %d bytes, the log says %d: %w", a.Path, len(data), a.Size, ErrDamaged)
 		}
+		var deleted []int64
+		if a.DeletionVector != nil {
+			if deleted, err = r.snap.DeletedRows(ctx, r.table.store, a.DeletionVector); err != nil {
+				return fmt.Errorf("%s: %w", a.Path, err)
+			}
+		}
+		at := int64(0) // rows of the file before this row group
 		err = parquetfile.ReadVectors(data, r.parquet, func(vecs []*column.Vector, rows int) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
+			n := 0
+			for n < len(deleted) && deleted[n] < at+int64(rows) {
+				n++
+			}
+			here := deleted[:n]
+			deleted = deleted[n:]
 			if len(r.order) > 0 {
-				held, counts = append(held, vecs), append(counts, rows)
+				for _, row := range here {
+					gone = append(gone, int32(int64(total)+row-at))
+				}
+				held, counts, total = append(held, vecs), append(counts, rows), total+rows
+				at += int64(rows)
 				return nil
 			}
-			return out.append(ctx, vecs, nil, rows)
+			kept := without64(rows, here, at)
+			at += int64(rows)
+			if kept != nil && len(kept) == 0 {
+				return nil
+			}
+			return out.append(ctx, vecs, kept, rows)
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", a.Path, err)
@@ -340,6 +371,13 @@ func (r *rewriter) copy(ctx context.Context, out *fileWriter, bin []*Add) error 
 	}
 	vecs, rows := joinVectors(held, counts, r.parquet)
 	order := zOrder(vecs, r.order, rows)
+	if len(gone) > 0 {
+		order = slices.DeleteFunc(order, func(row int32) bool {
+			_, found := slices.BinarySearch(gone, row)
+			return found
+		})
+		rows = len(order)
+	}
 	const step = 512
 	for from := 0; from < rows; from += step {
 		if err := out.append(ctx, vecs, order[from:min(rows, from+step)], rows); err != nil {
@@ -347,6 +385,23 @@ func (r *rewriter) copy(ctx context.Context, out *fileWriter, bin []*Add) error 
 		}
 	}
 	return nil
+}
+
+// without64 lists the rows of a row group that begins at a row of its file and are not deleted;
+// nil if none is.
+func without64(rows int, deleted []int64, at int64) []int32 {
+	if len(deleted) == 0 {
+		return nil
+	}
+	out := make([]int32, 0, rows-len(deleted))
+	for row := range rows {
+		if len(deleted) > 0 && deleted[0] == at+int64(row) {
+			deleted = deleted[1:]
+			continue
+		}
+		out = append(out, int32(row))
+	}
+	return out
 }
 
 // fileWriter splits rows into files of the target size, which go to the store as they are
@@ -389,7 +444,7 @@ func (u *upload) end(err error) error {
 func (w *fileWriter) append(ctx context.Context, vecs []*column.Vector, rows []int32, n int) error {
 	if w.file == nil {
 		name := fmt.Sprintf("part-%05d-%s-c000.%s.parquet", len(w.adds), newUUID(), w.codec)
-		w.to = w.table.upload(ctx, PartitionFolder(w.snap.Metadata.PartitionColumns, w.values)+name)
+		w.to = w.table.upload(ctx, w.snap.Folder(w.values)+name)
 		o := parquetfile.Options{Codec: w.codec, CreatedBy: w.table.opts.EngineInfo, BufferBytes: rewriteBuffer}
 		if len(w.order) > 0 {
 			o.RowGroupRows = 1 << 16 // so that readers skip parts of a file too

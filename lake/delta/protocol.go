@@ -16,15 +16,15 @@ func (c *Column) metaText(key string) (string, bool) {
 	return s, true
 }
 
-// readable are the reader features whose tables this package and its users read.
-// Deletion vectors, column mapping and type widening would give wrong rows to a
-// reader that does not know them, so they are refused by name.
-var readable = []string{"timestampNtz", "vacuumProtocolCheck", "v2Checkpoint"}
+// readable are the reader features whose tables this package and its users read. The others
+// are refused by name: who does not know them reads wrong rows.
+var readable = []string{"timestampNtz", "vacuumProtocolCheck", "v2Checkpoint", "deletionVectors", "columnMapping", "typeWidening", "typeWidening-preview"}
 
 // writable are the writer features that a commit may meet. Those that ask for
 // more when they are active are looked at in checkWrite.
 var writable = []string{"appendOnly", "invariants", "generatedColumns", "changeDataFeed", "checkConstraints", "domainMetadata",
-	"timestampNtz", "vacuumProtocolCheck", "v2Checkpoint", "inCommitTimestamp"}
+	"timestampNtz", "vacuumProtocolCheck", "v2Checkpoint", "inCommitTimestamp", "deletionVectors", "columnMapping", "typeWidening",
+	"typeWidening-preview", "rowTracking", "clustering"}
 
 func unsupported(doing string, names ...string) error {
 	return fmt.Errorf("%s needs %s: %w", doing, strings.Join(names, ", "), ErrUnsupported)
@@ -62,13 +62,13 @@ func (s *Snapshot) checkRead() error {
 	if s.Metadata.Format.Provider != "" && s.Metadata.Format.Provider != "parquet" {
 		return unsupported("reading the table", "file format "+s.Metadata.Format.Provider)
 	}
-	switch {
-	case p.MinReaderVersion > 3:
+	if p.MinReaderVersion > 3 {
 		return unsupported("reading the table", fmt.Sprintf("reader version %d", p.MinReaderVersion))
-	case p.MinReaderVersion == 2:
-		if mode := s.Metadata.Configuration["delta.columnMapping.mode"]; mode != "" && mode != "none" {
-			return unsupported("reading the table", "columnMapping")
-		}
+	}
+	switch m := s.Mapping(); m {
+	case MapNone, MapName, MapID:
+	default:
+		return unsupported("reading the table", fmt.Sprintf("columnMapping of mode %q", m))
 	}
 	var unknown []string
 	for _, f := range p.ReaderFeatures {
@@ -80,7 +80,112 @@ func (s *Snapshot) checkRead() error {
 		slices.Sort(unknown)
 		return unsupported("reading the table", unknown...)
 	}
+	for i := range s.Columns {
+		if err := s.Columns[i].checkChanges(); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// checkChanges refuses columns that once had a type from which values cannot be read.
+func (c *Column) checkChanges() error {
+	changes, err := c.typeChanges()
+	if err != nil {
+		return fmt.Errorf("column %s: %w: %w", c.Name, ErrDamaged, err)
+	}
+	for _, x := range changes {
+		if !widens(x.From, x.To) {
+			return unsupported("reading the table", fmt.Sprintf("a change of column %s from %s to %s", c.Name, x.From, x.To))
+		}
+	}
+	return nil
+}
+
+type typeChange struct {
+	From Type `json:"fromType"`
+	To   Type `json:"toType"`
+}
+
+// typeChanges are the types that the column and its fields had.
+func (c *Column) typeChanges() ([]typeChange, error) {
+	var out []typeChange
+	if raw, ok := c.Metadata[metaChanges]; ok {
+		if err := json.Unmarshal(raw, &out); err != nil {
+			return nil, fmt.Errorf("%s: %w", metaChanges, err)
+		}
+	}
+	if !c.Type.Nested() || !strings.Contains(string(c.Type), metaChanges) {
+		return out, nil
+	}
+	var walk func(raw json.RawMessage) error
+	walk = func(raw json.RawMessage) error {
+		var n struct {
+			Fields  []fieldJSON     `json:"fields"`
+			Element json.RawMessage `json:"elementType"`
+			Key     json.RawMessage `json:"keyType"`
+			Value   json.RawMessage `json:"valueType"`
+		}
+		if len(raw) == 0 || raw[0] != '{' {
+			return nil
+		}
+		if err := json.Unmarshal(raw, &n); err != nil {
+			return err
+		}
+		for _, f := range n.Fields {
+			var list []typeChange
+			if raw, ok := f.Metadata[metaChanges]; ok {
+				if err := json.Unmarshal(raw, &list); err != nil {
+					return err
+				}
+			}
+			out = append(out, list...)
+			if err := walk(f.Type); err != nil {
+				return err
+			}
+		}
+		for _, part := range []json.RawMessage{n.Element, n.Key, n.Value} {
+			if err := walk(part); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	err := walk(json.RawMessage(c.Type))
+	return out, err
+}
+
+// WasFloat reports whether files may hold the column as 32-bit floats, whose shortest texts in
+// statistics are not exactly the values.
+func (c *Column) WasFloat() bool {
+	changes, err := c.typeChanges()
+	return err != nil || slices.ContainsFunc(changes, func(x typeChange) bool { return x.From == Float })
+}
+
+// widens reports whether every value of one type is one of the other.
+// Source: delta-lake.md 11.3.
+func widens(from, to Type) bool {
+	integers := []Type{Byte, Short, Integer, Long}
+	at, is := slices.Index(integers, from), slices.Index(integers, to)
+	p, s, decimal := to.DecimalParts()
+	q, r, wasDecimal := from.DecimalParts()
+	switch {
+	case from == to:
+		return true
+	case at >= 0 && is >= 0:
+		return at < is
+	case at >= 0 && decimal:
+		digits := 10
+		if from == Long {
+			digits = 20
+		}
+		return p-s >= digits
+	case at >= 0 && at < 3 && to == Double, from == Float && to == Double, from == Date && to == TimestampNTZ:
+		return true
+	case decimal && wasDecimal:
+		return s >= r && p-q >= s-r
+	}
+	return false
 }
 
 // checkWrite refuses tables whose rules this version could break.
@@ -94,10 +199,6 @@ func (s *Snapshot) checkWrite() error {
 		if !slices.Contains(writable, f) {
 			missing = append(missing, f)
 		}
-	}
-	mode := conf["delta.columnMapping.mode"]
-	if p.MinWriterVersion >= 5 && mode != "" && mode != "none" && !slices.Contains(missing, "columnMapping") {
-		missing = append(missing, "columnMapping")
 	}
 	for k, v := range conf {
 		switch {

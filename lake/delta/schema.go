@@ -2,6 +2,7 @@ package delta
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -70,12 +71,23 @@ type Column struct {
 	// Metadata holds the other keys of the field's metadata as they stand in the
 	// schema, unknown ones included.
 	Metadata map[string]json.RawMessage
+
+	// Of the columns of a snapshot whose table maps columns: what the column is called in
+	// files, partition values and statistics, and its id in files.
+	Physical string
+	ID       int
 }
+
+// FileName is what the column is called in files, partition values and statistics.
+func (c *Column) FileName() string { return cmp.Or(c.Physical, c.Name) }
 
 // Field metadata keys.
 const (
 	metaComment    = "comment"
 	metaGeneration = "delta.generationExpression"
+	metaPhysical   = "delta.columnMapping.physicalName"
+	metaID         = "delta.columnMapping.id"
+	metaChanges    = "delta.typeChanges"
 )
 
 type schemaJSON struct {

@@ -52,8 +52,12 @@ func (s *Snapshot) apply(c *commit) (*Snapshot, error) {
 	if c.protocol != nil {
 		next.Protocol = *c.protocol
 	}
-	if c.metadata != nil {
-		if err := next.setMetadata(c.metadata); err != nil {
+	m := c.metadata
+	if m == nil && c.protocol != nil && next.Metadata.SchemaString != "" {
+		m = &next.Metadata // the protocol says what of it counts
+	}
+	if m != nil {
+		if err := next.setMetadata(m); err != nil {
 			return nil, fmt.Errorf("version %d: %w: %w", c.version, ErrDamaged, err)
 		}
 	}
@@ -85,8 +89,40 @@ func (s *Snapshot) setMetadata(m *Metadata) error {
 			return fmt.Errorf("partition column %s is not in the schema", p)
 		}
 	}
-	s.Metadata, s.Columns, s.stats = *m, cols, statColumnsOf(cols)
+	s.Metadata, s.Columns = *m, cols
+	if s.Mapping() != MapNone {
+		for i := range cols {
+			f := Field{Name: cols[i].Name}
+			if err := f.mapped(cols[i].Metadata); err != nil {
+				return err
+			}
+			cols[i].Physical, cols[i].ID = f.Physical, f.ID
+		}
+	}
+	s.stats = statColumnsOf(cols)
 	return nil
+}
+
+// partitionNames are the partition columns as partition values name them.
+func (s *Snapshot) partitionNames() []string {
+	if s.Mapping() == MapNone {
+		return s.Metadata.PartitionColumns
+	}
+	out := make([]string, len(s.Metadata.PartitionColumns))
+	for i, name := range s.Metadata.PartitionColumns {
+		out[i] = FindColumn(s.Columns, name).FileName()
+	}
+	return out
+}
+
+// Folder is the folder of new files of a partition, ending in a slash if there is one. By
+// convention only: readers go by partition values. Names of mapped columns mean nothing, so
+// there such a table has none.
+func (s *Snapshot) Folder(values map[string]*string) string {
+	if s.Mapping() != MapNone {
+		return ""
+	}
+	return PartitionFolder(s.Metadata.PartitionColumns, values)
 }
 
 // Files returns the live data files, those committed first first. The slice and
@@ -129,7 +165,7 @@ func (s *Snapshot) Uses(file string) bool {
 	if s.files.live.has(s.root, EncodePath(file)) {
 		return true
 	}
-	return s.files.live.vectorFile(file)
+	return s.files.live.vectorFile(s.root, file)
 }
 
 // Key returns the key of a data file in the store. See Locate for one that may lie outside

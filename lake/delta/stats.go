@@ -92,11 +92,11 @@ func (s *Snapshot) StatsOf(cols []Column, p parquetfile.Stats) string {
 	prefix := s.intProperty("delta.dataSkippingStringPrefixLength", 32)
 	for _, c := range s.indexed(cols) {
 		st := &p.Columns[slices.IndexFunc(cols, func(o Column) bool { return o.Name == c.Name })]
-		nulls[c.Name] = json.RawMessage(strconv.FormatInt(st.Nulls, 10))
+		nulls[c.FileName()] = json.RawMessage(strconv.FormatInt(st.Nulls, 10))
 		if lo, hi := boundTexts(c.Type, st, prefix); lo != nil {
-			mins[c.Name] = lo
+			mins[c.FileName()] = lo
 			if hi != nil {
-				maxs[c.Name] = hi
+				maxs[c.FileName()] = hi
 			}
 		}
 	}

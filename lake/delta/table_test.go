@@ -280,7 +280,7 @@ func TestConflicts(t *testing.T) {
 			return &Transaction{Protocol: &Protocol{MinReaderVersion: 1, MinWriterVersion: 4}}
 		}, nil},
 		{"X04 append, protocol we do not know", appendTx("a"), func(*Snapshot) *Transaction {
-			return &Transaction{Protocol: &Protocol{MinReaderVersion: 1, MinWriterVersion: 7, WriterFeatures: []string{"rowTracking"}}}
+			return &Transaction{Protocol: &Protocol{MinReaderVersion: 1, MinWriterVersion: 7, WriterFeatures: []string{"icebergCompatV2"}}}
 		}, ErrProtocolChanged},
 		{"X05 append, same application", func(s *Snapshot) *Transaction { return &Transaction{Txns: []Txn{{AppID: "x", Version: 2}}} },
 			func(s *Snapshot) *Transaction { return &Transaction{Txns: []Txn{{AppID: "x", Version: 1}}} }, ErrTransactionConflict},

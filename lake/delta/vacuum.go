@@ -62,13 +62,17 @@ func (t *Table) Vacuum(ctx context.Context, o VacuumOptions) (VacuumResult, erro
 	orphan := t.opts.Clock().Add(-max(keep, onItsWay))
 	valid, removed := make(map[string]bool), make(map[string]bool)
 	for _, a := range s.Files() {
-		valid[filePath(s.root, a.Path)] = true
+		for _, file := range s.filesOf(a.Path, a.DeletionVector) {
+			valid[file] = true
+		}
 	}
 	err = s.Tombstones(ctx, func(r *Remove) error {
-		if file := filePath(s.root, r.Path); r.DeletionTimestamp >= cut.UnixMilli() {
-			valid[file] = true
-		} else {
-			removed[file] = true
+		for _, file := range s.filesOf(r.Path, r.DeletionVector) {
+			if r.DeletionTimestamp >= cut.UnixMilli() {
+				valid[file] = true
+			} else {
+				removed[file] = true
+			}
 		}
 		return nil
 	})
@@ -87,19 +91,23 @@ func (t *Table) Vacuum(ctx context.Context, o VacuumOptions) (VacuumResult, erro
 		res.Bytes += info.Size
 	}
 	if o.Lite {
+		looked := map[string]bool{} // a vector file may serve several data files
 		err = s.Tombstones(ctx, func(r *Remove) error {
-			file := filePath(s.root, r.Path)
-			if !belowTable(file) {
-				return nil
-			}
-			info, err := t.store.Stat(ctx, path.Join(t.prefix, file))
-			if errors.Is(err, blob.ErrNotFound) {
-				return nil
-			}
-			if err == nil {
+			for _, file := range s.filesOf(r.Path, r.DeletionVector) {
+				if !belowTable(file) || looked[file] {
+					continue
+				}
+				looked[file] = true
+				info, err := t.store.Stat(ctx, path.Join(t.prefix, file))
+				if errors.Is(err, blob.ErrNotFound) {
+					continue
+				}
+				if err != nil {
+					return err
+				}
 				take(info, file)
 			}
-			return err
+			return nil
 		})
 		if err != nil {
 			return res, fmt.Errorf("vacuum %s: %w", t.prefix, err)
@@ -144,6 +152,17 @@ func (t *Table) Vacuum(ctx context.Context, o VacuumOptions) (VacuumResult, erro
 	_, err = t.Commit(ctx, &Transaction{Operation: "VACUUM END", Parameters: map[string]any{"status": status},
 		Metrics: map[string]string{"numDeletedFiles": strconv.Itoa(len(keys)), "numVacuumedDirectories": "0"}})
 	return res, errors.Join(done, err)
+}
+
+// filesOf are the files that an action needs: the data, and that of its deletion vector.
+func (s *Snapshot) filesOf(actionPath string, dv *DeletionVector) []string {
+	out := []string{filePath(s.root, actionPath)}
+	if dv != nil {
+		if file := dv.file(s.root); file != "" {
+			out = append(out, file)
+		}
+	}
+	return out
 }
 
 // belowTable reports whether a path of an action is that of a file below its table.

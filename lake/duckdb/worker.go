@@ -137,11 +137,9 @@ func loadDeleted(c *duckdb.Conn, deleted []query.Deleted) error {
 		return fmt.Errorf("load deletion vectors: %w", err)
 	}
 	for _, d := range deleted {
-		for _, pos := range d.Rows {
-			if err := a.AppendRow(d.File, pos); err != nil {
-				a.Close()
-				return fmt.Errorf("load deletion vectors: %w", err)
-			}
+		if err := d.Each(func(row int64) error { return a.AppendRow(d.File, row) }); err != nil {
+			a.Close()
+			return fmt.Errorf("load deletion vectors: %w", err)
 		}
 	}
 	if err := a.Close(); err != nil {

@@ -103,9 +103,14 @@ func (col *Column) describe(c *compact) {
 		c.i32(3, repetitionRequired)
 	}
 	c.text(4, col.Name)
-	logical := func(id int, fields func()) {
+	id := func() { // fields stand in the order of their numbers
+		if col.ID > 0 {
+			c.i32(9, int32(col.ID))
+		}
+	}
+	logical := func(kind int, fields func()) {
 		c.begin(10)
-		c.begin(id)
+		c.begin(kind)
 		if fields != nil {
 			fields()
 		}
@@ -121,18 +126,23 @@ func (col *Column) describe(c *compact) {
 	switch t := col.Type; t.Kind {
 	case String:
 		converted(convertedUTF8)
+		id()
 		logical(1, nil)
 	case Byte:
 		converted(convertedInt8)
+		id()
 		logical(10, integer(8))
 	case Short:
 		converted(convertedInt16)
+		id()
 		logical(10, integer(16))
 	case Date:
 		converted(convertedDate)
+		id()
 		logical(6, nil)
 	case Timestamp:
 		converted(convertedTimestampMicros)
+		id()
 		logical(8, func() {
 			c.bool(1, true) // UTC
 			c.begin(2)
@@ -144,10 +154,13 @@ func (col *Column) describe(c *compact) {
 		converted(convertedDecimal)
 		c.i32(7, int32(t.Scale))
 		c.i32(8, int32(t.Precision))
+		id()
 		logical(5, func() {
 			c.i32(1, int32(t.Scale))
 			c.i32(2, int32(t.Precision))
 		})
+	default:
+		id()
 	}
 	c.end()
 }

@@ -48,6 +48,8 @@ type Type struct {
 // Column is one column of a flat file.
 type Column struct {
 	Name     string
+	ID       int  // by which tables with mapped columns find it; 0: none
+	ByID     bool // ReadVectors finds it by its ID, whatever its name
 	Type     Type
 	Nullable bool
 	Unique   bool // hardly any value comes twice: no dictionary is tried

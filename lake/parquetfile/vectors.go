@@ -29,7 +29,12 @@ func ReadVectors(data []byte, cols []Column, use func(vecs []*column.Vector, row
 	s := f.MetaData().Schema
 	at := make([]int, len(cols))
 	for i, c := range cols {
-		if at[i] = s.ColumnIndexByName(c.Name); at[i] >= 0 && s.Column(at[i]).MaxRepetitionLevel() > 0 {
+		if at[i] = s.ColumnIndexByName(c.Name); c.ByID {
+			if at[i], err = indexByID(s, c.ID); err != nil {
+				return err
+			}
+		}
+		if at[i] >= 0 && s.Column(at[i]).MaxRepetitionLevel() > 0 {
 			return fmt.Errorf("column %s is a list", c.Name)
 		}
 	}
@@ -63,6 +68,23 @@ func ReadVectors(data []byte, cols []Column, use func(vecs []*column.Vector, row
 	return nil
 }
 
+// indexByID finds a flat column, -1 if the file has none of that id. A file without ids is
+// refused: its columns cannot be told apart.
+func indexByID(s *schema.Schema, id int) (int, error) {
+	some := false
+	for i := range s.NumColumns() {
+		n := s.Column(i).SchemaNode()
+		if n.FieldID() == int32(id) && s.Column(i).Path() == n.Name() {
+			return i, nil
+		}
+		some = some || n.FieldID() >= 0
+	}
+	if !some {
+		return 0, fmt.Errorf("the file has no field ids, and the columns of the table are mapped by id")
+	}
+	return -1, nil
+}
+
 // vector spreads the values over the rows.
 func (l *leafData) vector(t Type, col *schema.Column) (*column.Vector, error) {
 	n := len(l.defs)
@@ -85,6 +107,10 @@ func (l *leafData) vector(t Type, col *schema.Column) (*column.Vector, error) {
 	if err != nil {
 		return nil, err
 	}
+	scaled, err := rescaler(t, col)
+	if err != nil {
+		return nil, err
+	}
 	misfit := fmt.Errorf("the file stores %s, which does not fit", col.PhysicalType())
 	switch list := l.values.(type) {
 	case []parquet.ByteArray:
@@ -103,12 +129,12 @@ func (l *leafData) vector(t Type, col *schema.Column) (*column.Vector, error) {
 		if t.Kind != Decimal {
 			return nil, misfit
 		}
-		v.Ints, err = spread(l, list, func(b parquet.ByteArray) (int64, error) { return bigEndian(b) })
+		v.Ints, err = spread(l, list, func(b parquet.ByteArray) (int64, error) { return scaled(bigEndian(b)) })
 	case []parquet.FixedLenByteArray:
 		if t.Kind != Decimal {
 			return nil, misfit
 		}
-		v.Ints, err = spread(l, list, func(b parquet.FixedLenByteArray) (int64, error) { return bigEndian(b) })
+		v.Ints, err = spread(l, list, func(b parquet.FixedLenByteArray) (int64, error) { return scaled(bigEndian(b)) })
 	case []bool:
 		if v.Kind != column.Bool {
 			return nil, misfit
@@ -130,15 +156,19 @@ func (l *leafData) vector(t Type, col *schema.Column) (*column.Vector, error) {
 		}
 		v.Floats, err = spread(l, list, func(f float32) (float64, error) { return float64(f), nil })
 	case []int32:
+		if t.Kind == Double { // a column that was of integers once
+			v.Floats, err = spread(l, list, func(x int32) (float64, error) { return float64(x), nil })
+			break
+		}
 		if v.Kind != column.Int64 && v.Kind != column.Time {
 			return nil, misfit
 		}
-		v.Ints, err = spread(l, list, func(x int32) (int64, error) { return toInt(int64(x)), nil })
+		v.Ints, err = spread(l, list, func(x int32) (int64, error) { return scaled(toInt(int64(x)), nil) })
 	case []int64:
 		if v.Kind != column.Int64 && v.Kind != column.Time {
 			return nil, misfit
 		}
-		v.Ints, err = spread(l, list, func(x int64) (int64, error) { return toInt(x), nil })
+		v.Ints, err = spread(l, list, func(x int64) (int64, error) { return scaled(toInt(x), nil) })
 	case []parquet.Int96:
 		if t.Kind != Timestamp {
 			return nil, misfit
@@ -165,6 +195,31 @@ func spread[T, U any](l *leafData, list []T, conv func(T) (U, error)) ([]U, erro
 		k++
 	}
 	return out, nil
+}
+
+// rescaler returns what brings the unscaled decimals of a file to the scale of the type, which
+// may have become wider since; other values stay as they are.
+func rescaler(t Type, col *schema.Column) (func(int64, error) (int64, error), error) {
+	scale := 0
+	if l, ok := col.LogicalType().(schema.DecimalLogicalType); ok {
+		scale = int(l.Scale())
+	}
+	if t.Kind != Decimal || scale == t.Scale {
+		return func(x int64, err error) (int64, error) { return x, err }, nil
+	}
+	if scale > t.Scale {
+		return nil, fmt.Errorf("the file stores decimals with %d digits behind the point, which is more than %d", scale, t.Scale)
+	}
+	by := int64(1)
+	for range t.Scale - scale {
+		by *= 10
+	}
+	return func(x int64, err error) (int64, error) {
+		if y := x * by; y/by == x {
+			return y, err
+		}
+		return 0, fmt.Errorf("decimal %d with %d digits behind the point has more than 18 digits with %d", x, scale, t.Scale)
+	}, nil
 }
 
 // intReader returns how the integers of a file become those of a vector.

@@ -46,18 +46,20 @@ type Table struct {
 	Version        int64
 	Columns        []TableColumn
 	Files          []File
-	// Widened: files may hold columns in narrower types than the table's.
-	Widened bool
+	// ByID: files are asked for columns by their ids, not by their names.
+	ByID bool
 }
 
 // TableColumn is a column of a table.
 type TableColumn struct {
 	Name      string
 	Physical  string // name in the files and their statistics
+	ID        int    // in the files, where columns are found by it
 	Type      Type
-	Zoned     bool // a Delta timestamp: an instant, stored with UTC
-	Nested    bool // a struct, array or map, shown as JSON text
-	Partition bool // its values stand in the log, not in the files
+	Zoned     bool         // a Delta timestamp: an instant, stored with UTC
+	Nested    *delta.Shape // of a struct, array or map, shown as JSON text; else nil
+	WasFloat  bool         // files may hold 32-bit floats, though the column is wider
+	Partition bool         // its values stand in the log, not in the files
 	// Day is the physical name of the partition column that holds the UTC day of this
 	// time, if there is one.
 	Day string

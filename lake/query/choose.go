@@ -215,17 +215,3 @@ func (s *scan) groups(files []chosen) [][]chosen {
 	}
 	return out
 }
-
-// sureColumns marks the columns that every file has for sure, of those that are read:
-// writers put the columns that a file has into its statistics.
-func (s *scan) sureColumns(files []chosen) []bool {
-	sure := make([]bool, len(s.table.Columns))
-	for i := range s.table.Columns {
-		c := &s.table.Columns[i]
-		sure[i] = c.Partition || s.used[i]
-		for k := 0; k < len(files) && sure[i] && !c.Partition; k++ {
-			sure[i] = !files[k].Meta.IsZero() && files[k].Meta.Has(c.Physical)
-		}
-	}
-	return sure
-}

@@ -38,7 +38,34 @@ type Request struct {
 // Deleted lists rows that deletion vectors removed from a file.
 type Deleted struct {
 	File string
-	Rows []int64 // positions in the file, from 0
+	Rows []byte // uvarints: how far each position in the file, from 0, is behind the one before
+}
+
+// deletedOf packs positions in ascending order.
+func deletedOf(file string, rows []int64) Deleted {
+	d := Deleted{File: file, Rows: make([]byte, 0, len(rows))}
+	last := int64(0)
+	for _, row := range rows {
+		d.Rows = binary.AppendUvarint(d.Rows, uint64(row-last))
+		last = row
+	}
+	return d
+}
+
+// Each calls f with every position.
+func (d *Deleted) Each(f func(row int64) error) error {
+	row := int64(0)
+	for rest := d.Rows; len(rest) > 0; {
+		step, n := binary.Uvarint(rest)
+		if n <= 0 {
+			return fmt.Errorf("deleted rows of %s: damaged list", d.File)
+		}
+		rest, row = rest[n:], row+int64(step)
+		if err := f(row); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Limits bounds one query.

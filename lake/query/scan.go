@@ -3,6 +3,8 @@ package query
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -53,7 +55,7 @@ func (s *scan) emit(ctx context.Context, req *Request, stats *Stats) (string, er
 			if err != nil {
 				return "", fmt.Errorf("read deletion vector of %s: %w", f.Path, err)
 			}
-			req.Deleted = append(req.Deleted, Deleted{File: f.Path, Rows: rows})
+			req.Deleted = append(req.Deleted, deletedOf(f.Path, rows))
 			deleted = true
 		}
 	}
@@ -79,56 +81,58 @@ func patternOf(path string) string { return patternEscapes.Replace(path) }
 
 var patternEscapes = strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]")
 
-// branch reads files whose partition values are equal.
+// branch reads files whose partition values are equal. The engine is told which columns the
+// table has, and of which types: a file may lack those that came later, and hold others in
+// narrower types.
 func (s *scan) branch(files []chosen, deleted bool) string {
 	paths := make([]string, len(files))
 	for i, f := range files {
 		paths[i] = Quote(patternOf(f.Path))
 	}
-	sure := s.sureColumns(files)
-	var items, missing []string
+	read := slices.Clone(s.used)
+	var where []string
+	for _, p := range s.preds {
+		if c := &s.table.Columns[p.col.index]; !c.Partition && c.Nested == nil && p.op != isNull && p.op != notNull {
+			// Written on the stored column, so that the engine can skip row groups.
+			read[p.col.index] = true
+			where = append(where, fmt.Sprintf("r.c%d %s %s", p.col.index+1, p.op, c.stored(p.value)))
+		}
+	}
+	if deleted && !slices.Contains(read, true) { // with a schema no column of a file is taken for the row number
+		read[slices.IndexFunc(s.table.Columns, func(c TableColumn) bool { return !c.Partition })] = true
+	}
+	var items, schema []string
 	for i, c := range s.table.Columns {
 		name := fmt.Sprintf("c%d", i+1)
+		if read[i] && !c.Partition {
+			key := Quote(c.Physical)
+			if s.table.ByID {
+				key = strconv.Itoa(c.ID)
+			}
+			schema = append(schema, fmt.Sprintf("%s: {name: '%s', type: %s, default_value: NULL}", key, name, Quote(c.raw())))
+		}
 		switch {
 		case !s.used[i]:
-			continue
 		case c.Partition:
 			v, err := partitionValue(files[0].Partition[c.Physical], c.Type)
 			if err != nil {
 				v = Value{}
 			}
 			items = append(items, engineLiteral(c.Type, v)+" AS "+name)
-			continue
-		case !sure[i]:
-			missing = append(missing, "CAST(NULL AS "+c.raw()+") AS "+quoteName(c.Physical))
+		default:
+			items = append(items, c.read("r."+name)+" AS "+name)
 		}
-		items = append(items, c.read("r."+quoteName(c.Physical))+" AS "+name)
 	}
 	if len(items) == 0 {
 		items = []string{"1 AS c0"} // count(*): rows without columns
 	}
-	options := ", hive_partitioning = false"
-	if len(missing) > 0 || s.table.Widened {
-		options += ", union_by_name = true"
+	options := ""
+	if len(schema) > 0 {
+		options = ", schema = MAP {" + strings.Join(schema, ", ") + "}"
 	}
+	sql := "SELECT " + strings.Join(items, ", ") + " FROM read_parquet([" + strings.Join(paths, ", ") + "], hive_partitioning = false" + options + ") AS r"
 	if deleted {
-		options += ", filename = 'spate filename', file_row_number = true"
-	}
-	from := "read_parquet([" + strings.Join(paths, ", ") + "]" + options + ")"
-	if len(missing) > 0 {
-		// A column that no file may have, because it was added later.
-		from = "(SELECT * FROM " + from + " UNION ALL BY NAME SELECT " + strings.Join(missing, ", ") + " WHERE false)"
-	}
-	sql := "SELECT " + strings.Join(items, ", ") + " FROM " + from + " AS r"
-	var where []string
-	for _, p := range s.preds {
-		if c := &s.table.Columns[p.col.index]; !c.Partition && sure[p.col.index] && !c.Nested {
-			// Written on the stored column, so that the engine can skip row groups.
-			where = append(where, "r."+quoteName(c.Physical)+" "+p.op+" "+c.stored(p.value))
-		}
-	}
-	if deleted {
-		where = append(where, "NOT EXISTS (SELECT 1 FROM spate_deleted AS d WHERE d.file = r.\"spate filename\" AND d.pos = r.file_row_number)")
+		where = append(where, "NOT EXISTS (SELECT 1 FROM spate_deleted AS d WHERE d.file = r.filename AND d.pos = r.file_row_number)")
 	}
 	if len(where) > 0 {
 		sql += " WHERE " + strings.Join(where, " AND ")
@@ -138,21 +142,26 @@ func (s *scan) branch(files []chosen, deleted bool) string {
 
 // raw is the engine's type of a column as it is stored.
 func (c *TableColumn) raw() string {
-	if c.Zoned {
+	switch {
+	case c.Zoned:
 		return "TIMESTAMPTZ"
-	}
-	if c.Nested {
-		return "VARCHAR"
+	case c.Nested != nil:
+		return engineShape(c.Nested)
 	}
 	return c.Type.engine()
 }
 
 // read turns a stored column into its type.
 func (c *TableColumn) read(sql string) string {
-	if c.Nested {
-		return "CAST(to_json(" + sql + ") AS VARCHAR)"
+	switch {
+	case c.Nested != nil:
+		return "CAST(to_json(" + logical(c.Nested, sql, 0) + ") AS VARCHAR)"
+	case c.Zoned:
+		// The instant in UTC. A cast to TIMESTAMP asks the calendar of the time zone for each
+		// value and takes ten times as long.
+		return "make_timestamp(epoch_us(" + sql + "))"
 	}
-	return "CAST(" + sql + " AS " + c.Type.engine() + ")"
+	return sql
 }
 
 // stored writes a constant for a comparison with the stored column.

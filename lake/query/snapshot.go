@@ -1,11 +1,11 @@
 package query
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
 	"path/filepath"
-	"strings"
 
+	"spate/blob"
 	"spate/lake/delta"
 )
 
@@ -16,12 +16,12 @@ type Local interface {
 
 // TableOf describes a snapshot for queries. store is where the table's blobs
 // lie; only stores with local files can be read.
-func TableOf(database, name string, snap *delta.Snapshot, store any) (*Table, error) {
+func TableOf(database, name string, snap *delta.Snapshot, store blob.Store) (*Table, error) {
 	local, ok := store.(Local)
 	if !ok {
 		return nil, fmt.Errorf("read table %s.%s: queries over tables that are not on a local disk are not supported yet", database, name)
 	}
-	t := &Table{Database: database, Name: name, Version: snap.Version}
+	t := &Table{Database: database, Name: name, Version: snap.Version, ByID: snap.Mapping() == delta.MapID}
 	partition := map[string]bool{}
 	for _, p := range snap.Metadata.PartitionColumns {
 		partition[p] = true
@@ -34,9 +34,6 @@ func TableOf(database, name string, snap *delta.Snapshot, store any) (*Table, er
 		col.Partition = partition[c.Name]
 		t.Columns = append(t.Columns, col)
 	}
-	for _, f := range snap.Protocol.ReaderFeatures {
-		t.Widened = t.Widened || strings.HasPrefix(f, "typeWidening")
-	}
 	for _, d := range snap.PartitionDates() {
 		day, time := t.column(d.Column), t.column(d.Source)
 		if day != nil && time != nil && day.Partition && !time.Partition && time.Type.ID == DateTime2 {
@@ -46,9 +43,6 @@ func TableOf(database, name string, snap *delta.Snapshot, store any) (*Table, er
 	index := snap.Index()
 	t.Files = make([]File, 0, index.Len())
 	for f := range index.Files() {
-		if f.DeletionVector() != nil {
-			return nil, fmt.Errorf("read table %s.%s: deletion vectors are not supported yet", database, name)
-		}
 		key, err := snap.Locate(f.Path())
 		if err != nil {
 			return nil, fmt.Errorf("read table %s.%s: %w", database, name, err)
@@ -62,7 +56,12 @@ func TableOf(database, name string, snap *delta.Snapshot, store any) (*Table, er
 				return nil, fmt.Errorf("read table %s.%s: %w", database, name, err)
 			}
 		}
-		t.Files = append(t.Files, File{Path: path, Size: f.Size(), Partition: f.PartitionValues(), Meta: f})
+		file := File{Path: path, Size: f.Size(), Partition: f.PartitionValues(), Meta: f}
+		if dv := f.DeletionVector(); dv != nil {
+			file.DeletedRows = dv.Cardinality
+			file.Deleted = func(ctx context.Context) ([]int64, error) { return snap.DeletedRows(ctx, store, dv) }
+		}
+		t.Files = append(t.Files, file)
 	}
 	return t, nil
 }
@@ -78,14 +77,9 @@ func (t *Table) column(name string) *TableColumn {
 
 // columnOf maps a Delta column to its T-SQL type (sql-endpoint.md 7.1).
 func columnOf(c delta.Column) (TableColumn, error) {
-	out := TableColumn{Name: c.Name, Physical: c.Name}
-	if raw, ok := c.Metadata["delta.columnMapping.physicalName"]; ok {
-		if err := json.Unmarshal(raw, &out.Physical); err != nil {
-			return out, fmt.Errorf("column %s: physical name: %w", c.Name, err)
-		}
-	}
+	out := TableColumn{Name: c.Name, Physical: c.FileName(), ID: c.ID, WasFloat: c.WasFloat()}
 	switch c.Type {
-	case delta.String:
+	case delta.String, delta.Void: // of a void column no file has values
 		out.Type = Type{ID: NVarChar, Size: 4000}
 	case delta.Long:
 		out.Type = Type{ID: BigInt}
@@ -113,7 +107,11 @@ func columnOf(c delta.Column) (TableColumn, error) {
 		case ok:
 			out.Type = Type{ID: Decimal, Prec: p, Scale: s}
 		case c.Type.Nested():
-			out.Type, out.Nested = Type{ID: NVarChar, Size: Max}, true
+			shape, err := c.Type.Shape()
+			if err != nil {
+				return out, fmt.Errorf("column %s: %w", c.Name, err)
+			}
+			out.Type, out.Nested = Type{ID: NVarChar, Size: Max}, &shape
 		default:
 			return out, fmt.Errorf("column %s: the type %s is not supported yet", c.Name, c.Type)
 		}

@@ -24,7 +24,7 @@ func (f *chosen) index(t *Table) {
 // delta is a type whose statistics are those of the column.
 func (c *TableColumn) delta() delta.Type {
 	switch t := c.Type; {
-	case c.Nested:
+	case c.Nested != nil:
 		return delta.Binary
 	case t.isInteger():
 		return delta.Long
@@ -76,7 +76,7 @@ func (f *chosen) nulls(c *TableColumn) (int64, bool) {
 // bounds are values below and above which a column of the file has none; nil
 // where that is not known. empty: the column has only NULLs.
 func (f *chosen) bounds(c *TableColumn, t *Table) (lo, hi *Value, empty bool) {
-	if c.Nested {
+	if c.Nested != nil {
 		return nil, nil, false
 	}
 	if c.Partition {
@@ -101,6 +101,9 @@ func (f *chosen) bounds(c *TableColumn, t *Table) (lo, hi *Value, empty bool) {
 		}
 		b, _ := f.Meta.Bounds(c.Physical)
 		lo, hi = boundValue(b.Min, c.Type, false), boundValue(b.Max, c.Type, true)
+		if c.WasFloat { // the shortest text of a 32-bit float is near it
+			lo, hi = aside(lo, false), aside(hi, true)
+		}
 	}
 	if c.Day == "" {
 		return lo, hi, false
@@ -158,6 +161,19 @@ func boundValue(b delta.Bound, t Type, upper bool) *Value {
 		return nil
 	}
 	return &v
+}
+
+// aside is a float beyond every number that has the same 32-bit float.
+func aside(v *Value, upper bool) *Value {
+	if v == nil || v.Kind != KindFloat {
+		return nil
+	}
+	to := math.Inf(-1)
+	if upper {
+		to = math.Inf(1)
+	}
+	out := floatValue(float64(math.Nextafter32(float32(v.Float()), float32(to))))
+	return &out
 }
 
 func ulp(f float64, upper bool) float64 {
