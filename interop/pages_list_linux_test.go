@@ -45,6 +45,12 @@ var pages = map[string]page{
 			"spate backup /backups/monday": {before: func(s *session) { s.start("spate up") }, change: map[string]string{"/backups/monday": "monday"}},
 		},
 	},
+	"docs/tables.md": {
+		runs: map[string]how{
+			"cat > notebook.sql <<'SQL'": {output: shape},
+			"cat > upkeep.sql <<'SQL'":   {},
+		},
+	},
 	"docs/testing.md": {
 		runs: map[string]how{
 			"cat > hot.asaql <<'SQL'": {output: shape, exit: 6},

@@ -9,11 +9,13 @@ import (
 
 	"spate/lake/delta"
 	"spate/lake/query"
+	"spate/sql/syntax"
 )
 
 // Statements carries out statements on the tables of a catalog: it implements query.Tables.
 type Statements struct {
 	Catalog *Catalog
+	Engine  *query.Engine // for statements that change rows
 	// Pinned gives which files VACUUM must not delete although no version names them: those
 	// that jobs have prepared. Nil: VACUUM is refused.
 	Pinned func(ctx context.Context) (func(file string) bool, error)
@@ -28,6 +30,12 @@ func (s *Statements) Do(ctx context.Context, a *query.Action) (*query.Result, er
 		return s.databases(ctx)
 	case query.ShowTables:
 		return s.tables(ctx, a.Database)
+	case query.CreateDatabase:
+		return nil, s.createDatabase(ctx, a)
+	case query.CreateTable:
+		return s.createTable(ctx, a)
+	case query.Drop:
+		return nil, s.drop(ctx, a)
 	}
 	spec, err := s.Catalog.find(ctx, a.Database, a.Table)
 	if err != nil {
@@ -42,6 +50,12 @@ func (s *Statements) Do(ctx context.Context, a *query.Action) (*query.Result, er
 		return s.optimize(ctx, spec, t, a)
 	case query.Vacuum:
 		return s.vacuum(ctx, spec, t, a)
+	case query.Insert, query.InsertOverwrite, query.Delete, query.Update, query.Truncate:
+		return s.change(ctx, spec, t, a)
+	case query.AlterTable:
+		return nil, s.alter(ctx, t, a.Statement.(*syntax.AlterTable))
+	case query.Analyze:
+		return nil, s.analyze(ctx, spec, t, a.Statement.(*syntax.Analyze))
 	case query.Restore:
 		return s.restore(ctx, t, a)
 	case query.History:
@@ -53,7 +67,11 @@ func (s *Statements) Do(ctx context.Context, a *query.Action) (*query.Result, er
 	}
 	switch a.Kind {
 	case query.Describe, query.DescribeFull:
-		return describe(spec, snap, a.Kind == query.DescribeFull, s.location(spec)), nil
+		e, _, err := s.Catalog.entries(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return describe(spec, snap, a.Kind == query.DescribeFull, s.location(spec), e.Tables[spec.key()]), nil
 	case query.Detail:
 		return detail(ctx, spec, t, snap, s.location(spec))
 	case query.ShowColumns:

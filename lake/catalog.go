@@ -11,9 +11,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,7 +38,12 @@ type Options struct {
 	// Discover registers every folder of the store that holds a Delta log and is in
 	// no TableSpec: <database>.db/<name>, others in the database "default".
 	Discover bool
-	Log      *slog.Logger
+	// Databases are there without a table: that of the pipeline's storage.
+	Databases []string
+	// Root is what a URL of a table begins with, such as
+	// abfss://container@account.dfs.core.windows.net/; empty: no URLs.
+	Root string
+	Log  *slog.Logger
 	// Open are the open tables of the process, of the same store. Nil: the catalog has
 	// its own.
 	Open *Tables
@@ -46,6 +53,7 @@ type Options struct {
 // called concurrently.
 type Catalog struct {
 	o     Options
+	own   bool // o.Open is
 	specs []TableSpec
 }
 
@@ -61,13 +69,14 @@ func NewCatalog(o Options) (*Catalog, error) {
 		return nil, errors.New("catalog: Store is required")
 	}
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
-	if o.Open == nil {
+	c := &Catalog{own: o.Open == nil}
+	if c.own {
 		var err error
 		if o.Open, err = NewTables(TablesOptions{Store: o.Store, Log: o.Log}); err != nil {
 			return nil, fmt.Errorf("catalog: %w", err)
 		}
 	}
-	c := &Catalog{o: o}
+	c.o = o
 	seen := map[string]bool{}
 	for _, s := range o.Tables {
 		s = s.complete()
@@ -84,6 +93,15 @@ func NewCatalog(o Options) (*Catalog, error) {
 	return c, nil
 }
 
+// Close waits for what follows commits, such as checkpoints, where the open tables are the
+// catalog's own.
+func (c *Catalog) Close() {
+	if c.own {
+		c.o.Open.working.Wait()
+		c.o.Open.Close()
+	}
+}
+
 func (s TableSpec) complete() TableSpec {
 	s.Database = cmp.Or(s.Database, "default")
 	if s.Prefix == "" {
@@ -97,35 +115,69 @@ func (s TableSpec) key() string { return strings.ToLower(s.Database + "." + s.Na
 
 // HasDatabase implements query.Catalog.
 func (c *Catalog) HasDatabase(name string) bool {
+	has, err := c.hasDatabase(context.Background(), name)
+	return has && err == nil
+}
+
+func (c *Catalog) hasDatabase(ctx context.Context, name string) (bool, error) {
 	if strings.EqualFold(name, "default") || strings.EqualFold(name, "master") {
-		return true
+		return true, nil
 	}
-	for _, s := range c.specs {
+	if slices.ContainsFunc(c.o.Databases, func(d string) bool { return strings.EqualFold(d, name) }) {
+		return true, nil
+	}
+	e, _, err := c.entries(ctx)
+	if err != nil {
+		return false, err
+	}
+	if _, ok := e.Databases[strings.ToLower(name)]; ok {
+		return true, nil
+	}
+	for s, err := range c.all(ctx, e) {
+		if err != nil {
+			return false, err
+		}
 		if strings.EqualFold(s.Database, name) {
-			return true
+			return true, nil
 		}
 	}
-	if !c.o.Discover {
-		return false
+	return false, nil
+}
+
+// Databases lists the databases, in lower case, in order.
+func (c *Catalog) Databases(ctx context.Context) ([]string, error) {
+	e, _, err := c.entries(ctx)
+	if err != nil {
+		return nil, err
 	}
-	for s, err := range c.discovered(context.Background()) {
-		if err == nil && strings.EqualFold(s.Database, name) {
-			return true
+	names := map[string]bool{"default": true}
+	for _, d := range c.o.Databases {
+		names[strings.ToLower(d)] = true
+	}
+	for d := range e.Databases {
+		names[d] = true
+	}
+	for s, err := range c.all(ctx, e) {
+		if err != nil {
+			return nil, err
 		}
+		names[strings.ToLower(s.Database)] = true
 	}
-	return false
+	return slices.Sorted(maps.Keys(names)), nil
 }
 
 // Tables lists the tables that are named or found, by database and name.
 func (c *Catalog) Tables(ctx context.Context) ([]TableSpec, error) {
-	out := slices.Clone(c.specs)
-	if c.o.Discover {
-		for s, err := range c.discovered(ctx) {
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, s)
+	e, _, err := c.entries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []TableSpec
+	for s, err := range c.all(ctx, e) {
+		if err != nil {
+			return nil, err
 		}
+		out = append(out, s)
 	}
 	slices.SortFunc(out, func(a, b TableSpec) int { return strings.Compare(a.key(), b.key()) })
 	return out, nil
@@ -144,13 +196,31 @@ func (c *Catalog) List(ctx context.Context) ([]query.TableName, error) {
 	return out, nil
 }
 
-// discovered yields the folders with a Delta log that no spec names.
-func (c *Catalog) discovered(ctx context.Context) func(yield func(TableSpec, error) bool) {
+// all yields the tables that the pipeline names, those of statements, and folders with a
+// Delta log, each name once.
+func (c *Catalog) all(ctx context.Context, e *entries) func(yield func(TableSpec, error) bool) {
 	return func(yield func(TableSpec, error) bool) {
-		named := map[string]bool{}
-		keys := map[string]bool{}
-		for _, s := range c.specs {
+		named, keys := map[string]bool{}, map[string]bool{}
+		take := func(s TableSpec) bool {
+			if keys[s.key()] {
+				return true
+			}
 			named[s.Prefix], keys[s.key()] = true, true
+			return yield(s, nil)
+		}
+		for _, s := range c.specs {
+			if !take(s) {
+				return
+			}
+		}
+		for _, key := range slices.Sorted(maps.Keys(e.Tables)) {
+			t := e.Tables[key]
+			if !take(TableSpec{Database: t.Database, Name: t.Name, Prefix: t.Prefix}) {
+				return
+			}
+		}
+		if !c.o.Discover {
+			return
 		}
 		last := ""
 		for info, err := range c.o.Store.List(ctx, "", "") {
@@ -163,19 +233,54 @@ func (c *Catalog) discovered(ctx context.Context) func(yield func(TableSpec, err
 				continue
 			}
 			last = prefix
-			s := TableSpec{Database: "default", Name: strings.ToLower(path.Base(prefix)), Prefix: prefix}
-			if db, ok := strings.CutSuffix(path.Base(path.Dir(prefix)), ".db"); ok && db != "" {
-				s.Database = db
-			}
-			if named[prefix] || keys[s.key()] {
+			if named[prefix] || e.Dropped[prefix] {
 				continue
 			}
-			keys[s.key()] = true
-			if !yield(s, nil) {
+			s := foundTable(prefix)
+			for n := 2; keys[s.key()]; n++ {
+				// Another folder of the name came first: this one is named by its path.
+				if s.Name = strings.ToLower(strings.NewReplacer("/", "_", ".", "_").Replace(prefix)); n > 2 {
+					s.Name += "_" + strconv.Itoa(n)
+				}
+			}
+			if !take(s) {
 				return
 			}
 		}
 	}
+}
+
+// foundTable is the name of a folder with a Delta log.
+func foundTable(prefix string) TableSpec {
+	s := TableSpec{Database: "default", Name: strings.ToLower(path.Base(prefix)), Prefix: prefix}
+	if db, ok := strings.CutSuffix(path.Base(path.Dir(prefix)), ".db"); ok && db != "" {
+		s.Database = db
+	}
+	return s
+}
+
+// place is the prefix of a table that is named by its place: a path below the root, or a URL
+// that begins with the root. An account in angle brackets stands for the pipeline's.
+func (c *Catalog) place(location string) (string, error) {
+	p := location
+	if scheme, rest, ok := strings.Cut(location, "://"); ok {
+		root, _, _ := strings.Cut(strings.TrimPrefix(c.o.Root, "abfss://"), "/")
+		container, _, _ := strings.Cut(root, "@")
+		host, below, _ := strings.Cut(rest, "/")
+		if at := strings.IndexByte(host, '@'); at >= 0 && strings.HasPrefix(host[at+1:], "<") && strings.EqualFold(host[:at], container) {
+			host = root
+		}
+		if c.o.Root == "" || scheme != "abfss" && scheme != "abfs" || !strings.EqualFold(host, root) {
+			return "", &query.Error{Number: 50000, Class: 16, Message: fmt.Sprintf("The location '%s' lies elsewhere, and tables elsewhere are not supported yet.", location),
+				Hint: "Locations are paths below the container, or " + c.o.Root + "..."}
+		}
+		p = below
+	}
+	p = strings.Trim(p, "/")
+	if p == "" || path.Clean(p) != p || strings.HasPrefix(p, "..") || strings.Contains(p, "\\") || strings.HasPrefix(p, "_") || strings.Contains("/"+p+"/", "/_delta_log/") {
+		return "", &query.Error{Number: 50000, Class: 16, Message: fmt.Sprintf("'%s' is no place of a table.", location)}
+	}
+	return p, nil
 }
 
 func (c *Catalog) find(ctx context.Context, database, name string) (TableSpec, error) {
@@ -185,15 +290,24 @@ func (c *Catalog) find(ctx context.Context, database, name string) (TableSpec, e
 			return s, nil
 		}
 	}
-	if c.o.Discover {
-		for s, err := range c.discovered(ctx) {
-			if err != nil {
-				return TableSpec{}, err
-			}
-			if s.key() == want.key() {
-				return s, nil
-			}
+	e, _, err := c.entries(ctx)
+	if err != nil {
+		return TableSpec{}, err
+	}
+	if t, ok := e.Tables[want.key()]; ok {
+		return TableSpec{Database: t.Database, Name: t.Name, Prefix: t.Prefix}, nil
+	}
+	for s, err := range c.all(ctx, e) {
+		if err != nil {
+			return TableSpec{}, err
 		}
+		if s.key() == want.key() {
+			return s, nil
+		}
+	}
+	if strings.EqualFold(database, "delta") { // delta.`path`
+		prefix, err := c.place(name)
+		return TableSpec{Database: "delta", Name: name, Prefix: prefix}, err
 	}
 	return TableSpec{}, query.ErrNoTable
 }

@@ -33,7 +33,7 @@ func TestCatalogNamesAndFindsTables(t *testing.T) {
 	for _, s := range tables {
 		got = append(got, fmt.Sprintf("%s.%s@%s", s.Database, s.Name, s.Prefix))
 	}
-	want := "default.later@default.db/later default.there@deep/down/there telemetry.other@telemetry.db/Other telemetry.raw@delta/raw"
+	want := "default.later@default.db/later default.there@deep/down/there telemetry.other@telemetry.db/Other telemetry.raw@delta/raw telemetry.telemetry_db_raw@telemetry.db/raw"
 	if s := strings.Join(got, " "); s != want {
 		t.Errorf("got %s, want %s", s, want)
 	}

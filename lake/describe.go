@@ -15,16 +15,12 @@ import (
 )
 
 func (s *Statements) databases(ctx context.Context) (*query.Result, error) {
-	specs, err := s.Catalog.Tables(ctx)
+	names, err := s.Catalog.Databases(ctx)
 	if err != nil {
 		return nil, err
 	}
-	names := map[string]bool{"default": true}
-	for _, t := range specs {
-		names[strings.ToLower(t.Database)] = true
-	}
 	var rows [][]query.Value
-	for _, n := range slices.Sorted(maps.Keys(names)) {
+	for _, n := range names {
 		rows = append(rows, []query.Value{query.TextValue(n)})
 	}
 	return query.NewResult(texts("namespace"), rows), nil
@@ -89,7 +85,7 @@ func sparkType(t delta.Type) string {
 	return "struct<" + strings.Join(fields, ",") + ">"
 }
 
-func describe(spec TableSpec, s *delta.Snapshot, extended bool, location string) *query.Result {
+func describe(spec TableSpec, s *delta.Snapshot, extended bool, location string, e entry) *query.Result {
 	var rows [][]query.Value
 	row := func(name, typ, comment string) {
 		rows = append(rows, []query.Value{query.TextValue(name), query.TextValue(typ), query.TextValue(comment)})
@@ -110,9 +106,18 @@ func describe(spec TableSpec, s *delta.Snapshot, extended bool, location string)
 		row("", "", "")
 		row("# Detailed Table Information", "", "")
 		row("Name", strings.ToLower(spec.Database+"."+spec.Name), "")
-		row("Type", "EXTERNAL", "")
+		if s.Metadata.Description != "" {
+			row("Comment", s.Metadata.Description, "")
+		}
+		row("Type", map[bool]string{true: "MANAGED", false: "EXTERNAL"}[e.Managed], "")
 		row("Location", location, "")
 		row("Provider", "delta", "")
+		if st := e.Statistics; st != nil {
+			row("Statistics", fmt.Sprintf("%d bytes, %d rows, at version %d", st.Bytes, st.Rows, st.Version), "")
+			for _, c := range st.Columns {
+				row("Statistics of "+c.Name, fmt.Sprintf("about %d values, %d rows without one", c.Distinct, c.Nulls), "")
+			}
+		}
 		row("Table Properties", "["+strings.Join(propertyTexts(s, "="), ",")+"]", "")
 	}
 	return query.NewResult(texts("col_name", "data_type", "comment"), rows)

@@ -103,6 +103,25 @@ func (t *Tables) Create(ctx context.Context, prefix string, d delta.Definition) 
 	return table, err
 }
 
+// Fill makes a table with the rows of fill, or makes the one that is there another one.
+func (t *Tables) Fill(ctx context.Context, prefix string, d delta.Definition, replace bool, fill func(*delta.Snapshot) ([]*delta.Add, error)) error {
+	made := false
+	table, err := t.get(ctx, prefix, func(o delta.Options) (*delta.Table, error) {
+		if replace {
+			return o.Open(ctx, t.o.Store, prefix)
+		}
+		made = true
+		return o.CreateAs(ctx, t.o.Store, prefix, d, fill)
+	})
+	switch {
+	case err != nil || made:
+		return err
+	case !replace:
+		return fmt.Errorf("create table %s: %w", prefix, delta.ErrTableExists)
+	}
+	return table.Replace(ctx, d, fill)
+}
+
 // OpenOrCreate opens the table, which must then agree with d, or creates it.
 func (t *Tables) OpenOrCreate(ctx context.Context, prefix string, d delta.Definition) (*delta.Table, error) {
 	table, err := t.get(ctx, prefix, func(o delta.Options) (*delta.Table, error) { return o.OpenOrCreate(ctx, t.o.Store, prefix, d) })

@@ -47,6 +47,9 @@ spate table list -o json`,
 spate table describe telemetry.raw_telemetry`,
 	"table history": `
 spate table history telemetry.raw_telemetry --limit 10`,
+	"table analyze": `
+spate table analyze telemetry.raw_telemetry
+spate table analyze telemetry.raw_telemetry --columns DeviceId,Location`,
 	"table optimize": `
 spate table optimize telemetry.raw_telemetry
 spate table optimize telemetry.raw_telemetry --where "TimestampDate < '2026-01-01'" --zorder-by DeviceId,Timestamp`,

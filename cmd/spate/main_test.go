@@ -116,7 +116,7 @@ func TestEveryVerbKnowsItsForms(t *testing.T) {
 		t.Fatalf("%d verbs: %v", len(leaves), leaves)
 	}
 	needs := map[string][]string{"job start": {"x"}, "job stop": {"x"}, "job explain": {"x"}, "deadletter show": {"x"}, "deadletter drop": {"x"}, "deadletter replay": {"x"}, "query": {"SELECT 1"}, "bench": {"seed3"}, "backup": {"x"}, "restore": {"x"}, "hub delete": {"x"},
-		"table describe": {"x"}, "table history": {"x"}, "table optimize": {"x"}, "table restore": {"x"}, "table vacuum": {"x"},
+		"table analyze": {"x"}, "table describe": {"x"}, "table history": {"x"}, "table optimize": {"x"}, "table restore": {"x"}, "table vacuum": {"x"},
 		"metrics list": {"--metric", "X"}, "eval": {"-e", "SELECT 1"}}
 	t.Chdir(t.TempDir())
 	for _, path := range leaves {

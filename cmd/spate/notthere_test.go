@@ -309,27 +309,27 @@ func (oneTable) Table(_ context.Context, database, name string, _ query.AsOf) (*
 // guards are refusals behind others: what they refuse has been refused before, in other
 // words, or is no input of a user. Each is a file and a part of the literal.
 var guards = []string{
-	"config/read.go %s is not supported",                // of the keys of config.Later
-	"lake/query/errors.go %s is not",                    // of unsupported, whose callers are looked at
-	"stream/compile.go  is not supported",               // of UnsupportedError
-	"stream/exec/operator.go ",                          // of UnsupportedError
-	"stream/exec/step.go ",                              // a step that no plan has
-	"stream/exec/expr.go expression %T",                 // an expression that no plan has
-	"stream/exec/expr.go function ",                     // a function that the binder does not pass on
-	"stream/exec/accumulators.go aggregate ",            // an aggregate that the binder does not pass on
-	"sql/syntax/parse_script.go %s is not",              // of the statements of foreign
-	"sql/syntax/parse_source.go %s is not",              // PIVOT, UNPIVOT and TABLESAMPLE
-	"sql/syntax/parse_ddl.go VACUUM",                    // Spark's SQL is read where a table is declared, and no VACUUM is one
-	"lake/query/bind_from.go TIMESTAMP BY in",           // T-SQL is read without the clauses of streams
-	"lake/query/bind_from.go PARTITION BY",              // the same
-	"lake/query/bind_from.go MATCH_RECOGNIZE",           // the same
-	"lake/query/bind_from.go This kind",                 // a source that T-SQL has not
-	"lake/query/bind_ops.go RLIKE",                      // Spark's
-	"lake/query/bind_arith.go The operator",             // Spark's
-	"lake/query/bind_expr.go This expression",           // Spark's
-	"lake/query/bind_expr.go Access into",               // Spark's
-	"lake/parquetfile/rows.go ",                         // nothing that a user does rewrites files
-	"lake/parquetfile/type.go ",                         // lake/delta has refused the type
+	"config/read.go %s is not supported",      // of the keys of config.Later
+	"lake/query/errors.go %s is not",          // of unsupported, whose callers are looked at
+	"stream/compile.go  is not supported",     // of UnsupportedError
+	"stream/exec/operator.go ",                // of UnsupportedError
+	"stream/exec/step.go ",                    // a step that no plan has
+	"stream/exec/expr.go expression %T",       // an expression that no plan has
+	"stream/exec/expr.go function ",           // a function that the binder does not pass on
+	"stream/exec/accumulators.go aggregate ",  // an aggregate that the binder does not pass on
+	"sql/syntax/parse_script.go %s is not",    // of the statements of foreign
+	"sql/syntax/parse_source.go %s is not",    // PIVOT, UNPIVOT and TABLESAMPLE
+	"sql/syntax/parse_ddl.go VACUUM",          // Spark's SQL is read where a table is declared, and no VACUUM is one
+	"lake/query/bind_from.go TIMESTAMP BY in", // T-SQL is read without the clauses of streams
+	"lake/query/bind_from.go PARTITION BY",    // the same
+	"lake/query/bind_from.go MATCH_RECOGNIZE", // the same
+	"lake/query/bind_from.go This kind",       // a source that T-SQL has not
+	"lake/query/bind_ops.go RLIKE",            // Spark's
+	"lake/query/bind_arith.go The operator",   // Spark's
+	"lake/query/bind_expr.go This expression", // Spark's
+	"lake/query/bind_expr.go Access into",     // Spark's
+	"lake/parquetfile/rows.go ",               // nothing that a user does rewrites files
+	"lake/parquetfile/type.go ",               // lake/delta has refused the type
 }
 
 // refusals are the texts with which the code refuses by name, and where they stand.

@@ -90,6 +90,11 @@ func (a *app) query() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if !query.Creates(sql) {
+			if err := mustHaveTables(p.Options); err != nil {
+				return err
+			}
+		}
 		ctx := cmd.Context()
 		if a.timeout > 0 {
 			var cancel context.CancelFunc
@@ -111,15 +116,13 @@ func (a *app) query() *cobra.Command {
 
 // session is a query session on the tables of a data folder.
 func session(o pipeline.Options, f queryFlags, timeout time.Duration) (*query.Session, func() error, error) {
-	store, err := openStore(lake.Folder(o.Dir, o.Storage.Account, o.Storage.Container))
-	if err != nil {
-		return nil, nil, err
-	}
+	store := blob.NewLocal(lake.Folder(o.Dir, o.Storage.Account, o.Storage.Container)) // made by the first table
 	var specs []lake.TableSpec
 	for _, t := range o.Tables {
 		specs = append(specs, lake.TableSpec{Database: t.Database, Name: t.Name, Prefix: t.Path})
 	}
-	catalog, err := lake.NewCatalog(lake.Options{Store: store, Tables: specs, Discover: true})
+	catalog, err := lake.NewCatalog(lake.Options{Store: store, Tables: specs, Discover: true, Databases: []string{o.Storage.Database},
+		Root: "abfss://" + o.Storage.Container + "@" + o.Storage.Account + ".dfs.core.windows.net/"})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -127,12 +130,22 @@ func session(o pipeline.Options, f queryFlags, timeout time.Duration) (*query.Se
 	if err != nil {
 		return nil, nil, err
 	}
-	engine, err := query.NewEngine(query.EngineOptions{Command: []string{program, "duckdb-worker"}, Workers: 1, Limits: query.Limits{Timeout: timeout}})
+	// What a query spills, and what a statement writes before it is whole, lies here.
+	scratch, err := os.MkdirTemp("", "spate-query-")
 	if err != nil {
 		return nil, nil, err
 	}
+	engine, err := query.NewEngine(query.EngineOptions{Command: []string{program, "duckdb-worker"}, Workers: 1, Limits: query.Limits{Timeout: timeout, SpillDir: scratch}})
+	if err != nil {
+		os.RemoveAll(scratch)
+		return nil, nil, err
+	}
+	end := func() error {
+		catalog.Close()
+		return errors.Join(engine.Close(), os.RemoveAll(scratch))
+	}
 	s := &query.Session{Catalog: catalog, Engine: engine, Database: o.Storage.Database, Params: map[string]query.Param{}}
-	s.Tables = &lake.Statements{Catalog: catalog, Pinned: func(ctx context.Context) (func(string) bool, error) {
+	s.Tables = &lake.Statements{Catalog: catalog, Engine: engine, Pinned: func(ctx context.Context) (func(string) bool, error) {
 		return jobs.Prepared(ctx, blob.NewLocal(o.Dir))
 	}}
 	if f.database != "" {
@@ -141,20 +154,20 @@ func session(o pipeline.Options, f queryFlags, timeout time.Duration) (*query.Se
 	for _, p := range f.params {
 		name, value, ok := strings.Cut(p, "=")
 		if !ok {
-			return nil, nil, withCode(usage, fmt.Errorf("--param %s: want NAME=VALUE", p))
+			return nil, nil, errors.Join(withCode(usage, fmt.Errorf("--param %s: want NAME=VALUE", p)), end())
 		}
 		s.Params[strings.ToLower(strings.TrimPrefix(name, "@"))] = query.TextParam(value)
 	}
-	return s, engine.Close, nil
+	return s, end, nil
 }
 
-// openStore opens a folder for reading. One that is not there holds no tables; it is
-// not made, because a query changes nothing.
-func openStore(dir string) (blob.Store, error) {
+// mustHaveTables refuses what asks the tables of an instance that has none.
+func mustHaveTables(o pipeline.Options) error {
+	dir := lake.Folder(o.Dir, o.Storage.Account, o.Storage.Container)
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		return nil, withCode(notFound, fmt.Errorf("there are no tables in %s: start the pipeline with `spate up`", shortPath(dir)))
+		return withCode(notFound, fmt.Errorf("there are no tables in %s: start the pipeline with `spate up`, or make one with CREATE TABLE", shortPath(dir)))
 	}
-	return blob.NewLocal(dir), nil
+	return nil
 }
 
 func (a *app) ask(ctx context.Context, s *query.Session, sql, form string, f queryFlags) error {
@@ -193,9 +206,6 @@ func (a *app) ask(ctx context.Context, s *query.Session, sql, form string, f que
 		start = time.Now()
 		return nil
 	})
-	if err == nil && results == 0 {
-		return withCode(usage, errors.New("there is no query in the text"))
-	}
 	return queryError(err)
 }
 

@@ -19,9 +19,6 @@ import (
 func (a *app) table() *cobra.Command {
 	cmd := &cobra.Command{Use: "table", Short: "The tables of a running or a stopped pipeline: what they are, and their upkeep",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 && args[0] == "analyze" {
-				return errors.New("the verb table analyze is not supported yet")
-			}
 			return cobra.NoArgs(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
@@ -95,7 +92,25 @@ func (a *app) table() *cobra.Command {
 			return fmt.Sprintf("RESTORE %s TO TIMESTAMP AS OF '%s'", t, when.UTC().Format("2006-01-02 15:04:05.999")), nil
 		}
 	})
-	cmd.AddCommand(list, describe, history, optimize, vacuum, restore)
+	analyze := a.tableVerb("analyze TABLE", "Count rows, and the values of columns, for the catalog; describe shows them", nil, func(cmd *cobra.Command) tableStatement {
+		all := cmd.Flags().Bool("all-columns", false, "about how many values each column has")
+		columns := cmd.Flags().StringSlice("columns", nil, "about how many values these columns have")
+		return func(s *query.Session, t string) (string, error) {
+			sql := "ANALYZE TABLE " + t + " COMPUTE STATISTICS"
+			switch {
+			case *all:
+				sql += " FOR ALL COLUMNS"
+			case len(*columns) > 0:
+				var quoted []string
+				for _, c := range *columns {
+					quoted = append(quoted, bracketed(strings.TrimSpace(c)))
+				}
+				sql += " FOR COLUMNS " + strings.Join(quoted, ", ")
+			}
+			return sql + "; DESCRIBE EXTENDED " + t, nil
+		}
+	})
+	cmd.AddCommand(list, describe, history, optimize, vacuum, restore, analyze)
 	return cmd
 }
 
@@ -132,6 +147,9 @@ func bracketed(name string) string { return "[" + strings.ReplaceAll(name, "]", 
 func (a *app) withSession(ctx context.Context, use func(context.Context, *query.Session) error) error {
 	p, err := a.load("", config.Source{NoScripts: true})
 	if err != nil {
+		return err
+	}
+	if err := mustHaveTables(p.Options); err != nil {
 		return err
 	}
 	if a.timeout > 0 {

@@ -50,6 +50,12 @@ type Add struct {
 	extended bool // of a tombstone, see asAdd: extendedFileMetadata
 }
 
+// Removal takes the file out of the table, with its rows, at a time in ms.
+func (a *Add) Removal(at int64) *Remove {
+	return &Remove{Path: a.Path, DeletionTimestamp: at, DataChange: true, ExtendedFileMetadata: true, PartitionValues: a.PartitionValues, Size: a.Size,
+		Tags: a.Tags, DeletionVector: a.DeletionVector, BaseRowID: a.BaseRowID, DefaultRowCommitVersion: a.DefaultRowCommitVersion}
+}
+
 // Remove takes a data file out of the table.
 type Remove struct {
 	Path                 string             `json:"path"`

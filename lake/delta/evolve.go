@@ -41,7 +41,7 @@ func (t *Table) AddColumns(ctx context.Context, base *Snapshot, columns []Column
 
 // adding is the transaction that adds the columns which s lacks, nil if it lacks none.
 func (s *Snapshot) adding(columns []Column) (*Transaction, error) {
-	all := slices.Clone(s.Columns)
+	all, m := slices.Clone(s.Columns), s.Metadata
 	type added struct { // as Spark writes it down
 		Column struct {
 			Name     string         `json:"name"`
@@ -61,6 +61,11 @@ func (s *Snapshot) adding(columns []Column) (*Transaction, error) {
 		if c.Type == TimestampNTZ || c.Type == Variant || strings.Contains(string(c.Type), `"timestamp_ntz"`) {
 			return nil, fmt.Errorf("column %s: %w", c.Name, unsupported("type "+string(c.Type), "a table feature"))
 		}
+		if s.Mapping() != MapNone {
+			if err := m.identify(&c); err != nil {
+				return nil, fmt.Errorf("column %s: %w", c.Name, err)
+			}
+		}
 		all = append(all, c)
 		a := added{}
 		a.Column.Name, a.Column.Type, a.Column.Nullable, a.Column.Metadata = c.Name, c.Type, true, map[string]any{}
@@ -73,7 +78,6 @@ func (s *Snapshot) adding(columns []Column) (*Transaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := s.Metadata
 	m.SchemaString = schema
 	return &Transaction{Operation: "ADD COLUMNS", Parameters: map[string]any{"columns": string(marshal(list))},
 		Metrics: map[string]string{}, Metadata: &m, Base: s}, nil

@@ -124,9 +124,9 @@ func (r *rewriter) replace(ctx context.Context, bin []*Add, tags map[string]*str
 	removedAt := t.opts.Clock().UnixMilli()
 	sizes, added, removed, vectors := []int64{}, int64(0), int64(0), 0
 	for _, a := range bin {
-		tx.Removes = append(tx.Removes, &Remove{Path: a.Path, DeletionTimestamp: removedAt, ExtendedFileMetadata: true,
-			PartitionValues: a.PartitionValues, Size: a.Size, Tags: a.Tags, DeletionVector: a.DeletionVector,
-			BaseRowID: a.BaseRowID, DefaultRowCommitVersion: a.DefaultRowCommitVersion})
+		moved := a.Removal(removedAt)
+		moved.DataChange = false
+		tx.Removes = append(tx.Removes, moved)
 		removed += a.Size
 		if a.DeletionVector != nil {
 			vectors++
@@ -174,6 +174,19 @@ func lost(err error) bool {
 	return false
 }
 
+// CommitFiles is Commit of files that were written for the transaction: those that no version
+// can name are deleted.
+func (t *Table) CommitFiles(ctx context.Context, tx *Transaction) (*Snapshot, error) {
+	s, err := t.Commit(ctx, tx)
+	if err != nil && lost(err) {
+		t.Discard(tx.Adds)
+	}
+	return s, err
+}
+
+// Discard deletes new files that no version names.
+func (t *Table) Discard(adds []*Add) { t.discard(t.Known(), adds) }
+
 // discard deletes files that no version names.
 func (t *Table) discard(s *Snapshot, adds []*Add) {
 	for _, a := range adds {
@@ -183,8 +196,8 @@ func (t *Table) discard(s *Snapshot, adds []*Add) {
 	}
 }
 
-// parseSize reads a number of bytes, with an optional unit: 134217728, 128mb.
-func parseSize(text string) (int64, bool) {
+// ParseSize reads a number of bytes, with an optional unit: 134217728, 128mb.
+func ParseSize(text string) (int64, bool) {
 	s := strings.ToLower(strings.TrimSpace(text))
 	unit := int64(1)
 	for suffix, u := range map[string]int64{"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30} {
@@ -224,7 +237,7 @@ func (t *Table) rewriter(s *Snapshot, target int64, zOrderBy []string) (*rewrite
 	r := &rewriter{table: t, snap: s, target: target}
 	if r.target <= 0 {
 		r.target = 128 << 20
-		if n, ok := parseSize(s.Property("delta.targetFileSize", "")); ok {
+		if n, ok := ParseSize(s.Property("delta.targetFileSize", "")); ok {
 			r.target = n
 		}
 	}

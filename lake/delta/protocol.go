@@ -3,6 +3,7 @@ package delta
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -51,6 +52,39 @@ func (p *Protocol) check() error {
 		}
 	}
 	return nil
+}
+
+// impliedWriter are the features that writer versions below 7 stand for.
+var impliedWriter = []string{3: "checkConstraints", 4: "changeDataFeed generatedColumns", 5: "columnMapping", 6: "identityColumns"}
+
+// with is the protocol that knows writer features besides its own.
+func (p Protocol) with(features ...string) Protocol {
+	if len(features) == 0 {
+		return p
+	}
+	have := map[string]bool{}
+	for _, f := range p.WriterFeatures {
+		have[f] = true
+	}
+	if p.MinWriterVersion < 7 {
+		if p.MinWriterVersion >= 2 {
+			have["appendOnly"], have["invariants"] = true, true
+		}
+		for v := 3; v <= p.MinWriterVersion; v++ {
+			for f := range strings.FieldsSeq(impliedWriter[v]) {
+				have[f] = true
+			}
+		}
+		if !slices.ContainsFunc(features, func(f string) bool { return !have[f] }) {
+			return p
+		}
+	}
+	for _, f := range features {
+		have[f] = true
+	}
+	p.MinWriterVersion = 7
+	p.WriterFeatures = slices.Sorted(maps.Keys(have))
+	return p
 }
 
 // checkRead refuses tables that this version would read wrongly.

@@ -80,9 +80,7 @@ func (t *Table) restore(ctx context.Context, version int64) (RestoreResult, erro
 		if then[fileKey(s.root, a.Path, a.DeletionVector)] {
 			continue
 		}
-		tx.Removes = append(tx.Removes, &Remove{Path: a.Path, DeletionTimestamp: removedAt, DataChange: true, ExtendedFileMetadata: true,
-			PartitionValues: a.PartitionValues, Size: a.Size, Tags: a.Tags, DeletionVector: a.DeletionVector,
-			BaseRowID: a.BaseRowID, DefaultRowCommitVersion: a.DefaultRowCommitVersion})
+		tx.Removes = append(tx.Removes, a.Removal(removedAt))
 		res.FilesRemoved, res.BytesRemoved = res.FilesRemoved+1, res.BytesRemoved+a.Size
 	}
 	if !reflect.DeepEqual(old.Metadata, s.Metadata) {

@@ -81,10 +81,13 @@ type Column struct {
 // FileName is what the column is called in files, partition values and statistics.
 func (c *Column) FileName() string { return cmp.Or(c.Physical, c.Name) }
 
+// GenerationKey is the key of the metadata of a generated column.
+const GenerationKey = "delta.generationExpression"
+
 // Field metadata keys.
 const (
 	metaComment    = "comment"
-	metaGeneration = "delta.generationExpression"
+	metaGeneration = GenerationKey
 	metaPhysical   = "delta.columnMapping.physicalName"
 	metaID         = "delta.columnMapping.id"
 	metaChanges    = "delta.typeChanges"

@@ -91,6 +91,9 @@ func (s *Snapshot) StatsOf(cols []Column, p parquetfile.Stats) string {
 	mins, maxs, nulls := map[string]json.RawMessage{}, map[string]json.RawMessage{}, map[string]json.RawMessage{}
 	prefix := s.intProperty("delta.dataSkippingStringPrefixLength", 32)
 	for _, c := range s.indexed(cols) {
+		if strings.HasPrefix(string(c.Type), `{"type":"struct"`) {
+			continue // it has a count for each of its fields
+		}
 		st := &p.Columns[slices.IndexFunc(cols, func(o Column) bool { return o.Name == c.Name })]
 		nulls[c.FileName()] = json.RawMessage(strconv.FormatInt(st.Nulls, 10))
 		if lo, hi := boundTexts(c.Type, st, prefix); lo != nil {
@@ -130,6 +133,11 @@ func boundTexts(t Type, st *parquetfile.ColumnStats, prefix int) (lo, hi json.Ra
 			return jsonText(time.UnixMicro(us).UTC().Format("2006-01-02T15:04:05.000Z"))
 		}
 		return ms(st.MinInt), ms(st.MaxInt)
+	case TimestampNTZ:
+		ms := func(us int64) json.RawMessage {
+			return jsonText(time.UnixMicro(us).UTC().Format("2006-01-02T15:04:05.000"))
+		}
+		return ms(st.MinInt), ms(st.MaxInt)
 	case String:
 		lo := jsonText(minPrefix(string(st.MinText), prefix))
 		if m, ok := maxPrefix(string(st.MaxText), prefix); ok {
@@ -138,6 +146,9 @@ func boundTexts(t Type, st *parquetfile.ColumnStats, prefix int) (lo, hi json.Ra
 		return lo, nil
 	}
 	if _, scale, ok := t.DecimalParts(); ok {
+		if st.MinText != nil { // of more digits than a number holds
+			return json.RawMessage(st.MinText), json.RawMessage(st.MaxText)
+		}
 		return json.RawMessage(DecimalText(st.MinInt, scale)), json.RawMessage(DecimalText(st.MaxInt, scale))
 	}
 	return nil, nil

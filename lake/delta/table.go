@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -199,46 +200,131 @@ const (
 // or writer features if a column is generated.
 // It returns ErrTableExists if there is a log.
 func (o Options) Create(ctx context.Context, store blob.Store, prefix string, d Definition) (*Table, error) {
+	return o.CreateAs(ctx, store, prefix, d, nil)
+}
+
+// CreateAs is Create of a table that has rows from its first version on: fill writes their
+// files, for the snapshot that it is given. Files that no version names are deleted.
+func (o Options) CreateAs(ctx context.Context, store blob.Store, prefix string, d Definition, fill func(*Snapshot) ([]*Add, error)) (*Table, error) {
 	t := o.table(store, prefix)
+	fail := func(err error) (*Table, error) { return nil, fmt.Errorf("create table %s: %w", prefix, err) }
 	for _, err := range store.List(ctx, t.logKey("")+"/", "") {
-		if err != nil {
-			return nil, fmt.Errorf("create table %s: %w", prefix, err)
+		if err == nil {
+			err = ErrTableExists
 		}
-		return nil, fmt.Errorf("create table %s: %w", prefix, ErrTableExists)
+		return fail(err)
 	}
+	m, protocol, err := t.metadata(d)
+	if err != nil {
+		return fail(err)
+	}
+	t.head = t.empty()
+	tx := &Transaction{Operation: "CREATE TABLE", Metadata: m, Protocol: protocol, Parameters: creation(m, d), Metrics: map[string]string{}}
+	if fill != nil {
+		if err := tx.fill(t.head, fill); err != nil {
+			t.Discard(tx.Adds)
+			return fail(err)
+		}
+		tx.Operation = "CREATE TABLE AS SELECT"
+	}
+	blind := true
+	_, err = t.commit(ctx, tx, t.head, &blind)
+	if err != nil && lost(err) {
+		t.Discard(tx.Adds)
+	}
+	if errors.Is(err, ErrMetadataChanged) || errors.Is(err, ErrProtocolChanged) {
+		err = ErrTableExists
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return t, nil
+}
+
+// Replace makes the table another one, with the rows of fill, in one version. Older versions can
+// be read as they were.
+func (t *Table) Replace(ctx context.Context, d Definition, fill func(*Snapshot) ([]*Add, error)) error {
+	fail := func(err error) error { return fmt.Errorf("replace table %s: %w", t.prefix, err) }
+	base, err := t.Snapshot(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	m, protocol, err := t.metadata(d)
+	if err != nil {
+		return fail(err)
+	}
+	m.ID = base.Metadata.ID
+	// A protocol is never lowered: files of older versions may need it.
+	p := base.Protocol.with(protocol.WriterFeatures...)
+	tx := &Transaction{Operation: "CREATE OR REPLACE TABLE", Metadata: m, Base: base, ReadsTable: true, Parameters: creation(m, d), Metrics: map[string]string{}}
+	if !reflect.DeepEqual(p, base.Protocol) {
+		tx.Protocol = &p
+	}
+	if err := tx.fill(base, fill); err != nil {
+		t.Discard(tx.Adds)
+		return fail(err)
+	}
+	if len(tx.Adds) > 0 {
+		tx.Operation = "CREATE OR REPLACE TABLE AS SELECT"
+	}
+	now := t.opts.Clock().UnixMilli()
+	for _, a := range base.Files() {
+		tx.Removes = append(tx.Removes, a.Removal(now))
+	}
+	_, err = t.CommitFiles(ctx, tx)
+	return err
+}
+
+// fill writes the files of a transaction that says what the table becomes.
+func (tx *Transaction) fill(base *Snapshot, write func(*Snapshot) ([]*Add, error)) error {
+	next, err := base.apply(&commit{version: base.Version + 1, protocol: tx.Protocol, metadata: tx.Metadata})
+	if err != nil {
+		return err
+	}
+	tx.Adds, err = write(next)
+	rows, bytes := int64(0), int64(0)
+	for _, a := range tx.Adds {
+		if n, ok := RefOf(next.Columns, a).Rows(); ok {
+			rows += n
+		}
+		bytes += a.Size
+	}
+	tx.Metrics = map[string]string{"numFiles": strconv.Itoa(len(tx.Adds)), "numOutputRows": strconv.FormatInt(rows, 10), "numOutputBytes": strconv.FormatInt(bytes, 10)}
+	return err
+}
+
+// metadata is what a definition makes of a table.
+func (t *Table) metadata(d Definition) (*Metadata, *Protocol, error) {
 	cols, partitions, props, err := d.resolve()
 	if err != nil {
-		return nil, fmt.Errorf("create table %s: %w", prefix, err)
+		return nil, nil, err
 	}
 	schema, err := SchemaString(cols)
 	if err != nil {
-		return nil, fmt.Errorf("create table %s: %w", prefix, err)
+		return nil, nil, err
 	}
-	for _, c := range cols {
-		if c.Type == TimestampNTZ || c.Type == Variant || strings.Contains(string(c.Type), `"timestamp_ntz"`) {
-			return nil, fmt.Errorf("create table %s: column %s: %w", prefix, c.Name, unsupported("type "+string(c.Type), "a table feature"))
-		}
-	}
-	m := &Metadata{ID: newUUID(), Name: d.Name, Description: d.Description, Format: Format{Provider: "parquet", Options: map[string]string{}},
-		SchemaString: schema, PartitionColumns: append([]string{}, partitions...), Configuration: props, CreatedTime: t.opts.Clock().UnixMilli()}
 	protocol := &Protocol{MinReaderVersion: 1, MinWriterVersion: 2}
 	for i := range cols {
-		if _, ok := cols[i].Generation(); ok {
+		c := &cols[i]
+		if c.Type == TimestampNTZ || c.Type == Variant || strings.Contains(string(c.Type), `"timestamp_ntz"`) {
+			return nil, nil, fmt.Errorf("column %s: %w", c.Name, unsupported("type "+string(c.Type), "a table feature"))
+		}
+		if _, ok := c.Generation(); ok {
 			protocol = &Protocol{MinReaderVersion: 1, MinWriterVersion: 7, WriterFeatures: []string{"appendOnly", "invariants", "generatedColumns"}}
 		}
 	}
-	t.head = t.empty()
-	blind := true
-	_, err = t.commit(ctx, &Transaction{Operation: "CREATE TABLE", Metadata: m, Protocol: protocol,
-		Parameters: map[string]any{"isManaged": "false", "description": nil, "partitionBy": string(marshal(m.PartitionColumns)),
-			"clusterBy": "[]", "properties": string(marshal(props))}, Metrics: map[string]string{}}, t.head, &blind)
-	if errors.Is(err, ErrMetadataChanged) || errors.Is(err, ErrProtocolChanged) {
-		return nil, fmt.Errorf("create table %s: %w", prefix, ErrTableExists)
+	return &Metadata{ID: newUUID(), Name: d.Name, Description: d.Description, Format: Format{Provider: "parquet", Options: map[string]string{}},
+		SchemaString: schema, PartitionColumns: append([]string{}, partitions...), Configuration: props, CreatedTime: t.opts.Clock().UnixMilli()}, protocol, nil
+}
+
+// creation are the parameters of the operation that makes a table.
+func creation(m *Metadata, d Definition) map[string]any {
+	var description any
+	if d.Description != "" {
+		description = d.Description
 	}
-	if err != nil {
-		return nil, fmt.Errorf("create table %s: %w", prefix, err)
-	}
-	return t, nil
+	return map[string]any{"isManaged": "false", "description": description, "partitionBy": string(marshal(m.PartitionColumns)),
+		"clusterBy": "[]", "properties": string(marshal(m.Configuration))}
 }
 
 // Create makes a table with default options.

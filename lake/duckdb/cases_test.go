@@ -169,5 +169,5 @@ SELECT * FROM telemetry.raw_telemetry WHERE Temperature => error: line 1, column
 SELECT DeviceId FROM telemetry.raw_telemetry a JOIN telemetry.aggregated_metrics b ON a.DeviceId = b.DeviceId => error: line 1, column 8: Msg 209: Ambiguous column name 'DeviceId'.
 SELECT * FROM (SELECT * FROM telemetry.raw_telemetry ORDER BY Timestamp) AS x => error: line 1, column 63: Msg 1033: The ORDER BY clause is invalid in views, inline functions, derived tables, subqueries, and common table expressions, unless TOP, OFFSET or FOR XML is also specified.
 SELECT 1 UNION SELECT 1, 2 => error: line 1, column 1: Msg 205: All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of expressions in their target lists.
-DELETE FROM telemetry.raw_telemetry => error: line 1, column 1: Msg 102: Incorrect syntax: DELETE is not supported yet
+DELETE FROM telemetry.raw_telemetry => error: line 1, column 1: Msg 40510: Statement 'DELETE' is not supported in this version of Spate's query endpoint.
 `

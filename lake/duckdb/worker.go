@@ -12,6 +12,8 @@ import (
 	"io"
 	"math"
 	"math/big"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -107,13 +109,19 @@ func setup(req *query.Request) []string {
 	for i, f := range req.Files {
 		files[i] = query.Quote(f)
 	}
+	if req.Write != nil {
+		files = append(files, query.Quote(req.Write.Path))
+	}
 	out := []string{
 		"SET TimeZone = 'UTC'",
 		"SET autoinstall_known_extensions = false",
 		"SET autoload_known_extensions = false",
 		fmt.Sprintf("SET memory_limit = '%dKiB'", max(req.Limits.MemoryBytes>>10, 64<<10)),
-		"SET temp_directory = ''",
+		"SET temp_directory = " + query.Quote(spillDir(req)),
 		"SET integer_division = false",
+	}
+	if req.Limits.SpillDir != "" {
+		out = append(out, fmt.Sprintf("SET max_temp_directory_size = '%dKiB'", max(req.Limits.SpillBytes>>10, 1)))
 	}
 	if req.Limits.Threads > 0 {
 		out = append(out, fmt.Sprintf("SET threads = %d", req.Limits.Threads))
@@ -126,6 +134,14 @@ func setup(req *query.Request) []string {
 		out = append(out, "SET allowed_paths = ["+strings.Join(files, ", ")+"]")
 	}
 	return append(out, "SET enable_external_access = false", "SET lock_configuration = true")
+}
+
+// spillDir is a folder of this process alone: the engine deletes it.
+func spillDir(req *query.Request) string {
+	if req.Limits.SpillDir == "" {
+		return ""
+	}
+	return filepath.Join(req.Limits.SpillDir, fmt.Sprintf("spill-%d", os.Getpid()))
 }
 
 func loadDeleted(c *duckdb.Conn, deleted []query.Deleted) error {
@@ -161,6 +177,9 @@ func stream(ctx context.Context, c *duckdb.Conn, req *query.Request, w *bufio.Wr
 	}
 	if typ != duckdb.STATEMENT_TYPE_SELECT {
 		return errors.New("only SELECT statements may run")
+	}
+	if req.Write != nil {
+		return write(ctx, c, req, w)
 	}
 	rows, err := stmt.QueryContext(ctx, nil)
 	if err != nil {
@@ -205,6 +224,32 @@ func stream(ctx context.Context, c *duckdb.Conn, req *query.Request, w *bufio.Wr
 	}
 	if enc.Rows() > 0 {
 		return flush()
+	}
+	return nil
+}
+
+// write puts the rows into a Parquet file, and answers with their number.
+func write(ctx context.Context, c *duckdb.Conn, req *query.Request, w *bufio.Writer) error {
+	options := "FORMAT parquet, COMPRESSION " + strings.ToUpper(req.Write.Codec) + ", ROW_GROUP_SIZE 122880"
+	if req.Write.Codec == "zstd" {
+		options += ", COMPRESSION_LEVEL 3"
+	}
+	if req.Write.IDs != "" {
+		options += ", FIELD_IDS " + req.Write.IDs
+	}
+	result, err := c.ExecContext(ctx, "COPY ("+req.SQL+") TO "+query.Quote(req.Write.Path)+" ("+options+")", nil)
+	if err != nil {
+		return err
+	}
+	n, err := result.RowsAffected()
+	if err != nil {
+		return err
+	}
+	enc := query.NewEncoder([]query.Kind{query.KindInt})
+	enc.Int(0, n)
+	enc.EndRow()
+	if err := query.WriteFrame(w, query.FrameBatch, enc.Payload(nil)); err != nil {
+		return fmt.Errorf("%w: %w", errPipe, err)
 	}
 	return nil
 }

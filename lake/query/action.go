@@ -20,6 +20,17 @@ type ActionKind string
 
 // Statements on tables.
 const (
+	Insert          ActionKind = "INSERT"
+	InsertOverwrite ActionKind = "INSERT OVERWRITE"
+	Delete          ActionKind = "DELETE"
+	Update          ActionKind = "UPDATE"
+	Truncate        ActionKind = "TRUNCATE"
+	CreateDatabase  ActionKind = "CREATE DATABASE"
+	CreateTable     ActionKind = "CREATE TABLE"
+	AlterTable      ActionKind = "ALTER TABLE"
+	Drop            ActionKind = "DROP"
+	Analyze         ActionKind = "ANALYZE TABLE"
+
 	Optimize      ActionKind = "OPTIMIZE"
 	Vacuum        ActionKind = "VACUUM"
 	Restore       ActionKind = "RESTORE"
@@ -53,10 +64,21 @@ type Action struct {
 	DryRun bool
 	Lite   bool
 
+	Change *Change // of the statements that change rows
+
+	Statement syntax.Stmt // of those that make, alter and drop tables and databases, as it is written
+	Drop      []Named     // tables of DROP TABLE
+
 	To    AsOf // of RESTORE
 	Limit int  // of DESCRIBE HISTORY; 0: all
 
 	at syntax.Span
+}
+
+// Named is a table in a statement.
+type Named struct {
+	Database, Table string
+	At              syntax.Span
 }
 
 // action resolves a statement on tables; nil if it is none, or if there is nobody to carry it
@@ -110,6 +132,78 @@ func (s *Session) action(ctx context.Context, st syntax.Stmt) (*Action, error) {
 			}
 		}
 		return a, nil
+	case *syntax.CreateDatabase:
+		return &Action{Kind: CreateDatabase, Database: st.Name.Last().Name, Statement: st, at: st.Span}, nil
+	case *syntax.CreateTable:
+		a, err := b.on(CreateTable, st.Name, st.Span)
+		if err == nil {
+			if a.Statement = st; st.As != nil {
+				a.Change = &Change{s: s, name: st.Name, query: st.As}
+			}
+		}
+		return a, err
+	case *syntax.AlterTable:
+		a, err := b.on(AlterTable, st.Name, st.Span)
+		if err == nil {
+			a.Statement = st
+		}
+		return a, err
+	case *syntax.Analyze:
+		a, err := b.on(Analyze, st.Name, st.Span)
+		if err == nil {
+			a.Statement = st
+		}
+		return a, err
+	case *syntax.Drop:
+		a := &Action{Kind: Drop, Statement: st, at: st.Span}
+		switch st.Kind {
+		case "VIEW":
+			return nil, unsupported(st.Loc(), "DROP VIEW")
+		case "TABLE":
+			for _, name := range st.Names {
+				one, err := b.on(Drop, name, st.Span)
+				if err != nil {
+					return nil, err
+				}
+				a.Drop = append(a.Drop, Named{one.Database, one.Table, one.at})
+			}
+		default:
+			if len(st.Names) != 1 {
+				return nil, unsupported(st.Loc(), "DROP DATABASE of several databases")
+			}
+			a.Database = st.Names[0].Last().Name
+		}
+		return a, nil
+	case *syntax.Insert:
+		kind := Insert
+		if st.Overwrite {
+			kind = InsertOverwrite
+		}
+		a, err := b.on(kind, st.Name, st.Span)
+		if err == nil {
+			a.Change = &Change{s: s, name: st.Name, query: st.Query, columns: st.Columns}
+		}
+		return a, err
+	case *syntax.Delete:
+		a, err := b.on(Delete, st.Name, st.Span)
+		if err == nil {
+			a.Change = &Change{s: s, name: st.Name, alias: st.Alias, where: st.Where, All: st.Where == nil}
+			a.where(st.Where)
+		}
+		return a, err
+	case *syntax.Truncate:
+		a, err := b.on(Truncate, st.Name, st.Span)
+		if err == nil {
+			a.Change = &Change{s: s, name: st.Name, All: true}
+		}
+		return a, err
+	case *syntax.Update:
+		a, err := b.on(Update, st.Name, st.Span)
+		if err == nil {
+			a.Change = &Change{s: s, name: st.Name, alias: st.Alias, where: st.Where, set: st.Set}
+			a.where(st.Where)
+		}
+		return a, err
 	case *syntax.Restore:
 		a, err := b.on(Restore, st.Name, st.Span)
 		if err != nil {
@@ -188,6 +282,13 @@ func (b *binder) on(kind ActionKind, name *syntax.Name, at syntax.Span) (*Action
 		return nil, errorf(117, at, "The object name '%s' has more than three parts.", syntax.FormatName(name))
 	}
 	return a, nil
+}
+
+// where notes a condition for the history of the table.
+func (a *Action) where(e syntax.Expr) {
+	if e != nil {
+		a.WhereText = syntax.FormatExpr(e, syntax.Spark)
+	}
 }
 
 func (a *Action) name() string { return a.Database + "." + a.Table }

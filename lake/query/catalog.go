@@ -56,6 +56,8 @@ type TableColumn struct {
 	Physical  string // name in the files and their statistics
 	ID        int    // in the files, where columns are found by it
 	Type      Type
+	Delta     delta.Type   // of the log
+	NotNull   bool         // rows must have a value
 	Zoned     bool         // a Delta timestamp: an instant, stored with UTC
 	Nested    *delta.Shape // of a struct, array or map, shown as JSON text; else nil
 	WasFloat  bool         // files may hold 32-bit floats, though the column is wider

@@ -169,7 +169,7 @@ func compareEnds(a, b *Value, sign int) int {
 // knows it: COUNT(*) then opens no file.
 func (s *scan) counted(files []chosen) (rows int64, ok bool) {
 	const most = 100_000_000 // beyond it, reading the files' own counts is faster
-	if len(s.preds) > 0 || len(s.filters) > 0 || slices.Contains(s.used, true) {
+	if s.stored || len(s.preds) > 0 || len(s.filters) > 0 || slices.Contains(s.used, true) {
 		return 0, false
 	}
 	for _, f := range files {
@@ -187,7 +187,7 @@ func (s *scan) counted(files []chosen) (rows int64, ok bool) {
 func (s *scan) groups(files []chosen) [][]chosen {
 	var names []string
 	for i, c := range s.table.Columns {
-		if c.Partition && s.used[i] {
+		if c.Partition && (s.used[i] || s.stored) {
 			names = append(names, c.Physical)
 		}
 	}

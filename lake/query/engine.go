@@ -19,7 +19,7 @@ type EngineOptions struct {
 	Command []string // program and arguments that run lake/duckdb's Main; required
 	Env     []string // environment of the child; nothing of this process's is handed on
 	Workers int      // children at one time, default 2; more queries wait
-	Limits  Limits   // of each query
+	Limits  Limits   // of each query; with SpillDir files may be written there
 	Log     *slog.Logger
 }
 
@@ -50,6 +50,9 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	}
 	if o.Limits.Timeout <= 0 {
 		o.Limits.Timeout = 5 * time.Minute
+	}
+	if o.Limits.SpillBytes <= 0 {
+		o.Limits.SpillBytes = 16 << 30
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -117,7 +120,7 @@ func (e *Engine) start() (*process, error) {
 		return nil, fmt.Errorf("start query process: %w", err)
 	}
 	p.in, p.out = in, bufio.NewReaderSize(out, 1<<16)
-	if err := confine(cmd.Process.Pid); err != nil {
+	if err := confine(cmd.Process.Pid, e.fileBytes()); err != nil {
 		p.end()
 		return nil, fmt.Errorf("limit query process: %w", err)
 	}
@@ -130,6 +133,17 @@ func (p *process) end() error {
 	p.cmd.Process.Kill()
 	return p.cmd.Wait()
 }
+
+// fileBytes is how large a file may be that a child writes.
+func (e *Engine) fileBytes() int64 {
+	if e.o.Limits.SpillDir == "" {
+		return 0
+	}
+	return e.o.Limits.SpillBytes
+}
+
+// Folder is where the files of Copy may lie; empty if there is no place for any.
+func (e *Engine) Folder() string { return e.o.Limits.SpillDir }
 
 func (e *Engine) take() (*process, error) {
 	e.mu.Lock()
@@ -152,6 +166,39 @@ func (e *Engine) giveBack(p *process) {
 	}
 	e.mu.Unlock()
 	p.end()
+}
+
+// Read gives all rows of a request at once: for answers that are known to be small.
+func (e *Engine) Read(ctx context.Context, req *Request) ([][]Value, error) {
+	s, err := e.run(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	var out [][]Value
+	for {
+		rows, err := s.next()
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rows...)
+	}
+}
+
+// Copy writes the rows of a request to its file and returns their number.
+func (e *Engine) Copy(ctx context.Context, req *Request) (int64, error) {
+	req.Kinds = []Kind{KindInt}
+	rows, err := e.Read(ctx, req)
+	if err != nil {
+		return 0, err
+	}
+	if len(rows) != 1 || len(rows[0]) != 1 {
+		return 0, fmt.Errorf("write %s: the query process did not say how many rows there are", req.Write.Path)
+	}
+	return rows[0][0].Int(), nil
 }
 
 // stream is the answer of a running query. One goroutine.

@@ -43,6 +43,14 @@ func errorf(number int, at syntax.Span, format string, args ...any) *Error {
 	return &Error{Number: number, Class: classOf(number), Message: fmt.Sprintf(format, args...), Pos: at.From}
 }
 
+// Mistake is a mistake at a place of a statement.
+func Mistake(number int, at syntax.Span, format string, args ...any) *Error {
+	return errorf(number, at, format, args...)
+}
+
+// Unsupported refuses a construct that Spate does not have.
+func Unsupported(at syntax.Span, what string) *Error { return unsupported(at, what) }
+
 // unsupported refuses a construct that Spate does not have.
 func unsupported(at syntax.Span, what string) *Error {
 	return errorf(40517, at, "%s is not supported yet.", what)
@@ -64,6 +72,9 @@ const raisePrefix = "SPATE:"
 
 // fileGone is the stable code of a snapshot whose file was removed.
 const fileGone = "SPATE-QUERY-001"
+
+// IsFileGone reports whether a query failed because a file of its version was deleted.
+func IsFileGone(err error) bool { return isFileGone(err) }
 
 func isFileGone(err error) bool {
 	var e *Error
@@ -94,7 +105,7 @@ func engineError(text string) *Error {
 		return &Error{Number: 701, Class: 17, Message: "There is insufficient memory to run this query."}
 	case strings.Contains(low, "more than one row returned by a subquery"):
 		return &Error{Number: 512, Class: 16, Message: "Subquery returned more than 1 value."}
-	case strings.Contains(low, "overflow"), strings.Contains(low, "out of range"):
+	case strings.Contains(low, "overflow"), strings.Contains(low, "out of range"), strings.Contains(low, "failed to cast decimal value"):
 		return &Error{Number: 8115, Class: 16, Message: "Arithmetic overflow error converting expression to data type."}
 	case strings.Contains(low, "could not convert string"), strings.Contains(low, "conversion error"):
 		return &Error{Number: 8114, Class: 16, Message: "Error converting data type: " + conversionDetail(first)}

@@ -32,7 +32,15 @@ type Request struct {
 	Kinds   []Kind    // of the result columns, in order
 	Files   []string  // absolute paths that the query may read
 	Deleted []Deleted // rows of the table spate_deleted
+	Write   *Write    // the rows go to a file, and the answer is how many there are
 	Limits  Limits
+}
+
+// Write says to which file rows go.
+type Write struct {
+	Path  string // absolute, on this machine
+	Codec string // zstd, snappy, gzip, lz4_raw or uncompressed
+	IDs   string // of the columns in the file, as the engine's FIELD_IDS; empty: none
 }
 
 // Deleted lists rows that deletion vectors removed from a file.
@@ -72,6 +80,8 @@ func (d *Deleted) Each(f func(row int64) error) error {
 type Limits struct {
 	MemoryBytes int64         // 0: 1 GiB
 	Threads     int           // 0: as many as there are processors
+	SpillBytes  int64         // on disk, for what does not fit into memory; 0: 16 GiB
+	SpillDir    string        // 0: no spilling
 	Timeout     time.Duration // 0: 5 minutes
 }
 

@@ -3,4 +3,4 @@
 package query
 
 // confine has nothing to set on this system.
-func confine(int) error { return nil }
+func confine(int, int64) error { return nil }

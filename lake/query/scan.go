@@ -19,6 +19,8 @@ type scan struct {
 	filters []*filter
 	order   *scanOrder
 	rows    int64 // only so many rows at the head of order count; -1: all
+	// stored: beside each column cN stands rN, as files have it; and file names the file.
+	stored bool
 }
 
 // scanOrder is the first key by which the rows are wanted.
@@ -68,9 +70,15 @@ func (s *scan) emit(ctx context.Context, req *Request, stats *Stats) (string, er
 
 // empty is a scan of no file.
 func (s *scan) empty() string {
-	items := make([]string, len(s.table.Columns))
+	var items []string
 	for i, c := range s.table.Columns {
-		items[i] = fmt.Sprintf("CAST(NULL AS %s) AS c%d", c.Type.engine(), i+1)
+		items = append(items, fmt.Sprintf("CAST(NULL AS %s) AS c%d", c.Type.engine(), i+1))
+		if s.stored {
+			items = append(items, fmt.Sprintf("CAST(NULL AS %s) AS r%d", c.written(), i+1))
+		}
+	}
+	if s.stored {
+		items = append(items, "CAST(NULL AS VARCHAR) AS file")
 	}
 	return "SELECT " + strings.Join(items, ", ") + " WHERE false"
 }
@@ -90,6 +98,11 @@ func (s *scan) branch(files []chosen, deleted bool) string {
 		paths[i] = Quote(patternOf(f.Path))
 	}
 	read := slices.Clone(s.used)
+	if s.stored {
+		for i := range read {
+			read[i] = true
+		}
+	}
 	var where []string
 	for _, p := range s.preds {
 		if c := &s.table.Columns[p.col.index]; !c.Partition && c.Nested == nil && p.op != isNull && p.op != notNull {
@@ -111,17 +124,30 @@ func (s *scan) branch(files []chosen, deleted bool) string {
 			}
 			schema = append(schema, fmt.Sprintf("%s: {name: '%s', type: %s, default_value: NULL}", key, name, Quote(c.raw())))
 		}
+		stored, value := "", ""
 		switch {
-		case !s.used[i]:
+		case !read[i] || !s.used[i] && !s.stored:
+			continue
 		case c.Partition:
 			v, err := partitionValue(files[0].Partition[c.Physical], c.Type)
 			if err != nil {
 				v = Value{}
 			}
-			items = append(items, engineLiteral(c.Type, v)+" AS "+name)
+			value = engineLiteral(c.Type, v)
+			stored = value
 		default:
-			items = append(items, c.read("r."+name)+" AS "+name)
+			stored = "r." + name
+			value = c.read(stored)
 		}
+		if s.used[i] {
+			items = append(items, value+" AS "+name)
+		}
+		if s.stored {
+			items = append(items, fmt.Sprintf("CAST(%s AS %s) AS r%d", stored, c.written(), i+1))
+		}
+	}
+	if s.stored {
+		items = append(items, "r.filename AS file")
 	}
 	if len(items) == 0 {
 		items = []string{"1 AS c0"} // count(*): rows without columns

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,6 +91,9 @@ func (s *Session) Each(ctx context.Context, sql string, f func(*Result) error) e
 	if err != nil {
 		return err
 	}
+	if len(stmts) == 0 {
+		return &Error{Number: 102, Class: 15, Message: "Incorrect syntax: there is no query in the text."}
+	}
 	defer func() { s.vars = nil }()
 	for _, st := range stmts {
 		var r *Result
@@ -111,6 +115,19 @@ func (s *Session) Each(ctx context.Context, sql string, f func(*Result) error) e
 		}
 	}
 	return nil
+}
+
+// Creates reports whether a text has a statement that makes something, so that it can be carried
+// out where nothing is yet.
+func Creates(sql string) bool {
+	stmts, err := parse(sql)
+	return err == nil && slices.ContainsFunc(stmts, func(st syntax.Stmt) bool {
+		switch st.(type) {
+		case *syntax.CreateTable, *syntax.CreateDatabase:
+			return true
+		}
+		return false
+	})
 }
 
 func parse(sql string) ([]syntax.Stmt, error) {

@@ -89,3 +89,52 @@ func logical(s *delta.Shape, sql string, depth int) string {
 	return "map_from_entries(list_transform(map_entries(" + sql + "), lambda " + v + ": struct_pack(k := " +
 		logical(s.Key, v+".key", depth+1) + ", v := " + logical(s.Value, v+".value", depth+1) + ")))"
 }
+
+// FieldIDs writes the ids that files of mapped columns have, as the engine takes them; empty
+// if no column has one.
+func FieldIDs(cols []RowColumn) (string, error) {
+	var list []string
+	for _, c := range cols {
+		if c.ID == 0 {
+			continue
+		}
+		shape, err := c.Type.Shape()
+		if err != nil {
+			return "", err
+		}
+		list = append(list, quoteName(c.Name)+": "+idsOf(&shape, c.ID))
+	}
+	if len(list) == 0 {
+		return "", nil
+	}
+	return "{" + strings.Join(list, ", ") + "}", nil
+}
+
+func idsOf(s *delta.Shape, id int) string {
+	var parts []string
+	if id > 0 {
+		parts = append(parts, fmt.Sprintf("__duckdb_field_id: %d", id))
+	}
+	part := func(name string, s *delta.Shape, id int) {
+		if text := idsOf(s, id); text != "" {
+			parts = append(parts, name+": "+text)
+		}
+	}
+	switch {
+	case s.Fields != nil:
+		for i := range s.Fields {
+			part(quoteName(s.Fields[i].Physical), &s.Fields[i].Shape, s.Fields[i].ID)
+		}
+	case s.Element != nil:
+		part("element", s.Element, 0)
+	case s.Key != nil:
+		part("key", s.Key, 0)
+		part("value", s.Value, 0)
+	case id > 0:
+		return fmt.Sprint(id)
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}

@@ -77,7 +77,7 @@ func (t *Table) column(name string) *TableColumn {
 
 // columnOf maps a Delta column to its T-SQL type (sql-endpoint.md 7.1).
 func columnOf(c delta.Column) (TableColumn, error) {
-	out := TableColumn{Name: c.Name, Physical: c.FileName(), ID: c.ID, WasFloat: c.WasFloat()}
+	out := TableColumn{Name: c.Name, Physical: c.FileName(), ID: c.ID, Delta: c.Type, NotNull: !c.Nullable, WasFloat: c.WasFloat()}
 	switch c.Type {
 	case delta.String, delta.Void: // of a void column no file has values
 		out.Type = Type{ID: NVarChar, Size: 4000}

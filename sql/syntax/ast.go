@@ -170,7 +170,7 @@ type TableRef struct {
 	Ref
 }
 
-// AsOf is VERSION AS OF or TIMESTAMP AS OF (also FOR SYSTEM_TIME AS OF).
+// AsOf is VERSION AS OF or TIMESTAMP AS OF (also FOR SYSTEM_VERSION and FOR SYSTEM_TIME AS OF).
 type AsOf struct {
 	Span
 	Version bool

@@ -111,17 +111,7 @@ func (p *parser) columnDef() ColumnDef {
 
 func (p *parser) property() Property {
 	from := p.tok().span
-	pr := Property{}
-	if p.tok().kind == tokString {
-		pr.Key = p.next().text
-	} else {
-		for i, id := range p.name().Parts {
-			if i > 0 {
-				pr.Key += "."
-			}
-			pr.Key += id.Name
-		}
-	}
+	pr := Property{Key: p.propertyKey()}
 	p.needOp("=")
 	switch t := p.tok(); t.kind {
 	case tokString, tokNumber, tokName:

@@ -44,6 +44,10 @@ func statementsOf(d Dialect) []statement {
 		statement{[]string{"SHOW"}, (*parser).show},
 		statement{[]string{"RESTORE"}, (*parser).restore},
 		statement{[]string{"INSERT"}, (*parser).insert},
+		statement{[]string{"DELETE"}, (*parser).deleteStmt},
+		statement{[]string{"UPDATE"}, (*parser).update},
+		statement{[]string{"TRUNCATE"}, (*parser).truncate},
+		statement{[]string{"ALTER", "TABLE"}, (*parser).alterTable},
 		statement{[]string{"EXPLAIN"}, (*parser).explain},
 	)
 }
@@ -103,7 +107,7 @@ func (p *parser) statement() Stmt {
 }
 
 // foreign are first words of statements that are known and not run.
-var foreign = words(`ALTER CREATE UPDATE DELETE MERGE TRUNCATE WHILE RETURN BREAK CONTINUE GOTO WAITFOR THROW
+var foreign = words(`ALTER CREATE MERGE WHILE RETURN BREAK CONTINUE GOTO WAITFOR THROW
 	RAISERROR GRANT DENY REVOKE BACKUP KILL DBCC BULK COPY CONVERT REFRESH CACHE UNCACHE RESET MSCK`)
 
 func (p *parser) declare() Stmt {

@@ -136,6 +136,7 @@ func (p *parser) asOf() *AsOf {
 		return nil
 	}
 	version := p.word("VERSION", "AS", "OF")
+	version = version || p.word("FOR", "SYSTEM_VERSION", "AS", "OF")
 	if !version && !p.word("TIMESTAMP", "AS", "OF") && !p.word("FOR", "SYSTEM_TIME", "AS", "OF") {
 		return nil
 	}

@@ -179,11 +179,7 @@ func (p *printer) createTable(s *CreateTable) {
 	if s.Properties != nil {
 		p.line()
 		p.put("TBLPROPERTIES (")
-		p.commas(len(s.Properties), func(i int) {
-			p.str(s.Properties[i].Key)
-			p.put(" = ")
-			p.str(s.Properties[i].Value)
-		})
+		p.properties(s.Properties)
 		p.put(")")
 	}
 	if s.As != nil {
@@ -315,5 +311,114 @@ func (p *printer) lakeStmt(s Stmt) {
 			p.put(" ")
 		}
 		p.query(s.Query)
+	default:
+		p.changeStmt(s)
 	}
+}
+
+// changeStmt writes the statements that change rows and columns.
+func (p *printer) changeStmt(s Stmt) {
+	switch s := s.(type) {
+	case *Delete:
+		p.put("DELETE FROM ")
+		p.target(s.Name, s.Alias)
+		p.where(s.Where)
+	case *Update:
+		p.put("UPDATE ")
+		p.target(s.Name, s.Alias)
+		p.put(" SET ")
+		p.commas(len(s.Set), func(i int) {
+			p.parts(s.Set[i].Column.Parts)
+			p.put(" = ")
+			p.expr(s.Set[i].Value, bindOr)
+		})
+		p.where(s.Where)
+	case *Truncate:
+		p.put("TRUNCATE TABLE ")
+		p.name(s.Name)
+	case *AlterTable:
+		p.alterTable(s)
+	}
+}
+
+func (p *printer) target(name *Name, alias *Ident) {
+	p.name(name)
+	if alias != nil {
+		p.put(" AS ")
+		p.ident(*alias)
+	}
+}
+
+func (p *printer) where(e Expr) {
+	if e != nil {
+		p.put(" WHERE ")
+		p.expr(e, bindOr)
+	}
+}
+
+func (p *printer) alterTable(s *AlterTable) {
+	p.put("ALTER TABLE ")
+	p.name(s.Name)
+	ifExists := func() {
+		if s.IfExists {
+			p.put("IF EXISTS ")
+		}
+	}
+	column := func(words string) {
+		p.put(" ALTER COLUMN ")
+		p.parts(s.Column.Parts)
+		p.put(words)
+	}
+	switch s.Kind {
+	case AddColumns:
+		p.put(" ADD COLUMNS (")
+		p.commas(len(s.Columns), func(i int) { p.columnDef(&s.Columns[i]) })
+		p.put(")")
+	case DropColumns:
+		p.paths(" DROP COLUMNS (", s.Drop)
+		p.put(")")
+	case RenameColumn:
+		p.put(" RENAME COLUMN ")
+		p.parts(s.Column.Parts)
+		p.put(" TO ")
+		p.ident(s.To)
+	case ColumnComment:
+		column(" COMMENT ")
+		p.str(s.Comment)
+	case SetNotNull:
+		column(" SET NOT NULL")
+	case DropNotNull:
+		column(" DROP NOT NULL")
+	case ColumnType:
+		column(" TYPE ")
+		p.typeName(s.Type)
+	case AddConstraint:
+		p.put(" ADD CONSTRAINT ")
+		p.ident(s.Constraint)
+		p.put(" CHECK (")
+		p.expr(s.Check, bindOr)
+		p.put(")")
+	case DropConstraint:
+		p.put(" DROP CONSTRAINT ")
+		ifExists()
+		p.ident(s.Constraint)
+	case SetProperties:
+		p.put(" SET TBLPROPERTIES (")
+		p.properties(s.Properties)
+		p.put(")")
+	case UnsetProperties:
+		p.put(" UNSET TBLPROPERTIES ")
+		ifExists()
+		p.put("(")
+		p.commas(len(s.Keys), func(i int) { p.str(s.Keys[i]) })
+		p.put(")")
+	}
+}
+
+func (p *printer) properties(list []Property) {
+	p.commas(len(list), func(i int) {
+		p.str(list[i].Key)
+		p.put(" = ")
+		p.str(list[i].Value)
+	})
 }

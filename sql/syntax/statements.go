@@ -190,6 +190,72 @@ type Insert struct {
 	Query     *Query
 }
 
+// Delete is DELETE FROM t [alias] [WHERE e].
+type Delete struct {
+	Span
+	Name  *Name
+	Alias *Ident
+	Where Expr // nil: every row
+}
+
+// Update is UPDATE t [alias] SET c = e, ... [WHERE e].
+type Update struct {
+	Span
+	Name  *Name
+	Alias *Ident
+	Set   []Assignment
+	Where Expr // nil: every row
+}
+
+// Assignment is one c = e of an UPDATE.
+type Assignment struct {
+	Span
+	Column *Path
+	Value  Expr
+}
+
+// Truncate is TRUNCATE TABLE t.
+type Truncate struct {
+	Span
+	Name *Name
+}
+
+// AlterTable is ALTER TABLE t, with the fields that its kind needs.
+type AlterTable struct {
+	Span
+	Name       *Name
+	Kind       Alteration
+	Columns    []ColumnDef // AddColumns
+	Drop       []*Path     // DropColumns
+	Column     *Path       // of RenameColumn and of those that change a column
+	To         Ident       // RenameColumn
+	Comment    string      // ColumnComment
+	Type       *TypeName   // ColumnType
+	Constraint Ident       // AddConstraint, DropConstraint
+	Check      Expr        // AddConstraint
+	Properties []Property  // SetProperties
+	Keys       []string    // UnsetProperties
+	IfExists   bool        // DropConstraint, UnsetProperties
+}
+
+// Alteration is what an ALTER TABLE does.
+type Alteration string
+
+// The kinds of ALTER TABLE.
+const (
+	AddColumns      Alteration = "ADD COLUMNS"
+	DropColumns     Alteration = "DROP COLUMNS"
+	RenameColumn    Alteration = "RENAME COLUMN"
+	ColumnComment   Alteration = "ALTER COLUMN ... COMMENT"
+	SetNotNull      Alteration = "ALTER COLUMN ... SET NOT NULL"
+	DropNotNull     Alteration = "ALTER COLUMN ... DROP NOT NULL"
+	ColumnType      Alteration = "ALTER COLUMN ... TYPE"
+	AddConstraint   Alteration = "ADD CONSTRAINT"
+	DropConstraint  Alteration = "DROP CONSTRAINT"
+	SetProperties   Alteration = "SET TBLPROPERTIES"
+	UnsetProperties Alteration = "UNSET TBLPROPERTIES"
+)
+
 // Explain is EXPLAIN statement.
 type Explain struct {
 	Span
@@ -214,4 +280,8 @@ func (*Describe) stmt()       {}
 func (*Show) stmt()           {}
 func (*Restore) stmt()        {}
 func (*Insert) stmt()         {}
+func (*Delete) stmt()         {}
+func (*Update) stmt()         {}
+func (*Truncate) stmt()       {}
+func (*AlterTable) stmt()     {}
 func (*Explain) stmt()        {}
