@@ -209,7 +209,7 @@ func TestAStoppedJobStaysStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "the row", func() bool { return len(p.rowsOf("o")) == 1 })
-	if n := p.rowsOf("o")[0]["n"]; n != int64(2) {
+	if n := p.rowsOf("o")[0]["n"]; n != 2.0 {
 		t.Errorf("n is %v, want that of the new script", n)
 	}
 }

@@ -29,7 +29,7 @@ func TestPartsOfDifferentAge(t *testing.T) {
 	script, other := "SELECT n INTO o FROM [in]", "SELECT n + 0 AS n INTO o FROM [in]"
 	rows := func(p *testRoom) (out []int) {
 		for _, r := range p.rowsOf("o") {
-			out = append(out, int(r["n"].(int64)))
+			out = append(out, int(r["n"].(float64)))
 		}
 		slices.Sort(out)
 		return out

@@ -70,10 +70,10 @@ func TestTheColumnOfLAGIsANumber(t *testing.T) {
 		if life == 0 && c != nil {
 			t.Errorf("column p of type %s before its first value", c.Type)
 		}
-		if life == 1 && (c == nil || c.Type != delta.Long) {
-			t.Errorf("columns %v, want p of type long", table.Known().Columns)
+		if life == 1 && (c == nil || c.Type != delta.Double) {
+			t.Errorf("columns %v, want p of type double", table.Known().Columns)
 		}
-		if rows := p.rowsOf("o"); life == 1 && (rows[1]["p"] != int64(1) || rows[2]["p"] != int64(1)) {
+		if rows := p.rowsOf("o"); life == 1 && (rows[1]["p"] != 1.0 || rows[2]["p"] != 1.0) {
 			t.Errorf("rows %v", rows)
 		}
 	}

@@ -37,7 +37,7 @@ func TestATableWithoutColumnsIsMadeFromItsRows(t *testing.T) {
 	for _, c := range table.Known().Columns {
 		got = append(got, c.Name+" "+string(c.Type))
 	}
-	if want := "id string, v double, w long, twice double"; strings.Join(got, ", ") != want {
+	if want := "id string, v double, w double, twice double"; strings.Join(got, ", ") != want {
 		t.Errorf("columns %v, want %s: nothing has no value yet", got, want)
 	}
 }

@@ -308,8 +308,8 @@ func checkChain(t *testing.T, data string, acked []chainEvent) {
 		}
 	}
 	sameKeys(t, "rows of odd", shown, odd)
-	sameKeys(t, "rows of all_events", tableKeys(t, data, "SELECT Sender, Seq FROM all_events"), all)
-	sameKeys(t, "rows of seen", tableKeys(t, data, "SELECT Sender, Seq FROM seen"), odd)
+	sameKeys(t, "rows of all_events", tableKeys(t, data, "SELECT Sender, CAST(Seq AS bigint) AS Seq FROM all_events"), all)
+	sameKeys(t, "rows of seen", tableKeys(t, data, "SELECT Sender, CAST(Seq AS bigint) AS Seq FROM seen"), odd)
 
 	counted := make(map[string]int)
 	for _, k := range all {

@@ -19,7 +19,7 @@ import (
 var (
 	null     = column.Value{}
 	idAndP   = []delta.Column{{Name: "id"}, {Name: "p"}}
-	withP    = "id string, p long"
+	withP    = "id string, p double"
 	withoutP = "id string"
 )
 

@@ -47,10 +47,17 @@ func TypeOf(k column.Kind) delta.Type {
 	return ""
 }
 
-// seenType is the type of a column after one more value. Bigints among floats
-// are floats; other values of several kinds are text.
+// exactDouble is beyond which doubles skip whole numbers.
+const exactDouble = 1 << 53
+
+// seenType is the type of a column after one more value. A whole number may be a float of which
+// the fraction is 0, as JavaScript writes it, so that the column is one of doubles, unless they
+// cannot hold it; other values of several kinds are text.
 func seenType(t delta.Type, v column.Value) delta.Type {
 	of := TypeOf(v.Kind)
+	if of == delta.Long && t != delta.Long && v.Int() >= -exactDouble && v.Int() <= exactDouble {
+		of = delta.Double
+	}
 	switch {
 	case of == "" || of == t:
 		return t

@@ -48,7 +48,7 @@ func TestSchemaFromTheFirstRows(t *testing.T) {
 	put(t, w, batch("ID,n,whole,float,at,bit,rec,mixed,number,nothing", row("a", column.IntOf(1), column.IntOf(2), column.Value{})))
 	put(t, w, batch("ID,n,whole,float,at,bit,rec,mixed,number,nothing", row("b", column.TextOf("x"), column.FloatOf(2.5), column.Value{})))
 	p := prepare(t, w, 2)
-	want := "n long, id string, whole long, float double, at timestamp, bit boolean, rec string, mixed string, number double, nothing string"
+	want := "n long, id string, whole double, float double, at timestamp, bit boolean, rec string, mixed string, number double, nothing string"
 	if got := schemaOf(t, store); got != want {
 		t.Errorf("schema %s, want %s", got, want)
 	}
@@ -169,7 +169,7 @@ func TestStarRows(t *testing.T) {
 	if err := s.Commit(t.Context(), epoch(1), []connector.Prepared{p}); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := schemaOf(t, store), "a long, extra string, b string"; got != want {
+	if got, want := schemaOf(t, store), "a double, extra string, b string"; got != want {
 		t.Errorf("schema %s, want %s", got, want)
 	}
 	want := []string{`{"a":1,"extra":"9"}`, `{"b":"x","extra":"left"}`}

@@ -10,6 +10,7 @@ digits and Z.
 """
 
 import datetime
+import decimal
 import glob
 import json
 import os
@@ -44,12 +45,14 @@ def plain(value):
         return value.strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z"
     if isinstance(value, datetime.date):
         return value.isoformat()
+    if isinstance(value, decimal.Decimal):
+        return format(value, "f")
     return value
 
 
 def read(spark, table):
     rows = spark.read.format("delta").load(table).collect()
-    lines = sorted(json.dumps({k: plain(v) for k, v in row.asDict().items()}, ensure_ascii=False) for row in rows)
+    lines = sorted(json.dumps({k: plain(v) for k, v in row.asDict().items()}, ensure_ascii=False, default=str) for row in rows)
     print(len(lines))
     for line in lines:
         print(line)
