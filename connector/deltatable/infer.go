@@ -155,9 +155,10 @@ func seenIn(t delta.Type, b *column.Batch, name string) delta.Type {
 	return t
 }
 
-// inferring is the writer of a table that does not exist yet, or that awaits columns:
-// rows wait until the schema can be made from them.
-type inferring struct {
+// following is the writer that goes by the schema that the table has at the time. Of a table
+// that does not exist yet, or that awaits columns, rows wait until the schema can be made from
+// them; columns that others have added are written from the next batch on.
+type following struct {
 	sink   *Sink
 	shard  int
 	held   []*column.Batch
@@ -167,9 +168,18 @@ type inferring struct {
 }
 
 // Write implements connector.Writer.
-func (w *inferring) Write(ctx context.Context, b *column.Batch) ([]connector.BadRow, error) {
-	if w.writer != nil && len(w.held) == 0 && !w.writer.brings(b) {
-		return w.writer.Write(ctx, b)
+func (w *following) Write(ctx context.Context, b *column.Batch) ([]connector.BadRow, error) {
+	if w.writer != nil && len(w.held) == 0 {
+		if _, l := w.sink.now(); l != w.writer.layout {
+			next, err := w.writer.next(ctx, l)
+			if err != nil {
+				return nil, err // and Close deletes the files of the old one
+			}
+			w.writer = next
+		}
+		if !w.writer.brings(b) {
+			return w.writer.Write(ctx, b)
+		}
 	}
 	bad := badRows{}
 	if live := readable(b, bad); len(live) > 0 {
@@ -227,7 +237,7 @@ func badText(b *column.Batch, row int) string {
 
 // begin makes the table, or the columns that have come, and writes the rows that
 // waited for it.
-func (w *inferring) begin(ctx context.Context) error {
+func (w *following) begin(ctx context.Context) error {
 	l, err := w.sink.layoutFor(ctx, w.held)
 	if err != nil {
 		return err
@@ -257,14 +267,14 @@ func (w *inferring) begin(ctx context.Context) error {
 
 // Late implements connector.LateWriter: another writer may have made the table or the
 // column, and with other types.
-func (w *inferring) Late() []connector.LateRows {
+func (w *following) Late() []connector.LateRows {
 	out := w.late
 	w.late = nil
 	return out
 }
 
 // Prepare implements connector.Writer.
-func (w *inferring) Prepare(ctx context.Context, epoch connector.Epoch) (connector.Prepared, error) {
+func (w *following) Prepare(ctx context.Context, epoch connector.Epoch) (connector.Prepared, error) {
 	if w.rows > 0 {
 		if err := w.begin(ctx); err != nil {
 			return nil, fmt.Errorf("prepare epoch %d: %w", epoch.Number, err)
@@ -277,7 +287,7 @@ func (w *inferring) Prepare(ctx context.Context, epoch connector.Epoch) (connect
 }
 
 // Close implements connector.Writer.
-func (w *inferring) Close() error {
+func (w *following) Close() error {
 	w.held = nil
 	if w.writer == nil {
 		return nil

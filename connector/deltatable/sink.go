@@ -169,6 +169,24 @@ func (s *Sink) now() (*delta.Table, *layout) {
 	return s.table, s.layout
 }
 
+// adopt takes over the columns that somebody has added to the table. What files that are on
+// their way would contradict is left for the next commit to refuse.
+func (s *Sink) adopt(now *delta.Snapshot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.layout.snap
+	if now.Metadata.SchemaString == old.Metadata.SchemaString || old.Fits(now) != nil {
+		return
+	}
+	l, err := newLayout(now, s.opts.Infer)
+	if err != nil {
+		s.opts.Log.Warn("the table has changed, and is written as before", "table", s.opts.Path, "err", err)
+		return
+	}
+	s.layout = l
+	s.opts.Log.Info("the table has changed, and is written so", "table", s.opts.Path, "version", now.Version)
+}
+
 // Table is the table that is written; nil as long as its schema waits for rows.
 func (s *Sink) Table() *delta.Table {
 	t, _ := s.now()
@@ -304,6 +322,7 @@ func (s *Sink) commit(ctx context.Context, table *delta.Table, written *layout, 
 	if err != nil {
 		return false, fmt.Errorf("commit epoch %d: %w", epoch.Number, err)
 	}
+	s.adopt(next)
 	s.opts.Log.Debug("committed", "table", s.opts.Path, "version", next.Version, "epoch", epoch.Number, "rows", p.Rows, "bytes", bytes)
 	return true, nil
 }

@@ -415,7 +415,7 @@ func TestTwoCopiesOfOneJobCommitAnEpochOnce(t *testing.T) {
 func TestMemoryStaysBounded(t *testing.T) {
 	store := blob.NewMemory()
 	s := open(t, store, func(o *Options) { o.BufferBytes, o.TargetFileBytes, o.MaxOpen = 4<<10, 2<<10, 3 })
-	w := writerOf(t, s, 0).(*writer)
+	w := writerOf(t, s, 0).(*following).writer
 	var all []string
 	for i := range 40 {
 		var evs [][]column.Value

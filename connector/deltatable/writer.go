@@ -59,13 +59,9 @@ func (f *openFile) size() int64 { return f.file.Buffered() + int64(f.body.Len())
 func (s *Sink) OpenWriter(_ context.Context, by connector.Shard) (connector.Writer, error) {
 	_, l := s.now()
 	if l == nil {
-		return &inferring{sink: s, shard: by.Number}, nil
+		return &following{sink: s, shard: by.Number}, nil
 	}
-	w := s.newWriter(l, by.Number)
-	if len(l.awaited) > 0 {
-		return &inferring{sink: s, shard: by.Number, writer: w}, nil
-	}
-	return w, nil
+	return &following{sink: s, shard: by.Number, writer: s.newWriter(l, by.Number)}, nil
 }
 
 func (s *Sink) newWriter(l *layout, shard int) *writer {

@@ -291,6 +291,9 @@ func (c *commit) blind() bool {
 	return json.Unmarshal(c.info, &ci) == nil && ci.IsBlindAppend
 }
 
+// Fits reports why files written for the snapshot do not fit a later one, or nil.
+func (s *Snapshot) Fits(later *Snapshot) error { return fits(s, later) }
+
 // fits reports why files written for the schema of base do not fit cur.
 func fits(base, cur *Snapshot) error {
 	if !slices.Equal(base.Metadata.PartitionColumns, cur.Metadata.PartitionColumns) {
