@@ -51,7 +51,7 @@ func TestDeltaRSReadsFilesFromBeforeAColumn(t *testing.T) {
 	commitEpoch(t, s, 1, w)
 	put(t, w, batch("id,p", pair("b", column.IntOf(5))))
 	commitEpoch(t, s, 2, w)
-	if got, want := run(), []string{"2", `{"id": "a", "p": null}`, `{"id": "b", "p": 5}`}; !slices.Equal(got, want) {
+	if got, want := run(), []string{"2", `{"id": "a", "p": null}`, `{"id": "b", "p": 5.0}`}; !slices.Equal(got, want) {
 		t.Errorf("delta-rs reads %v, want %v", got, want)
 	}
 	run("--append", "2")

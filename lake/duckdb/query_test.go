@@ -31,6 +31,9 @@ func engine(t *testing.T, limits query.Limits) *query.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if limits.SpillDir == "" {
+		limits.SpillDir = t.TempDir()
+	}
 	e, err := query.NewEngine(query.EngineOptions{Command: []string{self}, Env: []string{workerEnv + "=1"}, Limits: limits})
 	if err != nil {
 		t.Fatal(err)

@@ -119,6 +119,8 @@ func setup(req *query.Request) []string {
 		fmt.Sprintf("SET memory_limit = '%dKiB'", max(req.Limits.MemoryBytes>>10, 64<<10)),
 		"SET temp_directory = " + query.Quote(spillDir(req)),
 		"SET integer_division = false",
+		// The first rows of a wide table are found by their key alone, and read then.
+		"SET late_materialization_max_rows = 10000",
 	}
 	if req.Limits.SpillDir != "" {
 		out = append(out, fmt.Sprintf("SET max_temp_directory_size = '%dKiB'", max(req.Limits.SpillBytes>>10, 1)))

@@ -19,6 +19,7 @@ type binder struct {
 	now      time.Time // UTC
 	params   map[string]Param
 
+	none   string // see scan
 	ids    int
 	depth  int
 	work   int               // expressions bound, repeated ones included
@@ -156,6 +157,7 @@ func (b *binder) finish(sql string, req *Request, stats *Stats) (string, error) 
 		if !strings.Contains(sql, s.marker()) {
 			continue // in a common table expression that nothing names
 		}
+		s.none = b.none
 		text, err := s.emit(b.ctx, req, stats)
 		if err != nil {
 			return "", err

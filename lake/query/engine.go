@@ -8,10 +8,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
+
+	"spate/lake/parquetfile"
 )
 
 // EngineOptions says how child processes are made.
@@ -28,6 +32,8 @@ type EngineOptions struct {
 type Engine struct {
 	o     EngineOptions
 	slots chan struct{} // one token per running query
+	write time.Duration // limit of a request that writes rows
+	none  string        // a file without rows; empty if there is no folder for it
 
 	mu     sync.Mutex // guards the fields below
 	idle   []*process
@@ -48,8 +54,10 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	if o.Limits.Threads <= 0 {
 		o.Limits.Threads = runtime.NumCPU()
 	}
+	write := o.Limits.Timeout
 	if o.Limits.Timeout <= 0 {
-		o.Limits.Timeout = 5 * time.Minute
+		// Who asks waits; who has rows written has them written.
+		o.Limits.Timeout, write = 5*time.Minute, 24*time.Hour
 	}
 	if o.Limits.SpillBytes <= 0 {
 		o.Limits.SpillBytes = 16 << 30
@@ -57,7 +65,27 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Engine{o: o, slots: make(chan struct{}, o.Workers)}, nil
+	e := &Engine{o: o, slots: make(chan struct{}, o.Workers), write: write}
+	if o.Limits.SpillDir != "" {
+		e.none = filepath.Join(o.Limits.SpillDir, "none.parquet")
+		if err := writeNone(e.none); err != nil {
+			return nil, fmt.Errorf("query engine: %w", err)
+		}
+	}
+	return e, nil
+}
+
+// writeNone makes a Parquet file without rows.
+func writeNone(path string) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	w, err := parquetfile.NewWriter(f, []parquetfile.Column{{Name: "none", Type: parquetfile.Type{Kind: parquetfile.Long}}}, parquetfile.Options{})
+	if err == nil {
+		_, err = w.Close()
+	}
+	return errors.Join(err, f.Close())
 }
 
 // Close ends the idle children. Running queries keep theirs until they end.
@@ -211,6 +239,7 @@ type stream struct {
 	unhook func() bool
 	parent context.Context
 	done   bool
+	limit  time.Duration
 }
 
 // run starts a query. ctx ends it, at any time until close.
@@ -221,6 +250,9 @@ func (e *Engine) run(ctx context.Context, req *Request) (*stream, error) {
 		return nil, fmt.Errorf("wait for a query process: %w", ctx.Err())
 	}
 	req.Limits = e.o.Limits
+	if req.Write != nil {
+		req.Limits.Timeout = e.write
+	}
 	for attempt := 0; ; attempt++ {
 		s, err := e.try(ctx, req)
 		if err == nil {
@@ -240,7 +272,7 @@ func (e *Engine) try(parent context.Context, req *Request) (*stream, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(parent, req.Limits.Timeout)
-	s := &stream{e: e, p: p, kinds: req.Kinds, ctx: ctx, cancel: cancel, parent: parent}
+	s := &stream{e: e, p: p, kinds: req.Kinds, ctx: ctx, cancel: cancel, parent: parent, limit: req.Limits.Timeout}
 	s.unhook = context.AfterFunc(ctx, func() { p.cmd.Process.Kill() })
 	if err := WriteRequest(p.in, req); err != nil {
 		err = s.lost(err)
@@ -289,7 +321,7 @@ func (s *stream) lost(err error) error {
 		return e
 	}
 	if s.ctx.Err() != nil {
-		return fmt.Errorf("%w after %v", ErrTimeout, s.e.o.Limits.Timeout)
+		return fmt.Errorf("%w after %v", ErrTimeout, s.limit)
 	}
 	waitErr := s.p.end()
 	s.e.o.Log.Warn("query process ended", "err", waitErr, "stderr", s.p.errs.String())

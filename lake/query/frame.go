@@ -82,7 +82,7 @@ type Limits struct {
 	Threads     int           // 0: as many as there are processors
 	SpillBytes  int64         // on disk, for what does not fit into memory; 0: 16 GiB
 	SpillDir    string        // 0: no spilling
-	Timeout     time.Duration // 0: 5 minutes
+	Timeout     time.Duration // 0: 5 minutes, and a day for what writes rows
 }
 
 // WriteFrame writes one frame.

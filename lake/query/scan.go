@@ -21,6 +21,9 @@ type scan struct {
 	rows    int64 // only so many rows at the head of order count; -1: all
 	// stored: beside each column cN stands rN, as files have it; and file names the file.
 	stored bool
+	// none is a file without rows, or empty. Of a list of one file with a schema the engine
+	// would read one row group after the other, and all columns of a row at once.
+	none string
 }
 
 // scanOrder is the first key by which the rows are wanted.
@@ -61,6 +64,9 @@ func (s *scan) emit(ctx context.Context, req *Request, stats *Stats) (string, er
 			deleted = true
 		}
 	}
+	if s.none != "" {
+		req.Files = append(req.Files, s.none)
+	}
 	var branches []string
 	for _, g := range s.groups(files) {
 		branches = append(branches, s.branch(g, deleted))
@@ -96,6 +102,9 @@ func (s *scan) branch(files []chosen, deleted bool) string {
 	paths := make([]string, len(files))
 	for i, f := range files {
 		paths[i] = Quote(patternOf(f.Path))
+	}
+	if len(paths) == 1 && s.none != "" && !s.table.ByID {
+		paths = append(paths, Quote(patternOf(s.none)))
 	}
 	read := slices.Clone(s.used)
 	if s.stored {

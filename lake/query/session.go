@@ -230,7 +230,11 @@ func (s *Session) binder(ctx context.Context) *binder {
 		params = map[string]Param{}
 	}
 	maps.Copy(params, s.vars)
-	return &binder{ctx: ctx, catalog: s.Catalog, database: cmp.Or(s.Database, "default"), now: now().UTC(), params: params}
+	none := ""
+	if s.Engine != nil {
+		none = s.Engine.none
+	}
+	return &binder{none: none, ctx: ctx, catalog: s.Catalog, database: cmp.Or(s.Database, "default"), now: now().UTC(), params: params}
 }
 
 func (s *Session) plan(ctx context.Context, q *syntax.QueryStmt) (*Result, *Request, error) {
