@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -160,7 +161,7 @@ func (j *job) run(ctx context.Context) {
 // checkpoint. What would fail again ends it.
 func (j *job) live(ctx context.Context) {
 	log := j.room.o.Log.With("job", j.name)
-	pause := firstPause
+	pause, said := firstPause, ""
 	for {
 		began := time.Now()
 		j.become("Running", nil)
@@ -170,7 +171,7 @@ func (j *job) live(ctx context.Context) {
 			return
 		}
 		if time.Since(began) > longRun {
-			pause = firstPause
+			pause, said = firstPause, ""
 		}
 		for err != nil {
 			if ctx.Err() != nil || failsAgain(err) {
@@ -178,7 +179,11 @@ func (j *job) live(ctx context.Context) {
 				return
 			}
 			j.become("Degraded", err)
-			log.Warn("job starts again from its checkpoint", "pause", pause, "err", err)
+			level := slog.LevelDebug // what was said once stands in the status
+			if said != err.Error() {
+				level, said = slog.LevelWarn, err.Error()
+			}
+			log.Log(ctx, level, "job starts again from its checkpoint", "pause", pause, "err", err)
 			select {
 			case <-ctx.Done(): // it stands at its last checkpoint, as it would
 				j.become("Stopped", nil)

@@ -127,7 +127,7 @@ type piece struct {
 // split cuts a file where partitions end, and where files get too large.
 func (f *files) split(ctx context.Context, all written, cols []query.RowColumn) ([]piece, error) {
 	var keys []string
-	req := &query.Request{Files: []string{all.path}}
+	req := &query.Request{}
 	for _, c := range cols {
 		if c.Partition {
 			kind, sql := partitionKind(c)
@@ -147,8 +147,8 @@ func (f *files) split(ctx context.Context, all written, cols []query.RowColumn) 
 		groups = append(groups, strconv.Itoa(i+1))
 	}
 	req.Kinds = append(req.Kinds, query.KindInt, query.KindInt)
-	req.SQL = fmt.Sprintf("SELECT %s, min(file_row_number) AS lo, max(file_row_number) + 1 AS hi FROM read_parquet(%s) GROUP BY %s ORDER BY lo",
-		strings.Join(items, ", "), query.Quote(all.path), strings.Join(groups, ", "))
+	req.SQL = fmt.Sprintf("SELECT %s, min(file_row_number) AS lo, max(file_row_number) + 1 AS hi FROM %s GROUP BY %s ORDER BY lo",
+		strings.Join(items, ", "), req.ReadFile(all.path), strings.Join(groups, ", "))
 	rows, err := f.engine.Read(ctx, req)
 	if err != nil {
 		return nil, err
@@ -261,7 +261,8 @@ func (f *files) add(ctx context.Context, dir string, all written, cols []query.R
 	}
 	one := all
 	if !p.whole {
-		req := &query.Request{Files: []string{all.path}, SQL: "SELECT " + strings.Join(items, ", ") + " FROM read_parquet(" + query.Quote(all.path) + ") WHERE " + strings.Join(where, " AND ")}
+		req := &query.Request{}
+		req.SQL = "SELECT " + strings.Join(items, ", ") + " FROM " + req.ReadFile(all.path) + " WHERE " + strings.Join(where, " AND ")
 		var err error
 		if one, err = f.copy(ctx, dir, req, data); err != nil {
 			return nil, err
@@ -294,7 +295,7 @@ func notNull(column string) error {
 
 // stats are the statistics of a file, as the log has them.
 func (f *files) stats(ctx context.Context, w written, cols []query.RowColumn) (string, error) {
-	req := &query.Request{Files: []string{w.path}, Kinds: []query.Kind{query.KindInt}}
+	req := &query.Request{Kinds: []query.Kind{query.KindInt}}
 	items := []string{"count(*) AS c1"}
 	ask := func(k query.Kind, sql string) {
 		req.Kinds = append(req.Kinds, k)
@@ -315,7 +316,7 @@ func (f *files) stats(ctx context.Context, w written, cols []query.RowColumn) (s
 			ask(forms[i].kind, fmt.Sprintf(forms[i].sql, end+"("+name+")"))
 		}
 	}
-	req.SQL = "SELECT " + strings.Join(items, ", ") + " FROM read_parquet(" + query.Quote(w.path) + ")"
+	req.SQL = "SELECT " + strings.Join(items, ", ") + " FROM " + req.ReadFile(w.path)
 	rows, err := f.engine.Read(ctx, req)
 	if err != nil {
 		return "", err

@@ -125,6 +125,10 @@ type Sink struct {
 	mu     sync.Mutex // held while the table is made or gets columns
 	table  *delta.Table
 	layout *layout // the newest; nil: the schema is not known yet
+
+	// refused: the table has a feature that another engine has switched on, and must not be
+	// written. Writers say so, so that the job waits for somebody to change it.
+	refused error
 }
 
 // Open opens the table, or creates it if Options.Create says how.
@@ -145,6 +149,10 @@ func Open(ctx context.Context, o Options) (*Sink, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("output table: %w", err)
+	}
+	if err := t.Known().CanWrite(); errors.Is(err, delta.ErrUnsupported) {
+		s.refused = fmt.Errorf("output table %s: %w", o.Path, err)
+		return s, nil
 	}
 	return s, s.take(t)
 }
@@ -239,6 +247,9 @@ func (s *Sink) Commit(ctx context.Context, epoch connector.Epoch, shards []conne
 	}
 	if len(all.Adds) == 0 {
 		return nil
+	}
+	if s.refused != nil {
+		return fmt.Errorf("commit epoch %d: %w", epoch.Number, s.refused)
 	}
 	table, written := s.now()
 	if table == nil {

@@ -533,7 +533,15 @@ func TestUnwritableTablesAreRefusedAtTheStart(t *testing.T) {
 	}
 	d = definition
 	d.Properties = map[string]string{"delta.constraints.x": "EventCount > 0"}
-	if _, err := Open(t.Context(), Options{Store: store, Path: "check", Create: &d}); !errors.Is(err, delta.ErrUnsupported) {
+	// A feature that somebody may switch off again does not keep the job from waiting for that.
+	s, err := Open(t.Context(), Options{Store: store, Path: "check", Create: &d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.OpenWriter(t.Context(), connector.Shard{Of: 1}); !errors.Is(err, delta.ErrUnsupported) || !strings.Contains(err.Error(), "delta.constraints.x") {
 		t.Errorf("check constraint: %v", err)
+	}
+	if err := s.Commit(t.Context(), epoch(1), []connector.Prepared{[]byte(`{"adds":[{"path":"x"}]}`)}); !errors.Is(err, delta.ErrUnsupported) {
+		t.Errorf("a commit from before: %v", err)
 	}
 }

@@ -58,6 +58,9 @@ func (f *openFile) size() int64 { return f.file.Buffered() + int64(f.body.Len())
 // OpenWriter implements connector.Sink.
 func (s *Sink) OpenWriter(_ context.Context, by connector.Shard) (connector.Writer, error) {
 	_, l := s.now()
+	if s.refused != nil {
+		return nil, s.refused
+	}
 	if l == nil {
 		return &following{sink: s, shard: by.Number}, nil
 	}

@@ -28,7 +28,11 @@ func changing(t *testing.T, dir string) *query.Session {
 		t.Fatal(err)
 	}
 	t.Cleanup(catalog.Close)
-	eng := engine(t, query.Limits{SpillDir: t.TempDir()})
+	spill := filepath.Join(t.TempDir(), "sp[il]l*") // the engine takes names of files for patterns
+	if err := os.Mkdir(spill, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	eng := engine(t, query.Limits{SpillDir: spill})
 	return &query.Session{Catalog: catalog, Engine: eng, Tables: &lake.Statements{Catalog: catalog, Engine: eng,
 		Pinned: func(context.Context) (func(string) bool, error) { return nil, nil }}}
 }

@@ -51,10 +51,7 @@ func (s *scan) emit(ctx context.Context, req *Request, stats *Stats) (string, er
 	deleted := false
 	for _, f := range files {
 		stats.BytesOpened += f.Size
-		req.Files = append(req.Files, f.Path)
-		if p := patternOf(f.Path); p != f.Path {
-			req.Files = append(req.Files, p) // the engine asks for the right to it too
-		}
+		req.read(f.Path)
 		if f.Deleted != nil {
 			rows, err := f.Deleted(ctx)
 			if err != nil {
@@ -65,7 +62,7 @@ func (s *scan) emit(ctx context.Context, req *Request, stats *Stats) (string, er
 		}
 	}
 	if s.none != "" {
-		req.Files = append(req.Files, s.none)
+		req.read(s.none)
 	}
 	var branches []string
 	for _, g := range s.groups(files) {
@@ -87,6 +84,20 @@ func (s *scan) empty() string {
 		items = append(items, "CAST(NULL AS VARCHAR) AS file")
 	}
 	return "SELECT " + strings.Join(items, ", ") + " WHERE false"
+}
+
+// read allows a request to read a file.
+func (r *Request) read(path string) {
+	r.Files = append(r.Files, path)
+	if p := patternOf(path); p != path {
+		r.Files = append(r.Files, p) // the engine asks for the right to it too
+	}
+}
+
+// ReadFile allows a request to read a file, and gives what its SQL reads the file with.
+func (r *Request) ReadFile(path string) string {
+	r.read(path)
+	return "read_parquet(" + Quote(patternOf(path)) + ")"
 }
 
 // patternOf is the pattern that only path matches: the engine reads file names as
