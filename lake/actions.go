@@ -104,6 +104,11 @@ func (s *Statements) optimize(ctx context.Context, spec TableSpec, t *delta.Tabl
 	if a.WhereText != "" {
 		o.Predicate = []string{a.WhereText}
 	}
+	if s.Engine != nil {
+		o.Rewrite = func(ctx context.Context, snap *delta.Snapshot, list []*delta.Add, by []string) ([]*delta.Add, error) {
+			return s.pack(ctx, spec, t, snap, list, by)
+		}
+	}
 	start := time.Now()
 	res, err := t.Optimize(ctx, o)
 	if errors.Is(err, delta.ErrZOrderColumn) {
@@ -131,6 +136,31 @@ func (s *Statements) optimize(ctx context.Context, spec TableSpec, t *delta.Tabl
 		return nil, err
 	}
 	return query.NewResult(texts("path", "metrics"), [][]query.Value{{query.TextValue(s.location(spec)), query.TextValue(string(metrics))}}), nil
+}
+
+// pack writes the rows of files into new ones, whatever types they have.
+func (s *Statements) pack(ctx context.Context, spec TableSpec, t *delta.Table, snap *delta.Snapshot, list []*delta.Add, by []string) ([]*delta.Add, error) {
+	view, err := query.TableOf(spec.Database, spec.Name, snap, s.Catalog.o.Store)
+	if err != nil {
+		return nil, err
+	}
+	wanted := map[string]bool{}
+	for _, a := range list {
+		wanted[a.Path] = true
+	}
+	var part []query.File
+	for _, f := range view.Files {
+		if wanted[f.Meta.Path()] {
+			part = append(part, f)
+		}
+	}
+	rows, err := query.Packed(ctx, s.Engine, view, part, by)
+	if err != nil {
+		return nil, err
+	}
+	w := &files{engine: s.Engine, store: s.Catalog.o.Store, prefix: t.Prefix(), snap: snap, target: targetOf(snap), kept: true, ordered: true}
+	adds, _, err := w.write(ctx, rows)
+	return adds, err
 }
 
 type sizes struct {

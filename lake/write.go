@@ -34,6 +34,8 @@ type files struct {
 	target int64           // bytes of a file, 0: fileBytes
 	// kept: the rows were in the table, and so were their partition values, empty texts too.
 	kept bool
+	// ordered: they come in the order in which files have them, and are of one partition.
+	ordered bool
 }
 
 // write writes rows. Whoever gets files and an error deletes them.
@@ -82,7 +84,7 @@ func (f *files) file(ctx context.Context, dir string, req *query.Request, cols [
 		}
 	}
 	r := *req
-	if len(by) > 0 {
+	if len(by) > 0 && !f.ordered {
 		r.SQL = "SELECT * FROM (" + r.SQL + ") ORDER BY " + strings.Join(by, ", ")
 	}
 	return f.copy(ctx, dir, &r, cols)

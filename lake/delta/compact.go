@@ -51,13 +51,13 @@ func (t *Table) Compact(ctx context.Context, o CompactOptions) (OptimizeResult, 
 	if o.Sealed <= 0 {
 		o.Sealed = time.Hour
 	}
-	plain, err := t.rewriter(s, o.TargetBytes, nil)
+	plain, err := t.rewriter(s, o.TargetBytes, nil, nil)
 	if err != nil {
 		return fail(err)
 	}
 	ordered := plain
 	if len(o.ZOrderBy) > 0 {
-		if ordered, err = t.rewriter(s, o.TargetBytes, o.ZOrderBy); err != nil {
+		if ordered, err = t.rewriter(s, o.TargetBytes, o.ZOrderBy, nil); err != nil {
 			return fail(err)
 		}
 	}

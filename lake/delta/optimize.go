@@ -23,6 +23,10 @@ type OptimizeOptions struct {
 	ZOrderBy    []string        // clusters the rows by these columns
 	TargetBytes int64           // of a new file; 0: delta.targetFileSize, else 128 MiB
 	MinFiles    int             // fewer small files in a partition are left alone; default 2
+	// Rewrite writes the rows of files of one partition into new ones, clustered by columns if
+	// there are any, where a column has a type that this package does not write. Nil: such
+	// tables are refused.
+	Rewrite func(ctx context.Context, s *Snapshot, files []*Add, by []string) ([]*Add, error)
 }
 
 // OptimizeResult says what Optimize did.
@@ -80,7 +84,7 @@ func (t *Table) optimize(ctx context.Context, o OptimizeOptions) (OptimizeResult
 	if err := s.checkWrite(); err != nil {
 		return fail(err)
 	}
-	r, err := t.rewriter(s, o.TargetBytes, o.ZOrderBy)
+	r, err := t.rewriter(s, o.TargetBytes, o.ZOrderBy, o.Rewrite)
 	if err != nil {
 		return fail(err)
 	}
@@ -227,10 +231,13 @@ type rewriter struct {
 	tag     string
 
 	predicate []string // for the history
+
+	// foreign writes the files, see OptimizeOptions; nil: this package does.
+	foreign func(ctx context.Context, s *Snapshot, files []*Add, by []string) ([]*Add, error)
 }
 
 // rewriter plans for a snapshot; a target of 0 is that of the table.
-func (t *Table) rewriter(s *Snapshot, target int64, zOrderBy []string) (*rewriter, error) {
+func (t *Table) rewriter(s *Snapshot, target int64, zOrderBy []string, foreign func(context.Context, *Snapshot, []*Add, []string) ([]*Add, error)) (*rewriter, error) {
 	if s.Property("delta.enableRowTracking", "") == "true" {
 		return nil, unsupported("moving rows to other files of the table", "rowTracking (rows would lose their ids)")
 	}
@@ -241,10 +248,10 @@ func (t *Table) rewriter(s *Snapshot, target int64, zOrderBy []string) (*rewrite
 			r.target = n
 		}
 	}
-	return r, r.plan(zOrderBy)
+	return r, r.plan(zOrderBy, foreign)
 }
 
-func (r *rewriter) plan(zOrderBy []string) error {
+func (r *rewriter) plan(zOrderBy []string, foreign func(context.Context, *Snapshot, []*Add, []string) ([]*Add, error)) error {
 	r.by = zOrderBy
 	var err error
 	if r.codec, err = parquetfile.CodecName(strings.ToLower(r.snap.Property("delta.parquet.compression.codec", "zstd"))); err != nil {
@@ -255,8 +262,11 @@ func (r *rewriter) plan(zOrderBy []string) error {
 			continue
 		}
 		p, err := ParquetType(c)
-		if err != nil {
+		if err != nil && foreign == nil {
 			return err
+		}
+		if err != nil {
+			r.foreign = foreign
 		}
 		r.cols = append(r.cols, c)
 		r.parquet = append(r.parquet, parquetfile.Column{Name: c.FileName(), ID: c.ID, ByID: r.snap.Mapping() == MapID, Type: p, Nullable: c.Nullable})
@@ -273,6 +283,9 @@ func (r *rewriter) plan(zOrderBy []string) error {
 	}
 	var names []string
 	for _, i := range r.order {
+		if r.cols[i].Type.Nested() {
+			return fmt.Errorf("%s: %w: it is a struct, array or map", r.cols[i].Name, ErrZOrderColumn)
+		}
 		names = append(names, r.cols[i].Name)
 	}
 	r.tag = strings.Join(names, ",")
@@ -317,6 +330,13 @@ const rewriteBuffer = 32 << 20
 // rewrite writes the rows of a bin into new files. With an error it returns those that are
 // there all the same.
 func (r *rewriter) rewrite(ctx context.Context, bin []*Add, tags map[string]*string) ([]*Add, error) {
+	if r.foreign != nil {
+		adds, err := r.foreign(ctx, r.snap, bin, r.by)
+		for _, a := range adds {
+			a.DataChange, a.Tags = false, tags
+		}
+		return adds, err
+	}
 	out := &fileWriter{rewriter: r, values: bin[0].PartitionValues, tags: tags}
 	err := r.copy(ctx, out, bin)
 	if err != nil {

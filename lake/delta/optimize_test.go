@@ -45,7 +45,7 @@ func dataFile(t *testing.T, table *Table, day int, rows []int) *Add {
 		vecs = append(vecs, &v)
 	}
 	r := &rewriter{table: table, snap: table.Known(), target: 1 << 30}
-	if err := r.plan(nil); err != nil {
+	if err := r.plan(nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	w := &fileWriter{rewriter: r, values: map[string]*string{"TimestampDate": text(DateText(at))}}

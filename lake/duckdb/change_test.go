@@ -489,3 +489,29 @@ func TestChangesOfWhatOthersFollow(t *testing.T) {
 		t.Errorf("domains %+v", d)
 	}
 }
+
+// Rows that are clustered by the engine come into few files for what queries ask, as those that
+// are clustered by our own writer.
+func TestTablesWithNestedColumnsAreClustered(t *testing.T) {
+	dir := t.TempDir()
+	s := changing(t, dir)
+	do(t, s, `CREATE TABLE t (a INT, b INT, st STRUCT<x: INT>, d DECIMAL(38,2)) USING DELTA TBLPROPERTIES ('delta.targetFileSize' = '2kb');
+		INSERT INTO t (a, b, d) SELECT g.value % 100, g.value / 100, g.value FROM GENERATE_SERIES(0, 9999) AS g`)
+	want := rowsOf(t, s, "SELECT * FROM t")
+	touched := func() int {
+		r, err := s.Explain(t.Context(), "SELECT * FROM t WHERE a = 17 AND b BETWEEN 20 AND 24")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Stats.FilesOpened
+	}
+	before := touched()
+	do(t, s, "OPTIMIZE t ZORDER BY (a, b)")
+	if got := rowsOf(t, s, "SELECT * FROM t"); !slices.Equal(got, want) {
+		t.Error("the rows have changed")
+	}
+	if after := touched(); after > 3 || before < 2 {
+		t.Errorf("a query opens %d files, and opened %d before", after, before)
+	}
+	fails(t, s, "OPTIMIZE t ZORDER BY (st)", "it is a struct, array or map")
+}

@@ -142,6 +142,43 @@ func (c *Change) Rest(ctx context.Context, t *Table, files []File) (*Rows, error
 	return out, err
 }
 
+// Packed are the rows of some files as they are, clustered by columns if there are any: along a
+// Z curve through ranges of their values.
+func Packed(ctx context.Context, e *Engine, t *Table, files []File, by []string) (*Rows, error) {
+	part := *t
+	part.Files = files
+	sc := &scan{id: "s1", table: &part, used: make([]bool, len(t.Columns)), rows: -1, stored: true, none: e.none}
+	out := &Rows{Request: &Request{}, Columns: t.rowColumns()}
+	text, err := sc.emit(ctx, out.Request, &out.Stats)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]string, len(t.Columns))
+	for i := range t.Columns {
+		items[i] = fmt.Sprintf("t.r%d", i+1)
+	}
+	order := ""
+	if len(by) > 0 {
+		// Of each column the range of a row, of 1,024; their bits by turns.
+		var ranges, bits []string
+		for k, name := range by {
+			i := slices.IndexFunc(t.Columns, func(c TableColumn) bool { return sameName(c.Name, name) })
+			if i < 0 {
+				return nil, fmt.Errorf("cluster by %s: there is no such column", name)
+			}
+			ranges = append(ranges, fmt.Sprintf("ntile(1024) OVER (ORDER BY s.r%d) - 1 AS z%d", i+1, k))
+			for bit := range 10 {
+				bits = append(bits, fmt.Sprintf("(((t.z%d >> %d) & 1)::HUGEINT << %d)", k, bit, bit*len(by)+len(by)-1-k))
+			}
+			order += fmt.Sprintf(", t.r%d", i+1)
+		}
+		text = "SELECT *, " + strings.Join(ranges, ", ") + " FROM (" + text + ") AS s"
+		order = " ORDER BY " + strings.Join(bits, " | ") + order
+	}
+	out.Request.SQL = "SELECT " + namedAs(items, out.Columns) + " FROM (" + text + ") AS t" + order
+	return out, nil
+}
+
 // assigned are the new values of an UPDATE as files have them; empty for columns that stay.
 func (b *binder) assigned(c *Change, t *Table, in *env) ([]string, error) {
 	news := make([]string, len(t.Columns))
