@@ -73,7 +73,8 @@ func (l *loader) checkMaintenance(o *object, at *entry, t *pipeline.Table) {
 var flushKeys = section[pipeline.Flush]{
 	key("interval", ChangeLive, "How often; it is the checkpoint interval of the jobs that write the table.", duration(time.Second, 100*time.Millisecond, time.Hour,
 		func(f *pipeline.Flush) *time.Duration { return &f.Interval })),
-	later[pipeline.Flush]("rows", "bytes"),
+	key("rows", ChangeLive, "Rows of the table that do not wait for the interval; 0: they do.", integer(0, 0, 1_000_000_000, func(f *pipeline.Flush) *int64 { return &f.Rows })),
+	key("bytes", ChangeLive, "Bytes of files that do not wait for it.", size(64<<20, 64<<10, 1<<40, func(f *pipeline.Flush) *int64 { return &f.Bytes })),
 }
 
 func tableNames() value[pipeline.Options] {

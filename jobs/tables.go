@@ -39,6 +39,7 @@ func (r *Room) openTable(ctx context.Context, s *spec, output, name string, stri
 	o := deltatable.Options{
 		Store: r.o.Store, Tables: r.o.Tables, Path: tb.Location(r.o.Storage), Output: output,
 		Clock: r.o.Clock, Log: r.o.Log, Metrics: r.o.Metrics, Strict: strict, Name: tb.FullName(r.o.Storage),
+		FullRows: tb.Flush.Rows, FullBytes: tb.Flush.Bytes,
 	}
 	if def := definitionOf(tb); len(tb.Columns) > 0 {
 		o.Create = def

@@ -47,6 +47,8 @@ type PartitionBy struct {
 // outputs at once: see CommitInterval.
 type Flush struct {
 	Interval time.Duration // default: the job's CheckpointInterval
+	// So many rows, or bytes of files, do not wait for it; 0: they do.
+	Rows, Bytes int64
 }
 
 // Optimize says how the files of a table are packed while jobs write it.

@@ -164,11 +164,46 @@ type following struct {
 	held   []*column.Batch
 	rows   int     // of held
 	writer *writer // once the table is there
+	taken  int64   // rows since the last Prepare
+	heavy  int64   // bytes of theirs that the sink counts
 	late   []connector.LateRows
+}
+
+// Full implements connector.FullWriter.
+func (w *following) Full() bool {
+	o := &w.sink.opts
+	return o.FullRows > 0 && w.sink.waiting.Load() >= o.FullRows || o.FullBytes > 0 && w.sink.heavy.Load() >= o.FullBytes
+}
+
+// count tells the sink what the writer holds, of rows that it has just taken.
+func (w *following) count(rows int64) {
+	w.taken += rows
+	w.sink.waiting.Add(rows)
+	if w.writer == nil {
+		return
+	}
+	now := w.writer.size()
+	w.sink.heavy.Add(now - w.heavy)
+	w.heavy = now
+}
+
+// uncount forgets it: the epoch is prepared, or over.
+func (w *following) uncount() {
+	w.sink.waiting.Add(-w.taken)
+	w.sink.heavy.Add(-w.heavy)
+	w.taken, w.heavy = 0, 0
 }
 
 // Write implements connector.Writer.
 func (w *following) Write(ctx context.Context, b *column.Batch) ([]connector.BadRow, error) {
+	bad, err := w.write(ctx, b)
+	if err == nil {
+		w.count(int64(b.LiveRows() - len(bad)))
+	}
+	return bad, err
+}
+
+func (w *following) write(ctx context.Context, b *column.Batch) ([]connector.BadRow, error) {
 	if w.writer != nil && len(w.held) == 0 {
 		if _, l := w.sink.now(); l != w.writer.layout {
 			next, err := w.writer.next(ctx, l)
@@ -280,6 +315,7 @@ func (w *following) Prepare(ctx context.Context, epoch connector.Epoch) (connect
 			return nil, fmt.Errorf("prepare epoch %d: %w", epoch.Number, err)
 		}
 	}
+	w.uncount()
 	if w.writer == nil {
 		return nil, nil
 	}
@@ -288,6 +324,7 @@ func (w *following) Prepare(ctx context.Context, epoch connector.Epoch) (connect
 
 // Close implements connector.Writer.
 func (w *following) Close() error {
+	w.uncount()
 	w.held = nil
 	if w.writer == nil {
 		return nil

@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"spate/blob"
@@ -50,6 +51,9 @@ type Options struct {
 	// Strict gives back rows whose columns are not those of the table, instead of
 	// dropping the values of extra columns and writing NULL for missing ones.
 	Strict bool
+
+	// So many rows, or bytes of files, of one epoch ask for the next; 0: they do not.
+	FullRows, FullBytes int64
 
 	TargetFileBytes int64            // a data file ends at about so many bytes, default 64 MiB
 	BufferBytes     int64            // memory of one writer for rows not yet in files, default 64 MiB
@@ -121,6 +125,9 @@ func (t own) OpenOrCreate(ctx context.Context, prefix string, d delta.Definition
 type Sink struct {
 	opts  Options
 	extra *metric.Counter // columns of rows that the table does not have
+	bytes *metric.Counter // of files that versions have
+
+	waiting, heavy atomic.Int64 // rows and bytes that writers have taken and not prepared
 
 	mu     sync.Mutex // held while the table is made or gets columns
 	table  *delta.Table
@@ -137,7 +144,8 @@ func Open(ctx context.Context, o Options) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sink{opts: o, extra: o.Metrics.Counter("TableValuesDropped", "Table", o.Name)}
+	s := &Sink{opts: o, extra: o.Metrics.Counter("TableValuesDropped", "Table", o.Name),
+		bytes: o.Metrics.Counter("TableBytesWritten", "Table", o.Name)}
 	var t *delta.Table
 	if o.Create != nil {
 		t, err = o.Tables.OpenOrCreate(ctx, o.Path, *o.Create)
@@ -333,6 +341,7 @@ func (s *Sink) commit(ctx context.Context, table *delta.Table, written *layout, 
 	if err != nil {
 		return false, fmt.Errorf("commit epoch %d: %w", epoch.Number, err)
 	}
+	s.bytes.Add(bytes)
 	s.adopt(next)
 	s.opts.Log.Debug("committed", "table", s.opts.Path, "version", next.Version, "epoch", epoch.Number, "rows", p.Rows, "bytes", bytes)
 	return true, nil

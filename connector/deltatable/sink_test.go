@@ -545,3 +545,25 @@ func TestUnwritableTablesAreRefusedAtTheStart(t *testing.T) {
 		t.Errorf("a commit from before: %v", err)
 	}
 }
+
+// So many rows or bytes, of all writers together, ask for an epoch.
+func TestFullWritersAskForAnEpoch(t *testing.T) {
+	for _, o := range []func(*Options){func(o *Options) { o.FullRows = 3 }, func(o *Options) { o.FullBytes = 60 }} {
+		s := open(t, blob.NewMemory(), func(all *Options) {
+			all.Create = &delta.Definition{Columns: []delta.Column{{Name: "id", Type: delta.String, Nullable: true}}}
+			o(all)
+		})
+		a, b := writerOf(t, s, 0).(connector.FullWriter), writerOf(t, s, 1).(connector.FullWriter)
+		for round := range int64(3) {
+			if a.Full() || b.Full() {
+				t.Errorf("round %d: full before the first row", round)
+			}
+			put(t, a.(connector.Writer), batch("id", []column.Value{column.TextOf("0123456789012345678901234567890123456789")}, []column.Value{null}))
+			put(t, b.(connector.Writer), batch("id", []column.Value{column.TextOf(strings.Repeat("0123456789", 50))}))
+			if !a.Full() || !b.Full() {
+				t.Errorf("round %d: not full", round)
+			}
+			commitEpoch(t, s, round+1, a.(connector.Writer), b.(connector.Writer))
+		}
+	}
+}

@@ -318,6 +318,19 @@ func (w *writer) begin() (*openFile, error) {
 	return f, err
 }
 
+// size is about how many bytes the files of the epoch have: rows that are not encoded yet will
+// have a fifth of theirs.
+func (w *writer) size() int64 {
+	n := int64(0)
+	for _, a := range w.done.Adds {
+		n += a.Size
+	}
+	for _, f := range w.open {
+		n += int64(f.body.Len()) + f.file.Buffered()/5
+	}
+	return n
+}
+
 // shrink keeps the memory of the writer bounded.
 func (w *writer) shrink(ctx context.Context) error {
 	for {
