@@ -178,7 +178,7 @@ func (a *app) ask(ctx context.Context, s *query.Session, sql, form string, f que
 			return queryError(err)
 		}
 		defer r.Close()
-		_, err = fmt.Fprintf(a.stdout, "%s\n", strings.TrimSpace(r.SQL))
+		_, err = fmt.Fprintln(a.stdout, strings.Join(r.Plan(), "\n"))
 		a.stats(f, r, start)
 		return err
 	}

@@ -20,6 +20,7 @@ type binder struct {
 	params   map[string]Param
 
 	none   string // see scan
+	plans  []Scan // of the scans that finish has emitted
 	ids    int
 	depth  int
 	work   int               // expressions bound, repeated ones included
@@ -163,6 +164,7 @@ func (b *binder) finish(sql string, req *Request, stats *Stats) (string, error) 
 			return "", err
 		}
 		sql = strings.ReplaceAll(sql, s.marker(), text)
+		b.plans = append(b.plans, s.plan)
 	}
 	return sql, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 	"time"
 )
 
@@ -18,6 +19,29 @@ type Stats struct {
 	Started      time.Time
 }
 
+// Scan is what a query reads of a table.
+type Scan struct {
+	Database, Table string
+	Version         int64
+	Read, Skipped   int   // files
+	Bytes           int64 // of the files that are read
+	Columns         []string
+	Counted         bool // the log has the answer, and no file is opened
+}
+
+// String says it in one line.
+func (s Scan) String() string {
+	name := fmt.Sprintf("%s.%s, version %d: ", s.Database, s.Table, s.Version)
+	if s.Counted {
+		return name + "counted in the log, no file is opened"
+	}
+	columns := "no column"
+	if len(s.Columns) > 0 {
+		columns = strings.Join(s.Columns, ", ")
+	}
+	return fmt.Sprintf("%s%d of %d files, %d bytes, %d skipped; reads %s", name, s.Read, s.Read+s.Skipped, s.Bytes, s.Skipped, columns)
+}
+
 // Result is the answer of a query. It is used by one goroutine, and must be
 // closed.
 type Result struct {
@@ -25,10 +49,20 @@ type Result struct {
 	Stats    Stats
 	Warnings []string // for the person who asked, one sentence each
 	SQL      string   // what the engine runs: for --explain and tests, not for readers of errors
+	Scans    []Scan   // what is read of each table that the query names
 
 	s     *stream
 	rows  [][]Value
 	again func() (*Result, error) // plans and starts the query anew; nil: it was tried
+}
+
+// Plan says what the query would read, and what the engine would run, line by line.
+func (r *Result) Plan() []string {
+	var out []string
+	for _, s := range r.Scans {
+		out = append(out, s.String())
+	}
+	return append(out, strings.TrimSpace(r.SQL))
 }
 
 // NewResult is a result of rows that are there already.

@@ -24,6 +24,7 @@ type scan struct {
 	// none is a file without rows, or empty. Of a list of one file with a schema the engine
 	// would read one row group after the other, and all columns of a row at once.
 	none string
+	plan Scan // what emit has found
 }
 
 // scanOrder is the first key by which the rows are wanted.
@@ -39,8 +40,15 @@ func (s *scan) marker() string { return "\x00" + s.id + "\x00" }
 // emit writes the scan: a SELECT whose columns are c1, c2, ... of the table.
 func (s *scan) emit(ctx context.Context, req *Request, stats *Stats) (string, error) {
 	files := s.choose()
+	s.plan = Scan{Database: s.table.Database, Table: s.table.Name, Version: s.table.Version, Read: len(files), Skipped: len(s.table.Files) - len(files)}
+	for i, used := range s.used {
+		if used || s.stored {
+			s.plan.Columns = append(s.plan.Columns, s.table.Columns[i].Name)
+		}
+	}
 	if n, ok := s.counted(files); ok {
 		stats.FilesSkipped += len(s.table.Files)
+		s.plan.Counted = true
 		return fmt.Sprintf("SELECT 1 AS c0 FROM range(%d)", n), nil
 	}
 	stats.FilesOpened += len(files)
@@ -51,6 +59,7 @@ func (s *scan) emit(ctx context.Context, req *Request, stats *Stats) (string, er
 	deleted := false
 	for _, f := range files {
 		stats.BytesOpened += f.Size
+		s.plan.Bytes += f.Size
 		req.read(f.Path)
 		if f.Deleted != nil {
 			rows, err := f.Deleted(ctx)

@@ -159,6 +159,20 @@ func (s *Session) command(ctx context.Context, st syntax.Stmt) (*Result, error) 
 		return nil, s.assign(ctx, st)
 	case *syntax.Declare:
 		return nil, s.declare(ctx, st)
+	case *syntax.Explain:
+		q, ok := st.Stmt.(*syntax.QueryStmt)
+		if !ok {
+			return nil, unsupported(st.Loc(), "The plan of another statement than a query")
+		}
+		r, _, err := s.plan(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		var rows [][]Value
+		for _, line := range r.Plan() {
+			rows = append(rows, []Value{TextValue(line)})
+		}
+		return NewResult([]Column{{Name: "plan", Type: Type{ID: NVarChar, Size: Max}}}, rows), nil
 	}
 	if a, err := s.action(ctx, st); a != nil || err != nil {
 		if err != nil {
@@ -253,7 +267,7 @@ func (s *Session) plan(ctx context.Context, q *syntax.QueryStmt) (*Result, *Requ
 	if req.SQL, err = b.finish(rel.sql, req, &r.Stats); err != nil {
 		return nil, nil, err
 	}
-	r.SQL = req.SQL
+	r.SQL, r.Scans = req.SQL, b.plans
 	warn := s.WarnFiles
 	if warn <= 0 {
 		warn = 200
