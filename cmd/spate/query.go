@@ -29,6 +29,8 @@ type queryFlags struct {
 	params   []string
 	explain  bool
 	stats    bool
+	memory   string   // of the engine, "" for the default
+	spill    string   // on disk, "" for the default
 	only     []string // columns of a table for people; nil: all
 }
 
@@ -57,6 +59,8 @@ func (a *app) query() *cobra.Command {
 	fl.StringArrayVar(&f.params, "param", nil, "NAME=VALUE: the value of @NAME")
 	fl.BoolVar(&f.explain, "explain", false, "print the plan, run nothing")
 	fl.BoolVar(&f.stats, "stats", false, "files, bytes and time on standard error")
+	fl.StringVar(&f.memory, "memory", "1GiB", "of a query; what does not fit is spilled")
+	fl.StringVar(&f.spill, "spill", "16GiB", "room on disk for what does not fit into memory; 0: none")
 	cmd.RunE = do(func(cmd *cobra.Command, args []string) error {
 		form, err := a.form("table", "json", "jsonl", "csv", "parquet", "arrow")
 		if err != nil {
@@ -130,12 +134,16 @@ func session(o pipeline.Options, f queryFlags, timeout time.Duration) (*query.Se
 	if err != nil {
 		return nil, nil, err
 	}
+	limits, err := f.limits(timeout)
+	if err != nil {
+		return nil, nil, err
+	}
 	// What a query spills, and what a statement writes before it is whole, lies here.
 	scratch, err := os.MkdirTemp("", "spate-query-")
 	if err != nil {
 		return nil, nil, err
 	}
-	engine, err := query.NewEngine(query.EngineOptions{Command: []string{program, "duckdb-worker"}, Workers: 1, Limits: query.Limits{Timeout: timeout, SpillDir: scratch}})
+	engine, err := query.NewEngine(query.EngineOptions{Command: []string{program, "duckdb-worker"}, Workers: 1, Limits: limits(scratch)})
 	if err != nil {
 		os.RemoveAll(scratch)
 		return nil, nil, err
@@ -159,6 +167,36 @@ func session(o pipeline.Options, f queryFlags, timeout time.Duration) (*query.Se
 		s.Params[strings.ToLower(strings.TrimPrefix(name, "@"))] = query.TextParam(value)
 	}
 	return s, end, nil
+}
+
+// limits are those of the queries of a session, for a folder of its own.
+func (f *queryFlags) limits(timeout time.Duration) (func(dir string) query.Limits, error) {
+	l := query.Limits{Timeout: timeout}
+	for _, x := range []struct {
+		flag, text string
+		least      int64
+		to         *int64
+	}{{"--memory", f.memory, 64 << 20, &l.MemoryBytes}, {"--spill", f.spill, 0, &l.SpillBytes}} {
+		if x.text == "" {
+			continue
+		}
+		n, err := config.ParseSize(x.text)
+		if err == nil && n < x.least {
+			err = fmt.Errorf("%s is less than 64MiB", x.text)
+		}
+		if err != nil {
+			return nil, withCode(usage, fmt.Errorf("%s: %w", x.flag, err))
+		}
+		*x.to = n
+	}
+	none := f.spill != "" && l.SpillBytes == 0
+	return func(dir string) query.Limits {
+		l := l
+		if l.SpillDir = dir; none { // files of statements are written all the same
+			l.SpillBytes = query.NoSpill
+		}
+		return l
+	}, nil
 }
 
 // mustHaveTables refuses what asks the tables of an instance that has none.

@@ -122,7 +122,7 @@ func setup(req *query.Request) []string {
 		// The first rows of a wide table are found by their key alone, and read then.
 		"SET late_materialization_max_rows = 10000",
 	}
-	if req.Limits.SpillDir != "" {
+	if spillDir(req) != "" {
 		out = append(out, fmt.Sprintf("SET max_temp_directory_size = '%dKiB'", max(req.Limits.SpillBytes>>10, 1)))
 	}
 	if req.Limits.Threads > 0 {
@@ -140,7 +140,7 @@ func setup(req *query.Request) []string {
 
 // spillDir is a folder of this process alone: the engine deletes it.
 func spillDir(req *query.Request) string {
-	if req.Limits.SpillDir == "" {
+	if req.Limits.SpillDir == "" || req.Limits.SpillBytes == query.NoSpill {
 		return ""
 	}
 	return filepath.Join(req.Limits.SpillDir, fmt.Sprintf("spill-%d", os.Getpid()))

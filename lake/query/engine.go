@@ -59,7 +59,7 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 		// Who asks waits; who has rows written has them written.
 		o.Limits.Timeout, write = 5*time.Minute, 24*time.Hour
 	}
-	if o.Limits.SpillBytes <= 0 {
+	if o.Limits.SpillBytes == 0 {
 		o.Limits.SpillBytes = 16 << 30
 	}
 	if o.Log == nil {
@@ -167,8 +167,14 @@ func (e *Engine) fileBytes() int64 {
 	if e.o.Limits.SpillDir == "" {
 		return 0
 	}
-	return e.o.Limits.SpillBytes
+	if n := e.o.Limits.SpillBytes; n > maxFile {
+		return n
+	}
+	return maxFile
 }
+
+// maxFile is how large a file of Copy may be in any case.
+const maxFile = 1 << 40
 
 // Folder is where the files of Copy may lie; empty if there is no place for any.
 func (e *Engine) Folder() string { return e.o.Limits.SpillDir }

@@ -81,9 +81,12 @@ type Limits struct {
 	MemoryBytes int64         // 0: 1 GiB
 	Threads     int           // 0: as many as there are processors
 	SpillBytes  int64         // on disk, for what does not fit into memory; 0: 16 GiB
-	SpillDir    string        // 0: no spilling
+	SpillDir    string        // where, and where files of Copy lie; empty: neither
 	Timeout     time.Duration // 0: 5 minutes, and a day for what writes rows
 }
+
+// NoSpill is Limits.SpillBytes of queries that spill nothing.
+const NoSpill = -1
 
 // WriteFrame writes one frame.
 func WriteFrame(w io.Writer, typ byte, payload []byte) error {

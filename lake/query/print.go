@@ -278,7 +278,11 @@ func (v Value) Append(dst []byte, t Type) []byte {
 	case KindBinary:
 		return base64.StdEncoding.AppendEncode(dst, []byte(v.str))
 	case KindTime:
-		dst = column.AppendTicks(dst, v.Ticks())
+		at := v.Ticks()
+		if t.ID == DateTime { // it counts in 300ths of a second, and is shown in thousandths
+			at = (at + column.Millisecond/2) / column.Millisecond * column.Millisecond
+		}
+		dst = column.AppendTicks(dst, at)
 		if n := len(dst); n > 2 && dst[n-1] == 'Z' {
 			dst = append(dst[:n-2], 'Z') // the seventh digit is always 0
 		}
