@@ -92,7 +92,7 @@ func TestThreeEnginesWriteOneTable(t *testing.T) {
 			}
 		}
 		t.Logf("%s: %v", name, counts)
-		if counts["A"] < 5 || name == "spate" && counts["C"] > 0 {
+		if counts["A"] == 0 || counts["D"] == 0 && name != "spark" { // Spark has a fraction of two busy cores
 			t.Errorf("%s has starved: %v", name, counts)
 		}
 		for id := range rows {

@@ -33,7 +33,7 @@ def run(name, seconds, append, delete, pack, vacuum, lost):
         except lost as e:
             # A statement that lost was not done at all. Whatever else fails is a fault.
             text = f"{type(e).__name__}: {e}"
-            if not any(w in text for w in ("Concurrent", "concurrent", "onflict", "ProtocolChanged", "MetadataChanged")):
+            if not any(w in text.lower() for w in ("concurrent", "conflict", "protocolchanged", "metadatachanged")):
                 raise
             print("C", text.splitlines()[0][:120], flush=True)
 
