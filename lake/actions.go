@@ -149,9 +149,12 @@ func (s *Statements) pack(ctx context.Context, spec TableSpec, t *delta.Table, s
 		wanted[a.Path] = true
 	}
 	var part []query.File
+	have, sure := int64(0), true
 	for _, f := range view.Files {
 		if wanted[f.Meta.Path()] {
 			part = append(part, f)
+			n, known := f.Meta.Rows()
+			have, sure = have+n-f.DeletedRows, sure && known
 		}
 	}
 	rows, err := query.Packed(ctx, s.Engine, view, part, by)
@@ -159,7 +162,10 @@ func (s *Statements) pack(ctx context.Context, spec TableSpec, t *delta.Table, s
 		return nil, err
 	}
 	w := &files{engine: s.Engine, store: s.Catalog.o.Store, prefix: t.Prefix(), snap: snap, target: targetOf(snap), kept: true, ordered: true}
-	adds, _, err := w.write(ctx, rows)
+	adds, n, err := w.write(ctx, rows)
+	if err == nil && sure && n != have {
+		err = fmt.Errorf("pack files of %s: %d rows instead of %d: %w", t.Prefix(), n, have, errShifted)
+	}
 	return adds, err
 }
 

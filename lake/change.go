@@ -38,6 +38,9 @@ func (s *Statements) change(ctx context.Context, spec TableSpec, t *delta.Table,
 	}
 }
 
+// errShifted says that what was written is not what was to be left.
+var errShifted = errors.New("the rows that were written are not those that were to be left")
+
 // overtaken reports whether an error means that somebody else has changed what was read.
 func overtaken(err error) bool {
 	for _, e := range []error{delta.ErrDeleteConflict, delta.ErrAppendConflict, delta.ErrMetadataChanged, delta.ErrProtocolChanged, delta.ErrBehind} {
@@ -136,6 +139,7 @@ func (s *Statements) rewrite(ctx context.Context, t *delta.Table, snap *delta.Sn
 	}
 	var rest []query.File
 	removed := map[string]bool{}
+	left, sure := int64(0), true // rows that rest must have
 	for i := range view.Files {
 		f := &view.Files[i]
 		k, ok := hits[f.Path]
@@ -145,6 +149,10 @@ func (s *Statements) rewrite(ctx context.Context, t *delta.Table, snap *delta.Sn
 		removed[f.Meta.Path()] = true
 		if have, known := f.Meta.Rows(); a.Kind == query.Update || !known || have-f.DeletedRows != k {
 			rest = append(rest, *f)
+			if left += have - f.DeletedRows; a.Kind == query.Delete {
+				left -= k
+			}
+			sure = sure && known
 		}
 	}
 	tx := &delta.Transaction{Operation: string(a.Kind), Base: snap, WrittenFor: snap, ReadsTable: true}
@@ -155,7 +163,11 @@ func (s *Statements) rewrite(ctx context.Context, t *delta.Table, snap *delta.Sn
 		if err != nil {
 			return 0, err
 		}
-		if tx.Adds, copied, err = w.write(ctx, rows); err != nil {
+		tx.Adds, copied, err = w.write(ctx, rows)
+		if err == nil && sure && copied != left {
+			err = fmt.Errorf("%s of %s: %d rows instead of %d: %w", a.Kind, t.Prefix(), copied, left, errShifted)
+		}
+		if err != nil {
 			t.Discard(tx.Adds)
 			return 0, err
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,8 +15,19 @@ import (
 	"spate/sql/syntax"
 )
 
+// checkName refuses names that are no names of folders: where a table lies is made from them.
+func checkName(name string, at syntax.Span) error {
+	if name == "" || name == "." || name == ".." || len(name) > 128 || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || strings.ContainsRune(`/\:*?"<>|`, r) }) {
+		return query.Mistake(50000, at, "'%s' cannot be the name of a table or a database: it names a folder.", name)
+	}
+	return nil
+}
+
 func (s *Statements) createDatabase(ctx context.Context, a *query.Action) error {
 	st := a.Statement.(*syntax.CreateDatabase)
+	if err := checkName(a.Database, st.Name.Loc()); err != nil {
+		return err
+	}
 	has, err := s.Catalog.hasDatabase(ctx, a.Database)
 	if err != nil {
 		return err
@@ -58,6 +70,11 @@ func (s *Statements) createTable(ctx context.Context, a *query.Action) (*query.R
 			return nil, err
 		}
 	}
+	if !exists {
+		if err := s.apart(ctx, spec, st.Name.Loc()); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case exists && st.IfNotExists:
 		return nil, nil
@@ -90,6 +107,35 @@ func (s *Statements) createTable(ctx context.Context, a *query.Action) (*query.R
 	return nil, s.register(ctx, spec, managed)
 }
 
+// apart refuses a table within the folder of another one: VACUUM of the outer one would delete the
+// files of the inner one.
+func (s *Statements) apart(ctx context.Context, spec TableSpec, at syntax.Span) error {
+	refuse := func(other string) error {
+		return query.Mistake(50000, at, "The table cannot lie in %s: there is a table in %s, and VACUUM of one would delete files of the other.", spec.Prefix, other)
+	}
+	for outer := path.Dir(spec.Prefix); outer != "."; outer = path.Dir(outer) {
+		for _, err := range s.Catalog.o.Store.List(ctx, outer+"/_delta_log/", "") {
+			if err != nil {
+				return err
+			}
+			return refuse(outer)
+		}
+	}
+	for info, err := range s.Catalog.o.Store.List(ctx, spec.Prefix+"/", "") {
+		if err != nil {
+			return err
+		}
+		inner, _, found := strings.Cut(info.Key, "/_delta_log/")
+		if found && inner == spec.Prefix { // the table itself, which gets a name
+			return nil
+		}
+		if found {
+			return refuse(inner)
+		}
+	}
+	return nil
+}
+
 // newTable says where a new table is to lie, and whether its files are the catalog's.
 func (s *Statements) newTable(ctx context.Context, a *query.Action, st *syntax.CreateTable) (spec TableSpec, managed bool, err error) {
 	switch {
@@ -108,6 +154,9 @@ func (s *Statements) newTable(ctx context.Context, a *query.Action, st *syntax.C
 	}
 	if !has {
 		return spec, false, query.Mistake(911, st.Name.Loc(), "Database '%s' does not exist. Make sure that the name is entered correctly.", a.Database)
+	}
+	if err := checkName(a.Table, st.Name.Loc()); err != nil {
+		return spec, false, err
 	}
 	spec = TableSpec{Database: a.Database, Name: a.Table}.complete()
 	if st.Location != "" {

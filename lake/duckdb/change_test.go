@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"spate/blob"
 	"spate/lake"
@@ -436,6 +437,10 @@ func TestTablesThatAreRefused(t *testing.T) {
 	f("CREATE TABLE u (a INT) USING DELTA LOCATION '../u'", "is no place of a table")
 	f("CREATE TABLE u (a INT) USING PARQUET", "A table USING PARQUET is not supported yet")
 	f("CREATE TABLE u.v (a INT) USING DELTA", "Msg 911")
+	f("CREATE TABLE [../u] (a INT) USING DELTA", "cannot be the name of a table or a database")
+	f("CREATE DATABASE [a/b]", "cannot be the name of a table or a database")
+	f("CREATE TABLE u (a INT) USING DELTA LOCATION 'default.db/t/u'", "there is a table in default.db/t, and VACUUM of one would delete files of the other")
+	f("CREATE TABLE u (a INT) USING DELTA LOCATION 'default.db'", "there is a table in default.db/m")
 	f("CREATE TABLE u USING DELTA LOCATION 'empty'", "there is no Delta table in its place")
 	f("CREATE TABLE u (a INT) USING DELTA AS SELECT 1 AS a", "takes its columns from the query")
 	f("CREATE TABLE u USING DELTA AS SELECT 1", "No column name was specified for column 1")
@@ -514,4 +519,74 @@ func TestTablesWithNestedColumnsAreClustered(t *testing.T) {
 		t.Errorf("a query opens %d files, and opened %d before", after, before)
 	}
 	fails(t, s, "OPTIMIZE t ZORDER BY (st)", "it is a struct, array or map")
+}
+
+// A statement looks at one moment, and at one version of the other tables, however often it reads.
+func TestAChangeSeesOneMoment(t *testing.T) {
+	s := changing(t, t.TempDir())
+	do(t, s, `CREATE TABLE t (id INT, at TIMESTAMP) USING DELTA; CREATE TABLE u (id INT) USING DELTA;
+		INSERT INTO t SELECT g.value, DATEADD(second, g.value, '2026-01-01') FROM GENERATE_SERIES(0, 99) AS g; INSERT INTO u VALUES (1)`)
+	seconds := 0
+	s.Now = func() time.Time { // each look at the clock is ten seconds later
+		seconds += 10
+		return time.Date(2026, 1, 1, 0, 0, seconds, 0, time.UTC)
+	}
+	do(t, s, "DELETE FROM t WHERE at < GETUTCDATE()")
+	first := answer(t, s, "SELECT MIN(id) FROM t")
+	if n := answer(t, s, "SELECT COUNT(*) + MIN(id) FROM t"); n != "100" || first == "0" {
+		t.Errorf("first id %s, count and first id together %s, want 100", first, n)
+	}
+	s.Now = nil
+	own := s.Catalog
+	s.Catalog = &growing{Catalog: own, grow: func() { do(t, changingIn(t, own), "INSERT INTO u SELECT MAX(id) + 1 FROM u") }}
+	do(t, s, "DELETE FROM t WHERE id % 2 = (SELECT COUNT(*) FROM u) % 2 AND id > 50")
+	s.Catalog = own
+	if got := answer(t, s, "SELECT COUNT(DISTINCT id % 2) FROM t WHERE id > 50"); got != "1" {
+		t.Errorf("rows of %s kinds are left, want 1", got)
+	}
+}
+
+// growing is a catalog in which something happens whenever a table is opened.
+type growing struct {
+	query.Catalog
+	grow func()
+}
+
+func (g *growing) Table(ctx context.Context, database, name string, at query.AsOf) (*query.Table, error) {
+	g.grow()
+	return g.Catalog.Table(ctx, database, name, at)
+}
+
+// changingIn is another session on the tables of a catalog.
+func changingIn(t *testing.T, c query.Catalog) *query.Session {
+	eng := engine(t, query.Limits{})
+	return &query.Session{Catalog: c, Engine: eng, Tables: &lake.Statements{Catalog: c.(*lake.Catalog), Engine: eng}}
+}
+
+// A file whose columns have no ids is refused where columns are found by them.
+func TestFilesWithoutIDsAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "t"), os.DirFS(filepath.Join(shared(t, "golden", "delta"), "spark_cm_id", "delta"))); err != nil {
+		t.Fatal(err)
+	}
+	s := changing(t, dir)
+	do(t, s, "SELECT * FROM t; CREATE TABLE plain (a INT) USING DELTA; INSERT INTO plain VALUES (1)")
+	find := func(table string) string {
+		files, err := filepath.Glob(filepath.Join(dir, table, "*.parquet"))
+		more, err2 := filepath.Glob(filepath.Join(dir, table, "*", "*.parquet"))
+		if files = append(files, more...); err != nil || err2 != nil || len(files) != 1 {
+			t.Fatalf("files %v (%v, %v)", files, err, err2)
+		}
+		return files[0]
+	}
+	data, err := os.ReadFile(find("default.db/plain"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(find("t"), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := answer(t, s, "SELECT * FROM t"); !strings.Contains(got, "mapped by id, and a data file has no field ids: ") {
+		t.Errorf("got %s", got)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"spate/lake/delta"
 	"spate/sql/syntax"
@@ -24,6 +25,11 @@ type Change struct {
 	where   syntax.Expr         // nil: every row
 	query   *syntax.Query       // of INSERT
 	columns []syntax.Ident      // that INSERT names; nil: all
+
+	// Of the try that Hits has begun, so that Rest finds the same rows: when it was, and the
+	// tables that conditions look at.
+	now    time.Time
+	tables map[string]*Table
 }
 
 // Rows are rows to be written: what the engine runs, and what its columns are.
@@ -66,7 +72,7 @@ func (b *binder) target(c *Change, t *Table, files []File) (*env, *scan, string,
 	for i, col := range t.Columns {
 		src.cols = append(src.cols, sourceColumn{name: col.Name, typ: col.Type, sql: fmt.Sprintf("%s.c%d", id, i+1), src: &columnRef{sc, i}})
 	}
-	b.tables = map[string]*Table{lower(t.Database) + "." + lower(t.Name): t}
+	b.now, b.tables = c.now, c.tables
 	in := &env{}
 	return in, sc, id, in.add(src, c.name.Loc())
 }
@@ -83,6 +89,7 @@ func (b *binder) hit(c *Change, in *env) (*node, error) {
 // Hits finds the files with rows that are changed, and how many each has.
 func (c *Change) Hits(ctx context.Context, t *Table) ([]Hit, error) {
 	b := c.s.binder(ctx)
+	c.now, c.tables = b.now, map[string]*Table{lower(t.Database) + "." + lower(t.Name): t}
 	in, sc, id, err := b.target(c, t, t.Files)
 	if err != nil {
 		return nil, err
@@ -109,7 +116,7 @@ func (c *Change) Hits(ctx context.Context, t *Table) ([]Hit, error) {
 	return out, nil
 }
 
-// Rest are the rows of some files as they are after the change.
+// Rest are the rows of some files as they are after the change, for the rows that Hits has found.
 func (c *Change) Rest(ctx context.Context, t *Table, files []File) (*Rows, error) {
 	b := c.s.binder(ctx)
 	in, sc, id, err := b.target(c, t, files)

@@ -186,6 +186,12 @@ func (s *scan) branch(files []chosen, deleted bool) string {
 		options = ", schema = MAP {" + strings.Join(schema, ", ") + "}"
 	}
 	sql := "SELECT " + strings.Join(items, ", ") + " FROM read_parquet([" + strings.Join(paths, ", ") + "], hive_partitioning = false" + options + ") AS r"
+	if s.table.ByID {
+		// Columns of a file without ids cannot be told apart: they would all be NULL.
+		list := strings.Join(paths, ", ")
+		where = append(where, "(SELECT CASE WHEN count(*) > 0 THEN CAST(error("+Quote(Raised(50000, "The columns of the table are mapped by id, and a data file has no field ids: "))+
+			" || min(file_name)) AS BOOLEAN) ELSE true END FROM (SELECT file_name FROM parquet_schema(["+list+"]) GROUP BY file_name HAVING max(field_id) IS NULL))")
+	}
 	if deleted {
 		where = append(where, "NOT EXISTS (SELECT 1 FROM spate_deleted AS d WHERE d.file = r.filename AND d.pos = r.file_row_number)")
 	}
