@@ -49,6 +49,7 @@ var pages = map[string]page{
 		runs: map[string]how{
 			"cat > notebook.sql <<'SQL'": {output: shape},
 			"cat > upkeep.sql <<'SQL'":   {},
+			"spate query --data lakehouse --dialect spark \"SELECT initcap(concat_ws(' ', 'seven', 'halves')) AS text, 7 / 2 AS halves,": {output: shape},
 		},
 	},
 	"docs/testing.md": {

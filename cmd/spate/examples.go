@@ -30,6 +30,7 @@ spate eval --query q.asaql --input events=- --output out=delta:./table < events.
 spate query "SELECT TOP 5 * FROM telemetry.aggregated_metrics"
 spate query --file report.sql -o csv
 spate query --param id=device-001 "SELECT COUNT(*) AS n FROM telemetry.raw_telemetry WHERE DeviceId = @id"
+spate query --dialect spark "SELECT DeviceId, round(avg(Temperature), 1) AS average FROM telemetry.raw_telemetry GROUP BY DeviceId"
 spate query --stats "SELECT MAX(Temperature) AS hottest FROM telemetry.raw_telemetry"`,
 	"status": `
 spate status

@@ -79,7 +79,7 @@ func wrongUsage(cmd *cobra.Command, err error) error {
 // laterVerbs and laterFlags are known and not built.
 var (
 	laterVerbs = []string{"fmt", "alerts", "export", "import", "az", "deploy", "doctor", "top", "context", "init", "cheat"}
-	laterFlags = []string{"set", "open", "print-config", "color", "yes", "sparkline", "reference", "function", "dialect", "no-wait", "connection-string"}
+	laterFlags = []string{"set", "open", "print-config", "color", "yes", "sparkline", "reference", "function", "no-wait", "connection-string"}
 )
 
 // wrongFlag tells a flag that is yet to come from one that never will.

@@ -22,6 +22,7 @@ import (
 	"spate/internal/gosource"
 	"spate/lake/query"
 	"spate/sql/bind"
+	"spate/sql/syntax"
 	"spate/stream"
 )
 
@@ -181,7 +182,7 @@ func TestListsOfWhatIsNotThereAreWhole(t *testing.T) {
 	page := mustRead(t, filepath.Join("..", "..", "docs", "limits.md"))
 	for what, list := range map[string][]string{
 		"verb": laterVerbs, "flag": laterFlags, "workload": benchLater,
-		"function":  wordsOf(t, "../../lake/query/bind_call.go", "known"),
+		"function":  append(wordsOf(t, "../../lake/query/bind_call.go", "known"), wordsOf(t, "../../lake/query/spark_func.go", "sparkKnown")...),
 		"statement": wordsOf(t, "../../sql/syntax/parse_script.go", "foreign"),
 	} {
 		if len(list) == 0 {
@@ -206,8 +207,11 @@ func try(t *testing.T, root string, p probe) string {
 	case "asa":
 		_, errs, _ := stream.Compile(p.text, bind.Options{Inputs: []bind.InputInfo{{Name: "i"}, {Name: "j"}, {Name: "r", Reference: true}}})
 		got = errs.Error()
-	case "tsql", "plan":
+	case "tsql", "plan", "spark":
 		s := &query.Session{Catalog: oneTable{}, Database: "d"}
+		if p.kind == "spark" {
+			s.Dialect = syntax.Spark
+		}
 		if p.kind == "plan" {
 			s.Tables = noTables{}
 		}
@@ -324,7 +328,6 @@ var guards = []string{
 	"lake/query/bind_from.go PARTITION BY",    // the same
 	"lake/query/bind_from.go MATCH_RECOGNIZE", // the same
 	"lake/query/bind_from.go This kind",       // a source that T-SQL has not
-	"lake/query/bind_ops.go RLIKE",            // Spark's
 	"lake/query/bind_arith.go The operator",   // Spark's
 	"lake/query/bind_expr.go This expression", // Spark's
 	"lake/query/bind_expr.go Access into",     // Spark's

@@ -20,11 +20,13 @@ import (
 	"spate/lake"
 	"spate/lake/query"
 	"spate/pipeline"
+	"spate/sql/syntax"
 )
 
 // queryFlags are the flags of query.
 type queryFlags struct {
 	database string
+	dialect  string // "" for tsql
 	maxRows  int
 	params   []string
 	explain  bool
@@ -54,6 +56,7 @@ func (a *app) query() *cobra.Command {
 		Args:  cobra.MaximumNArgs(1),
 	}
 	fl := cmd.Flags()
+	fl.StringVar(&f.dialect, "dialect", "tsql", "of the SQL: tsql or spark")
 	fl.StringVar(&f.database, "database", "", "database of tables named without one")
 	fl.IntVar(&f.maxRows, "max-rows", 10000, "rows at most; 0: all")
 	fl.StringArrayVar(&f.params, "param", nil, "NAME=VALUE: the value of @NAME")
@@ -94,7 +97,10 @@ func (a *app) query() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if !query.Creates(sql) {
+		if _, ok := dialects[f.dialect]; !ok {
+			return withCode(usage, fmt.Errorf("--dialect %s: want tsql or spark", f.dialect))
+		}
+		if !query.Creates(sql, dialects[f.dialect]) {
 			if err := mustHaveTables(p.Options); err != nil {
 				return err
 			}
@@ -117,6 +123,9 @@ func (a *app) query() *cobra.Command {
 	})
 	return cmd
 }
+
+// dialects are the languages of query.
+var dialects = map[string]syntax.Dialect{"": syntax.TSQL, "tsql": syntax.TSQL, "spark": syntax.Spark}
 
 // session is a query session on the tables of a data folder.
 func session(o pipeline.Options, f queryFlags, timeout time.Duration) (*query.Session, func() error, error) {
@@ -152,7 +161,7 @@ func session(o pipeline.Options, f queryFlags, timeout time.Duration) (*query.Se
 		catalog.Close()
 		return errors.Join(engine.Close(), os.RemoveAll(scratch))
 	}
-	s := &query.Session{Catalog: catalog, Engine: engine, Database: o.Storage.Database, Params: map[string]query.Param{}}
+	s := &query.Session{Dialect: dialects[f.dialect], Catalog: catalog, Engine: engine, Database: o.Storage.Database, Params: map[string]query.Param{}}
 	s.Tables = &lake.Statements{Catalog: catalog, Engine: engine, Pinned: func(ctx context.Context) (func(string) bool, error) {
 		return jobs.Prepared(ctx, blob.NewLocal(o.Dir))
 	}}

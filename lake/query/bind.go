@@ -16,17 +16,19 @@ type binder struct {
 	ctx      context.Context
 	catalog  Catalog
 	database string
+	dialect  syntax.Dialect
 	now      time.Time // UTC
 	params   map[string]Param
 
-	none   string // see scan
-	plans  []Scan // of the scans that finish has emitted
-	ids    int
-	depth  int
-	work   int               // expressions bound, repeated ones included
-	tables map[string]*Table // by resolved name and version, so that a statement sees one snapshot
-	scans  []*scan
-	ctes   []string // emitted WITH entries, in order
+	none     string // see scan
+	plans    []Scan // of the scans that finish has emitted
+	ids      int
+	depth    int
+	aliasing int               // aliases within aliases
+	work     int               // expressions bound, repeated ones included
+	tables   map[string]*Table // by resolved name and version, so that a statement sees one snapshot
+	scans    []*scan
+	ctes     []string // emitted WITH entries, in order
 }
 
 // Limits of one statement. Some rewrites name an operand more than once, and
@@ -81,7 +83,8 @@ type env struct {
 	windows []syntax.NamedWindow
 	// noAgg explains why an aggregate may not stand here; empty: it may.
 	noAgg     string
-	sawWindow bool // a window function was bound
+	sawWindow bool                   // a window function was bound
+	aliases   map[string]syntax.Expr // what names of the select list mean where no column has them (Spark)
 }
 
 // phase says what a column means in a SELECT.

@@ -24,7 +24,7 @@ func (b *binder) arith(op string, l, r *node, at syntax.Span) (*node, error) {
 	case op == "+" && l.typ.isNumber() && r.typ.ID == DateTime:
 		return b.addDays(op, r, l, at)
 	}
-	typ := common(l.typ, r.typ)
+	typ := b.common(l.typ, r.typ)
 	if typ.ID == Unknown {
 		typ.ID = Int
 	}
@@ -184,6 +184,9 @@ func reduced(prec, scale int) Type {
 func (b *binder) decimalArith(op string, l, r *node, at syntax.Span) (*node, error) {
 	side := func(n *node) (*node, error) {
 		t := n.typ.asDecimal()
+		if b.spark() && n.typ.ID == BigInt {
+			t.Prec = 20
+		}
 		if n.null {
 			t = Type{ID: Decimal, Prec: 1}
 		}
@@ -213,10 +216,18 @@ func (b *binder) decimalArith(op string, l, r *node, at syntax.Span) (*node, err
 		return nil, err
 	}
 	typ := decimalType(op, lc.typ, rc.typ)
+	if b.spark() && (op == "+" || op == "-") {
+		whole, scale := max(lc.typ.Prec-lc.typ.Scale, rc.typ.Prec-rc.typ.Scale), max(lc.typ.Scale, rc.typ.Scale)
+		typ = reduced(whole+scale+1, scale)
+	}
 	var sql string
 	switch op {
 	case "/":
-		sql = fmt.Sprintf("CAST(spate_divide(CAST(%s AS VARCHAR), CAST(%s AS VARCHAR), CAST(%d AS BIGINT)) AS %s)", lc.sql, rc.sql, typ.Scale, typ.engine())
+		fn := "spate_divide"
+		if b.spark() {
+			fn = "spate_divide_round"
+		}
+		sql = fmt.Sprintf("CAST("+fn+"(CAST(%s AS VARCHAR), CAST(%s AS VARCHAR), CAST(%d AS BIGINT)) AS %s)", lc.sql, rc.sql, typ.Scale, typ.engine())
 	case "%":
 		sql = fmt.Sprintf("CAST(CAST(%s AS DECIMAL(38,%d)) %% CAST(%s AS DECIMAL(38,%d)) AS %s)", lc.sql, typ.Scale, rc.sql, typ.Scale, typ.engine())
 		sql = guardZero(sql, rc, rc.sql)

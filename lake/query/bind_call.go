@@ -16,7 +16,7 @@ type function struct {
 // call binds a function call of any kind.
 func (b *binder) call(c *syntax.Call, in *env) (*node, error) {
 	name := strings.ToUpper(nameText(c.Name))
-	if aggregates[name] {
+	if b.isAggregate(name, c) {
 		return b.aggregate(name, c, in)
 	}
 	if ranking[name] {
@@ -24,6 +24,9 @@ func (b *binder) call(c *syntax.Call, in *env) (*node, error) {
 	}
 	if c.Over != nil || c.Distinct || c.Nulls != "" || c.WithinGroup != nil {
 		return nil, errorf(10753, c.Loc(), "The function '%s' may not have an OVER, WITHIN GROUP or NULLS clause, or DISTINCT.", name)
+	}
+	if b.spark() {
+		return b.sparkCall(name, c, in)
 	}
 	if f := form(name); f != nil {
 		return f(b, name, c, in)
@@ -35,6 +38,11 @@ func (b *binder) call(c *syntax.Call, in *env) (*node, error) {
 		}
 		return nil, errorf(195, c.Loc(), "'%s' is not a recognized built-in function name.", nameText(c.Name))
 	}
+	return b.apply1(f, name, c, in)
+}
+
+// apply1 binds a function of the table.
+func (b *binder) apply1(f function, name string, c *syntax.Call, in *env) (*node, error) {
 	if n := len(c.Args); n < f.min || f.max >= 0 && n > f.max {
 		return nil, argCount(c, name, f.min, f.max)
 	}
@@ -113,6 +121,9 @@ func (b *binder) aggregate(name string, c *syntax.Call, in *env) (*node, error) 
 	}
 	if name == "GROUPING" || name == "GROUPING_ID" {
 		return b.grouping(name, c, in)
+	}
+	if b.spark() {
+		return b.sparkAggregate(name, c, &args, over)
 	}
 	star := len(c.Args) == 1 && isStar(c.Args[0])
 	if star && (name == "COUNT" || name == "COUNT_BIG") && !c.Distinct {
@@ -251,10 +262,10 @@ func (b *binder) orderKeys(items []syntax.OrderItem, in *env) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if n.con != nil {
+		if n.con != nil && !b.spark() {
 			return "", errorf(5308, o.Loc(), "Windowed functions, aggregates and NEXT VALUE FOR functions do not support integer indices as ORDER BY clause expressions.")
 		}
-		parts[i] = comparand(n) + direction(o.Desc)
+		parts[i] = comparand(n) + b.direction(o)
 	}
 	return strings.Join(parts, ", "), nil
 }

@@ -28,7 +28,7 @@ func (b *binder) castExpr(c *syntax.Cast, in *env) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	typ, pad, err := typeOf(c.Type)
+	typ, pad, err := b.typeOf(c.Type)
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +41,9 @@ func (b *binder) castExpr(c *syntax.Cast, in *env) (*node, error) {
 		if err != nil || done {
 			return out, err
 		}
+	}
+	if b.spark() {
+		return b.sparkCast(n, typ, c.Type, mode, c.Loc())
 	}
 	out, err := b.convert(n, typ, mode, c.Loc())
 	if err == nil && pad && typ.Size != Max {
@@ -126,6 +129,11 @@ func (b *binder) convert(n *node, typ Type, mode castMode, at syntax.Span) (*nod
 		c.typ = typ
 		return &c, nil
 	}
+	if b.spark() {
+		if out, err := b.sparkConvert(n, typ, mode, at); out != nil || err != nil {
+			return out, err
+		}
+	}
 	switch {
 	case from.isText():
 		return b.fromText(n, typ, mode, at)
@@ -148,6 +156,9 @@ func (b *binder) toText(n *node) (*node, error) {
 	}
 	if n.null {
 		return b.convert(n, Type{ID: VarChar, Size: 1}, castImplicit, n.at)
+	}
+	if b.spark() {
+		return b.convert(n, stringType, castImplicit, n.at)
 	}
 	if n.typ.ID == VarBinary {
 		return nil, errorf(257, n.at, "Implicit conversion from data type varbinary to nvarchar is not allowed. Use the CONVERT function to run this query.")

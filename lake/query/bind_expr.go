@@ -12,6 +12,11 @@ func (b *binder) value(e syntax.Expr, in *env) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n.pred && b.spark() {
+		v := *n
+		v.pred = false
+		return &v, nil
+	}
 	if n.pred {
 		return nil, errorf(102, e.Loc(), "Incorrect syntax: a condition stands where a value is expected; use CASE WHEN ... THEN 1 ELSE 0 END.")
 	}
@@ -23,6 +28,12 @@ func (b *binder) condition(e syntax.Expr, in *env) (*node, error) {
 	n, err := b.expr(e, in)
 	if err != nil {
 		return nil, err
+	}
+	if !n.pred && b.spark() && (n.typ.ID == Bit || n.null) {
+		if n.null {
+			n = &node{sql: "CAST(NULL AS BOOLEAN)"}
+		}
+		return pred(n.sql), nil
 	}
 	if !n.pred {
 		return nil, errorf(4145, e.Loc(), "An expression of non-boolean type specified in a context where a condition is expected.")
@@ -82,7 +93,12 @@ func (b *binder) groupKey(e syntax.Expr, in *env) *node {
 func (b *binder) plainExpr(e syntax.Expr, in *env) (*node, error) {
 	switch e := e.(type) {
 	case *syntax.Literal:
+		if b.spark() {
+			return sparkLiteral(e)
+		}
 		return literal(e)
+	case *syntax.Interval:
+		return nil, unsupported(e.Loc(), "An INTERVAL other than one that is added to a time or subtracted")
 	case *syntax.Path:
 		return b.path(e, in)
 	case *syntax.Variable:
@@ -223,7 +239,7 @@ func (b *binder) caseExpr(c *syntax.Case, in *env) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if typ.ID == Unknown {
+	if typ.ID == Unknown && !b.spark() {
 		return nil, errorf(8133, c.Loc(), "At least one of the result expressions in a CASE specification must be an expression other than the NULL constant.")
 	}
 	var sql strings.Builder
@@ -242,7 +258,7 @@ func (b *binder) caseExpr(c *syntax.Case, in *env) (*node, error) {
 func (b *binder) unify(ns []*node) (Type, error) {
 	var typ Type
 	for _, n := range ns {
-		typ = common(typ, n.typ)
+		typ = b.common(typ, n.typ)
 	}
 	for i, n := range ns {
 		c, err := b.convert(n, typ, castImplicit, n.at)

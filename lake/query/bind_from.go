@@ -100,7 +100,7 @@ func (b *binder) table(ref *syntax.TableRef, in *env) (string, error) {
 	}
 	id := b.id("t")
 	for i, c := range t.Columns {
-		src.cols = append(src.cols, sourceColumn{name: c.Name, typ: c.Type, sql: fmt.Sprintf("%s.c%d", id, i+1), src: &columnRef{sc, i}})
+		src.cols = append(src.cols, sourceColumn{name: c.Name, typ: b.columnType(c.Type), sql: fmt.Sprintf("%s.c%d", id, i+1), src: &columnRef{sc, i}})
 	}
 	if err := src.rename(ref.Columns, ref.Loc()); err != nil {
 		return "", err
@@ -237,7 +237,10 @@ func (b *binder) addRelation(rel *relation, alias string, names []syntax.Ident, 
 // derived binds a sub-query in FROM. sees is what it may refer to outside
 // itself: for APPLY, the sources on its left.
 func (b *binder) derived(d *syntax.Derived, in, sees *env) (string, error) {
-	if d.Alias == nil {
+	alias := ""
+	if d.Alias != nil {
+		alias = d.Alias.Name
+	} else if !b.spark() {
 		return "", errorf(102, d.Loc(), "Incorrect syntax: a derived table needs an alias.")
 	}
 	var rel *relation
@@ -250,11 +253,11 @@ func (b *binder) derived(d *syntax.Derived, in, sees *env) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cols, err := renamed(rel.cols, d.Columns, d.Alias.Name, d.Loc())
+	cols, err := renamed(rel.cols, d.Columns, alias, d.Loc())
 	if err != nil {
 		return "", err
 	}
-	id, err := b.addRelation(&relation{cols: cols}, d.Alias.Name, nil, in, d.Loc())
+	id, err := b.addRelation(&relation{cols: cols}, alias, nil, in, d.Loc())
 	if err != nil {
 		return "", err
 	}
@@ -276,14 +279,19 @@ func (b *binder) join(j *syntax.Join, in *env) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	seen := len(in.sources)
 	right, err := b.source(j.Right, in)
 	if err != nil {
 		return "", err
 	}
+	if j.Kind == syntax.SemiJoin || j.Kind == syntax.AntiJoin {
+		defer func() { in.sources = in.sources[:seen] }() // its columns are no part of the rows
+	}
 	if j.Kind == syntax.CrossJoin {
 		return "(" + left + " CROSS JOIN " + right + ")", nil
 	}
-	word := map[syntax.JoinKind]string{syntax.InnerJoin: "INNER", syntax.LeftJoin: "LEFT", syntax.RightJoin: "RIGHT", syntax.FullJoin: "FULL"}[j.Kind]
+	word := map[syntax.JoinKind]string{syntax.InnerJoin: "INNER", syntax.LeftJoin: "LEFT", syntax.RightJoin: "RIGHT", syntax.FullJoin: "FULL",
+		syntax.SemiJoin: "SEMI", syntax.AntiJoin: "ANTI"}[j.Kind]
 	scope := *in
 	scope.noAgg = "in ON"
 	on, err := b.condition(j.On, &scope)

@@ -48,6 +48,13 @@ func (b *binder) path(p *syntax.Path, in *env) (*node, error) {
 			return n, nil
 		}
 	}
+	if len(parts) == 1 {
+		if e, ok := in.aliases[lower(want)]; ok && b.aliasing < maxAliases {
+			b.aliasing++
+			defer func() { b.aliasing-- }()
+			return b.expr(e, in)
+		}
+	}
 	err := errorf(207, p.Loc(), "Invalid column name '%s'.", want)
 	if near := in.nearest(want); near != "" {
 		err.Hint = "Did you mean '" + near + "'?"

@@ -60,6 +60,8 @@ func (b *binder) unary(u *syntax.Unary, in *env) (*node, error) {
 
 func (b *binder) binary(x *syntax.Binary, in *env) (*node, error) {
 	switch x.Op {
+	case "<=>":
+		return b.compareExprs("IS NOT DISTINCT FROM", x.L, x.R, in, x.Loc())
 	case "AND", "OR":
 		l, err := b.condition(x.L, in)
 		if err != nil {
@@ -79,6 +81,11 @@ func (b *binder) binary(x *syntax.Binary, in *env) (*node, error) {
 	case "=", "<>", "<", "<=", ">", ">=":
 		return b.compareExprs(x.Op, x.L, x.R, in, x.Loc())
 	}
+	if i, ok := x.R.(*syntax.Interval); ok {
+		return b.addInterval(x, x.L, i, in)
+	} else if i, ok := x.L.(*syntax.Interval); ok && x.Op == "+" {
+		return b.addInterval(x, x.R, i, in)
+	}
 	l, err := b.value(x.L, in)
 	if err != nil {
 		return nil, err
@@ -86,6 +93,9 @@ func (b *binder) binary(x *syntax.Binary, in *env) (*node, error) {
 	r, err := b.value(x.R, in)
 	if err != nil {
 		return nil, err
+	}
+	if b.spark() {
+		return b.sparkArith(x.Op, l, r, x.Loc())
 	}
 	return b.arith(x.Op, l, r, x.Loc())
 }
@@ -119,7 +129,7 @@ func (b *binder) compare(op string, l, r *node, at syntax.Span) (*node, error) {
 // sameType converts both sides of a comparison to the type that they have in
 // common.
 func (b *binder) sameType(l, r *node, at syntax.Span) (*node, *node, error) {
-	typ := common(l.typ, r.typ)
+	typ := b.common(l.typ, r.typ)
 	var err error
 	if l, err = b.convert(l, typ, castCompare, at); err != nil {
 		return nil, nil, err
@@ -133,7 +143,7 @@ func (b *binder) sameType(l, r *node, at syntax.Span) (*node, *node, error) {
 // comparand is how a value stands in a comparison: trailing blanks of texts do
 // not count (SQ-B01).
 func comparand(n *node) string {
-	if n.typ.isText() {
+	if n.typ.padded() {
 		return trimmed(n)
 	}
 	return n.sql
@@ -166,7 +176,7 @@ func implies(op string, l, r *node) []bound {
 		return nil
 	}
 	v := *r.con
-	if l.typ.isText() {
+	if l.typ.padded() {
 		// A stored text may carry blanks that its comparison ignores: it lies
 		// between the bare text and the bare text followed by '!', the next
 		// character behind the blank.
@@ -251,7 +261,7 @@ func (b *binder) in(e *syntax.In, in *env) (*node, error) {
 		if list[i], err = b.value(le, in); err != nil {
 			return nil, err
 		}
-		typ = common(typ, list[i].typ)
+		typ = b.common(typ, list[i].typ)
 	}
 	if x, err = b.convert(x, typ, castCompare, e.Loc()); err != nil {
 		return nil, err
@@ -323,8 +333,8 @@ func (b *binder) quantified(e *syntax.Quantified, in *env) (*node, error) {
 }
 
 func (b *binder) like(e *syntax.Like, in *env) (*node, error) {
-	if e.Regex {
-		return nil, unsupported(e.Loc(), "RLIKE")
+	if b.spark() {
+		return b.sparkLike(e, in)
 	}
 	var ns []*node
 	for _, x := range []syntax.Expr{e.X, e.Pattern, e.Escape} {

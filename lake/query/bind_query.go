@@ -34,7 +34,7 @@ func (b *binder) query(q *syntax.Query, outer *env, use queryUse) (*relation, er
 			return b.query(body, outer, use)
 		}
 	}
-	if use.scalar && len(q.OrderBy) > 0 && q.Offset == nil && q.Limit == nil {
+	if use.scalar && len(q.OrderBy) > 0 && q.Offset == nil && q.Limit == nil && !b.spark() {
 		return nil, orderNotAllowed(q.OrderBy[0].Loc())
 	}
 	rel, err := b.body(q.Body, outer, use)
@@ -51,7 +51,7 @@ func (b *binder) query(q *syntax.Query, outer *env, use queryUse) (*relation, er
 		if n == 0 {
 			return nil, errorf(104, o.Loc(), "ORDER BY items must appear in the select list if the statement contains a UNION, INTERSECT or EXCEPT operator.")
 		}
-		keys = append(keys, comparand(&node{sql: fmt.Sprintf("c%d", n), typ: rel.cols[n-1].typ})+direction(o.Desc))
+		keys = append(keys, comparand(&node{sql: fmt.Sprintf("c%d", n), typ: rel.cols[n-1].typ})+b.direction(o))
 	}
 	sql := "SELECT * FROM (" + rel.sql + ") AS " + b.id("u")
 	if len(keys) > 0 {
@@ -77,6 +77,17 @@ func direction(desc bool) string {
 		return " DESC NULLS LAST"
 	}
 	return " ASC NULLS FIRST"
+}
+
+// direction is how an item of ORDER BY sorts; in Spark it may say where NULL stands.
+func (b *binder) direction(o syntax.OrderItem) string {
+	switch {
+	case o.Nulls == "" || !b.spark():
+		return direction(o.Desc)
+	case o.Desc:
+		return " DESC NULLS " + o.Nulls
+	}
+	return " ASC NULLS " + o.Nulls
 }
 
 // outputPosition finds the result column that an ORDER BY item names, counting
@@ -203,7 +214,7 @@ func (b *binder) setOp(op *syntax.SetOp, outer *env, use queryUse) (*relation, e
 	cols := make([]relColumn, len(left.cols))
 	types := make([]Type, len(cols))
 	for i := range cols {
-		types[i] = common(left.cols[i].typ, right.cols[i].typ)
+		types[i] = b.common(left.cols[i].typ, right.cols[i].typ)
 		cols[i] = relColumn{name: left.cols[i].name, typ: types[i]}
 	}
 	side := func(rel *relation) (string, error) {

@@ -34,12 +34,15 @@ func (b *binder) selectQuery(s *syntax.Select, q *syntax.Query, outer *env, use 
 		in.skipBy(n.holds)
 		where = " WHERE " + n.sql
 	}
+	if b.spark() {
+		in.aliases = aliasesOf(s)
+	}
 	group, err := b.groupBy(s, in)
 	if err != nil {
 		return nil, err
 	}
 	in.noAgg = ""
-	if s.GroupBy != nil || s.Having != nil || hasAggregate(s, q) {
+	if s.GroupBy != nil || s.Having != nil || b.hasAggregate(s, q) {
 		in.phase = groupPhase
 	}
 	having := ""
@@ -103,7 +106,7 @@ func (b *binder) selectQuery(s *syntax.Select, q *syntax.Query, outer *env, use 
 }
 
 func hasText(cols []relColumn) bool {
-	return slices.ContainsFunc(cols, func(c relColumn) bool { return c.typ.isText() })
+	return slices.ContainsFunc(cols, func(c relColumn) bool { return c.typ.padded() })
 }
 
 // distinct emits the distinct rows of a query. Texts that differ in trailing blanks only
@@ -117,7 +120,7 @@ func (b *binder) distinct(sql string, cols []relColumn, order []orderKey) string
 		if i == 0 {
 			word = " ORDER BY "
 		}
-		sql += word + keys[k.position-1] + direction(k.desc)
+		sql += word + keys[k.position-1] + k.direction
 	}
 	return sql
 }
@@ -129,7 +132,7 @@ func distinctRows(id string, cols []relColumn, filter string) (rows string, keys
 	for i, c := range cols {
 		name := fmt.Sprintf("%s.c%d", id, i+1)
 		key := name
-		if c.typ.isText() {
+		if c.typ.padded() {
 			key, name = "rtrim("+name+", ' ')", "min("+name+")"+filter
 		}
 		items[i], keys = fmt.Sprintf("%s AS c%d", name, i+1), append(keys, key)
@@ -189,6 +192,8 @@ func (b *binder) items(s *syntax.Select, in *env) ([]item, error) {
 			name = it.Alias.Name
 		} else if p, ok := it.Expr.(*syntax.Path); ok && n.con == nil {
 			name = in.columnName(p)
+		} else if b.spark() {
+			name = sparkName(it.Expr)
 		}
 		out = append(out, item{name, n})
 	}
@@ -243,6 +248,12 @@ func (b *binder) groupBy(s *syntax.Select, in *env) (string, error) {
 	in.noAgg = "in GROUP BY"
 	sets := slices.ContainsFunc(s.GroupBy, func(e syntax.Expr) bool { _, ok := e.(*syntax.Grouping); return ok })
 	key := func(e syntax.Expr) (string, error) {
+		if b.spark() {
+			var err error
+			if e, err = ordinal(e, s); err != nil {
+				return "", err
+			}
+		}
 		if l, ok := e.(*syntax.Literal); ok {
 			return "", errorf(164, l.Loc(), "Each GROUP BY expression must contain at least one column that is not an outer reference.")
 		}
@@ -254,7 +265,7 @@ func (b *binder) groupBy(s *syntax.Select, in *env) (string, error) {
 			return "", errorf(164, n.at, "Each GROUP BY expression must contain at least one column that is not an outer reference.")
 		}
 		text, value := n.sql, n.sql
-		if n.typ.isText() {
+		if n.typ.padded() {
 			// Texts that differ in trailing blanks only are one group. What is shown of
 			// them is one of them, always the same; of no key of a set it is NULL.
 			text, value = trimmed(n), "min("+n.sql+")"
@@ -303,16 +314,18 @@ type orderKey struct {
 	position int // from 1; 0: n only
 	n        *node
 	desc     bool
+
+	direction string // as it is emitted
 }
 
 func joinKeys(keys []orderKey, positions bool) string {
 	parts := make([]string, len(keys))
 	for i, k := range keys {
 		text := comparand(k.n)
-		if positions && k.position > 0 && (!k.n.typ.isText() || k.n.con != nil) {
+		if positions && k.position > 0 && (!k.n.typ.padded() || k.n.con != nil) {
 			text = fmt.Sprint(k.position)
 		}
-		parts[i] = text + direction(k.desc)
+		parts[i] = text + k.direction
 	}
 	return strings.Join(parts, ", ")
 }
@@ -324,12 +337,12 @@ func (b *binder) orderBy(s *syntax.Select, q *syntax.Query, in *env, items []ite
 		}
 		return nil, nil
 	}
-	if use.scalar && s.Top == nil && q.Offset == nil && q.Limit == nil {
+	if use.scalar && !b.spark() && s.Top == nil && q.Offset == nil && q.Limit == nil {
 		return nil, orderNotAllowed(q.OrderBy[0].Loc())
 	}
 	var keys []orderKey
 	for _, o := range q.OrderBy {
-		if o.Nulls != "" {
+		if o.Nulls != "" && !b.spark() {
 			return nil, errorf(102, o.Loc(), "Incorrect syntax near 'NULLS'.")
 		}
 		pos, err := b.outputPosition(o, rel.cols)
@@ -337,14 +350,14 @@ func (b *binder) orderBy(s *syntax.Select, q *syntax.Query, in *env, items []ite
 			return nil, err
 		}
 		if pos > 0 {
-			keys = append(keys, orderKey{pos, items[pos-1].n, o.Desc})
+			keys = append(keys, orderKey{pos, items[pos-1].n, o.Desc, b.direction(o)})
 			continue
 		}
 		n, err := b.value(o.Expr, in)
 		if err != nil {
 			return nil, err
 		}
-		if n.con != nil {
+		if n.con != nil && !b.spark() {
 			return nil, errorf(408, o.Loc(), "A constant expression was encountered in the ORDER BY list, position %d.", len(keys)+1)
 		}
 		if s.Distinct {
@@ -357,7 +370,7 @@ func (b *binder) orderBy(s *syntax.Select, q *syntax.Query, in *env, items []ite
 				return nil, errorf(145, o.Loc(), "ORDER BY items must appear in the select list if SELECT DISTINCT is specified.")
 			}
 		}
-		keys = append(keys, orderKey{pos, n, o.Desc})
+		keys = append(keys, orderKey{pos, n, o.Desc, b.direction(o)})
 	}
 	return keys, nil
 }

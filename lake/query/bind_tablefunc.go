@@ -46,7 +46,7 @@ func (b *binder) tableFunc(f *syntax.TableFunc, in, sees *env) (string, error) {
 			if !a.typ.isInteger() {
 				return "", unsupported(f.Loc(), "GENERATE_SERIES over "+a.typ.String())
 			}
-			typ = common(typ, a.typ)
+			typ = b.common(typ, a.typ)
 			texts = append(texts, "CAST("+a.sql+" AS BIGINT)")
 		}
 		if len(texts) == 2 {
@@ -82,7 +82,7 @@ func (b *binder) values(v *syntax.Values, in, sees *env) (*relation, error) {
 			if err != nil {
 				return nil, err
 			}
-			types[i] = common(types[i], n.typ)
+			types[i] = b.common(types[i], n.typ)
 			row = append(row, n)
 		}
 		rows = append(rows, row)

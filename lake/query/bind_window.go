@@ -12,6 +12,9 @@ func (b *binder) ranking(name string, c *syntax.Call, in *env) (*node, error) {
 	if in.noAgg != "" {
 		return nil, errorf(4108, c.Loc(), "Windowed functions can only appear in the SELECT or ORDER BY clauses.")
 	}
+	if b.spark() && strings.HasPrefix(name, "PERCENTILE_") {
+		return nil, errorf(40511, c.Loc(), "Built-in function '%s' is not supported yet.", name)
+	}
 	if c.Over == nil {
 		return nil, errorf(10753, c.Loc(), "The function '%s' must have an OVER clause.", name)
 	}
@@ -76,6 +79,9 @@ func (b *binder) ranking(name string, c *syntax.Call, in *env) (*node, error) {
 		}
 		return &node{sql: fn + "(" + strings.Join(parts, ", ") + nulls + ")" + over, typ: x.typ}, nil
 	}
+	if b.spark() {
+		return &node{sql: "CAST(" + fn + "()" + over + " AS INTEGER)", typ: intType}, nil
+	}
 	return &node{sql: fn + "()" + over, typ: Type{ID: BigInt}}, nil
 }
 
@@ -115,10 +121,10 @@ func (b *binder) percentile(name string, c *syntax.Call, in *env) (*node, error)
 }
 
 // hasAggregate reports whether a SELECT without GROUP BY is over one group.
-func hasAggregate(s *syntax.Select, q *syntax.Query) bool {
+func (b *binder) hasAggregate(s *syntax.Select, q *syntax.Query) bool {
 	found := false
 	visit := func(e syntax.Expr) bool {
-		if c, ok := e.(*syntax.Call); ok && c.Over == nil && aggregates[strings.ToUpper(nameText(c.Name))] {
+		if c, ok := e.(*syntax.Call); ok && c.Over == nil && b.isAggregate(strings.ToUpper(nameText(c.Name)), c) {
 			found = true
 		}
 		return !found

@@ -70,7 +70,7 @@ func (b *binder) target(c *Change, t *Table, files []File) (*env, *scan, string,
 	}
 	id := b.id("t")
 	for i, col := range t.Columns {
-		src.cols = append(src.cols, sourceColumn{name: col.Name, typ: col.Type, sql: fmt.Sprintf("%s.c%d", id, i+1), src: &columnRef{sc, i}})
+		src.cols = append(src.cols, sourceColumn{name: col.Name, typ: b.columnType(col.Type), sql: fmt.Sprintf("%s.c%d", id, i+1), src: &columnRef{sc, i}})
 	}
 	b.now, b.tables = c.now, c.tables
 	in := &env{}

@@ -62,7 +62,7 @@ func comparison(op string, l, r *node) *filter {
 	if l.src == nil {
 		l, r = r, l
 	}
-	if l.src == nil || r.con == nil || l.typ.isText() {
+	if l.src == nil || r.con == nil || l.typ.padded() {
 		return nil
 	}
 	return leafOf(bound{*l.src, op, *r.con})

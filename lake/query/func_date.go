@@ -80,7 +80,7 @@ func (b *binder) asInstant(n *node, at syntax.Span) (*node, error) {
 	if n.typ.isText() || n.null {
 		return b.convert(n, Type{ID: DateTime2, Scale: 6}, castImplicit, at)
 	}
-	if n.typ.isInteger() {
+	if n.typ.isInteger() && !b.spark() {
 		// Days since 1900, as in DATEADD(minute, DATEDIFF(minute, 0, t), 0).
 		typ := Type{ID: DateTime}
 		if n.con != nil {
@@ -381,6 +381,9 @@ func (b *binder) iif(name string, c *syntax.Call, in *env) (*node, error) {
 // functions: one value for the whole statement.
 func (b *binder) niladic(name string) (*node, bool) {
 	now := column.TicksOf(b.now)
+	if b.spark() {
+		return sparkNiladic(strings.ToUpper(name), now)
+	}
 	switch strings.ToUpper(name) {
 	case "CURRENT_TIMESTAMP", "GETDATE", "GETUTCDATE":
 		return constant(Type{ID: DateTime}, timeValue(KindTime, roundDateTime(now))), true

@@ -1,5 +1,7 @@
 package query
 
+import "slices"
+
 // Scalar is a function written in Go that emitted SQL calls by its Name. The
 // child registers all of them. Arguments come as string, int64, float64, bool,
 // time.Time or []byte, by their kind; none is NULL. A nil result is NULL.
@@ -12,4 +14,4 @@ type Scalar struct {
 
 // Scalars returns the functions of the language that the engine has not, or
 // has with another meaning.
-func Scalars() []Scalar { return append(convertScalars(), textScalars()...) }
+func Scalars() []Scalar { return slices.Concat(convertScalars(), textScalars(), sparkScalars()) }

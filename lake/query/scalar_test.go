@@ -100,7 +100,7 @@ func TestLikePatterns(t *testing.T) {
 func TestDecimalDivisionHasTheDeclaredScale(t *testing.T) {
 	f := func(a, b string, scale int64, want string) {
 		t.Helper()
-		got, err := divideDecimals(a, b, scale)
+		got, err := divideDecimals(a, b, scale, false)
 		if err != nil {
 			got = err.Error()
 		}
@@ -112,6 +112,11 @@ func TestDecimalDivisionHasTheDeclaredScale(t *testing.T) {
 	f("-2.00", "3.0", 6, "-0.666666")
 	f("10", "4", 0, "2")
 	f("1", "0.0", 6, "SPATE:8134:Divide by zero error encountered.")
+	for _, x := range [][3]string{{"2.0", "3", "0.666667"}, {"-2.00", "3.0", "-0.666667"}, {"2", "-3", "-0.666667"}, {"1", "3", "0.333333"}, {"0.0000005", "1", "0.000001"}} {
+		if got, err := divideDecimals(x[0], x[1], 6, true); err != nil || got != x[2] {
+			t.Errorf("%s / %s rounded: got %s (%v), want %s", x[0], x[1], got, err, x[2])
+		}
+	}
 	if got := truncateDecimal("-123.456", 1); got != "-123.400" {
 		t.Errorf("truncate: got %s", got)
 	}

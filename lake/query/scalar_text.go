@@ -47,7 +47,10 @@ func textScalars() []Scalar {
 			return strText(a[0].(float64), a[1].(int64), a[2].(int64)), nil
 		}},
 		{"spate_divide", []Kind{text, text, KindInt}, text, func(a []any) (any, error) {
-			return divideDecimals(a[0].(string), a[1].(string), a[2].(int64))
+			return divideDecimals(a[0].(string), a[1].(string), a[2].(int64), false)
+		}},
+		{"spate_divide_round", []Kind{text, text, KindInt}, text, func(a []any) (any, error) {
+			return divideDecimals(a[0].(string), a[1].(string), a[2].(int64), true)
 		}},
 		{"spate_truncate", []Kind{text, KindInt}, text, func(a []any) (any, error) { return truncateDecimal(a[0].(string), a[1].(int64)), nil }},
 		{"spate_isnumeric", []Kind{text}, KindInt, func(a []any) (any, error) { return truth(isNumeric(a[0].(string))), nil }},
@@ -275,20 +278,25 @@ var ten = big.NewInt(10)
 
 func pow10(n int) *big.Int { return new(big.Int).Exp(ten, big.NewInt(int64(n)), nil) }
 
-// divideDecimals gives a/b cut to scale digits.
-func divideDecimals(a, b string, scale int64) (string, error) {
+// divideDecimals gives a/b cut to scale digits, or with its half rounded up.
+func divideDecimals(a, b string, scale int64, round bool) (string, error) {
 	x, sx := unscaled(a)
 	y, sy := unscaled(b)
 	if y.Sign() == 0 {
 		return "", raise(8134, "Divide by zero error encountered.")
 	}
+	sign := x.Sign()
 	shift := int(scale) - sx + sy
 	if shift >= 0 {
 		x.Mul(x, pow10(shift))
 	} else {
 		y.Mul(y, pow10(-shift))
 	}
-	return scaledText(x.Quo(x, y), int(scale)), nil
+	q, r := x.QuoRem(x, y, new(big.Int))
+	if round && r.Lsh(r.Abs(r), 1).CmpAbs(y) >= 0 {
+		q.Add(q, big.NewInt(int64(sign*y.Sign())))
+	}
+	return scaledText(q, int(scale)), nil
 }
 
 func truncateDecimal(s string, digits int64) string {

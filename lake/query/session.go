@@ -18,6 +18,7 @@ import (
 type Session struct {
 	Catalog  Catalog
 	Engine   *Engine
+	Dialect  syntax.Dialect   // syntax.Spark, or else T-SQL
 	Database string           // current database, "default" if empty; USE changes it
 	Now      func() time.Time // time.Now if nil; every statement reads it once
 	Params   map[string]Param // by name without @, lower case
@@ -47,7 +48,7 @@ func IntParam(i int64) Param { return Param{Type: Type{ID: BigInt}, Value: intVa
 
 // Run runs a text that holds exactly one query. The caller closes the result.
 func (s *Session) Run(ctx context.Context, sql string) (*Result, error) {
-	stmts, err := parse(sql)
+	stmts, err := s.parse(sql)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +88,7 @@ func (s *Session) Run(ctx context.Context, sql string) (*Result, error) {
 // Each runs the statements of a text in order and hands the result of every one that
 // has one to f, closing it afterwards. The first error ends it.
 func (s *Session) Each(ctx context.Context, sql string, f func(*Result) error) error {
-	stmts, err := parse(sql)
+	stmts, err := s.parse(sql)
 	if err != nil {
 		return err
 	}
@@ -119,8 +120,8 @@ func (s *Session) Each(ctx context.Context, sql string, f func(*Result) error) e
 
 // Creates reports whether a text has a statement that makes something, so that it can be carried
 // out where nothing is yet.
-func Creates(sql string) bool {
-	stmts, err := parse(sql)
+func Creates(sql string, d syntax.Dialect) bool {
+	stmts, err := (&Session{Dialect: d}).parse(sql)
 	return err == nil && slices.ContainsFunc(stmts, func(st syntax.Stmt) bool {
 		switch st.(type) {
 		case *syntax.CreateTable, *syntax.CreateDatabase:
@@ -130,11 +131,18 @@ func Creates(sql string) bool {
 	})
 }
 
-func parse(sql string) ([]syntax.Stmt, error) {
+func (s *Session) dialect() syntax.Dialect {
+	if s.Dialect == syntax.Spark {
+		return syntax.Spark
+	}
+	return syntax.TSQL
+}
+
+func (s *Session) parse(sql string) ([]syntax.Stmt, error) {
 	if len(sql) > 1<<20 {
 		return nil, &Error{Number: 8631, Class: 17, Message: "The text of the query is longer than 1 MB."}
 	}
-	script, errs := syntax.Parse(sql, syntax.TSQL)
+	script, errs := syntax.Parse(sql, s.dialect())
 	if len(errs) > 0 {
 		e := errs[0]
 		return nil, &Error{Number: 102, Class: 15, Message: "Incorrect syntax: " + e.Msg, Pos: e.Span.From, Hint: e.Hint}
@@ -153,6 +161,9 @@ func (s *Session) command(ctx context.Context, st syntax.Stmt) (*Result, error) 
 		s.Database = name
 		return nil, nil
 	case *syntax.Set:
+		if st.Variable == "" && len(st.Words) > 0 && (s.Dialect == syntax.Spark || strings.EqualFold(st.Words[0], "DIALECT")) {
+			return nil, unsupported(st.Loc(), "SET "+strings.Join(st.Words, " "))
+		}
 		if st.Variable == "" {
 			return nil, nil // options such as NOCOUNT change nothing here
 		}
@@ -212,7 +223,7 @@ func (s *Session) begin(ctx context.Context, q *syntax.QueryStmt) (*Result, erro
 // Explain plans a text that holds exactly one query and runs nothing: the
 // result has no rows, its SQL and Stats say what would be done.
 func (s *Session) Explain(ctx context.Context, sql string) (*Result, error) {
-	stmts, err := parse(sql)
+	stmts, err := s.parse(sql)
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +259,7 @@ func (s *Session) binder(ctx context.Context) *binder {
 	if s.Engine != nil {
 		none = s.Engine.none
 	}
-	return &binder{none: none, ctx: ctx, catalog: s.Catalog, database: cmp.Or(s.Database, "default"), now: now().UTC(), params: params}
+	return &binder{dialect: s.dialect(), none: none, ctx: ctx, catalog: s.Catalog, database: cmp.Or(s.Database, "default"), now: now().UTC(), params: params}
 }
 
 func (s *Session) plan(ctx context.Context, q *syntax.QueryStmt) (*Result, *Request, error) {

@@ -25,6 +25,7 @@ const (
 	NVarChar
 	VarBinary
 	UniqueIdentifier
+	String // of Spark: compared byte by byte, of any length
 )
 
 // Max is the Size of varchar(max), nvarchar(max) and varbinary(max).
@@ -81,6 +82,8 @@ func (t Type) String() string {
 		return size("varbinary")
 	case UniqueIdentifier:
 		return "uniqueidentifier"
+	case String:
+		return "string"
 	}
 	return "unknown"
 }
@@ -88,8 +91,11 @@ func (t Type) String() string {
 // isInteger, isNumber, isText, isTime sort the types into families.
 func (t Type) isInteger() bool { return t.ID >= TinyInt && t.ID <= BigInt }
 func (t Type) isNumber() bool  { return t.ID >= Bit && t.ID <= Float }
-func (t Type) isText() bool    { return t.ID == VarChar || t.ID == NVarChar }
+func (t Type) isText() bool    { return t.padded() || t.ID == String }
 func (t Type) isTime() bool    { return t.ID >= Date && t.ID <= DateTimeOffset }
+
+// padded reports whether blanks at the end of a text count for nothing in comparisons.
+func (t Type) padded() bool { return t.ID == VarChar || t.ID == NVarChar }
 
 // hasDate reports whether a calendar date is part of the type.
 func (t Type) hasDate() bool { return t.isTime() && t.ID != Time }
@@ -160,34 +166,36 @@ func (t Type) rank() int {
 		return 2
 	case NVarChar:
 		return 3
-	case UniqueIdentifier:
+	case String:
 		return 4
-	case Bit:
+	case UniqueIdentifier:
 		return 5
-	case TinyInt:
+	case Bit:
 		return 6
-	case SmallInt:
+	case TinyInt:
 		return 7
-	case Int:
+	case SmallInt:
 		return 8
-	case BigInt:
+	case Int:
 		return 9
-	case Decimal:
+	case BigInt:
 		return 10
-	case Real:
+	case Decimal:
 		return 11
-	case Float:
+	case Real:
 		return 12
-	case Time:
+	case Float:
 		return 13
-	case Date:
+	case Time:
 		return 14
-	case DateTime:
+	case Date:
 		return 15
-	case DateTime2:
+	case DateTime:
 		return 16
-	case DateTimeOffset:
+	case DateTime2:
 		return 17
+	case DateTimeOffset:
+		return 18
 	}
 	return 0
 }
@@ -231,7 +239,7 @@ func common(a, b Type) Type {
 			whole := max(x.Prec-x.Scale, y.Prec-y.Scale)
 			return decimalOf(whole+scale, scale)
 		}
-	case VarChar, NVarChar, VarBinary:
+	case VarChar, NVarChar, String, VarBinary:
 		if lo.ID == VarChar || lo.ID == NVarChar || lo.ID == VarBinary {
 			hi.Size = longer(hi.Size, lo.Size)
 		}

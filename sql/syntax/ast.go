@@ -225,6 +225,8 @@ const (
 	RightJoin
 	FullJoin
 	CrossJoin
+	SemiJoin // of Spark, and AntiJoin: rows of the left side that have a partner, or none
+	AntiJoin
 )
 
 // Join joins two sources. On is nil for a cross join.

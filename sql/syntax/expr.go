@@ -23,11 +23,26 @@ const (
 )
 
 // Literal is a constant. Text holds the characters of a string, decoded, and
-// the number as it was written.
+// the number as it was written. Suffix is the letter of its type behind a number of
+// Spark, in upper case: 1L.
 type Literal struct {
 	Span
-	Kind LiteralKind
-	Text string
+	Kind   LiteralKind
+	Text   string
+	Suffix string
+}
+
+// Interval is INTERVAL 1 DAY 2 HOURS (Spark). Without a unit the text of the only part
+// has numbers and units.
+type Interval struct {
+	Span
+	Parts []IntervalPart
+}
+
+// IntervalPart is a count with its unit; the unit is in upper case, as written.
+type IntervalPart struct {
+	Count Expr
+	Unit  string
 }
 
 // Path is a name in an expression: a column, perhaps qualified, perhaps with a
@@ -232,6 +247,7 @@ type Grouping struct {
 }
 
 func (*Literal) expr()    {}
+func (*Interval) expr()   {}
 func (*Path) expr()       {}
 func (*Variable) expr()   {}
 func (*Param) expr()      {}

@@ -27,6 +27,7 @@ type token struct {
 	national bool
 	glued    bool   // no blank between this token and the one before
 	text     string // decoded
+	suffix   string // type letters behind a number, in upper case
 	word     string // upper case, of a tokName
 	span     Span
 }
@@ -390,16 +391,17 @@ func (l *lexer) alone(t token) token {
 func suffix(s string, t *token) int {
 	switch {
 	case len(s) > 1 && upper(s[:2]) == "BD":
-		t.num = DecimalLit
+		t.num, t.suffix = DecimalLit, "BD"
 		return 2
 	case s == "":
 		return 0
 	}
 	switch s[0] {
 	case 'L', 'l', 'S', 's', 'Y', 'y':
+		t.suffix = upper(s[:1])
 		return 1
 	case 'D', 'd', 'F', 'f':
-		t.num = FloatLit
+		t.num, t.suffix = FloatLit, upper(s[:1])
 		return 1
 	}
 	return 0

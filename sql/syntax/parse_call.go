@@ -59,7 +59,7 @@ func (p *parser) arg() Expr {
 		p.next()
 		s := p.next()
 		bulk := &Path{t.span, []Ident{t.ident()}}
-		return &Binary{p.span(t.span), "=", bulk, &Literal{s.span, StringLit, s.text}}
+		return &Binary{p.span(t.span), "=", bulk, &Literal{Span: s.span, Kind: StringLit, Text: s.text}}
 	}
 	return p.expr()
 }

@@ -151,16 +151,16 @@ func (p *parser) primary() Expr {
 	switch t.kind {
 	case tokNumber:
 		p.next()
-		return &Literal{t.span, t.num, t.text}
+		return &Literal{Span: t.span, Kind: t.num, Text: t.text, Suffix: t.suffix}
 	case tokString:
 		p.next()
 		if t.national {
-			return &Literal{t.span, NationalLit, t.text}
+			return &Literal{Span: t.span, Kind: NationalLit, Text: t.text}
 		}
-		return &Literal{t.span, StringLit, t.text}
+		return &Literal{Span: t.span, Kind: StringLit, Text: t.text}
 	case tokBinary:
 		p.next()
-		return &Literal{t.span, BinaryLit, t.text}
+		return &Literal{Span: t.span, Kind: BinaryLit, Text: t.text}
 	case tokVariable:
 		p.next()
 		return &Variable{t.span, t.text}
@@ -199,7 +199,7 @@ func (p *parser) named() Expr {
 			return &Literal{Span: t.span}
 		case p.dialect == Spark && (t.word == "TRUE" || t.word == "FALSE"):
 			p.next()
-			return &Literal{t.span, BoolLit, t.word}
+			return &Literal{Span: t.span, Kind: BoolLit, Text: t.word}
 		case t.word == "CASE":
 			return p.caseExpr()
 		case t.word == "EXISTS" && call && (p.dialect != ASA || p.isWord(2, "SELECT")):
@@ -217,10 +217,12 @@ func (p *parser) named() Expr {
 		case call && (t.word == "LEFT" || t.word == "RIGHT"):
 			p.next()
 			return p.call(&Name{t.span, []Ident{t.ident()}})
+		case p.dialect == Spark && t.word == "INTERVAL" && (p.numberAt(1) || p.peek(1).kind == tokString || p.isOp(1, "-") && p.numberAt(2)):
+			return p.interval()
 		case p.dialect == Spark && (t.word == "DATE" || t.word == "TIMESTAMP") && p.peek(1).kind == tokString:
 			p.next()
 			s := p.next()
-			x := &Literal{s.span, StringLit, s.text}
+			x := &Literal{Span: s.span, Kind: StringLit, Text: s.text}
 			return &Cast{Span: p.span(t.span), Func: "CAST", X: x, Type: &TypeName{Span: t.span, Name: t.word}}
 		}
 	}
@@ -301,6 +303,27 @@ func (p *parser) convert() Expr {
 	return c
 }
 
+// interval reads INTERVAL with its counts and units.
+func (p *parser) interval() Expr {
+	from := p.next().span
+	x := &Interval{}
+	for n := 0; p.chain(n); n++ {
+		if n > 0 && !p.numberAt(0) && p.tok().kind != tokString && !(p.isOp(0, "-") && p.numberAt(1)) {
+			break
+		}
+		part := IntervalPart{Count: p.prefix(bindUnary)}
+		if t := p.tok(); t.kind == tokName && intervalUnits[t.word] {
+			part.Unit = p.next().word
+		}
+		x.Parts = append(x.Parts, part)
+		if part.Unit == "" {
+			break
+		}
+	}
+	x.Span = p.span(from)
+	return x
+}
+
 // odbc reads {d '..'}, {t '..'}, {ts '..'} and {fn f()}.
 func (p *parser) odbc() Expr {
 	from := p.next().span
@@ -314,7 +337,7 @@ func (p *parser) odbc() Expr {
 	case typ != "" && p.peek(1).kind == tokString:
 		p.next()
 		s := p.next()
-		x = &Cast{Span: s.span, Func: "CAST", X: &Literal{s.span, StringLit, s.text}, Type: &TypeName{Span: t.span, Name: typ}}
+		x = &Cast{Span: s.span, Func: "CAST", X: &Literal{Span: s.span, Kind: StringLit, Text: s.text}, Type: &TypeName{Span: t.span, Name: typ}}
 	default:
 		p.unexpected("d, t, ts or fn")
 		return &Literal{Span: from}

@@ -9,7 +9,7 @@ func (p *parser) top() *Top {
 		p.needOp(")")
 	case n.kind == tokNumber:
 		p.next()
-		t.Count = &Literal{n.span, n.num, n.text}
+		t.Count = &Literal{Span: n.span, Kind: n.num, Text: n.text}
 	case n.kind == tokVariable:
 		p.next()
 		t.Count = &Variable{n.span, n.text}
@@ -108,6 +108,8 @@ func (p *parser) clauseAhead() bool {
 		return next.word == "BY"
 	case "MATCH_RECOGNIZE":
 		return p.isOp(1, "(")
+	case "SEMI", "ANTI":
+		return p.dialect == Spark && next.word == "JOIN"
 	case "RIGHT", "FULL":
 		return next.word == "JOIN" || next.word == "OUTER"
 	case "LIMIT", "OFFSET":

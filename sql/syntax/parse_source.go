@@ -48,6 +48,9 @@ func (p *parser) join(left Source) Source {
 		}
 		right = nested
 	}
+	if p.isWord(0, "USING") && p.dialect == Spark {
+		p.fail(p.tok().span, "", "JOIN ... USING is not supported yet")
+	}
 	p.needWord("ON")
 	on := p.expr()
 	return &Join{p.span(from), kind, left, right, on}
@@ -58,6 +61,14 @@ func (p *parser) joinKind() (JoinKind, bool) {
 		word string
 		kind JoinKind
 	}{{"INNER", InnerJoin}, {"LEFT", LeftJoin}, {"RIGHT", RightJoin}, {"FULL", FullJoin}}
+	for _, k := range [...]struct {
+		word string
+		kind JoinKind
+	}{{"SEMI", SemiJoin}, {"ANTI", AntiJoin}} {
+		if p.dialect == Spark && (p.word("LEFT", k.word, "JOIN") || p.word(k.word, "JOIN")) {
+			return k.kind, true
+		}
+	}
 	for _, k := range kinds {
 		outer := 1
 		if k.kind != InnerJoin && p.isWord(1, "OUTER") {

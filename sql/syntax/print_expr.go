@@ -29,6 +29,15 @@ func (p *printer) expr(e Expr, min binding) {
 	switch e := e.(type) {
 	case *Literal:
 		p.literal(e)
+	case *Interval:
+		p.put("INTERVAL")
+		for _, x := range e.Parts {
+			p.put(" ")
+			p.expr(x.Count, bindUnary)
+			if x.Unit != "" {
+				p.put(" ", x.Unit)
+			}
+		}
 	case *Path:
 		p.parts(e.Parts)
 	case *Variable:
@@ -179,8 +188,11 @@ func (p *printer) literal(e *Literal) {
 	}
 }
 
-// numberSuffix tells a float or decimal of Spark from a number written alike.
+// numberSuffix tells a number of Spark from one of another type that is written alike.
 func numberSuffix(e *Literal) string {
+	if e.Suffix != "" {
+		return e.Suffix
+	}
 	point, exponent := false, false
 	for _, c := range e.Text {
 		point = point || c == '.'

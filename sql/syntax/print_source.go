@@ -1,6 +1,6 @@
 package syntax
 
-var joinWords = [...]string{InnerJoin: "JOIN", LeftJoin: "LEFT JOIN", RightJoin: "RIGHT JOIN", FullJoin: "FULL JOIN", CrossJoin: "CROSS JOIN"}
+var joinWords = [...]string{InnerJoin: "JOIN", LeftJoin: "LEFT JOIN", RightJoin: "RIGHT JOIN", FullJoin: "FULL JOIN", CrossJoin: "CROSS JOIN", SemiJoin: "LEFT SEMI JOIN", AntiJoin: "LEFT ANTI JOIN"}
 
 func (p *printer) source(s Source) {
 	switch s := s.(type) {

@@ -26,6 +26,10 @@ func words(s string) map[string]bool {
 	return m
 }
 
+// intervalUnits are the units of INTERVAL.
+var intervalUnits = words(`YEAR YEARS QUARTER QUARTERS MONTH MONTHS WEEK WEEKS DAY DAYS HOUR HOURS MINUTE MINUTES SECOND SECONDS
+	MILLISECOND MILLISECONDS MICROSECOND MICROSECONDS`)
+
 // binding is the strength of an operator.
 type binding int
 
@@ -85,3 +89,6 @@ func with(tables ...map[string]operator) map[string]operator {
 	}
 	return m
 }
+
+// IsIntervalUnit reports whether a word, in upper case, is a unit of INTERVAL.
+func IsIntervalUnit(word string) bool { return intervalUnits[word] }
