@@ -40,6 +40,7 @@ type benchFlags struct {
 	partitions int
 	fetchMax   string
 	profile    string
+	python     string
 	program    string // this executable
 	log        io.Writer
 }
@@ -66,6 +67,13 @@ var benchWorkloads = map[string]benchWorkload{
 	"alerts": {"devices duration dir", func(ctx context.Context, f *benchFlags) (*workload.Report, error) {
 		return workload.Alerts(ctx, workload.AlertsOptions{Devices: f.devices, Duration: f.duration, Dir: f.dir, Log: f.log})
 	}},
+	"lake": {"devices events dir python", func(ctx context.Context, f *benchFlags) (*workload.Report, error) {
+		o := workload.LakeOptions{Program: f.program, Devices: f.devices, Dir: f.dir, Python: f.python, Log: f.log}
+		if f.set.Changed("events") {
+			o.Rows = f.events
+		}
+		return workload.Lake(ctx, o)
+	}},
 	"eval": {"devices duration dir events against", func(ctx context.Context, f *benchFlags) (*workload.Report, error) {
 		return workload.Eval(ctx, workload.EvalOptions{
 			Devices: f.devices, Duration: f.duration, Dir: f.dir, Log: f.log, Events: f.events, Against: f.against, Program: f.program,
@@ -91,7 +99,7 @@ var benchWorkloads = map[string]benchWorkload{
 }
 
 // benchLater are workloads that have a name already.
-var benchLater = []string{"riot", "query", "lake"}
+var benchLater = []string{"riot", "query"}
 
 // workloads are the names of what bench runs.
 func workloads() []string { return slices.Sorted(maps.Keys(benchWorkloads)) }
@@ -113,13 +121,14 @@ func (a *app) bench() *cobra.Command {
 	f.set.StringVar(&f.via, "via", "kafka", "kafka or amqp: the socket of the pipeline stage, or of ingest")
 	f.set.StringVar(&f.dir, "dir", "", "folder of the data; default a temporary one")
 	f.set.Float64Var(&f.rate, "rate", 138_000, "example: events per second that the fleet sends; ingest: that all producers send, default as fast as they get answers")
-	f.set.IntVar(&f.events, "events", 1_000_000, "eval: events of the file; ingest: what the log holds before it is fetched, default 2000000")
+	f.set.IntVar(&f.events, "events", 1_000_000, "eval: events of the file; lake: rows of each table, default 10000000; ingest: what the log holds before it is fetched, default 2000000")
 	f.set.StringVar(&f.against, "against", "", "eval, example and ingest: another build, measured in the same run")
 	f.set.StringVar(&f.size, "size", "250", "ingest: bytes of an event")
 	f.set.IntVar(&f.batch, "batch", 20, "ingest: events of a batch")
 	f.set.StringVar(&f.codec, "codec", "none", "ingest: none, gzip, snappy, lz4 or zstd")
 	f.set.IntVar(&f.partitions, "partitions", 4, "ingest: of the hub; that is fetched, default 32")
 	f.set.StringVar(&f.fetchMax, "fetch-max", "", "ingest: read what the log holds, such as 8MiB of each partition at a time")
+	f.set.StringVar(&f.python, "python", "", "lake: a Python that has deltalake and pyarrow, measured in the same run")
 	f.set.StringVar(&f.profile, "cpu-profile", "", "write what this process spends its time on there, for go tool pprof")
 	cmd.RunE = do(func(cmd *cobra.Command, args []string) error {
 		w, ok := benchWorkloads[args[0]]

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"strings"
 
 	duckdb "github.com/duckdb/duckdb-go/v2"
 
@@ -15,9 +16,13 @@ import (
 // macros are the engine's own side of functions that emitted SQL calls.
 var macros = []string{}
 
-// registerFunctions adds the scalar functions that lake/query computes in Go.
-func registerFunctions(conn *sql.Conn) error {
+// registerFunctions adds the scalar functions that lake/query computes in Go and a query calls:
+// all of them would take longer than most queries.
+func registerFunctions(conn *sql.Conn, text string) error {
 	for _, f := range query.Scalars() {
+		if !strings.Contains(text, f.Name+"(") {
+			continue
+		}
 		if err := duckdb.RegisterScalarUDF(conn, f.Name, scalar{f}); err != nil {
 			return fmt.Errorf("register function %s: %w", f.Name, err)
 		}

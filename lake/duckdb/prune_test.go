@@ -233,4 +233,28 @@ func TestSkippedFilesHoldNoWantedRow(t *testing.T) {
 		t.Errorf("only %d of %d files were skipped", skipped, 200*24)
 	}
 	t.Logf("%d of %d files were skipped", skipped, 200*24)
+
+	// Ends of columns are looked for in the files that may have them.
+	skipped = 0
+	for n := range 60 {
+		a, b := pruned[r.IntN(len(pruned))].column, pruned[r.IntN(len(pruned))].column
+		if a.Type == delta.Boolean || b.Type == delta.Boolean {
+			continue // it has no order
+		}
+		items := fmt.Sprintf([]string{"MIN(%s) AS x, MAX(%s) AS y", "MAX(%s) AS x, COUNT(*) AS n, MAX(%s) AS y", "MIN(%s) AS x, MIN(f.%s) AS y, COUNT_BIG(*) AS n"}[n%3], a.Name, b.Name)
+		sql := "SELECT " + items + " FROM %s AS f"
+		plan, err := s.Explain(t.Context(), fmt.Sprintf(sql, "full_"))
+		if err != nil {
+			t.Fatalf("%s: %v", items, err)
+		}
+		skipped += plan.Stats.FilesSkipped
+		got, want := answer(t, s, fmt.Sprintf(sql, "full_")), answer(t, s, fmt.Sprintf(sql, "bare"))
+		if got != want || strings.HasPrefix(got, "error") {
+			t.Errorf("SELECT %s\n got %q\nwant %q", items, got, want)
+		}
+	}
+	if skipped < 200 {
+		t.Errorf("for ends only %d of %d files were skipped", skipped, 60*24)
+	}
+	t.Logf("for ends %d of %d files were skipped", skipped, 60*24)
 }

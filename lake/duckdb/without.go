@@ -4,6 +4,8 @@ package duckdb
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"io"
 
 	"spate/lake/query"
@@ -26,3 +28,17 @@ func Main(stdin io.Reader, stdout io.Writer) int {
 		}
 	}
 }
+
+// Plain is the engine as it comes: there is none.
+type Plain struct{}
+
+// NewPlain says that there is no engine.
+func NewPlain(context.Context) (*Plain, error) {
+	return nil, errors.New("this program was built without DuckDB")
+}
+
+// Run runs nothing.
+func (*Plain) Run(context.Context, string) (int64, error) { return 0, nil }
+
+// Close ends nothing.
+func (*Plain) Close() error { return nil }

@@ -52,9 +52,11 @@ func Main(stdin io.Reader, stdout io.Writer) int {
 		}
 	}()
 	w := bufio.NewWriterSize(stdout, 64<<10)
+	next := open() // while the request is made
 	for req := range requests {
 		typ, text := query.FrameDone, ""
-		if err := run(ctx, req, w); err != nil {
+		engine := <-next
+		if err := run(ctx, engine, req, w); err != nil {
 			if errors.Is(err, errPipe) || ctx.Err() != nil {
 				return 1
 			}
@@ -63,29 +65,49 @@ func Main(stdin io.Reader, stdout io.Writer) int {
 		if query.WriteFrame(w, typ, []byte(text)) != nil || w.Flush() != nil {
 			return 1
 		}
+		next = open() // while nobody asks
 	}
 	return 0
+}
+
+// opened is an engine that nobody has asked yet.
+type opened struct {
+	db  *sql.DB
+	err error
+}
+
+// open opens an engine beside the caller: each request has one of its own.
+func open() chan opened {
+	out := make(chan opened, 1)
+	go func() {
+		connector, err := duckdb.NewConnector("", nil)
+		if err != nil {
+			out <- opened{err: fmt.Errorf("open engine: %w", err)}
+			return
+		}
+		out <- opened{db: sql.OpenDB(connector)}
+	}()
+	return out
 }
 
 // errPipe is wrapped by errors of writing to the parent.
 var errPipe = errors.New("write result")
 
-func run(ctx context.Context, req *query.Request, w *bufio.Writer) error {
+func run(ctx context.Context, engine opened, req *query.Request, w *bufio.Writer) error {
+	if engine.err != nil {
+		return engine.err
+	}
+	db := engine.db
+	defer db.Close()
 	// The parent kills this process at the time-out; this is the second wall.
 	ctx, cancel := context.WithTimeout(ctx, req.Limits.Timeout+5*time.Second)
 	defer cancel()
-	connector, err := duckdb.NewConnector("", nil)
-	if err != nil {
-		return fmt.Errorf("open engine: %w", err)
-	}
-	db := sql.OpenDB(connector)
-	defer db.Close()
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("open engine: %w", err)
 	}
 	defer conn.Close()
-	if err := registerFunctions(conn); err != nil {
+	if err := registerFunctions(conn, req.SQL); err != nil {
 		return err
 	}
 	for _, stmt := range setup(req) {

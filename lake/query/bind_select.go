@@ -92,6 +92,9 @@ func (b *binder) selectQuery(s *syntax.Select, q *syntax.Query, outer *env, use 
 	}
 	tail += limit
 	in.pruneTop(s, keys, rows)
+	if e := b.endsOf(s, q, in); e != nil {
+		in.sources[0].scan.ends = e
+	}
 	distinct := ""
 	if s.Distinct {
 		distinct = "DISTINCT "

@@ -19,6 +19,7 @@ type scan struct {
 	filters []*filter
 	order   *scanOrder
 	rows    int64 // only so many rows at the head of order count; -1: all
+	ends    *ends // nothing else counts; nil: all rows do
 	// stored: beside each column cN stands rN, as files have it; and file names the file.
 	stored bool
 	// none is a file without rows, or empty. Of a list of one file with a schema the engine
@@ -40,6 +41,12 @@ func (s *scan) marker() string { return "\x00" + s.id + "\x00" }
 // emit writes the scan: a SELECT whose columns are c1, c2, ... of the table.
 func (s *scan) emit(ctx context.Context, req *Request, stats *Stats) (string, error) {
 	files := s.choose()
+	others := int64(0) // rows of files that are not opened, and count
+	if s.ends != nil {
+		if files, others = s.ends.open(s, files); !s.ends.count {
+			others = 0
+		}
+	}
 	s.plan = Scan{Database: s.table.Database, Table: s.table.Name, Version: s.table.Version, Read: len(files), Skipped: len(s.table.Files) - len(files)}
 	for i, used := range s.used {
 		if used || s.stored {
@@ -53,7 +60,7 @@ func (s *scan) emit(ctx context.Context, req *Request, stats *Stats) (string, er
 	}
 	stats.FilesOpened += len(files)
 	stats.FilesSkipped += len(s.table.Files) - len(files)
-	if len(files) == 0 {
+	if len(files) == 0 && others == 0 {
 		return s.empty(), nil
 	}
 	deleted := false
@@ -74,7 +81,13 @@ func (s *scan) emit(ctx context.Context, req *Request, stats *Stats) (string, er
 		req.read(s.none)
 	}
 	var branches []string
+	if others > 0 {
+		branches = append(branches, s.nothings(others))
+	}
 	for _, g := range s.groups(files) {
+		if len(g) == 0 {
+			continue
+		}
 		branches = append(branches, s.branch(g, deleted))
 	}
 	return strings.Join(branches, " UNION ALL "), nil
